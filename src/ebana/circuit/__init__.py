@@ -1,0 +1,35 @@
+"""Typed, backend-free circuits: nodes, arrays of elements, devices, parameters."""
+
+from ebana.circuit.builder import CircuitBuilder
+from ebana.circuit.circuit import Circuit
+from ebana.circuit.devices import BehavioralDiode, Device, IdealDiode
+from ebana.circuit.elements import (
+    GROUND,
+    Amplifiers,
+    Crossbar,
+    CurrentSources,
+    Devices,
+    NodeGroup,
+    Output,
+    Resistors,
+    VoltageSources,
+)
+from ebana.circuit.parameters import Parameter
+
+__all__ = [
+    "GROUND",
+    "Amplifiers",
+    "BehavioralDiode",
+    "Circuit",
+    "CircuitBuilder",
+    "Crossbar",
+    "CurrentSources",
+    "Device",
+    "Devices",
+    "IdealDiode",
+    "NodeGroup",
+    "Output",
+    "Parameter",
+    "Resistors",
+    "VoltageSources",
+]

@@ -1,0 +1,220 @@
+"""Building a circuit step by step, with every index and shape checked as it is added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from ebana.circuit.checks import check
+from ebana.circuit.circuit import Circuit
+from ebana.circuit.devices import Device
+from ebana.circuit.elements import (
+    GROUND,
+    Amplifiers,
+    Crossbar,
+    CurrentSources,
+    Devices,
+    Element,
+    NodeGroup,
+    NodeKind,
+    Output,
+    Resistors,
+    VoltageSources,
+)
+from ebana.circuit.parameters import Kind, Parameter
+
+DEFAULT_CONDUCTANCE_BOUNDS = (1e-9, 1.0)
+"""Bounds in siemens for conductances whose owner states none."""
+
+
+class CircuitBuilder:
+    """Collects nodes and elements and freezes them into a :class:`~ebana.circuit.circuit.Circuit`.
+
+    Example:
+        A voltage divider.
+
+        >>> build = CircuitBuilder()
+        >>> x = build.input("x", 1)
+        >>> mid = build.nodes("mid", 1)
+        >>> build.resistors("top", x, mid, 1e-3)
+        >>> build.resistors("bottom", mid, build.ground(1), 1e-3)
+        >>> build.output("y", mid, folded=False)
+        >>> build.build().size
+        2
+    """
+
+    def __init__(self) -> None:
+        self._groups: list[NodeGroup] = []
+        self._elements: list[Element] = []
+        self._parameters: dict[str, Parameter] = {}
+        self._outputs: list[Output] = []
+        self._inputs: dict[str, int] = {}
+        self._names: dict[str, str] = {}
+
+    # -- nodes ------------------------------------------------------------------------------------
+
+    def nodes(self, name: str, size: int) -> np.ndarray:
+        """Add ``size`` free nodes; returns their indices."""
+        return self._group(name, "free", size)
+
+    def ground(self, size: int = 1) -> np.ndarray:
+        """``size`` terminals at the reference node."""
+        return np.full(size, GROUND)
+
+    def input(self, name: str, units: int) -> np.ndarray:
+        """Add nodes held at a named input, one column of data each."""
+        nodes = self._group(name, "source", units)
+        self.drive(name, nodes, name, np.arange(units), np.ones(units))
+        return nodes
+
+    def inverted(self, name: str, input: str, units: int) -> np.ndarray:
+        """Add nodes held at minus a named input."""
+        nodes = self._group(name, "source", units)
+        self.drive(name, nodes, input, np.arange(units), -np.ones(units))
+        return nodes
+
+    def drive(self, name: str, nodes: np.ndarray, input: str, columns: Any, scale: Any) -> None:
+        """Hold source nodes at ``scale * data[:, columns]`` of a named input."""
+        columns = np.asarray(columns, dtype=int)
+        width = int(columns.max()) + 1 if columns.size else 0
+        self._inputs[input] = max(self._inputs.get(input, 0), width)
+        self._add(VoltageSources(name, nodes, columns, np.asarray(scale, dtype=float), input=input))
+
+    def bias(
+        self, name: str, voltage: Any, *, scale: Any = 1.0, parameter: str | None = None, **options: Any
+    ) -> np.ndarray:
+        """Add nodes held at ``scale * voltage``, a parameter of shape ``(k,)`` in volts.
+
+        Args:
+            scale: a number or one for each node; several nodes may share one voltage.
+            parameter: name of the parameter, ``"<name>/voltage"`` where left out.
+            options: ``trainable``, ``low``, ``high``, ``learning_rate``.
+        """
+        voltage = np.atleast_1d(np.asarray(voltage, dtype=float))
+        scale = np.atleast_1d(np.asarray(scale, dtype=float))
+        size = max(voltage.size, scale.size)
+        nodes = self._group(name, "source", size)
+        parameter = self.parameter(parameter or f"{name}/voltage", "voltage", voltage, **options)
+        columns = np.broadcast_to(np.arange(voltage.size), (size,)) if voltage.size == size else np.zeros(size, int)
+        self._add(VoltageSources(name, nodes, columns, np.broadcast_to(scale, (size,)), parameter=parameter))
+        return nodes
+
+    def clamp(self, group: str, input: str, columns: Any, scale: Any) -> None:
+        """Turn a group of free nodes into nodes held at a named input."""
+        for i, old in enumerate(self._groups):
+            if old.name == group and old.kind == "free":
+                self._groups[i] = NodeGroup(old.name, "source", old.start, old.size)
+                self.drive(f"{group}_clamp", old.indices, input, columns, scale)
+                return
+        raise KeyError(f"no free nodes named {group!r} to clamp")
+
+    def group_of(self, node: int) -> NodeGroup:
+        """The group that a node belongs to."""
+        return next(g for g in self._groups if g.start <= node < g.start + g.size)
+
+    def _group(self, name: str, kind: NodeKind, size: int) -> np.ndarray:
+        self._claim(name, f"{kind} nodes")
+        group = NodeGroup(name, kind, sum(g.size for g in self._groups), int(size))
+        self._groups.append(group)
+        return group.indices
+
+    def _claim(self, name: str, what: str) -> None:
+        """SPICE does not tell upper from lower case, so names must differ in more than that."""
+        key = f"{what.split()[-1]}:{name.lower()}"
+        if key in self._names:
+            raise ValueError(
+                f"two {what.split()[-1]} are named {self._names[key]!r} and {name!r}. "
+                "Expected names that differ in more than upper and lower case; rename one."
+            )
+        self._names[key] = name
+
+    # -- values -----------------------------------------------------------------------------------
+
+    def parameter(self, name: str, kind: Kind, initial: Any, **options: Any) -> str:
+        """Register a parameter (once) and return its name; ``initial`` may be a function that makes it."""
+        if name not in self._parameters:
+            values = initial() if callable(initial) else initial
+            self._parameters[name] = Parameter(name, kind, values, **options)
+        return name
+
+    def _conductance(self, name: str, value: Any, shape: tuple[int, ...], options: dict[str, Any]) -> str:
+        if isinstance(value, str):
+            return value
+        low, high = DEFAULT_CONDUCTANCE_BOUNDS
+        options = {"low": low, "high": high} | options
+        values = np.broadcast_to(np.asarray(value, dtype=float), shape)
+        return self.parameter(f"{name}/conductance", "conductance", values, **options)
+
+    # -- elements ---------------------------------------------------------------------------------
+
+    def _add(self, element: Element) -> None:
+        self._claim(element.name, "elements")
+        self._elements.append(element)
+
+    def crossbar(
+        self, name: str, rows: np.ndarray, columns: np.ndarray, conductance: Any, **options: Any
+    ) -> None:
+        """A conductance (siemens, shape ``(m, n)``, or a parameter's name) between each row and column."""
+        rows, columns = np.ravel(rows), np.ravel(columns)
+        parameter = self._conductance(name, conductance, (len(rows), len(columns)), options)
+        self._add(Crossbar(name, rows, columns, parameter))
+
+    def resistors(self, name: str, a: np.ndarray, b: np.ndarray, conductance: Any, **options: Any) -> None:
+        """Conductances (siemens, shape ``(k,)``) from ``a[i]`` to ``b[i]``."""
+        a, b = np.ravel(a), np.ravel(b)
+        self._add(Resistors(name, a, b, self._conductance(name, conductance, (len(a),), options)))
+
+    def devices(
+        self,
+        name: str,
+        anode: np.ndarray,
+        cathode: np.ndarray,
+        model: Device,
+        parameters: Mapping[str, str] | None = None,
+    ) -> None:
+        """Equal devices from ``anode[i]`` to ``cathode[i]``."""
+        a, b = np.broadcast_arrays(np.ravel(anode), np.ravel(cathode))
+        self._add(Devices(name, a, b, model, MappingProxyType(dict(parameters or {}))))
+
+    def current_sources(
+        self, name: str, nodes: np.ndarray, current: Any, *, parameter: str | None = None, **options: Any
+    ) -> None:
+        """Currents (amperes, shape ``(k,)``) into ``nodes[i]``."""
+        nodes = np.ravel(nodes)
+        values = np.broadcast_to(np.asarray(current, dtype=float), nodes.shape)
+        parameter = self.parameter(parameter or f"{name}/current", "current", values, **options)
+        self._add(CurrentSources(name, nodes, parameter))
+
+    def amplifiers(
+        self, name: str, inputs: np.ndarray, gain: str, shift: str, backward: str | None = None
+    ) -> np.ndarray:
+        """Amplifiers on ``inputs``, their values named parameters; returns the output nodes."""
+        inputs = np.ravel(inputs)
+        outputs = self._group(name, "amplified", len(inputs))
+        self._add(Amplifiers(name, inputs, outputs, gain, shift, backward))
+        return outputs
+
+    def output(self, name: str, nodes: np.ndarray, *, folded: bool = True) -> None:
+        """Read (and nudge) ``nodes``; folded outputs take them as ``v+, v-`` pairs."""
+        nodes = np.ravel(nodes)
+        if folded and len(nodes) % 2:
+            raise ValueError(
+                f"output {name!r} folds pairs of nodes but got {len(nodes)} nodes. Expected an even number "
+                "(two for each value that is read), or fold=False for one node a value."
+            )
+        self._outputs.append(Output(name, nodes, folded))
+
+    def build(self) -> Circuit:
+        """Check the whole and freeze it."""
+        circuit = Circuit(
+            tuple(self._groups),
+            tuple(self._elements),
+            MappingProxyType(dict(self._parameters)),
+            tuple(self._outputs),
+            MappingProxyType(dict(self._inputs)),
+        )
+        check(circuit)
+        return circuit

@@ -1,0 +1,167 @@
+"""The circuit: nodes, arrays of elements, parameters. Everything else reads this one description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from ebana.circuit.elements import (
+    GROUND,
+    Amplifiers,
+    Crossbar,
+    CurrentSources,
+    Devices,
+    Element,
+    NodeGroup,
+    Output,
+    Resistors,
+    VoltageSources,
+)
+from ebana.circuit.parameters import Parameter
+
+
+def terminals(element: Element) -> tuple[np.ndarray, ...]:
+    """The arrays of node indices that an element touches."""
+    if isinstance(element, Crossbar):
+        return element.rows, element.columns
+    if isinstance(element, Resistors | Devices):
+        return element.a, element.b
+    if isinstance(element, Amplifiers):
+        return element.inputs, element.outputs
+    return (element.nodes,)
+
+
+def connected(circuit: Circuit, among: np.ndarray, *, amplified: bool) -> np.ndarray:
+    """Label the nodes that elements join, directly or over others; shape ``(size + 1,)``.
+
+    Args:
+        circuit: the circuit.
+        among: mask of the nodes that may join, shape ``(size + 1,)``; the last entry stands for ground.
+        amplified: whether an amplifier joins its input to its output.
+
+    Returns:
+        A label for each node; nodes outside ``among`` have one of their own.
+    """
+    ends: list[tuple[np.ndarray, np.ndarray]] = []
+    for element in circuit.each(Crossbar, Resistors, Devices):
+        a, b = (np.where(t == GROUND, circuit.size, t) for t in terminals(element))
+        if isinstance(element, Crossbar):  # all rows with one column and all columns with one row will do
+            a, b = a[among[a]], b[among[b]]
+            if a.size and b.size:
+                ends += [(a, np.full(len(a), b[0])), (np.full(len(b), a[0]), b)]
+        else:
+            both = among[a] & among[b]
+            ends.append((a[both], b[both]))
+    if amplified:
+        ends += [terminals(amplifier)[:2] for amplifier in circuit.each(Amplifiers)]
+    size = circuit.size + 1
+    a, b = (np.concatenate(side) for side in zip(*ends, strict=True)) if ends else (np.zeros(0, int),) * 2
+    graph = coo_array((np.ones(len(a)), (a, b)), shape=(size, size))
+    return connected_components(graph, directed=False)[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Circuit:
+    """An immutable circuit. Build one with :class:`~ebana.circuit.builder.CircuitBuilder`.
+
+    Args:
+        groups: the node groups, in the order of the node numbering.
+        elements: the arrays of elements.
+        parameters: the named values that the elements refer to.
+        outputs: the ports that are read and nudged.
+        inputs: number of columns of each named input.
+    """
+
+    groups: tuple[NodeGroup, ...]
+    elements: tuple[Element, ...]
+    parameters: Mapping[str, Parameter]
+    outputs: tuple[Output, ...]
+    inputs: Mapping[str, int]
+
+    @cached_property
+    def size(self) -> int:
+        """Number of nodes, ground not counted."""
+        return sum(group.size for group in self.groups)
+
+    @cached_property
+    def free(self) -> np.ndarray:
+        """Indices of the free nodes: the unknowns, in the order of an operating point's columns."""
+        return self._of_kind("free")
+
+    @cached_property
+    def sources(self) -> np.ndarray:
+        """Indices of the nodes that voltage sources hold."""
+        return self._of_kind("source")
+
+    @cached_property
+    def free_position(self) -> np.ndarray:
+        """Column of each node among the free nodes, -1 for the others; shape ``(size,)``."""
+        position = np.full(self.size, -1)
+        position[self.free] = np.arange(len(self.free))
+        return position
+
+    @cached_property
+    def free_groups(self) -> tuple[NodeGroup, ...]:
+        """The groups of free nodes."""
+        return tuple(group for group in self.groups if group.kind == "free")
+
+    @cached_property
+    def amplifiers(self) -> tuple[Amplifiers, ...]:
+        """Amplifiers, each after those that drive it."""
+        waiting = list(self.each(Amplifiers))
+        known = {int(n) for g in self.groups if g.kind != "amplified" for n in g.indices}
+        ordered: list[Amplifiers] = []
+        while waiting:
+            ready = [a for a in waiting if known.issuperset(map(int, a.inputs))]
+            if not ready:
+                names = ", ".join(a.name for a in waiting)
+                raise ValueError(f"amplifiers {names} drive each other in a loop. Break the loop.")
+            for amplifier in ready:
+                waiting.remove(amplifier)
+                ordered.append(amplifier)
+                known.update(map(int, amplifier.outputs))
+        return tuple(ordered)
+
+    def _of_kind(self, kind: str) -> np.ndarray:
+        runs = [group.indices for group in self.groups if group.kind == kind]
+        return np.concatenate(runs) if runs else np.zeros(0, dtype=int)
+
+    def each(self, *kinds: type) -> Iterator:
+        """The elements of the given classes, in order."""
+        return (element for element in self.elements if isinstance(element, kinds))
+
+    def output(self, name: str) -> Output:
+        """The output port of that name."""
+        for port in self.outputs:
+            if port.name == name:
+                return port
+        known = ", ".join(port.name for port in self.outputs)
+        raise KeyError(f"circuit has no output {name!r}. It has: {known}.")
+
+    def group_of(self, node: int) -> NodeGroup:
+        """The group that a node belongs to."""
+        for group in self.groups:
+            if group.start <= node < group.start + group.size:
+                return group
+        raise IndexError(f"circuit has no node {node}")
+
+    def node_name(self, node: int) -> str:
+        """Readable name of a node, ``group[i]``, or ``ground``."""
+        if node == GROUND:
+            return "ground"
+        group = self.group_of(node)
+        return f"{group.name}[{node - group.start}]"
+
+    def initial(self) -> dict[str, np.ndarray]:
+        """The values to start from, by parameter name."""
+        return {name: np.array(p.initial) for name, p in self.parameters.items()}
+
+    @cached_property
+    def trainable(self) -> tuple[str, ...]:
+        """Names of the trainable parameters."""
+        return tuple(name for name, p in self.parameters.items() if p.trainable)

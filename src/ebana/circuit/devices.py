@@ -1,0 +1,170 @@
+"""Two-terminal devices: the current law, its co-content, and the SPICE text, in one object each.
+
+A device between potentials ``a`` and ``b`` sees ``dv = a - b`` (volts) and carries the current
+``i(dv)`` (amperes) from ``a`` to ``b``. Its co-content is ``phi(dv)`` with ``i = d phi / d dv``; a
+device states either of the two, and what it does not state follows by automatic differentiation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+BOLTZMANN = 1.38064852e-23
+"""Boltzmann's constant as ngspice has it, J/K (the 2019 value moves a node by 0.1 uV)."""
+
+CHARGE = 1.6021766208e-19
+"""Elementary charge as ngspice has it, C."""
+
+Array = Any
+Values = Mapping[str, Array]
+
+
+def _elementwise_grad(f, dv: Array) -> Array:
+    """Derivative of an elementwise function at every entry of ``dv``."""
+    return jax.jvp(f, (dv,), (jnp.ones_like(dv),))[1]
+
+
+class Device:
+    """A two-terminal device. Subclass it as a frozen data class and state :meth:`cocontent`.
+
+    ``p`` holds the values of the parameters that an element may train, by name (for example
+    ``{"width": w}``), each broadcast against ``dv``; it is empty where the device has none.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Cubic(Device):
+        ...     k: float = 1e-6
+        ...     def cocontent(self, dv, p):
+        ...         return self.k * dv**4 / 4
+        >>> float(Cubic().current(2.0, {}))  # k dv^3
+        8e-06
+    """
+
+    ideal: bool = False
+    """True for a bound on ``dv`` instead of a current law (the ideal diode)."""
+
+    def ramp(self) -> tuple[float, float, float] | None:
+        """``(threshold, slope below, slope above)`` where the law is piecewise linear with one corner.
+
+        The current must be zero at the corner. Devices that state it are solved in closed form.
+        """
+        return None
+
+    def cocontent(self, dv: Array, p: Values) -> Array:
+        """Co-content ``phi(dv)`` in watts (a resistor counts ``g dv^2 / 2``)."""
+        raise NotImplementedError(f"{type(self).__name__} states no co-content")
+
+    def current(self, dv: Array, p: Values) -> Array:
+        """Current from the first to the second terminal, in amperes: ``d phi / d dv``."""
+        dv = jnp.asarray(dv)
+        return _elementwise_grad(lambda x: self.cocontent(x, p), dv)
+
+    def conductance(self, dv: Array, p: Values) -> Array:
+        """Incremental conductance ``d i / d dv`` in siemens, never negative."""
+        dv = jnp.asarray(dv)
+        return _elementwise_grad(lambda x: self.current(x, p), dv)
+
+    def least_conductance(self, dv: Array, p: Values, radius: float) -> Array:
+        """Least incremental conductance within ``radius`` volts of ``dv``, for error estimates."""
+        if not radius:
+            return self.conductance(dv, p)
+        below, above = self.conductance(dv - radius, p), self.conductance(dv + radius, p)
+        return jnp.minimum(self.conductance(dv, p), jnp.minimum(below, above))
+
+    def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
+        """Element line for one device between the nodes ``a`` and ``b``."""
+        raise NotImplementedError(
+            f"device {type(self).__name__} has no SPICE form: define spice(name, a, b, p), "
+            "or solve the circuit with the native engine"
+        )
+
+    def spice_model(self) -> str:
+        """The ``.model`` card the element lines refer to, or an empty string."""
+        return ""
+
+
+@dataclass(frozen=True)
+class IdealDiode(Device):
+    """Conducts without a drop: ``dv <= 0`` always, no current where ``dv < 0``.
+
+    The native engine treats it as a bound (exactly); SPICE as a behavioural diode of the resistance
+    ``ron`` ohm, whose drop ``ron * i`` is the difference between the two.
+    """
+
+    ron: float = 1e-6
+    ideal = True
+
+    def cocontent(self, dv: Array, p: Values) -> Array:
+        """Zero where blocked; the bound itself is kept by the solver."""
+        return jnp.zeros_like(jnp.asarray(dv))
+
+    def current(self, dv: Array, p: Values) -> Array:
+        """Zero where blocked; the current of a conducting one follows from Kirchhoff's current law."""
+        return jnp.zeros_like(jnp.asarray(dv))
+
+    def conductance(self, dv: Array, p: Values) -> Array:
+        """Zero where blocked."""
+        return jnp.zeros_like(jnp.asarray(dv))
+
+    def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
+        """A behavioural source that conducts ``dv / ron`` forwards and nothing backwards."""
+        return f"B{name} {a} {b} I=V({a},{b})>0 ? V({a},{b})/{self.ron!r} : 0"
+
+
+@dataclass(frozen=True)
+class BehavioralDiode(Device):
+    """Piecewise linear: ``(dv - VTH) / RON`` above the threshold, ``(dv - VTH) / ROFF`` below.
+
+    Args:
+        vth: threshold in volts.
+        ron: resistance of the conducting side in ohms.
+        roff: resistance of the blocking side in ohms (``inf`` for none).
+
+    Example:
+        >>> d = BehavioralDiode(vth=0.3, ron=1.0)
+        >>> float(d.current(0.5, {}))
+        0.2
+    """
+
+    vth: float = 0.0
+    ron: float = 1.0
+    roff: float = 1e20
+
+    def __post_init__(self) -> None:
+        if not (self.ron > 0 and self.roff > 0):
+            raise ValueError(
+                f"behavioural diode with RON={self.ron:g}, ROFF={self.roff:g} ohm. Expected both positive."
+            )
+
+    def ramp(self) -> tuple[float, float, float]:
+        """The corner and its two slopes."""
+        return self.vth, 1.0 / self.roff, 1.0 / self.ron
+
+    def cocontent(self, dv: Array, p: Values) -> Array:
+        """``(dv - VTH)^2 / (2 R)`` with R of the side that ``dv`` is on."""
+        x = dv - self.vth
+        return 0.5 * x * x * self.conductance(dv, p)
+
+    def least_conductance(self, dv: Array, p: Values, radius: float) -> Array:
+        """The conductance rises with ``dv``: it is least at the low end."""
+        return self.conductance(dv - radius, p)
+
+    def current(self, dv: Array, p: Values) -> Array:
+        """``(dv - VTH) / R``."""
+        return (dv - self.vth) * self.conductance(dv, p)
+
+    def conductance(self, dv: Array, p: Values) -> Array:
+        """``1 / RON`` above the threshold, ``1 / ROFF`` below."""
+        return jnp.where(dv > self.vth, 1.0 / self.ron, 1.0 / self.roff)
+
+    def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
+        """A behavioural current source with the same two slopes."""
+        x = f"(V({a},{b})-({self.vth!r}))"
+        below = f"{x}/{self.roff!r}" if self.roff < float("inf") else "0"
+        return f"B{name} {a} {b} I=V({a},{b})>{self.vth!r} ? {x}/{self.ron!r} : {below}"

@@ -1,0 +1,138 @@
+"""Arrays of circuit elements. A crossbar is one element, not 784 x 100 resistors.
+
+Every terminal is an integer array of node indices in the circuit's numbering; :data:`GROUND` is the
+reference node. Values are named parameters (:class:`~ebana.circuit.parameters.Parameter`) or, for
+voltage sources, named inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+
+from ebana.circuit.devices import Device
+
+GROUND = -1
+"""Index of the reference node, 0 V."""
+
+NodeKind = Literal["free", "source", "amplified"]
+
+
+@dataclass(frozen=True, eq=False)
+class NodeGroup:
+    """A run of nodes with one name.
+
+    ``free`` nodes are unknowns, ``source`` nodes are held by voltage sources, ``amplified`` nodes are
+    the outputs of amplifiers and follow from their inputs.
+    """
+
+    name: str
+    kind: NodeKind
+    start: int
+    size: int
+
+    @property
+    def indices(self) -> np.ndarray:
+        """Node indices of the group, shape ``(size,)``."""
+        return np.arange(self.start, self.start + self.size)
+
+
+@dataclass(frozen=True, eq=False)
+class Crossbar:
+    """A conductance between every row node and every column node; parameter shape ``(m, n)``."""
+
+    name: str
+    rows: np.ndarray
+    columns: np.ndarray
+    conductance: str
+
+
+@dataclass(frozen=True, eq=False)
+class Resistors:
+    """``k`` resistors from ``a[i]`` to ``b[i]``; parameter shape ``(k,)``."""
+
+    name: str
+    a: np.ndarray
+    b: np.ndarray
+    conductance: str
+
+
+@dataclass(frozen=True, eq=False)
+class Devices:
+    """``k`` equal devices from ``a[i]`` (anode) to ``b[i]`` (cathode).
+
+    ``parameters`` maps the device's own parameter names to circuit parameters of shape ``(k,)`` or
+    ``(1,)``.
+    """
+
+    name: str
+    a: np.ndarray
+    b: np.ndarray
+    model: Device
+    parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, eq=False)
+class CurrentSources:
+    """Currents into ``nodes[i]``; parameter shape ``(k,)``, amperes."""
+
+    name: str
+    nodes: np.ndarray
+    current: str
+
+
+@dataclass(frozen=True, eq=False)
+class VoltageSources:
+    """Sources that hold ``nodes[i]`` at ``scale[i] * value[columns[i]]`` volts.
+
+    The value is an input (one row a sample) or a parameter (the same for all samples): exactly one of
+    ``input`` and ``parameter`` is given.
+    """
+
+    name: str
+    nodes: np.ndarray
+    columns: np.ndarray
+    scale: np.ndarray
+    input: str | None = None
+    parameter: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Amplifiers:
+    """Bidirectional amplifiers: ``w = s + A (h - s)``, and ``h`` supplies ``kappa I(w)``.
+
+    ``backward`` names kappa; None stands for ``1 / A`` (the amplifier of the EBANA framework).
+    Parameter shapes ``(1,)`` or ``(k,)``.
+    """
+
+    name: str
+    inputs: np.ndarray
+    outputs: np.ndarray
+    gain: str
+    shift: str
+    backward: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """A port that is read, and nudged by currents.
+
+    ``folded``: even nodes are ``v+``, odd nodes ``v-``, and unit k reads ``v+_k - v-_k``; else one
+    node a unit.
+    """
+
+    name: str
+    nodes: np.ndarray
+    folded: bool
+
+    @property
+    def units(self) -> int:
+        """Number of values that are read."""
+        return len(self.nodes) // 2 if self.folded else len(self.nodes)
+
+
+Element = Crossbar | Resistors | Devices | CurrentSources | VoltageSources | Amplifiers

@@ -1,0 +1,218 @@
+"""The energy of a circuit and its partial derivatives: what equilibrium propagation measures.
+
+``E = sum_l c_l E_l`` with ``E_l`` the co-content of the elements of stage l and ``c_l`` the stage's
+factor (:mod:`ebana.circuit.stages`). For a conductance ``dE/dg = c dv^2 / 2``; for a source potential
+the current out of the source; for a current source minus its node's potential; for a device's own
+parameter the partial derivative of its co-content. A gain also changes the factors behind it:
+
+    dL/dA = c_in kappa'(A) I2 dh + c_out (h - s) dI2,      c_out = c_in kappa / A
+
+in differences ``d`` between two phases, with I2 the net current drawn from the amplifier's output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebana.circuit import kirchhoff
+from ebana.circuit.circuit import Circuit, terminals
+from ebana.circuit.elements import Amplifiers, Crossbar, CurrentSources, Devices, Resistors, VoltageSources
+from ebana.circuit.stages import factors, stages
+
+Array = Any
+Values = Mapping[str, Array]
+
+HELD = 1e-9
+"""An ideal diode counts as conducting when it is within this many volts of its bound."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What is measured of one relaxed phase.
+
+    Args:
+        p: potentials of all nodes and ground, ``(B, N + 1)``, volts.
+        net: net current drawn from each node, ``(B, N + 1)``, amperes; not zero at free nodes only
+            where ideal diodes hold them.
+    """
+
+    p: Array
+    net: Array
+
+
+def measure(circuit: Circuit, parameters: Values, inputs: Values, v: Array, injected: Array) -> Phase:
+    """Read potentials and currents of a phase from the potentials of its free nodes."""
+    p = kirchhoff.potentials(circuit, parameters, inputs, v)
+    return Phase(p, kirchhoff.net_currents(circuit, parameters, p, injected))
+
+
+def element_factors(circuit: Circuit, parameters: Values) -> dict[str, Array]:
+    """The factor ``c`` of each passive element's (or current source's) stage, by element name."""
+    plan, c = stages(circuit), factors(circuit, parameters)
+    result: dict[str, Array] = {}
+    for element in circuit.each(Crossbar, Resistors, Devices, CurrentSources):
+        stage = plan.of(*terminals(element))
+        result[element.name] = c[stage] if stage >= 0 else jnp.asarray(1.0)
+    return result
+
+
+def output_factor(circuit: Circuit, parameters: Values, name: str) -> Array:
+    """The factor ``c`` of the stage that an output is read from."""
+    stage = stages(circuit).of(circuit.output(name).nodes)
+    return factors(circuit, parameters)[stage] if stage >= 0 else jnp.asarray(1.0)
+
+
+def energy(circuit: Circuit, parameters: Values, p: Array) -> Array:
+    """Total energy ``sum_l c_l E_l`` of each sample, shape ``(B,)``, watts."""
+    c = element_factors(circuit, parameters)
+    total = jnp.zeros(p.shape[0], p.dtype)
+    for element in circuit.each(Crossbar, Resistors, Devices):
+        if isinstance(element, Crossbar):
+            dv = p[:, element.rows][:, :, None] - p[:, element.columns][:, None, :]
+        else:
+            dv = p[:, element.a] - p[:, element.b]
+        if isinstance(element, Devices):
+            content = element.model.cocontent(dv, kirchhoff.device_values(element, parameters))
+        else:
+            content = 0.5 * parameters[element.conductance] * dv * dv
+        total = total + c[element.name] * content.reshape(p.shape[0], -1).sum(1)
+    for element in circuit.each(CurrentSources):
+        total = total - c[element.name] * (parameters[element.current] * p[:, element.nodes]).sum(1)
+    return total
+
+
+# -- differences of partial derivatives between two phases -------------------------------------------
+
+
+def contrast(circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, weight: Array) -> dict[str, Array]:
+    """``sum_b weight_b [dE/dtheta(plus_b) - dE/dtheta(minus_b)]`` for every trainable parameter.
+
+    Args:
+        plus, minus: the two phases, over the same samples.
+        weight: a weight for each sample, shape ``(B,)``; zero leaves a sample out.
+
+    Returns:
+        One array for each name in ``circuit.trainable``, of the parameter's shape.
+    """
+    wanted = frozenset(circuit.trainable)
+    c = element_factors(circuit, parameters)
+    total = {name: jnp.zeros(circuit.parameters[name].shape, plus.p.dtype) for name in circuit.trainable}
+    for element in circuit.each(Crossbar, Resistors, CurrentSources, Devices):
+        for name, value in _element_contrast(circuit, element, parameters, plus, minus, weight, wanted):
+            total[name] = total[name] + c[element.name] * value
+    for name, value in _source_contrast(circuit, parameters, plus, minus, weight, c, wanted):
+        total[name] = total[name] + value
+    for name, value in _amplifier_contrast(circuit, parameters, plus, minus, weight, wanted):
+        total[name] = total[name] + value
+    return total
+
+
+def _element_contrast(circuit, element, parameters, plus, minus, weight, wanted):
+    if isinstance(element, Crossbar | Resistors) and element.conductance in wanted:
+        difference = _crossbar_difference if isinstance(element, Crossbar) else _resistor_difference
+        yield element.conductance, difference(circuit, element, plus.p, minus.p, weight)
+    elif isinstance(element, CurrentSources) and element.current in wanted:
+        yield element.current, -(weight[:, None] * (plus.p - minus.p)[:, element.nodes]).sum(0)
+    elif isinstance(element, Devices):
+        trained = {own: name for own, name in element.parameters.items() if name in wanted}
+        if trained:
+            gradient = _device_difference(element, parameters, plus.p, minus.p, weight)
+            yield from ((name, gradient[own]) for own, name in trained.items())
+
+
+def _resistor_difference(circuit, element, plus, minus, weight):
+    mean = 0.5 * ((plus + minus)[:, element.a] - (plus + minus)[:, element.b])
+    change = (plus - minus)[:, element.a] - (plus - minus)[:, element.b]
+    return (weight[:, None] * mean * change).sum(0)
+
+
+def _crossbar_difference(circuit: Circuit, element: Crossbar, plus: Array, minus: Array, weight: Array) -> Array:
+    """``sum_b w (dv_+^2 - dv_-^2) / 2 = sum_b w (mean of dv)(change of dv)``, in sums and matrix products.
+
+    The change is taken before the product, so that a nudge of nanovolts on volts is not lost; rows that
+    sources hold do not change and cost one product instead of two.
+    """
+    mean, change = 0.5 * (plus + minus), weight[:, None] * (plus - minus)
+    mean_c, change_c = mean[:, element.columns], change[:, element.columns]
+    value = -(mean[:, element.rows].T @ change_c) + (mean_c * change_c).sum(0)
+    moving = np.flatnonzero(~np.isin(element.rows, circuit.sources))
+    if moving.size:
+        rows = element.rows[moving]
+        own = (mean[:, rows] * change[:, rows]).sum(0)[:, None] - change[:, rows].T @ mean_c
+        value = value + own if moving.size == len(element.rows) else value.at[moving].add(own)
+    return value
+
+
+def _device_difference(element: Devices, parameters: Values, plus: Array, minus: Array, weight: Array):
+    own = kirchhoff.device_values(element, parameters)
+
+    def total(values: Values, p: Array) -> Array:
+        content = element.model.cocontent(p[:, element.a] - p[:, element.b], values)
+        return (weight[:, None] * content).sum()
+
+    up, down = jax.grad(total)(own, plus), jax.grad(total)(own, minus)
+    return jax.tree.map(jnp.subtract, up, down)
+
+
+def _source_contrast(circuit, parameters, plus, minus, weight, c, wanted):
+    """``dE/du`` is the current out of a source, each element's share with its stage's factor."""
+    sources = [e for e in circuit.each(VoltageSources) if e.parameter in wanted]
+    if not sources:
+        return
+    gains = {a.name: parameters[a.gain] for a in circuit.amplifiers}
+
+    def out(phase: Phase) -> Array:
+        drawn = kirchhoff.drawn_currents(circuit, parameters, phase.p, c)
+        drawn = kirchhoff.through_amplifiers(circuit, gains, drawn)
+        return _with_ideal_diodes(circuit, phase, drawn, c)
+
+    change = weight[:, None] * (out(plus) - out(minus))
+    for element in sources:
+        per_source = (change[:, element.nodes] * element.scale).sum(0)
+        zero = jnp.zeros(circuit.parameters[element.parameter].shape, change.dtype)
+        yield element.parameter, zero.at[element.columns].add(per_source)
+
+
+def _with_ideal_diodes(circuit: Circuit, phase: Phase, drawn: Array, c: Mapping[str, Array]) -> Array:
+    """Add what conducting ideal diodes draw from their sources: all that is left over at their nodes."""
+    for element in circuit.each(Devices):
+        if not element.model.ideal:
+            continue
+        dv = phase.p[:, element.a] - phase.p[:, element.b]
+        free_is_anode = np.isin(element.a, circuit.free)
+        node, far = (element.a, element.b) if free_is_anode.all() else (element.b, element.a)
+        held = jnp.where(dv >= -HELD, phase.net[:, node], 0.0)
+        drawn = drawn.at[:, far].add(c[element.name] * held)
+    return drawn
+
+
+def _amplifier_contrast(circuit, parameters, plus, minus, weight, wanted):
+    plan, c = stages(circuit), factors(circuit, parameters)
+    one = jnp.asarray(1.0)
+    for amplifier in circuit.each(Amplifiers):
+        if not wanted & {amplifier.gain, amplifier.shift, amplifier.backward}:
+            continue
+        stage_in, stage_out = plan.of(amplifier.inputs), plan.of(amplifier.outputs)
+        gain, shift = parameters[amplifier.gain], parameters[amplifier.shift]
+        kappa = kirchhoff.backward_gain(amplifier, parameters)
+        c_out = c[stage_out] if stage_out >= 0 else one
+        c_in = c[stage_in] if stage_in >= 0 else one
+        mean_h = 0.5 * (plus.p + minus.p)[:, amplifier.inputs] - shift
+        change_h = (plus.p - minus.p)[:, amplifier.inputs]
+        mean_i = 0.5 * (plus.net + minus.net)[:, amplifier.outputs]
+        change_i = (plus.net - minus.net)[:, amplifier.outputs]
+        dkappa = -1.0 / gain**2 if amplifier.backward is None else 0.0
+        per_unit = {
+            amplifier.gain: c_in * dkappa * mean_i * change_h + c_out * mean_h * change_i,
+            amplifier.shift: c_out * (1.0 - gain) * change_i,
+            amplifier.backward: c_in * mean_i * change_h,
+        }
+        for name in wanted & per_unit.keys():
+            summed = (weight[:, None] * per_unit[name]).sum(0)
+            yield name, summed if circuit.parameters[name].shape == summed.shape else summed.sum(keepdims=True)

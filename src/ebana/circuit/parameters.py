@@ -1,0 +1,83 @@
+"""Named arrays of values that a circuit's elements refer to.
+
+Two elements that name the same parameter share it: a layer that is called twice stands for the same
+conductances in two places, and their gradients add up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+Kind = Literal["conductance", "voltage", "current", "gain", "shift", "backward_gain", "device"]
+
+UNITS: dict[str, str] = {
+    "conductance": "S",
+    "voltage": "V",
+    "current": "A",
+    "gain": "V/V",
+    "shift": "V",
+    "backward_gain": "A/A",
+    "device": "",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """One array of values with its bounds.
+
+    Args:
+        name: unique name, ``"<layer>/<quantity>"``.
+        kind: what the values are; it fixes the unit (:data:`UNITS`).
+        initial: the values to start from, any shape, float64.
+        trainable: whether an optimizer may change them.
+        low, high: bounds kept by projection after each update, in the parameter's unit.
+        learning_rate: the layer's own learning rate, or None for the optimizer's default.
+    """
+
+    name: str
+    kind: Kind
+    initial: np.ndarray = field(repr=False)
+    trainable: bool = False
+    low: float = -np.inf
+    high: float = np.inf
+    learning_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        initial = np.array(self.initial, dtype=np.float64)
+        initial.setflags(write=False)
+        object.__setattr__(self, "initial", initial)
+        if not np.all(np.isfinite(initial)):
+            raise ValueError(f"parameter {self.name!r} has values that are not finite. Give finite numbers.")
+        if not self.low < self.high:
+            raise ValueError(
+                f"parameter {self.name!r} has bounds ({self.low:g}, {self.high:g}) {self.unit}. "
+                "Expected the lower bound below the upper one."
+            )
+        if self.kind == "conductance" and not self.low > 0:
+            raise ValueError(
+                f"conductances {self.name!r} have the lower bound {self.low:g} S. "
+                "Expected a positive bound: a conductance of zero or less is no resistor. Raise g_min."
+            )
+        if self.kind == "conductance" and initial.size and not initial.min() > 0:
+            raise ValueError(
+                f"conductances {self.name!r} start at {initial.min():g} S. Expected positive values; "
+                "check the initializer or the array that was given."
+            )
+
+    @property
+    def layer(self) -> str:
+        """Name of the layer (or element) that the values belong to."""
+        return self.name.rsplit("/", 1)[0]
+
+    @property
+    def unit(self) -> str:
+        """SI unit of the values."""
+        return UNITS[self.kind]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the values."""
+        return self.initial.shape

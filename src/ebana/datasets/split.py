@@ -1,0 +1,37 @@
+"""A data set as it enters training: inputs in volts, targets in output units, two disjoint parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+Targets = np.ndarray | Mapping[str, np.ndarray]
+"""One array of shape ``(samples, values)``, or one such array for each of several outputs by name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A training part and a test part of one data set.
+
+    Args:
+        name: name of the data set.
+        x_train, x_test: inputs in volts, shape ``(samples, features)``, float64.
+        y_train, y_test: targets, shape ``(samples, values)``, float64: one-hot rows for classes, 0 or 1
+            for logic functions. A dict of such arrays where the data set has several outputs.
+        classes: names of the classes, in the order of the one-hot columns.
+        features: names of the inputs, in the order of the columns of ``x_train``.
+        outputs: names of the outputs; the keys of ``y_train`` where that is a dict.
+        scale: standard deviation (tables) or amplitude (logic functions) of the inputs in volts.
+    """
+
+    name: str
+    x_train: np.ndarray
+    y_train: Targets
+    x_test: np.ndarray
+    y_test: Targets
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    outputs: tuple[str, ...]
+    scale: float

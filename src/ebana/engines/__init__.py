@@ -1,0 +1,1 @@
+"""Who finds the operating point: one contract, several engines."""

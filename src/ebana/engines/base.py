@@ -1,0 +1,180 @@
+"""The contract between learning and whatever finds operating points.
+
+An engine is given a circuit, parameter values, a batch of inputs and a nudge, and returns the
+potentials of the free nodes for each sample, with a result code for each. A simulator, a built-in
+solver and a chip on a bench all fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import partial
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebana.circuit import Circuit, kirchhoff
+
+Array = Any
+Values = Mapping[str, Array]
+
+
+class Result(IntEnum):
+    """What became of one sample's operating point."""
+
+    CONVERGED = 0
+    STALLED = 1
+    NO_MINIMUM = 2
+    NOT_FINITE = 3
+    ENGINE_FAILED = 4
+
+    @property
+    def explanation(self) -> str:
+        """One sentence a person can act on."""
+        return _EXPLANATIONS[self]
+
+
+_EXPLANATIONS = {
+    Result.CONVERGED: "the operating point was found to the stated tolerance",
+    Result.STALLED: "the estimated error stayed above the tolerance; allow more iterations or a looser tolerance",
+    Result.NO_MINIMUM: "the nudged circuit has no minimum: beta is too strong for the conductances at the outputs",
+    Result.NOT_FINITE: "the potentials became infinite; check the data's range and the device models",
+    Result.ENGINE_FAILED: "the simulator gave no operating point; see its message",
+}
+
+
+@partial(
+    jax.tree_util.register_dataclass, data_fields=["currents", "strength", "targets"], meta_fields=["loss"]
+)
+@dataclass(frozen=True)
+class Nudge:
+    """What is added at the outputs in a nudged phase.
+
+    Args:
+        currents: held currents into the nodes of output ports, ``{port: (B, nodes)}``, amperes.
+        strength: for clamped nudging, ``{port: s}``: the circuit then minimises its energy plus
+            ``s C``, with C the loss of ``loss`` between the port and ``targets``. A number or one for
+            each sample, ``(B,)``; in siemens for a squared error.
+        targets: ``{port: (B, units)}``.
+        loss: an object with ``cost(y, target)`` for each sample, or None for held currents only.
+    """
+
+    currents: Values
+    strength: Values
+    targets: Values
+    loss: Any = None
+
+    @staticmethod
+    def none() -> Nudge:
+        """No nudge: the free phase."""
+        return Nudge({}, {}, {}, None)
+
+    def currents_at(self, circuit: Circuit, p: Array) -> dict[str, Array]:
+        """The currents that the nudge injects at each port, given the potentials of all nodes."""
+        total = dict(self.currents)
+        for name, strength in self.strength.items():
+            port = circuit.output(name)
+            slope = jax.grad(lambda y, t: self.loss.cost(y, t).sum())(
+                kirchhoff.read(circuit, name, p), self.targets[name]
+            )
+            per_sample = jnp.reshape(jnp.asarray(strength), (-1, 1))
+            total[name] = total.get(name, 0.0) + kirchhoff.unfold(port.folded, -per_sample * slope)
+        return total
+
+    def injected(self, circuit: Circuit, p: Array) -> Array:
+        """The same, spread over all nodes: shape ``(B, N + 1)``, amperes."""
+        return kirchhoff.inject(circuit, self.currents_at(circuit, p), p.shape[0])
+
+
+@partial(
+    jax.tree_util.register_dataclass, data_fields=["v", "code", "error", "iterations"], meta_fields=[]
+)
+@dataclass(frozen=True)
+class OperatingPoint:
+    """The operating points of a batch.
+
+    Args:
+        v: potentials of the free nodes, ``(B, F)``, volts, in the order of ``circuit.free``.
+        code: a :class:`Result` for each sample, ``(B,)``.
+        error: estimated error of each sample in volts, ``(B,)``.
+        iterations: how many iterations each sample took, ``(B,)``.
+    """
+
+    v: Array
+    code: Array
+    error: Array
+    iterations: Array
+
+    @property
+    def converged(self) -> Array:
+        """Mask of the samples that converged, ``(B,)``."""
+        return self.code == Result.CONVERGED
+
+
+class NotConverged(RuntimeError):
+    """An operating point that was asked for strictly was not found."""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Finds operating points. Implement it to train on something new.
+
+    Attributes:
+        name: short name, for tables and reports.
+        traceable: True when :meth:`solve` is made of JAX operations, so that a training step can be
+            compiled as a whole; else the same step runs operation by operation around the engine.
+    """
+
+    name: str
+    traceable: bool
+
+    def solve(
+        self,
+        circuit: Circuit,
+        parameters: Values,
+        inputs: Values,
+        nudge: Nudge,
+        start: Array | None = None,
+    ) -> OperatingPoint:
+        """Operating points of a batch.
+
+        Args:
+            circuit: the circuit; the same object for every call of one training run.
+            parameters: values by parameter name, in SI units.
+            inputs: ``{name: (B, columns)}``, volts.
+            nudge: what to add at the outputs; :meth:`Nudge.none` in the free phase.
+            start: potentials of the free nodes to start from, ``(B, F)``, or None.
+        """
+        ...
+
+
+def batch_size(inputs: Values) -> int:
+    """Number of samples in a batch of inputs; 1 for a circuit without inputs."""
+    return next((int(value.shape[0]) for value in inputs.values()), 1)
+
+
+def raise_unless_converged(point: OperatingPoint, circuit: Circuit, what: str) -> None:
+    """Raise :class:`NotConverged` naming the first samples that failed, and where they are worst."""
+    code = np.asarray(point.code)
+    failed = np.flatnonzero(code != Result.CONVERGED)
+    if failed.size == 0:
+        return
+    first = int(failed[0])
+    v = np.abs(np.nan_to_num(np.asarray(point.v)[first], nan=np.inf))
+    node = circuit.node_name(int(circuit.free[int(np.argmax(v))])) if v.size else "?"
+    raise NotConverged(
+        f"{what}: {failed.size} of {code.size} operating points did not converge (samples "
+        f"{', '.join(map(str, failed[:8]))}{', ...' if failed.size > 8 else ''}). "
+        f"Sample {first}: {Result(int(code[first])).explanation}; estimated error "
+        f"{float(np.asarray(point.error)[first]):.3g} V, largest potential at {node}. "
+        "Pass strict=False to go on without them."
+    )
+
+
+def zeros_start(circuit: Circuit, batch: int) -> Array:
+    """All free nodes at 0 V."""
+    return jnp.zeros((batch, len(circuit.free)))

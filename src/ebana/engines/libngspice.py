@@ -1,0 +1,198 @@
+"""A thin wrapper of the ngspice shared library (``libngspice``), one instance for the process.
+
+Only four calls are used: ``ngSpice_Init``, ``ngSpice_Circ``, ``ngSpice_Command`` and
+``ngGet_Vec_Info`` (ngspice manual, chapter 19). The library has global state and is not re-entrant:
+hold :data:`LOCK` around a sequence of calls that belong together.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable
+from functools import lru_cache
+
+LOCK = threading.RLock()
+"""Held by whoever talks to the library."""
+
+LIBRARY_VARIABLE = "NGSPICE_LIBRARY_PATH"
+"""Environment variable with the path of the library, where it is not on the loader's path."""
+
+INSTALL = (
+    "Install the ngspice shared library: 'apt-get install libngspice0' (Debian, Ubuntu), "
+    "'dnf install libngspice' (Fedora), 'brew install libngspice' (macOS) or "
+    "'conda install -c conda-forge ngspice-lib'; "
+    f"or set {LIBRARY_VARIABLE} to its path."
+)
+
+_FILE_NAMES = ("libngspice.so.0", "libngspice.so", "libngspice.0.dylib", "libngspice.dylib", "ngspice.dll")
+
+
+class EngineNotInstalled(RuntimeError):
+    """The simulator behind an engine is not on this computer."""
+
+
+class NgspiceError(RuntimeError):
+    """ngspice refused a deck or a command; the message quotes it."""
+
+
+class _Complex(ctypes.Structure):
+    _fields_ = (("real", ctypes.c_double), ("imag", ctypes.c_double))
+
+
+class _VectorInfo(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("type", ctypes.c_int),
+        ("flags", ctypes.c_short),
+        ("real", ctypes.POINTER(ctypes.c_double)),
+        ("complex", ctypes.POINTER(_Complex)),
+        ("length", ctypes.c_int),
+    )
+
+
+_SendChar = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p)
+_ControlledExit = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.c_int, ctypes.c_bool, ctypes.c_bool, ctypes.c_int, ctypes.c_void_p
+)
+
+_HARMLESS = ("warning", "note", "reference value", "using sparse", "supplied", "trying", "starting")
+
+
+class LibNgspice:
+    """The loaded library.
+
+    Args:
+        path: what the loader opened.
+        handle: the ctypes library.
+    """
+
+    def __init__(self, path: str, handle: ctypes.CDLL) -> None:
+        self.path = path
+        self.version = "ngspice"
+        self.messages: deque[str] = deque(maxlen=400)
+        self._pending: BaseException | None = None
+        self._dead = False
+        self._call = handle.ngSpice_Command
+        self._call.argtypes = [ctypes.c_char_p]
+        self._circ = handle.ngSpice_Circ
+        self._vector = handle.ngGet_Vec_Info
+        self._vector.argtypes = [ctypes.c_char_p]
+        self._vector.restype = ctypes.POINTER(_VectorInfo)
+        # ngspice keeps the callbacks' addresses for the life of the process
+        self._callbacks = (_SendChar(self._on_text), _ControlledExit(self._on_exit))
+        self._initialise(handle)
+
+    def _initialise(self, handle: ctypes.CDLL) -> None:
+        main = threading.current_thread() is threading.main_thread()
+        interrupt = signal.getsignal(signal.SIGINT) if main else None
+        handle.ngSpice_Init(self._callbacks[0], None, self._callbacks[1], None, None, None, None)
+        if interrupt is not None:
+            signal.signal(signal.SIGINT, interrupt)
+        for line in self.messages:
+            if "ngspice-" in line:
+                self.version = line.strip("* ").removesuffix(" shared library")
+        self.command("set num_threads=1")  # a second thread costs more than it gains on busy machines
+
+    def _on_text(self, text: bytes, _id: int, _user: int) -> int:
+        try:
+            self.messages.append(text.decode(errors="replace").removeprefix("stdout "))
+        except BaseException as error:  # e.g. Ctrl-C: it cannot cross the library's frames
+            self._pending = error
+        return 0
+
+    def _on_exit(self, _status: int, _immediate: bool, _quit: bool, _id: int, _user: int) -> int:
+        self._dead = True
+        return 0
+
+    def command(self, text: str) -> None:
+        """Run one command; what it says is in :attr:`messages`.
+
+        Raises:
+            NgspiceError: when the library asked to be unloaded, which no later command survives.
+        """
+        self._call(text.encode())
+        self._after(text)
+
+    def _after(self, what: str) -> None:
+        if self._pending is not None:
+            error, self._pending = self._pending, None
+            raise error
+        if self._dead:
+            raise NgspiceError(
+                f"ngspice gave up at {what!r}: {self.said()} Restart the process to use it again."
+            )
+
+    def said(self) -> str:
+        """What ngspice complained of since the messages were last cleared, in one line."""
+        lines = [line.removeprefix("stderr ").strip() for line in self.messages]
+        return " | ".join(line for line in lines if line) or "(no message)"
+
+    def errors(self) -> list[str]:
+        """The messages that are errors; notes and warnings are not."""
+        lines = [line.removeprefix("stderr ").strip() for line in self.messages]
+        return [line for line in lines if "error" in line.lower() and not line.lower().startswith(_HARMLESS)]
+
+    def load(self, lines: Iterable[str]) -> None:
+        """Load a deck in place of the one before.
+
+        Raises:
+            NgspiceError: when ngspice does not accept it; the message holds ngspice's own.
+        """
+        encoded = [line.encode("ascii") for line in lines]
+        self.messages.clear()
+        failed = self._circ((ctypes.c_char_p * (len(encoded) + 1))(*encoded, None))
+        self._after("loading the circuit")
+        if failed or self.errors():
+            raise NgspiceError(f"ngspice did not accept the circuit: {self.said()}")
+
+    def set(self, assignments: Iterable[str]) -> None:
+        """Run ``alter`` for each ``"device parameter = value"``.
+
+        Raises:
+            NgspiceError: when one of them is refused.
+        """
+        self.messages.clear()
+        for assignment in assignments:
+            self._call(b"alter " + assignment.encode())
+        self._after("alter")
+        if self.errors():
+            raise NgspiceError(f"ngspice refused a value: {self.said()}")
+
+    def value(self, vector: bytes) -> float | None:
+        """First value of a vector of the current plot, or None where there is no such vector."""
+        info = self._vector(vector)
+        if not info:
+            return None
+        contents = info.contents
+        return contents.real[0] if contents.length > 0 and contents.real else None
+
+
+def _candidates() -> list[str]:
+    chosen = os.environ.get(LIBRARY_VARIABLE)
+    if chosen:
+        return [chosen]
+    found = ctypes.util.find_library("ngspice")
+    return [*([found] if found else []), *_FILE_NAMES]
+
+
+@lru_cache(maxsize=1)
+def library() -> LibNgspice:
+    """The library, loaded at the first call.
+
+    Raises:
+        EngineNotInstalled: when it is not found; says how to install it.
+    """
+    tried = _candidates()
+    for name in tried:
+        try:
+            handle = ctypes.CDLL(name)
+            with LOCK:
+                return LibNgspice(name, handle)
+        except (OSError, AttributeError):
+            continue
+    raise EngineNotInstalled(f"libngspice was not found (tried {', '.join(tried)}). {INSTALL}")

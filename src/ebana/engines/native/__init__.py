@@ -1,0 +1,5 @@
+"""The built-in solver."""
+
+from ebana.engines.native.engine import NativeEngine
+
+__all__ = ["NativeEngine"]

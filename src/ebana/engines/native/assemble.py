@@ -1,0 +1,226 @@
+"""Put numbers into a plan: parameters, a batch of inputs and a nudge become a system of equations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ebana.circuit import Circuit, CurrentSources, Devices, kirchhoff
+from ebana.circuit.stages import factors, stages
+from ebana.engines.base import Nudge
+from ebana.engines.native.arrays import add, embed, take
+from ebana.engines.native.plan import Coupling, Pairs, Plan, plan
+from ebana.engines.native.system import System
+from ebana.engines.native.terms import Local, Map, Pair, PortNudge, Tie
+
+Array = Any
+Values = Mapping[str, Array]
+
+
+def coupled_outputs(circuit: Circuit, nudge: Nudge) -> frozenset[str]:
+    """Outputs whose nodes a clamped nudge couples to each other."""
+    return frozenset(
+        name
+        for name in nudge.strength
+        if circuit.output(name).folded or not nudge.loss.quadratic
+    )
+
+
+def assemble(circuit: Circuit, parameters: Values, inputs: Values, nudge: Nudge, batch: int) -> System:
+    """The equations of a batch (see :class:`~ebana.engines.native.system.System`)."""
+    return _Assembly(circuit, parameters, inputs, nudge, batch).system()
+
+
+class _Assembly:
+    """The common subexpressions of one assembly."""
+
+    def __init__(self, circuit: Circuit, parameters: Values, inputs: Values, nudge: Nudge, batch: int) -> None:
+        self.circuit, self.parameters, self.nudge, self.batch = circuit, parameters, nudge, batch
+        self.plan: Plan = plan(circuit, coupled_outputs(circuit, nudge))
+        self.dtype = jnp.result_type(*parameters.values(), *inputs.values(), jnp.float32)
+        self.maps = self._node_maps()
+        self.held = self._held_potentials(inputs)
+
+    def map(self, nodes: np.ndarray) -> Map:
+        return Map(*(take(array, nodes)[:, None] for array in self.maps))
+
+    def positions(self, nodes: np.ndarray) -> np.ndarray:
+        return self.plan.column[nodes]
+
+    def _node_maps(self) -> tuple[Array, Array, Array]:
+        size = self.circuit.size + 1
+        alpha, beta, kappa = jnp.ones(size, self.dtype), jnp.zeros(size, self.dtype), jnp.ones(size, self.dtype)
+        for amplifier in self.circuit.amplifiers:
+            gain, shift = self.parameters[amplifier.gain], self.parameters[amplifier.shift]
+            back = kirchhoff.backward_gain(amplifier, self.parameters)
+            at, by = amplifier.outputs, amplifier.inputs
+            alpha = alpha.at[at].set(gain * alpha[by])
+            beta = beta.at[at].set(gain * beta[by] + (1.0 - gain) * shift)
+            kappa = kappa.at[at].set(back * kappa[by])
+        return alpha, beta, kappa
+
+    def _held_potentials(self, inputs: Values) -> Array:
+        """Potentials of the source nodes, zero elsewhere, ``(N + 1, B)``."""
+        held = jnp.zeros((self.circuit.size + 1, self.batch), self.dtype)
+        for element, value in kirchhoff.source_potentials(self.circuit, self.parameters, inputs):
+            held = held.at[element.nodes].set(jnp.broadcast_to(value.T, (len(element.nodes), self.batch)))
+        return held
+
+    def far(self, nodes: np.ndarray) -> Array:
+        """Potentials of held nodes, amplified ones included, ``(k, B)``."""
+        return self.map(nodes)(take(self.held, self.plan.base[nodes]))
+
+    def system(self) -> System:
+        free = len(self.circuit.free)
+        diagonal, rhs = self._held_terms(jnp.zeros((free, 1), self.dtype), self._injected(free))
+        ties = tuple(self._tie(coupling) for coupling in self.plan.couplings)
+        full_diagonal, full_rhs = diagonal, rhs
+        for tie in ties:
+            full_diagonal, full_rhs = _own_share(tie, full_diagonal, full_rhs)
+        pairs = tuple(self._pair(pair) for pair in self.plan.pairs)
+        local = tuple(self._local(p) for p in self.plan.local_devices)
+        smooth = tuple(term for term in local if not term.model.ideal)
+        lower, upper = self._bounds([term for term in local if term.model.ideal], free)
+        return System(
+            self.plan,
+            self._weight(),
+            diagonal,
+            rhs,
+            full_diagonal,
+            full_rhs,
+            ties,
+            *self._coefficients(ties),
+            smooth,
+            pairs,
+            tuple(self._port(name) for name in self.nudge.strength),
+            lower,
+            upper,
+        )
+
+    def _weight(self) -> Array:
+        c = factors(self.circuit, self.parameters)
+        return c[stages(self.circuit).of_node[self.circuit.free]][:, None]
+
+    def _injected(self, free: int) -> Array:
+        rhs = jnp.zeros((free, self.batch), self.dtype)
+        for element in self.circuit.each(CurrentSources):
+            at = np.flatnonzero(self.positions(element.nodes) < free)
+            nodes, current = element.nodes[at], self.parameters[element.current][at]
+            rhs = add(rhs, self.positions(nodes), self.map(nodes).kappa * current[:, None])
+        for name, current in self.nudge.currents.items():
+            nodes = self.circuit.output(name).nodes
+            rhs = add(rhs, self.positions(nodes), self.map(nodes).kappa * current.T)
+        return rhs
+
+    def _held_terms(self, diagonal: Array, rhs: Array) -> tuple[Array, Array]:
+        for feed in self.plan.feeds:
+            g = self.parameters[feed.conductance]
+            g = take(take(g, feed.row_positions).T, feed.column_positions).T
+            g = g.T if feed.transposed else g
+            diagonal, rhs = self._hold(diagonal, rhs, feed.free, g.sum(0)[:, None], g.T @ self.far(feed.held))
+        for name, at, near, far in self.plan.local_resistors:
+            g = self.parameters[name][at][:, None]
+            diagonal, rhs = self._hold(diagonal, rhs, near, g, g * self.far(far))
+        return diagonal, rhs
+
+    def _hold(self, diagonal: Array, rhs: Array, nodes: np.ndarray, total: Array, current: Array):
+        """Free nodes tied to held ones by ``total`` siemens, with short-circuit current ``current``."""
+        m, at = self.map(nodes), self.positions(nodes)
+        diagonal = add(diagonal, at, m.kappa * m.alpha * total)
+        return diagonal, add(rhs, at, m.kappa * (current - total * m.beta))
+
+    def _tie(self, c: Coupling) -> Tie:
+        g = take(take(self.parameters[c.conductance], c.row_positions).T, c.column_positions).T
+        rows, columns = self.positions(c.rows), self.positions(c.columns)
+        return Tie(g, rows, columns, self.map(c.rows), self.map(c.columns))
+
+    def _coefficients(self, ties: tuple[Tie, ...]) -> tuple[Array, Array, Array | None]:
+        e, k = self.plan.eliminated, self.plan.kept
+        place = np.zeros(len(self.circuit.free), dtype=int)
+        place[e], place[k] = np.arange(e.size), np.arange(k.size)
+        kept = np.isin(np.arange(place.size), k)
+        to_e = jnp.zeros((e.size, k.size), self.dtype)
+        to_k = jnp.zeros((k.size, e.size), self.dtype)
+        among = None
+        for tie in ties:
+            forward = tie.row_map.kappa * tie.g * tie.column_map.alpha.T
+            backward = tie.column_map.kappa * tie.g.T * tie.row_map.alpha.T
+            for at, by, value in ((tie.row, tie.column, forward), (tie.column, tie.row, backward)):
+                if not at.size or not by.size:
+                    continue
+                if kept[at[0]] and kept[by[0]]:
+                    part = embed(value, place[at], place[by], (k.size, k.size))
+                    among = part if among is None else among + part
+                elif kept[at[0]]:
+                    to_k = to_k + embed(value, place[at], place[by], (k.size, e.size))
+                else:
+                    to_e = to_e + embed(value, place[at], place[by], (e.size, k.size))
+        return to_e, to_k, among
+
+    def _local(self, local: Any) -> Local:
+        own = {name: value if value.shape[0] == 1 else value[local.positions] for name, value in self._own(local.element).items()}
+        own = {name: value[:, None] for name, value in own.items()}
+        return Local(
+            local.element.model,
+            own,
+            self.positions(local.free),
+            local.sign,
+            self.map(local.free),
+            self.far(local.held),
+        )
+
+    def _own(self, element: Devices) -> dict[str, Array]:
+        return kirchhoff.device_values(element, self.parameters)
+
+    def _pair(self, pair: Pairs) -> Pair:
+        element = pair.element
+        is_device = isinstance(element, Devices)
+        free = len(self.circuit.free)
+        ends = []
+        for nodes in (element.a, element.b):
+            held = self.positions(nodes) == free
+            m = self.map(nodes)
+            ends.append((m._replace(beta=jnp.where(held[:, None], 0.0, m.beta)), jnp.where(held[:, None], self.far(nodes), 0.0)))
+        (a_map, a_held), (b_map, b_held) = ends
+        return Pair(
+            None if is_device else self.parameters[element.conductance][:, None],
+            element.model if is_device else None,
+            {name: value[:, None] for name, value in self._own(element).items()} if is_device else {},
+            self.positions(element.a),
+            self.positions(element.b),
+            a_map,
+            b_map,
+            a_held,
+            b_held,
+        )
+
+    def _port(self, name: str) -> PortNudge:
+        port = self.circuit.output(name)
+        strength = jnp.broadcast_to(jnp.asarray(self.nudge.strength[name], self.dtype), (self.batch,))
+        return PortNudge(
+            port, self.positions(port.nodes), self.map(port.nodes), self.nudge.loss, self.nudge.targets[name], strength
+        )
+
+    def _bounds(self, ideal: list[Local], free: int) -> tuple[Array | None, Array | None]:
+        if not ideal:
+            return None, None
+        lower = jnp.full((free, self.batch), -jnp.inf, self.dtype)
+        upper = jnp.full((free, self.batch), jnp.inf, self.dtype)
+        for term in ideal:
+            bound, up = term.bound(), term.sign * term.map.alpha > 0
+            upper = upper.at[term.positions].min(jnp.where(up, bound, jnp.inf))
+            lower = lower.at[term.positions].max(jnp.where(up, -jnp.inf, bound))
+        return lower, upper
+
+
+def _own_share(tie: Tie, diagonal: Array, rhs: Array) -> tuple[Array, Array]:
+    """The coupling's part of both ends' own coefficients, and the constants of its affine maps."""
+    r, c = tie.row_map, tie.column_map
+    rows, columns = tie.g.sum(1)[:, None], tie.g.sum(0)[:, None]
+    diagonal = add(diagonal, tie.row, r.kappa * rows * r.alpha)
+    diagonal = add(diagonal, tie.column, c.kappa * columns * c.alpha)
+    rhs = add(rhs, tie.row, r.kappa * (tie.g @ c.beta - rows * r.beta))
+    return diagonal, add(rhs, tie.column, c.kappa * (tie.g.T @ r.beta - columns * c.beta))

@@ -1,0 +1,100 @@
+"""The built-in engine: operating points by layered relaxation and Newton's method, in JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax.numpy as jnp
+
+from ebana.circuit import Circuit
+from ebana.engines.base import Nudge, OperatingPoint, batch_size
+from ebana.engines.native.assemble import assemble
+from ebana.engines.native.relax import relax
+
+Array = Any
+Values = Mapping[str, Array]
+
+TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
+"""Default tolerance in volts for each precision."""
+
+
+@dataclass(frozen=True)
+class NativeEngine:
+    """Solves circuits in JAX, a whole batch at once.
+
+    Args:
+        tolerance: largest estimated error of a converged operating point, in volts; default 1e-9 in
+            float64 and 1e-4 in float32.
+        max_iterations: iterations before an operating point counts as stalled.
+        method: ``"auto"`` sweeps layered circuits and ends with Newton's method; ``"newton"`` leaves
+            the sweeps out; ``"sweeps"`` moves by sweeps alone (layered circuits only). All three are
+            certified by a Newton correction.
+        sweeps: sweeps before the first Newton correction.
+        dtype: ``"float64"`` or ``"float32"``.
+
+    Example:
+        >>> NativeEngine(tolerance=1e-12).name
+        'native'
+    """
+
+    tolerance: float | None = None
+    max_iterations: int = 100
+    method: Literal["auto", "newton", "sweeps"] = "auto"
+    sweeps: int = 2
+    dtype: Literal["float64", "float32"] = "float64"
+
+    name = "native"
+    traceable = True
+
+    def __post_init__(self) -> None:
+        if self.dtype not in TOLERANCES:
+            raise ValueError(f"NativeEngine(dtype={self.dtype!r}). Expected 'float64' or 'float32'.")
+        if self.method not in ("auto", "newton", "sweeps"):
+            raise ValueError(f"NativeEngine(method={self.method!r}). Expected 'auto', 'newton' or 'sweeps'.")
+        if self.tolerance is not None and not self.tolerance > 0:
+            raise ValueError(f"NativeEngine(tolerance={self.tolerance!r}). Expected volts above zero.")
+        if self.max_iterations < 1 or self.sweeps < 0:
+            raise ValueError(
+                f"NativeEngine(max_iterations={self.max_iterations}, sweeps={self.sweeps}). "
+                "Expected at least one iteration and no negative number of sweeps."
+            )
+
+    @property
+    def volts(self) -> float:
+        """The tolerance in force, in volts."""
+        return TOLERANCES[self.dtype] if self.tolerance is None else self.tolerance
+
+    def solve(
+        self,
+        circuit: Circuit,
+        parameters: Values,
+        inputs: Values,
+        nudge: Nudge,
+        start: Array | None = None,
+    ) -> OperatingPoint:
+        """Operating points of a batch (see :class:`~ebana.engines.base.Engine`)."""
+        batch = batch_size(inputs)
+        system = assemble(circuit, parameters, inputs, nudge, batch)
+        if self.method == "sweeps" and not system.plan.layered:
+            raise ValueError(
+                "NativeEngine(method='sweeps') got a circuit that is not layered (some element joins two nodes "
+                "of one layer, or two free nodes directly). Use method='auto' or 'newton'."
+            )
+        cold = start is None
+        v = jnp.zeros((len(circuit.free), batch), system.rhs.dtype) if cold else jnp.asarray(start).T
+        if self.method == "newton" and system.plan.layered:
+            sweeps = 0
+        else:
+            sweeps = self.sweeps if cold or self.method == "sweeps" else 0
+        v, code, error, iterations = relax(
+            system,
+            v,
+            tolerance=self.volts,
+            max_iterations=self.max_iterations,
+            sweeps=sweeps,
+            newton=self.method != "sweeps",
+            interleave=self.method != "newton",
+        )
+        return OperatingPoint(v.T, code, error, iterations)

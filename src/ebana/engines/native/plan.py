@@ -1,0 +1,213 @@
+"""What the native engine knows of a circuit before it sees any number.
+
+Every node is an affine function of one *base* node, ``p = alpha V + beta``, and sends ``kappa`` times
+the current drawn from it to that base: amplifiers disappear, and only free nodes remain unknown.
+Free nodes come in blocks (one for each group). Couplings run between blocks; local elements tie one
+free node to held ones; pairs join arbitrary nodes and make a circuit *not layered*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from ebana.circuit import GROUND, Circuit, Crossbar, Devices, Resistors
+
+HELD = -1
+"""Block number of a node that a source (or ground) holds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Coupling:
+    """A part of a crossbar between one block's nodes and another's."""
+
+    conductance: str
+    row_positions: np.ndarray
+    column_positions: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Feed:
+    """A part of a crossbar between held nodes and free ones; ``transposed``: the columns are held."""
+
+    conductance: str
+    row_positions: np.ndarray
+    column_positions: np.ndarray
+    held: np.ndarray
+    free: np.ndarray
+    transposed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class LocalDevices:
+    """Devices between a free node and a held one; ``sign`` is +1 where the anode is the free node."""
+
+    element: Devices
+    positions: np.ndarray
+    free: np.ndarray
+    held: np.ndarray
+    sign: int
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Resistors or devices of which some join two free nodes."""
+
+    element: Resistors | Devices
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The analysis of a circuit.
+
+    Args:
+        base: base node of every node and, last, of ground; shape ``(N + 1,)``.
+        column: position of every node's base among the free nodes, or ``F`` where it is held.
+        blocks: ``(start, stop)`` of each block among the free nodes.
+        colours: blocks in groups that share no coupling; a sweep updates one group at a time.
+        eliminated, kept: free positions; the eliminated ones do not see each other.
+        layered: whether sweeps apply (no pairs, no coupling inside a block).
+    """
+
+    circuit: Circuit
+    base: np.ndarray
+    column: np.ndarray
+    blocks: tuple[tuple[int, int], ...]
+    couplings: tuple[Coupling, ...]
+    feeds: tuple[Feed, ...]
+    local_resistors: tuple[tuple[str, np.ndarray, np.ndarray, np.ndarray], ...]
+    local_devices: tuple[LocalDevices, ...]
+    pairs: tuple[Pairs, ...]
+    colours: tuple[tuple[int, ...], ...]
+    eliminated: np.ndarray
+    kept: np.ndarray
+    layered: bool
+
+
+@lru_cache(maxsize=64)
+def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Plan:
+    """Analyse a circuit (cached).
+
+    Args:
+        coupled_outputs: outputs whose nodes a nudge couples to each other, so that their blocks must
+            not be eliminated.
+    """
+    base, column = _bases(circuit)
+    blocks = _blocks(circuit)
+    block_of = np.full(len(circuit.free) + 1, HELD)
+    for number, (start, stop) in enumerate(blocks):
+        block_of[start:stop] = number
+    node_block = block_of[column]
+
+    couplings: list[Coupling] = []
+    feeds: list[Feed] = []
+    for element in circuit.each(Crossbar):
+        for part in _split_crossbar(element, node_block):
+            (couplings if isinstance(part, Coupling) else feeds).append(part)  # type: ignore[arg-type]
+
+    local_resistors, local_devices, pairs = [], [], []
+    for element in circuit.each(Resistors, Devices):
+        a_free, b_free = node_block[element.a] != HELD, node_block[element.b] != HELD
+        if (a_free & b_free).any():
+            pairs.append(Pairs(element))
+            continue
+        for mask, near, far, sign in (
+            (a_free, element.a, element.b, 1),
+            (b_free & ~a_free, element.b, element.a, -1),
+        ):
+            at = np.flatnonzero(mask)
+            if at.size and isinstance(element, Resistors):
+                local_resistors.append((element.conductance, at, near[at], far[at]))
+            elif at.size:
+                local_devices.append(LocalDevices(element, at, near[at], far[at], sign))
+
+    edges = {(int(node_block[c.rows[0]]), int(node_block[c.columns[0]])) for c in couplings}
+    inner = any(i == j for i, j in edges)
+    colours = _colour(len(blocks), edges)
+    tied = {int(node_block[n]) for name in coupled_outputs for n in circuit.output(name).nodes}
+    tied |= {int(b) for pair in pairs for t in (pair.element.a, pair.element.b) for b in node_block[t]}
+    tied |= {i for i, j in edges if i == j}
+    eliminated, kept = _eliminate(blocks, colours, tied)
+    return Plan(
+        circuit,
+        base,
+        column,
+        blocks,
+        tuple(couplings),
+        tuple(feeds),
+        tuple(local_resistors),
+        tuple(local_devices),
+        tuple(pairs),
+        colours,
+        eliminated,
+        kept,
+        layered=not pairs and not inner,
+    )
+
+
+def _bases(circuit: Circuit) -> tuple[np.ndarray, np.ndarray]:
+    base = np.arange(circuit.size + 1)
+    for amplifier in circuit.amplifiers:
+        base[amplifier.outputs] = base[amplifier.inputs]
+    free = len(circuit.free)
+    column = np.append(circuit.free_position, GROUND)[base]
+    return base, np.where(column < 0, free, column)
+
+
+def _blocks(circuit: Circuit) -> tuple[tuple[int, int], ...]:
+    stops = np.cumsum([0, *(group.size for group in circuit.free_groups)])
+    return tuple((int(a), int(b)) for a, b in zip(stops[:-1], stops[1:], strict=True))
+
+
+def _split_crossbar(element: Crossbar, node_block: np.ndarray) -> list[Coupling | Feed]:
+    parts: list[Coupling | Feed] = []
+    row_block, column_block = node_block[element.rows], node_block[element.columns]
+    for i in np.unique(row_block):
+        for j in np.unique(column_block):
+            r, c = np.flatnonzero(row_block == i), np.flatnonzero(column_block == j)
+            rows, columns = element.rows[r], element.columns[c]
+            if i != HELD and j != HELD:
+                parts.append(Coupling(element.conductance, r, c, rows, columns))
+            elif i == HELD and j != HELD:
+                parts.append(Feed(element.conductance, r, c, rows, columns, transposed=False))
+            elif i != HELD:
+                parts.append(Feed(element.conductance, r, c, columns, rows, transposed=True))
+    return parts
+
+
+def _colour(count: int, edges: set[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
+    """Greedy colouring of the blocks in their order; a chain or a tree of layers takes two colours."""
+    neighbours: dict[int, set[int]] = {k: set() for k in range(count)}
+    for i, j in edges:
+        if i != j:
+            neighbours[i].add(j)
+            neighbours[j].add(i)
+    colour: dict[int, int] = {}
+    for root in range(count):
+        queue = [root]
+        while queue:
+            k = queue.pop(0)
+            if k in colour:
+                continue
+            taken = {colour[n] for n in neighbours[k] if n in colour}
+            colour[k] = next(c for c in range(count) if c not in taken)
+            queue.extend(sorted(neighbours[k] - colour.keys()))
+    used = sorted(set(colour.values()))
+    return tuple(tuple(k for k in range(count) if colour[k] == c) for c in used)
+
+
+def _eliminate(
+    blocks: tuple[tuple[int, int], ...], colours: tuple[tuple[int, ...], ...], tied: set[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    def nodes(chosen: list[int]) -> np.ndarray:
+        runs = [np.arange(*blocks[k]) for k in sorted(chosen)]
+        return np.concatenate(runs) if runs else np.zeros(0, dtype=int)
+
+    candidates = [nodes([k for k in colour if k not in tied]) for colour in colours]
+    eliminated = max(candidates, key=len, default=np.zeros(0, dtype=int))
+    total = blocks[-1][1] if blocks else 0
+    return eliminated, np.setdiff1d(np.arange(total), eliminated)

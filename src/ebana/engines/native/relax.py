@@ -1,0 +1,161 @@
+"""Relax a batch to its operating points: sweeps first, Newton's method after, a certificate always.
+
+An iteration computes the Newton correction at the present state, with the least conductances within a
+tolerance of it. Where the correction is below the tolerance, the sample takes it, is done, and keeps
+that value whatever its companions still need. Else the state moves along the correction, and a sweep
+follows where the circuit is layered.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ebana.engines.base import Result
+from ebana.engines.native.sweep import Sweeper, sweeper
+from ebana.engines.native.system import System
+
+Array = Any
+
+SLACK = 0.5
+"""A step is good when the slope at its end is at most this share of the slope at its start."""
+
+SEARCH_STEPS = 40
+"""Lengthenings and halvings that a line search may take."""
+
+
+class State(NamedTuple):
+    """The loop's state; shapes ``(F, B)`` and ``(B,)``."""
+
+    v: Array
+    code: Array
+    error: Array
+    iterations: Array
+    count: Array
+
+
+RUNNING = -1
+
+UNGUARDED = 8
+"""Iterations of a layered circuit that go without a line search."""
+
+
+def relax(
+    system: System,
+    v: Array,
+    *,
+    tolerance: float,
+    max_iterations: int,
+    sweeps: int,
+    newton: bool = True,
+    interleave: bool = True,
+) -> tuple[Array, Array, Array, Array]:
+    """Find the operating points.
+
+    Args:
+        v: start, ``(F, B)``, volts.
+        tolerance: largest estimated error of a converged sample, volts.
+        max_iterations: iterations before a sample counts as stalled.
+        sweeps: sweeps before the first Newton correction (layered circuits only).
+        newton: False to move by sweeps alone and use Newton's correction as the certificate only.
+        interleave: whether a sweep follows each Newton step (layered circuits only).
+
+    Returns:
+        ``v`` (F, B), result codes, error estimates in volts and iterations, each ``(B,)``.
+    """
+    sweeping = sweeper(system) if system.plan.layered and (interleave or sweeps) else None
+    v = system.clip(v)
+    if sweeping is not None:
+        for _ in range(sweeps):
+            v = sweeping.sweep(v)
+    batch = v.shape[1]
+    state = State(
+        v,
+        jnp.full(batch, RUNNING, jnp.int32),
+        jnp.full(batch, jnp.inf, v.dtype),
+        jnp.zeros(batch, jnp.int32),
+        jnp.zeros((), jnp.int32),
+    )
+
+    def unfinished(state: State) -> Array:
+        return (state.count < max_iterations) & jnp.any(state.code == RUNNING)
+
+    def body(state: State) -> State:
+        return _iterate(system, sweeping if interleave else None, state, tolerance, newton)
+
+    state = jax.lax.while_loop(unfinished, body, state)
+    code = jnp.where(state.code == RUNNING, jnp.int32(Result.STALLED), state.code)
+    return state.v, code, state.error, state.iterations
+
+
+def _iterate(system: System, sweeps: Sweeper | None, state: State, tolerance: float, newton: bool) -> State:
+    v, running = state.v, state.code == RUNNING
+    f = system.residual(v)
+    step, pivot = system.correction(v, f, tolerance)
+    error = jnp.abs(step).max(0)
+    done = running & (error <= tolerance)
+    code = jnp.where(done, jnp.where(pivot > 0, int(Result.CONVERGED), int(Result.NO_MINIMUM)), RUNNING)
+    code = jnp.where(jnp.isfinite(error), code, int(Result.NOT_FINITE)).astype(jnp.int32)
+    code = jnp.where(running, code, state.code)
+    going = code == RUNNING
+
+    target = system.clip(v + step)
+    moved = _move(system, v, target, f, going, state.count, sweeps is None) if newton or sweeps is None else v
+    if sweeps is not None:
+        moved = sweeps.sweep(moved)
+    return State(
+        jnp.where(going, moved, jnp.where(done, target, v)),
+        code,
+        jnp.where(running, error, state.error),
+        state.iterations + running.astype(jnp.int32),
+        state.count + 1,
+    )
+
+
+def _move(
+    system: System, v: Array, target: Array, f: Array, going: Array, count: Array, guarded: bool
+) -> Array:
+    """Go to the target, or along the way to it as far as the energy falls.
+
+    The line search is left out for the first iterations of a layered circuit, where the sweep that
+    follows repairs a step that is too long.
+    """
+
+    def search(_: None) -> Array:
+        return _search(system, v, target - v, f, going)
+
+    if guarded:
+        return search(None)
+    return jax.lax.cond(count >= UNGUARDED, search, lambda _: target, None)
+
+
+def _search(system: System, v: Array, step: Array, f: Array, going: Array) -> Array:
+    """Point along ``step`` where the energy's slope is a fraction of that at the start.
+
+    The energy is convex, so its slope along a line rises: the step is lengthened while the slope at its
+    end is still steep downhill, and halved into the bracket once it is uphill. A direction that does
+    not go downhill at all is not taken.
+    """
+    start = (system.weight * f * step).sum(0)
+    goal = SLACK * jnp.abs(start)
+    searching = going & (start < 0)
+
+    def unfinished(carry: tuple[Array, ...]) -> Array:
+        return (carry[-1] < SEARCH_STEPS) & jnp.any(carry[-2])
+
+    def body(carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        low, high, length, open_, count = carry
+        slope = system.slope(v + length * step, step)
+        open_ = open_ & ~(jnp.abs(slope) <= goal)
+        low = jnp.where(open_ & (slope < 0), length, low)
+        high = jnp.where(open_ & ~(slope < 0), length, high)
+        trial = jnp.where(jnp.isfinite(high), 0.5 * (low + high), 4.0 * length)
+        return low, high, jnp.where(open_, trial, length), open_, count + 1
+
+    zero = jnp.zeros_like(start)
+    carry = (zero, zero + jnp.inf, zero + 1.0, searching, jnp.zeros((), jnp.int32))
+    low, _, length, open_, _ = jax.lax.while_loop(unfinished, body, carry)
+    length = jnp.where(open_, low, length)
+    return system.clip(v + jnp.where(searching, length, 0.0) * step)

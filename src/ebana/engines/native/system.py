@@ -1,0 +1,136 @@
+"""A circuit with its numbers: residual, incremental conductances and Newton corrections of a batch.
+
+Unknowns are the potentials V of the free nodes, shape ``(F, B)``: the batch lies along the last axis,
+where vector instructions work. Kirchhoff's current law at node i reads
+
+    F_i(V) = a_i V_i - r_i + coupling currents + device currents - nudge currents = 0,
+
+with a and r from held neighbours (computed once for a batch). Couplings are summed as differences
+``g (p_i - p_j)``, which keeps a nanoampere beside a siemens (see :mod:`ebana.circuit.kirchhoff`).
+
+One class of nodes, the *eliminated* ones, do not see each other: their part of the Jacobian is
+diagonal, and a Newton correction costs one small dense system over the others, the *kept* ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ebana.engines.native import linear
+from ebana.engines.native.arrays import add, put, take
+from ebana.engines.native.plan import Plan
+from ebana.engines.native.terms import Local, Pair, PortNudge, Tie
+
+Array = Any
+
+LOCKED = 1e25
+"""Relative stiffness of a node that an ideal diode holds: its Newton correction vanishes."""
+
+
+@dataclass(frozen=True)
+class System:
+    """A batch of one circuit's equations. Built by :func:`~ebana.engines.native.assemble.assemble`.
+
+    Args:
+        plan: the analysis of the circuit.
+        weight: factor of each free node's stage, ``(F, 1)``.
+        held_diagonal, held_rhs: ``a`` and ``r`` above, ``(F, 1)`` and ``(F, B)``.
+        diagonal, rhs: the same with the nodes' own share of the couplings.
+        to_eliminated, to_kept, among_kept: coefficients of the kept nodes in the equations of the
+            eliminated ones, the reverse, and of the kept ones among themselves (None where there are none).
+        lower, upper: bounds that ideal diodes set, ``(F, B)``, or None.
+    """
+
+    plan: Plan
+    weight: Array
+    held_diagonal: Array
+    held_rhs: Array
+    diagonal: Array
+    rhs: Array
+    ties: tuple[Tie, ...]
+    to_eliminated: Array
+    to_kept: Array
+    among_kept: Array | None
+    locals: tuple[Local, ...]
+    pairs: tuple[Pair, ...]
+    nudges: tuple[PortNudge, ...]
+    lower: Array | None
+    upper: Array | None
+
+    def residual(self, v: Array) -> Array:
+        """Net current drawn from each free node, ``(F, B)``, amperes; zero where the law holds."""
+        total = self.held_diagonal * v - self.held_rhs
+        for tie in self.ties:
+            total = tie.add_currents(total, v)
+        for local in self.locals:
+            total = add(total, local.positions, local.currents(v))
+        for pair in self.pairs:
+            total = pair.add_currents(total, v)
+        for nudge in self.nudges:
+            total = add(total, nudge.positions, -nudge.currents(v))
+        return total
+
+    def slope(self, v: Array, direction: Array) -> Array:
+        """Derivative of the energy along a direction, ``(B,)``: the residual in stage factors."""
+        return (self.weight * self.residual(v) * direction).sum(0)
+
+    def clip(self, v: Array) -> Array:
+        """Keep the bounds that ideal diodes set."""
+        return v if self.lower is None else jnp.clip(v, self.lower, self.upper)
+
+    def held(self, v: Array, f: Array) -> Array:
+        """Mask of the nodes that an ideal diode holds: at a bound, and pushed against it."""
+        return ((v >= self.upper) & (f < 0)) | ((v <= self.lower) & (f > 0))
+
+    def correction(self, v: Array, f: Array, shift: float = 0.0) -> tuple[Array, Array]:
+        """Newton correction ``-J^-1 F`` in volts, ``(F, B)``, and the smallest pivot, ``(B,)``.
+
+        With ``shift`` devices count with their least conductance within that many volts, so that a
+        corner or an exponential nearby cannot make the correction look smaller than the error.
+        """
+        e, k = self.plan.eliminated, self.plan.kept
+        d = self.diagonal + jnp.zeros_like(v)
+        for local in self.locals:
+            d = add(d, local.positions, local.conductances(v, shift))
+        if self.lower is not None:
+            locked = self.held(v, f)
+            f, d = jnp.where(locked, 0.0, f), jnp.where(locked, d * LOCKED, d)
+        matrix = self._among_kept(v, take(d, k), shift)
+        if not e.size:
+            return linear.solve(matrix, -f)
+        inverse, f_e = 1.0 / take(d, e), take(f, e)
+        if not k.size:
+            return -inverse * f_e, take(d, e).min(0)
+        matrix = matrix - _sandwich(self.to_kept, inverse, self.to_eliminated)
+        kept, pivot = linear.solve(matrix, -take(f, k) - self.to_kept @ (inverse * f_e))
+        rest = inverse * (self.to_eliminated @ kept - f_e)
+        result = put(put(jnp.zeros_like(v), e, rest), k, kept)
+        return result, jnp.minimum(pivot, take(d, e).min(0))
+
+    def _among_kept(self, v: Array, diagonal: Array, shift: float) -> Array:
+        """Jacobian of the kept nodes by the kept nodes, ``(K, K, B)``."""
+        k = self.plan.kept
+        where = np.full(len(self.plan.circuit.free) + 1, -1)
+        where[k] = np.arange(k.size)
+        matrix = jnp.eye(k.size, dtype=v.dtype)[:, :, None] * diagonal[None]
+        if self.among_kept is not None:
+            matrix = matrix - self.among_kept[:, :, None]
+        for pair in self.pairs:
+            matrix = pair.add_conductances(matrix, where, v, shift)
+        for nudge in self.nudges:
+            at = where[nudge.positions]
+            matrix = matrix.at[at[:, None], at[None, :]].add(nudge.curvature(v))
+        return matrix
+
+
+def _sandwich(left: Array, middle: Array, right: Array) -> Array:
+    """``left diag(middle_b) right`` for each sample: ``(K, E) (E, B) (E, K) -> (K, K, B)``."""
+    size = left.shape[0]
+    if left.size * size <= 1_000_000:  # one matrix product over all samples
+        products = (left[:, None, :] * right.T[None, :, :]).reshape(size * size, -1)
+        return (products @ middle).reshape(size, size, -1)
+    return jnp.einsum("se,eb,et->stb", left, middle, right)

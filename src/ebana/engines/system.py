@@ -1,0 +1,139 @@
+"""A circuit on an engine, as something with an energy that learning can relax and measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebana.circuit import Circuit, Devices, energy, kirchhoff
+from ebana.engines.base import Engine, Nudge, OperatingPoint
+
+Array = Any
+Values = Mapping[str, Array]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Settled:
+    """A relaxed batch: the operating point with the potentials and net currents of all nodes."""
+
+    point: OperatingPoint
+    p: Array
+    net: Array
+
+    @property
+    def v(self) -> Array:
+        """Potentials of the free nodes, ``(B, F)``."""
+        return self.point.v
+
+
+@dataclass(frozen=True)
+class CircuitSystem:
+    """The :class:`~ebana.learning.equilibrium.EnergySystem` of a circuit on an engine."""
+
+    circuit: Circuit
+    engine: Engine
+
+    @property
+    def trainable(self) -> tuple[str, ...]:
+        """Names of the trainable parameters."""
+        return self.circuit.trainable
+
+    def relax(self, values: Values, inputs: Values, nudge: Nudge | None, start: Settled | None) -> Settled:
+        """Settle a batch under a nudge and measure all nodes."""
+        nudge = nudge or Nudge.none()
+        point = self.engine.solve(self.circuit, values, inputs, nudge, None if start is None else start.v)
+        p = kirchhoff.potentials(self.circuit, values, inputs, point.v)
+        net = kirchhoff.net_currents(self.circuit, values, p, nudge.injected(self.circuit, p))
+        return Settled(point, p, net)
+
+    def outputs(self, state: Settled) -> dict[str, Array]:
+        """Output values, ``{name: (B, units)}``, volts."""
+        return {port.name: kirchhoff.read(self.circuit, port.name, state.p) for port in self.circuit.outputs}
+
+    def read(self, values: Values, inputs: Values, v: Array) -> dict[str, Array]:
+        """Output values as a function of the free potentials (differentiable)."""
+        p = kirchhoff.potentials(self.circuit, values, inputs, v)
+        return {port.name: kirchhoff.read(self.circuit, port.name, p) for port in self.circuit.outputs}
+
+    def factors(self, values: Values) -> dict[str, Array]:
+        """Factor of each output's stage."""
+        return {
+            port.name: energy.output_factor(self.circuit, values, port.name) for port in self.circuit.outputs
+        }
+
+    def current_nudge(self, slopes: Values) -> Nudge:
+        """Hold minus the given slopes (amperes) at the outputs."""
+        return Nudge(
+            {
+                name: kirchhoff.unfold(self.circuit.output(name).folded, -slope)
+                for name, slope in slopes.items()
+            },
+            {},
+            {},
+            None,
+        )
+
+    def clamped_nudge(self, strength: Values, targets: Values, loss: Any) -> Nudge:
+        """Let the circuit minimise its energy plus ``strength * loss``."""
+        return Nudge({}, dict(strength), dict(targets), loss)
+
+    def contrast(self, values: Values, plus: Settled, minus: Settled, weight: Array) -> dict[str, Array]:
+        """Differences of the energy's partial derivatives (see :func:`ebana.circuit.energy.contrast`)."""
+        return energy.contrast(
+            self.circuit, values, energy.Phase(plus.p, plus.net), energy.Phase(minus.p, minus.net), weight
+        )
+
+    def converged(self, state: Settled) -> Array:
+        """Mask of the samples whose operating point was found."""
+        return state.point.converged
+
+    def join(self, first: Any, second: Any) -> Any:
+        """Concatenate along the batch."""
+        return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)
+
+    def split(self, state: Any, at: int) -> tuple[Any, Any]:
+        """Undo :meth:`join`."""
+        return jax.tree.map(lambda a: a[:at], state), jax.tree.map(lambda a: a[at:], state)
+
+    # -- what the exact adjoint needs ------------------------------------------------------------------
+
+    def residual(self, values: Values, inputs: Values, v: Array) -> Array:
+        """Equations of the free state, ``(B, F)``: Kirchhoff's current law (amperes) at each free node.
+
+        At nodes that a conducting ideal diode holds, the equation is its voltage drop, which is zero.
+        """
+        circuit = self.circuit
+        p = kirchhoff.potentials(circuit, values, inputs, v)
+        law = kirchhoff.net_currents(circuit, values, p, jnp.zeros_like(p))[:, circuit.free]
+        for element in circuit.each(Devices):
+            if not element.model.ideal:
+                continue
+            drop = p[:, element.a] - p[:, element.b]
+            holds = jax.lax.stop_gradient(drop) >= -energy.HELD
+            at = _free_ends(circuit, element)
+            law = law.at[:, at].set(jnp.where(holds, drop, law[:, at]))
+        return law
+
+    def solve_transposed(self, values: Values, inputs: Values, v: Array, rhs: Array) -> Array:
+        """``(dF/dv)^-T rhs`` for each sample, ``(B, F)``, with the Jacobian by automatic differentiation."""
+
+        def one(v: Array, row: Values) -> Array:
+            return self.residual(values, {k: x[None] for k, x in row.items()}, v[None])[0]
+
+        jacobian = jax.vmap(jax.jacfwd(one))(v, dict(inputs))
+        return jnp.linalg.solve(jnp.swapaxes(jacobian, 1, 2), rhs[..., None])[..., 0]
+
+
+def _free_ends(circuit: Circuit, element: Devices) -> np.ndarray:
+    """Columns of the free nodes that ideal diodes may hold (directly, or through an amplifier)."""
+    base = np.arange(circuit.size)
+    for amplifier in circuit.amplifiers:
+        base[amplifier.outputs] = base[amplifier.inputs]
+    column = circuit.free_position[base]
+    return np.where(column[element.a] >= 0, column[element.a], column[element.b])

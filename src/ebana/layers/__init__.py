@@ -1,0 +1,27 @@
+"""What a user writes: layers that know their shape and add their elements to a circuit."""
+
+from ebana.layers.amplifier import AmplificationLayer
+from ebana.layers.base import Layer, Signal
+from ebana.layers.dense import DenseLayer
+from ebana.layers.diode import DiodeLayer
+from ebana.layers.initializers import Initializers
+from ebana.layers.outputs import CurrentLayer, VoltageLayer
+from ebana.layers.shape import ConcatenateLayer, ReshapeLayer, StackLayer
+from ebana.layers.sources import BiasVoltageLayer, CurrentSourceLayer, InputVoltageLayer
+
+__all__ = [
+    "AmplificationLayer",
+    "BiasVoltageLayer",
+    "ConcatenateLayer",
+    "CurrentLayer",
+    "CurrentSourceLayer",
+    "DenseLayer",
+    "DiodeLayer",
+    "Initializers",
+    "InputVoltageLayer",
+    "Layer",
+    "ReshapeLayer",
+    "Signal",
+    "StackLayer",
+    "VoltageLayer",
+]

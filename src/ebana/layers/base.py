@@ -1,0 +1,210 @@
+"""What all layers share: a name, a call that checks shapes, and the part of a circuit that they add.
+
+Calling a layer on another's result returns a :class:`Signal`: an array of circuit nodes to be, with a
+shape. A layer never solves, never trains and never writes SPICE text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ebana.circuit import CircuitBuilder
+
+Shape = tuple[int, ...]
+
+
+@dataclass(eq=False)
+class Signal:
+    """The result of one call of a layer: nodes of the circuit, arranged in ``shape``.
+
+    Args:
+        layer: the layer that was called.
+        parents: the signals it was called on.
+        shape: arrangement of the nodes, the batch not counted.
+        index: which call of the layer this is, from 0.
+    """
+
+    layer: Layer
+    parents: tuple[Signal, ...]
+    shape: Shape
+    index: int = 0
+    children: list[Signal] = field(default_factory=list, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The layer's name; ``name_2`` for its second call."""
+        return self.layer.name if self.index == 0 else f"{self.layer.name}_{self.index + 1}"
+
+    @property
+    def units(self) -> int:
+        """Number of nodes."""
+        return int(np.prod(self.shape))
+
+    @property
+    def kind_label(self) -> str:
+        """The kind of layer, for tables and drawings."""
+        return self.layer.kind_label
+
+    @property
+    def shape_label(self) -> str:
+        """The shape as text."""
+        return " x ".join(map(str, self.shape)) if self.units else "disabled"
+
+    @property
+    def present(self) -> bool:
+        """False for the result of a disabled source or crossbar, which has no nodes."""
+        return self.units > 0
+
+
+class Layer:
+    """Base class of layers. A new layer states :meth:`output_shape` and :meth:`add`.
+
+    Args:
+        name: name of the layer, unique in a model whatever the case of its letters.
+        enabled: False leaves the layer's elements out. A disabled shunt or amplifier hands its input
+            on; a disabled source or crossbar has no nodes, and a concatenation skips it.
+
+    Example:
+        A layer that ties every node to ground with 1 uS:
+
+        >>> class Leak(Layer):
+        ...     def add(self, build, signal, inputs, rng):
+        ...         nodes = inputs[0]
+        ...         build.resistors(signal.name, nodes, build.ground(nodes.size), 1e-6)
+        ...         return nodes
+    """
+
+    kind_label: ClassVar[str] = "layer"
+    passes_when_disabled: ClassVar[bool] = True
+
+    def __init__(self, name: str, *, enabled: bool = True) -> None:
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"{type(self).__name__}(name={name!r}). Expected a name, as a string.")
+        if "/" in name:
+            raise ValueError(f"{type(self).__name__}(name={name!r}). Expected a name without '/'.")
+        self.name = name
+        self.enabled = bool(enabled)
+        self.calls: list[Signal] = []
+
+    # -- building the graph -------------------------------------------------------------------------
+
+    def __call__(self, inputs: Any) -> Signal:
+        """Connect the layer to one signal or a list of them; shapes are checked here."""
+        parents = tuple(as_signal(item, self) for item in (inputs if isinstance(inputs, list | tuple) else [inputs]))
+        for parent in parents:
+            if not parent.present and not self.skips_absent:
+                raise ValueError(
+                    f"layer {self.name!r} is called on {parent.name!r}, which is disabled and has no nodes. "
+                    "Disable this layer too, or leave it out."
+                )
+        if self.enabled:
+            shape = self.output_shape([parent.shape for parent in parents])
+        else:
+            shape = parents[0].shape if self.passes_when_disabled else (0,)
+        signal = Signal(self, parents, tuple(int(n) for n in shape), index=len(self.calls))
+        for parent in parents:
+            parent.children.append(signal)
+        self.calls.append(signal)
+        return signal
+
+    skips_absent: ClassVar[bool] = False
+
+    def only(self, shapes: Sequence[Shape]) -> Shape:
+        """The one input shape of a layer that takes one input."""
+        if len(shapes) != 1:
+            raise ValueError(
+                f"layer {self.name!r} takes one input. Received {len(shapes)}; join them with "
+                "ConcatenateLayer first."
+            )
+        return shapes[0]
+
+    def output_shape(self, shapes: Sequence[Shape]) -> Shape:
+        """Shape of the result, from the shapes of the inputs; raises ValueError where they do not fit."""
+        return self.only(shapes)
+
+    # -- building the circuit -----------------------------------------------------------------------
+
+    def add(
+        self, build: CircuitBuilder, signal: Signal, inputs: list[np.ndarray], rng: np.random.Generator
+    ) -> np.ndarray:
+        """Add this call's elements to a circuit and return its nodes, in the signal's shape.
+
+        Args:
+            build: the circuit so far.
+            signal: the call; ``signal.name`` names its elements.
+            inputs: node indices of the parents, in their shapes.
+            rng: the layer's own generator, for values to start from.
+        """
+        raise NotImplementedError(f"layer class {type(self).__name__} does not define add()")
+
+    # -- configuration ------------------------------------------------------------------------------
+
+    def config(self) -> dict[str, Any]:
+        """Arguments that make an equal layer, as JSON-compatible values."""
+        return {"name": self.name, "enabled": self.enabled}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Layer:
+        """The inverse of :meth:`config`."""
+        return cls(**config)
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the first call."""
+        return self.calls[0].shape
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r})"
+
+
+class SourceLayer(Layer):
+    """A layer that starts a graph: it is a signal from the moment it is made."""
+
+    passes_when_disabled = False
+
+    def __init__(self, name: str, units: int, *, enabled: bool = True) -> None:
+        super().__init__(name, enabled=enabled)
+        self.units = positive_integer(units, self, "units")
+        shape = (self.units,) if self.enabled else (0,)
+        self.calls.append(Signal(self, (), shape))
+
+    def __call__(self, inputs: Any) -> Signal:
+        raise TypeError(f"layer {self.name!r} is a source and takes no input. Use it as an input of others.")
+
+
+def as_signal(item: Any, caller: Layer) -> Signal:
+    """The signal that an argument of a layer call stands for."""
+    if isinstance(item, Signal):
+        return item
+    if isinstance(item, SourceLayer):
+        return item.calls[0]
+    if isinstance(item, Layer) and len(item.calls) == 1:
+        return item.calls[0]
+    raise TypeError(
+        f"layer {caller.name!r} is called on {item!r}. Expected another layer's result (or a list of them): "
+        "make the layer, then call it, as in DenseLayer(...)(x)."
+    )
+
+
+def positive_integer(value: Any, layer: Layer, what: str) -> int:
+    """Check a count."""
+    if isinstance(value, bool) or int(value) != value or int(value) < 1:
+        raise ValueError(f"layer {layer.name!r}: {what}={value!r}. Expected a whole number above zero.")
+    return int(value)
+
+
+def either(layer_name: str, default: Any, **spellings: Any) -> Any:
+    """The value of a parameter that has two spellings; both at once are refused."""
+    given = {name: value for name, value in spellings.items() if value is not None}
+    if len(given) > 1:
+        raise ValueError(f"layer {layer_name!r} got both {' and '.join(given)}. Give one of them.")
+    return next(iter(given.values()), default)
+
+
+def as_list(value: Any) -> Any:
+    """Arrays as nested lists, for configurations."""
+    return np.asarray(value).tolist() if isinstance(value, np.ndarray | np.generic) else value

@@ -1,0 +1,91 @@
+"""The crossbar: a conductance between every input node and every output node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ebana.circuit import CircuitBuilder
+from ebana.layers.base import Layer, Signal, either, positive_integer
+from ebana.layers.initializers import get as get_initializer
+
+
+class DenseLayer(Layer):
+    """A crossbar of programmable conductances onto ``units`` new nodes.
+
+    Called twice it stands for the same conductances in two places.
+
+    Args:
+        units: number of output nodes.
+        name: name of the layer.
+        lr: learning rate of the conductances; None for the optimizer's own.
+        init_type: how the conductances start (also spelled ``initializer``): a name such as
+            ``"glorot"`` or an :class:`~ebana.layers.initializers.Initializers`, which also carries
+            the bounds in siemens.
+        trainable: whether the conductances are trained.
+
+    Input shape: ``(n,)``; use :class:`ReshapeLayer` before for other shapes.
+    Output shape: ``(units,)``.
+    """
+
+    kind_label = "dense"
+    passes_when_disabled = False
+
+    def __init__(
+        self,
+        units: int,
+        name: str = "d",
+        lr: float | None = None,
+        init_type: Any = None,
+        *,
+        initializer: Any = None,
+        trainable: bool = True,
+        enabled: bool = True,
+    ) -> None:
+        super().__init__(name, enabled=enabled)
+        self.units = positive_integer(units, self, "units")
+        self.lr = lr
+        self.initializer = get_initializer(either(name, "uniform", init_type=init_type, initializer=initializer))
+        self.trainable = bool(trainable)
+
+    def output_shape(self, shapes: Any) -> tuple[int, ...]:
+        """``(units,)``."""
+        shape = self.only(shapes)
+        if len(shape) != 1:
+            raise ValueError(
+                f"dense layer {self.name!r} is called on an input of shape {shape}. Expected one dimension; "
+                "put ReshapeLayer(shape=(-1,)) before it."
+            )
+        if self.calls and self.calls[0].parents[0].shape != shape:
+            raise ValueError(
+                f"dense layer {self.name!r} is called again on {shape[0]} nodes but its conductances were made "
+                f"for {self.calls[0].parents[0].shape[0]}. Shared conductances need equal inputs."
+            )
+        return (self.units,)
+
+    def add(self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator) -> np.ndarray:
+        """New nodes and a crossbar onto them."""
+        rows = inputs[0]
+        low, high = self.initializer.bounds
+        parameter = build.parameter(
+            f"{self.name}/conductance",
+            "conductance",
+            lambda: self.initializer.sample((rows.size, self.units), rows.size, self.units, rng),
+            trainable=self.trainable,
+            learning_rate=self.lr,
+            low=low,
+            high=high,
+        )
+        nodes = build.nodes(signal.name, self.units)
+        build.crossbar(signal.name, rows, nodes, parameter)
+        return nodes
+
+    def config(self) -> dict[str, Any]:
+        """See :meth:`Layer.config`."""
+        return super().config() | {
+            "units": self.units,
+            "lr": self.lr,
+            "initializer": self.initializer.to_config(),
+            "trainable": self.trainable,
+        }

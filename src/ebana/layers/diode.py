@@ -1,0 +1,199 @@
+"""Diodes between each node of a layer and a bias source: the nonlinearity.
+
+``down`` conducts from the node to the source and limits the node from above; ``up`` conducts into the
+node and limits it from below. With the bias b and the diode's drop V:
+
+======================  ==================================  ==============================
+kind                    down                                up
+======================  ==================================  ==============================
+behavioral              source at +b, limit near b + VTH    source at -b, limit -(b + VTH)
+ideal, real, MOS        source at +b, limit near b + V      source at +b, limit near b - V
+======================  ==================================  ==============================
+
+(The behavioural ``up`` diode follows the EBANA framework, whose symmetric pair has one bias.)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ebana.circuit import BehavioralDiode, CircuitBuilder, Device, IdealDiode
+from ebana.circuit.junction import JunctionDiode
+from ebana.layers.base import Layer, Signal, as_list, either
+from ebana.layers.sources import per_unit
+
+KINDS = ("ideal", "behavioral", "real", "mos")
+
+
+class DiodeLayer(Layer):
+    """A diode on every node of the layer it is called on, whose nodes it hands on.
+
+    Args:
+        name: name of the layer.
+        direction: ``"down"`` or ``"up"``, for all units or as a list with one for each.
+        bias_voltage: volts of the bias sources, a number or one for each unit (also ``bias``).
+        kind: ``"ideal"`` (the default), ``"behavioral"`` or ``"real"``; found from ``param`` and ``model``
+            where left out.
+        param: of a behavioural diode: ``{"VTH": volts, "RON": ohms, "ROFF": ohms}``; of a real one:
+            ``{"path": file, "model_name": name}``.
+        model: a SPICE ``.model`` card as text, or any :class:`~ebana.circuit.Device`.
+        trainable: whether the bias voltages are trained.
+        lr, low, high: learning rate and bounds (volts) of trained biases.
+    """
+
+    kind_label = "diode"
+
+    def __init__(
+        self,
+        name: str,
+        direction: Any = "down",
+        bias_voltage: Any = None,
+        kind: str | None = None,
+        param: dict[str, Any] | None = None,
+        *,
+        bias: Any = None,
+        model: Any = None,
+        use_mos: bool = False,
+        trainable: bool = False,
+        lr: float | None = None,
+        low: float = -np.inf,
+        high: float = np.inf,
+        enabled: bool = True,
+    ) -> None:
+        super().__init__(name, enabled=enabled)
+        self.direction = _directions(direction, name)
+        self.bias_voltage = np.asarray(either(name, 0.0, bias_voltage=bias_voltage, bias=bias), dtype=float)
+        self.kind = _kind(name, kind, param, model, use_mos)
+        self.device = _device(name, self.kind, param, model)
+        self.trainable, self.lr, self.low, self.high = bool(trainable), lr, low, high
+
+    def output_shape(self, shapes: Any) -> tuple[int, ...]:
+        """The input's shape; biases and directions for each unit must fit it."""
+        shape = self.only(shapes)
+        units = int(np.prod(shape))
+        per_unit(self.bias_voltage, units, self.name, "bias_voltage")
+        if len(self.direction) not in (1, units):
+            raise ValueError(
+                f"diode layer {self.name!r} has {len(self.direction)} directions for {units} units. "
+                f"Expected 'down', 'up', or a list of {units}."
+            )
+        return shape
+
+    def add(self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator) -> np.ndarray:
+        """Bias sources, and diodes between them and the parent's nodes."""
+        nodes = inputs[0]
+        flat = nodes.ravel()
+        up = np.broadcast_to(np.array([d == "up" for d in self.direction]), flat.shape)
+        sign = -1.0 if self.kind == "behavioral" else 1.0
+        shared = self.bias_voltage.size == 1
+        voltage = self.bias_voltage.ravel() if shared else per_unit(self.bias_voltage, flat.size, self.name, "bias")
+        far = build.bias(
+            f"{signal.name}_bias",
+            voltage,
+            scale=np.where(up[:1] if shared and up.all() == up.any() else up, sign, 1.0),
+            parameter=f"{self.name}/bias_voltage",
+            trainable=self.trainable,
+            learning_rate=self.lr,
+            low=self.low,
+            high=self.high,
+        )
+        for mask, suffix, is_up in ((~up, "down", False), (up, "up", True)):
+            if not mask.any():
+                continue
+            ends = flat[mask], np.broadcast_to(far, flat.shape)[mask]
+            anode, cathode = ends[::-1] if is_up else ends
+            label = signal.name if mask.all() else f"{signal.name}_{suffix}"
+            build.devices(label, anode, cathode, self.device)
+        return nodes
+
+    def config(self) -> dict[str, Any]:
+        """See :meth:`Layer.config`."""
+        return super().config() | {
+            "direction": list(self.direction),
+            "bias_voltage": as_list(self.bias_voltage),
+            "kind": self.kind,
+            **_device_config(self.device, self.name),
+            "trainable": self.trainable,
+            "lr": self.lr,
+            "low": self.low,
+            "high": self.high,
+        }
+
+
+def _directions(direction: Any, name: str) -> tuple[str, ...]:
+    given = (direction,) if isinstance(direction, str) else tuple(direction)
+    wrong = [d for d in given if d not in ("down", "up")]
+    if wrong or not given:
+        raise ValueError(
+            f"diode layer {name!r}: direction={direction!r}. Expected 'down', 'up', or a list of them."
+        )
+    return given
+
+
+def _kind(name: str, kind: str | None, param: Any, model: Any, use_mos: bool) -> str:
+    if use_mos:
+        return "mos"
+    if kind is None:
+        if model is not None or (param and "model_name" in param):
+            return "real"
+        return "behavioral" if param else "ideal"
+    if kind not in KINDS:
+        raise ValueError(f"diode layer {name!r}: kind={kind!r}. Expected one of {', '.join(KINDS)}.")
+    return kind
+
+
+def _device(name: str, kind: str, param: dict[str, Any] | None, model: Any) -> Device:
+    if isinstance(model, Device):
+        return model
+    if kind == "ideal":
+        _only_keys(name, param, ())
+        return IdealDiode()
+    if kind == "behavioral":
+        _only_keys(name, param, ("VTH", "RON", "ROFF"))
+        return BehavioralDiode(**{key.lower(): float(value) for key, value in (param or {}).items()})
+    return _from_card(name, kind, param or {}, model)
+
+
+def _from_card(name: str, kind: str, param: dict[str, Any], model: Any) -> Device:
+    if kind == "mos":
+        from ebana.circuit.mosfet import MosDiode
+
+        return MosDiode.resolve(model if model is not None else param)
+    if isinstance(model, dict):
+        param, model = model, None
+    if model is not None:
+        return JunctionDiode.from_card(str(model))
+    _only_keys(name, param, ("path", "model_name"))
+    if "path" not in param:
+        raise ValueError(
+            f"diode layer {name!r} of kind 'real' needs a model: model='.model ...' with a SPICE card, or "
+            "param={'path': file, 'model_name': name}."
+        )
+    if not Path(param["path"]).is_file():
+        raise FileNotFoundError(f"diode layer {name!r}: model file {param['path']!r} does not exist.")
+    return JunctionDiode.from_file(param["path"], param.get("model_name"))
+
+
+def _only_keys(name: str, param: dict[str, Any] | None, known: tuple[str, ...]) -> None:
+    unknown = [key for key in (param or {}) if key not in known]
+    if unknown:
+        raise ValueError(
+            f"diode layer {name!r}: param has {', '.join(map(repr, unknown))}. "
+            f"Expected {', '.join(known) or 'nothing'} for this kind of diode."
+        )
+
+
+def _device_config(device: Device, name: str) -> dict[str, Any]:
+    if isinstance(device, IdealDiode):
+        return {}
+    if isinstance(device, BehavioralDiode):
+        return {"param": {"VTH": device.vth, "RON": device.ron, "ROFF": device.roff}}
+    if isinstance(device, JunctionDiode):
+        return {"model": device.spice_model(), "param": None}
+    raise TypeError(
+        f"diode layer {name!r} carries a device of class {type(device).__name__}, which has no stored form. "
+        "Save the values with model.save_values() and rebuild the model in Python."
+    )

@@ -1,0 +1,8 @@
+"""Figures of a training run, a drawing of the model, and a report in one HTML file."""
+
+from ebana.reports.drawing import draw_model
+from ebana.reports.figures import conductances, loss_and_accuracy
+from ebana.reports.rendering import png, save
+from ebana.reports.report import write_report
+
+__all__ = ["conductances", "draw_model", "loss_and_accuracy", "png", "save", "write_report"]
