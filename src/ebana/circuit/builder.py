@@ -137,7 +137,8 @@ class CircuitBuilder:
         """Register a parameter (once) and return its name; ``initial`` may be a function that makes it."""
         if name not in self._parameters:
             values = initial() if callable(initial) else initial
-            self._parameters[name] = Parameter(name, kind, values, **options)
+            given = {key: value for key, value in options.items() if value is not None}
+            self._parameters[name] = Parameter(name, kind, values, **given)
         return name
 
     def _conductance(self, name: str, value: Any, shape: tuple[int, ...], options: dict[str, Any]) -> str:

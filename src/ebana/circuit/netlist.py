@@ -233,13 +233,11 @@ def _amplifier_body(names: _Names, element: Amplifiers, values: np.ndarray) -> I
 
 
 def _device_body(names: _Names, element: Devices, parameters: Values) -> Iterator[str]:
-    model = element.model.spice_model()
-    if model:
-        yield model
+    yield from element.model.spice_model().splitlines()
     size = len(element.a)
     own = {key: _spread(parameters[name], size).tolist() for key, name in element.parameters.items()}
     for i, (a, b) in enumerate(zip(names.at(element.a), names.at(element.b), strict=True)):
-        yield element.model.spice(str(i), a, b, {key: values[i] for key, values in own.items()})
+        yield from element.model.spice(str(i), a, b, {key: v[i] for key, v in own.items()}).splitlines()
 
 
 def _describe(element: Element) -> str:

@@ -1,1 +1,36 @@
 """Who finds the operating point: one contract, several engines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ebana.engines.base import Engine, NotConverged, Nudge, OperatingPoint, Result
+from ebana.engines.native import NativeEngine
+
+
+def get(spec: Any) -> Engine:
+    """The engine that a name, a class or an object stands for.
+
+    Raises:
+        ValueError: for an unknown name.
+        EngineNotInstalled: for a known engine that is not on this machine, with how to get it.
+    """
+    if isinstance(spec, str):
+        if spec == "native":
+            return NativeEngine()
+        if spec == "ngspice":
+            from ebana.engines.ngspice import NgspiceEngine
+
+            return NgspiceEngine()
+        raise ValueError(f"engine={spec!r}. Expected 'native', 'ngspice' or an Engine object.")
+    if isinstance(spec, type):
+        spec = spec()
+    if not isinstance(spec, Engine):
+        raise TypeError(
+            f"engine={spec!r} does not fit the contract: it needs a name, traceable and solve(). "
+            "See ebana.engines.base.Engine."
+        )
+    return spec
+
+
+__all__ = ["Engine", "NativeEngine", "NotConverged", "Nudge", "OperatingPoint", "Result", "get"]

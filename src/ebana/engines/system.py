@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit import Circuit, Devices, energy, kirchhoff
+from ebana.circuit import Circuit, Crossbar, Devices, Resistors, energy, kirchhoff
 from ebana.engines.base import Engine, Nudge, OperatingPoint
 
 Array = Any
@@ -44,11 +44,31 @@ class CircuitSystem:
         """Names of the trainable parameters."""
         return self.circuit.trainable
 
+    @property
+    def traceable(self) -> bool:
+        """Whether the engine is made of JAX operations."""
+        return self.engine.traceable
+
+    def gradient_scale(self, values: Values) -> dict[str, Array]:
+        """Factor ``2 c_out / c_l`` for each conductance: the published update in terms of the gradient.
+
+        Equation (4) of the EBANA paper moves a conductance by ``-(lr / beta) (dv_b^2 - dv_0^2)``: without
+        the 1/2 of the energy and without the stages' factors. Other parameters keep the gradient.
+        """
+        c = energy.element_factors(self.circuit, values)
+        c_out = jnp.min(jnp.stack(list(self.factors(values).values())))
+        return {
+            element.conductance: 2.0 * c_out / c[element.name]
+            for element in self.circuit.each(Crossbar, Resistors)
+            if element.conductance in self.circuit.trainable
+        }
+
     def relax(self, values: Values, inputs: Values, nudge: Nudge | None, start: Settled | None) -> Settled:
         """Settle a batch under a nudge and measure all nodes."""
         nudge = nudge or Nudge.none()
         point = self.engine.solve(self.circuit, values, inputs, nudge, None if start is None else start.v)
-        p = kirchhoff.potentials(self.circuit, values, inputs, point.v)
+        v = jnp.where(jnp.isfinite(point.v), point.v, 0.0)  # such samples weigh nothing, and must not give NaN
+        p = kirchhoff.potentials(self.circuit, values, inputs, v)
         net = kirchhoff.net_currents(self.circuit, values, p, nudge.injected(self.circuit, p))
         return Settled(point, p, net)
 

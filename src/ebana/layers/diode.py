@@ -59,8 +59,8 @@ class DiodeLayer(Layer):
         use_mos: bool = False,
         trainable: bool = False,
         lr: float | None = None,
-        low: float = -np.inf,
-        high: float = np.inf,
+        low: float | None = None,
+        high: float | None = None,
         enabled: bool = True,
     ) -> None:
         super().__init__(name, enabled=enabled)
@@ -153,7 +153,8 @@ def _device(name: str, kind: str, param: dict[str, Any] | None, model: Any) -> D
         return IdealDiode()
     if kind == "behavioral":
         _only_keys(name, param, ("VTH", "RON", "ROFF"))
-        return BehavioralDiode(**{key.lower(): float(value) for key, value in (param or {}).items()})
+        values = {key.lower(): float("inf") if value is None else float(value) for key, value in (param or {}).items()}
+        return BehavioralDiode(**values)
     return _from_card(name, kind, param or {}, model)
 
 
@@ -190,7 +191,7 @@ def _device_config(device: Device, name: str) -> dict[str, Any]:
     if isinstance(device, IdealDiode):
         return {}
     if isinstance(device, BehavioralDiode):
-        return {"param": {"VTH": device.vth, "RON": device.ron, "ROFF": device.roff}}
+        return {"param": {"VTH": device.vth, "RON": device.ron, "ROFF": device.roff if np.isfinite(device.roff) else None}}
     if isinstance(device, JunctionDiode):
         return {"model": device.spice_model(), "param": None}
     raise TypeError(

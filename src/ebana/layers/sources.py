@@ -79,7 +79,7 @@ class BiasVoltageLayer(SourceLayer):
         bias_voltage: volts, a number or one for each unit (also spelled ``bias``).
         trainable: whether the voltages are trained.
         lr: learning rate of the voltages; None for the optimizer's own.
-        low, high: bounds of trained voltages, volts.
+        low, high: bounds of trained voltages in volts; None for none.
     """
 
     kind_label = "bias"
@@ -93,8 +93,8 @@ class BiasVoltageLayer(SourceLayer):
         bias: Any = None,
         trainable: bool = False,
         lr: float | None = None,
-        low: float = -np.inf,
-        high: float = np.inf,
+        low: float | None = None,
+        high: float | None = None,
         enabled: bool = True,
     ) -> None:
         super().__init__(name, units, enabled=enabled)
@@ -143,8 +143,8 @@ class CurrentSourceLayer(Layer):
         *,
         trainable: bool = False,
         lr: float | None = None,
-        low: float = -np.inf,
-        high: float = np.inf,
+        low: float | None = None,
+        high: float | None = None,
         enabled: bool = True,
     ) -> None:
         super().__init__(name, enabled=enabled)

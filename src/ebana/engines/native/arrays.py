@@ -12,7 +12,7 @@ Array = Any
 
 def run(index: np.ndarray) -> slice | np.ndarray:
     """The indices as a slice where they are consecutive, else as they are."""
-    if index.size and np.array_equal(index, np.arange(index[0], index[0] + index.size)):
+    if index.size and index[0] >= 0 and np.array_equal(index, np.arange(index[0], index[0] + index.size)):
         return slice(int(index[0]), int(index[0]) + index.size)
     return index
 

@@ -1,0 +1,40 @@
+"""How stiff the outputs are: what a nudging strength is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ebana.circuit.circuit import Circuit
+from ebana.circuit.elements import Crossbar, Resistors
+
+
+def node_conductances(circuit: Circuit, values: Mapping[str, Any]) -> np.ndarray:
+    """Sum of the conductances at every node, shape ``(N + 1,)``, siemens; devices and amplifiers left out."""
+    total = np.zeros(circuit.size + 1)
+    for element in circuit.each(Crossbar, Resistors):
+        g = np.asarray(values[element.conductance])
+        if isinstance(element, Crossbar):
+            np.add.at(total, element.rows, g.sum(1))
+            np.add.at(total, element.columns, g.sum(0))
+        else:
+            np.add.at(total, element.a, g)
+            np.add.at(total, element.b, g)
+    return total
+
+
+def output_stiffness(circuit: Circuit, values: Mapping[str, Any]) -> dict[str, float]:
+    """Least conductance that holds a value of each output, siemens.
+
+    For single nodes the node's total conductance; for folded pairs that of both nodes in series. A
+    clamped nudge of more than this strength, with the minus sign, has no minimum.
+    """
+    total = node_conductances(circuit, values)
+    result = {}
+    for port in circuit.outputs:
+        g = total[port.nodes]
+        stiffness = g[0::2] * g[1::2] / (g[0::2] + g[1::2]) if port.folded else g
+        result[port.name] = float(np.min(stiffness))
+    return result

@@ -1,0 +1,228 @@
+"""How the conductances of a crossbar start, and the bounds they keep while they are trained.
+
+Each rule draws from an interval [low, high] and clips to [g_min, g_max], all in siemens:
+
+    uniform, log_uniform    [L, U]
+    glorot, glorot_log      [L, U / sqrt(n_in + n_out + 1)]
+    he                      [L, U / sqrt(n_in)]
+
+A ``log`` rule draws the logarithm uniformly, which suits conductances that span decades. A crossbar of
+many rows draws more current into each column, so the last three lower the upper end as it grows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Real
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+
+ALIASES = {
+    "uniform": "uniform",
+    "random_uniform": "uniform",
+    "log_uniform": "log_uniform",
+    "glorot": "glorot",
+    "glorot_uniform": "glorot",
+    "glorot_log": "glorot_log",
+    "he": "he",
+    "he_uniform": "he",
+}
+"""Accepted names of the rules."""
+
+KEYS = {
+    "L": "L",
+    "U": "U",
+    "g_min": "g_min",
+    "g_max": "g_max",
+    "init_low": "L",
+    "init_high": "U",
+    "clip_low": "g_min",
+    "clip_high": "g_max",
+}
+"""Accepted keys of ``params``: two families that mean the same."""
+
+UNIFORM_INTERVAL = (1e-4, 1e-1)
+"""Default L and U of the uniform rules, siemens."""
+
+SCALED_INTERVAL = (1e-7, 0.08)
+"""Default L and U of the rules that scale with the size of the crossbar, siemens."""
+
+WIDEST_BOUNDS = (1e-7, 1.0)
+"""Default g_min and g_max in siemens; they give way where L lies below or U above."""
+
+
+@dataclass(frozen=True)
+class Initializers:
+    """How conductances start, and their bounds.
+
+    Args:
+        init_type: ``"uniform"`` (default), ``"log_uniform"``, ``"glorot"``, ``"glorot_log"`` or ``"he"``;
+            ``"random_uniform"``, ``"glorot_uniform"`` and ``"he_uniform"`` are accepted too.
+        params: siemens, all above zero. ``L`` and ``U`` (also spelled ``init_low``, ``init_high``): the
+            interval to draw from, 1e-4 to 1e-1 for the uniform rules and 1e-7 to 0.08 for the others.
+            ``g_min`` and ``g_max`` (also ``clip_low``, ``clip_high``): bounds of the start values and of
+            training, 1e-7 to 1 unless L lies below or U above.
+
+    Raises:
+        ValueError: for an unknown rule or key, or values that are not positive and in order.
+
+    Example:
+        >>> glorot = Initializers(init_type="glorot", params={"L": 1e-7, "U": 8e-6, "g_max": 2e-5})
+        >>> glorot.bounds
+        (1e-07, 2e-05)
+        >>> g = glorot.sample((9, 10), 9, 10, np.random.default_rng(0))
+        >>> g.shape, bool(g.min() >= 1e-7), bool(g.max() <= 8e-6 / 20**0.5)
+        ((9, 10), True, True)
+    """
+
+    init_type: str = "uniform"
+    params: Mapping[str, float] | None = field(default=None, hash=False)
+
+    DEFAULTS: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType(
+        {"uniform": UNIFORM_INTERVAL, "log_uniform": UNIFORM_INTERVAL}
+    )
+
+    def __post_init__(self) -> None:
+        rule = ALIASES.get(self.init_type) if isinstance(self.init_type, str) else None
+        if rule is None:
+            raise ValueError(f"unknown initializer {self.init_type!r}. Expected one of {_listed(ALIASES)}.")
+        object.__setattr__(self, "init_type", rule)
+        params = _complete(_canonical(self.params or {}), self.DEFAULTS.get(rule, SCALED_INTERVAL))
+        _check(params)
+        object.__setattr__(self, "params", MappingProxyType(params))
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """``(g_min, g_max)`` in siemens: what projection keeps the conductances within."""
+        params = self.params or {}
+        return params["g_min"], params["g_max"]
+
+    def interval(self, n_in: int, n_out: int) -> tuple[float, float]:
+        """The interval to draw from before clipping, in siemens, for a crossbar of that size."""
+        params = self.params or {}
+        low, high = params["L"], params["U"] * _shrink(self.init_type, n_in, n_out)
+        if low > high:
+            raise ValueError(
+                f"initializer {self.init_type!r} on a crossbar of {n_in} x {n_out}: its upper limit is "
+                f"{high:.3g} S (U={params['U']:g} S, scaled by the size), below L={low:g} S. "
+                "Lower L or raise U."
+            )
+        return low, high
+
+    def sample(self, shape: tuple[int, ...], n_in: int, n_out: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw conductances.
+
+        Args:
+            shape: shape of the result.
+            n_in, n_out: number of rows and columns of the crossbar, which scale the interval.
+            rng: source of randomness; the same generator state gives the same values.
+
+        Returns:
+            Conductances in siemens, float64, within :attr:`bounds`.
+
+        Raises:
+            ValueError: if the scaled interval is empty.
+        """
+        low, high = self.interval(n_in, n_out)
+        if self.init_type in ("log_uniform", "glorot_log"):
+            drawn = np.exp(rng.uniform(math.log(low), math.log(high), shape))
+        else:
+            drawn = rng.uniform(low, high, shape)
+        return np.clip(drawn, *self.bounds)
+
+    def to_config(self) -> dict[str, Any]:
+        """JSON-compatible description; :func:`get` and :meth:`from_config` read it back."""
+        return {"init_type": self.init_type, "params": dict(self.params or {})}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Initializers:
+        """The inverse of :meth:`to_config`."""
+        unknown = sorted(set(config) - {"init_type", "params"})
+        if unknown:
+            raise ValueError(
+                f"initializer description has the keys {unknown}. Expected 'init_type' and 'params'."
+            )
+        return cls(**config)
+
+
+def get(spec: Any = None) -> Initializers:
+    """Resolve an initializer: a name, an object with ``sample`` and ``bounds``, its description, or None.
+
+    Example:
+        >>> get("glorot").init_type
+        'glorot'
+        >>> get(None).params["U"]
+        0.1
+    """
+    if spec is None:
+        return Initializers()
+    if isinstance(spec, str):
+        return Initializers(spec)
+    if isinstance(spec, Mapping):
+        return Initializers.from_config(spec)
+    if not isinstance(spec, type) and hasattr(spec, "sample") and hasattr(spec, "bounds"):
+        return spec
+    raise ValueError(
+        f"cannot make an initializer of {spec!r}. Expected one of {_listed(ALIASES)}, "
+        "or an Initializers object."
+    )
+
+
+def _listed(names: Mapping[str, str]) -> str:
+    return ", ".join(map(repr, names))
+
+
+def _canonical(params: Mapping[str, Any]) -> dict[str, float]:
+    """Both families of keys to one, each value checked to be a positive number."""
+    found: dict[str, float] = {}
+    for key, value in params.items():
+        if key not in KEYS:
+            raise ValueError(f"initializer has no parameter {key!r}. Expected some of {_listed(KEYS)}.")
+        if KEYS[key] in found:
+            raise ValueError(f"initializer got {KEYS[key]!r} in two spellings, {sorted(params)}. Give one.")
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
+            raise ValueError(
+                f"initializer parameter {key}={value!r}. Expected a conductance above zero, in siemens."
+            )
+        found[KEYS[key]] = float(value)
+    return found
+
+
+def _complete(given: dict[str, float], interval: tuple[float, float]) -> dict[str, float]:
+    """Fill in what was not given."""
+    low, high = given.get("L", interval[0]), given.get("U", interval[1])
+    if "L" not in given:  # a narrower wish for the rest must not fail on a default
+        low = min(low, high, given.get("g_max", math.inf))
+    if "U" not in given:
+        high = max(high, low)
+    return {
+        "L": low,
+        "U": high,
+        "g_min": given.get("g_min", min(WIDEST_BOUNDS[0], low)),
+        "g_max": given.get("g_max", max(WIDEST_BOUNDS[1], high)),
+    }
+
+
+def _check(params: Mapping[str, float]) -> None:
+    low, high, g_min, g_max = (params[key] for key in ("L", "U", "g_min", "g_max"))
+    if low > high:
+        raise ValueError(f"initializer interval L={low:g} S, U={high:g} S. Expected L at most U.")
+    if not g_min < g_max:
+        raise ValueError(
+            f"initializer bounds g_min={g_min:g} S, g_max={g_max:g} S. Expected g_min below g_max."
+        )
+    if low > g_max or high < g_min:
+        raise ValueError(
+            f"initializer draws from {low:g} to {high:g} S, all outside its bounds {g_min:g} to {g_max:g} S. "
+            "Let the interval overlap the bounds."
+        )
+
+
+def _shrink(rule: str, n_in: int, n_out: int) -> float:
+    if rule.startswith("glorot"):
+        return 1.0 / math.sqrt(n_in + n_out + 1)
+    return 1.0 / math.sqrt(max(n_in, 1)) if rule == "he" else 1.0

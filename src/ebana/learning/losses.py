@@ -1,0 +1,365 @@
+"""Losses: the cost C(y, target) that nudges the outputs.
+
+    squared error           C = sum_k (Y_k - y_k)^2 / 2                        dC/dy = y - Y
+    cross-entropy           C = -sum_k Y_k log softmax(y)_k                    dC/dy = softmax(y) - Y
+    binary cross-entropy    C = -sum_k Y_k log s(y_k) + (1-Y_k) log s(-y_k)    dC/dy = s(y) - Y
+
+with s the logistic function and y in volts (one volt is one unit of the logarithm's argument). A loss
+states its cost and nothing else: slopes follow by derivation. The unit of the squared error is V^2, so
+that a nudging strength beta in siemens gives a current; that of the other two is 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from numbers import Real
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+Array = Any
+
+
+class Loss:
+    """A cost of the outputs. A new loss states :meth:`cost` and nothing more.
+
+    Losses are compared by class and attributes, and must not be changed once they are in use: a compiled
+    training step depends on them. With attributes, declare the subclass as a frozen dataclass.
+
+    Attributes:
+        name: short name, for tables and files.
+        quadratic: whether the cost is a squared error, whose clamped nudge is a conductance.
+        smoothness: upper bound on the curvature of the cost in each direction of y; None if unknown.
+        midpoint: threshold between 0 and 1 for outputs that are decided one by one, volts.
+        beta: nudging strength to train with, or None.
+
+    Example:
+        >>> class Huber(Loss):
+        ...     def cost(self, y, target):
+        ...         d = jnp.abs(y - target)
+        ...         return jnp.where(d < 1, d * d / 2, d - 0.5).sum(-1)
+        >>> get(Huber()).slope(jnp.array([[3.0, 0.5]]), jnp.array([[0.0, 0.0]])).tolist()
+        [[1.0, 0.5]]
+    """
+
+    name: ClassVar[str] = "loss"
+    quadratic: ClassVar[bool] = False
+    smoothness: ClassVar[float | None] = None
+    smallest: ClassVar[int] = 1
+    """Least number of units of an output that the loss makes sense for."""
+
+    beta: float | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "name" not in cls.__dict__:
+            cls.name = cls.__name__
+
+    def cost(self, y: Array, target: Array) -> Array:
+        """Cost of each sample, made of JAX operations.
+
+        Args:
+            y: outputs, ``(B, units)``, volts.
+            target: targets, ``(B, units)``.
+
+        Returns:
+            Costs, ``(B,)``.
+        """
+        raise NotImplementedError(f"loss class {type(self).__name__} does not define cost(y, target)")
+
+    def slope(self, y: Array, target: Array) -> Array:
+        """``dC/dy``, ``(B, units)``."""
+        return jax.grad(lambda y: self.cost(y, target).sum())(y)
+
+    @property
+    def midpoint(self) -> float:
+        """Threshold of a decision between 0 and 1, volts."""
+        return 0.5
+
+    def accuracy(self, y: Array, target: Array, exclusive: bool | None = None) -> Array:
+        """Which samples are right: 1 or 0 each, ``(B,)``.
+
+        Args:
+            y: outputs, ``(B, units)``, volts.
+            target: targets, ``(B, units)``, or integer classes, ``(B,)`` or ``(B, 1)``.
+            exclusive: True if one unit of several is on in each sample (the largest output decides),
+                False if each unit is on or off by itself (all must lie on the right side of
+                :attr:`midpoint`), None to tell from these targets. For several batches of one data
+                set, decide once with :func:`exclusive`.
+        """
+        target = _one_hot(target, y.shape[-1])
+        largest = jnp.argmax(y, -1) == jnp.argmax(target, -1)
+        each = jnp.all((y > self.midpoint) == (target > self._target_midpoint), -1)
+        if y.shape[-1] == 1:
+            right = each
+        elif exclusive is None:
+            right = jnp.where(_exclusive(target), largest, each)
+        else:
+            right = largest if exclusive else each
+        return right.astype(y.dtype)
+
+    @property
+    def _target_midpoint(self) -> float:
+        return self.midpoint
+
+    def check(self, output: str, units: int) -> None:
+        """Raise ValueError where the loss makes no sense for an output of that many units."""
+        if units < self.smallest:
+            raise ValueError(
+                f"loss {self.name!r} on output {output!r}, which has {units} unit(s). Expected at least "
+                f"{self.smallest}; use 'binary_cross_entropy' or 'mse' for a single unit."
+            )
+
+    def to_config(self) -> dict[str, Any]:
+        """JSON-compatible description. That of a user's own loss only holds its name."""
+        if type(self).__name__ not in _BUILT_IN or not is_dataclass(self):
+            return {"class": type(self).__name__, "custom": True}
+        return {"class": type(self).__name__, **{f.name: getattr(self, f.name) for f in fields(self)}}
+
+    @staticmethod
+    def from_config(config: Mapping[str, Any]) -> Loss:
+        """The inverse of :meth:`to_config`, for built-in losses."""
+        options = dict(config)
+        name = options.pop("class", None)
+        if options.get("custom") or name not in _BUILT_IN:
+            raise ValueError(
+                f"loss {name!r} is not built in, so a file cannot bring it back. Pass the object itself."
+            )
+        return _BUILT_IN[name](**options)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and _key(vars(self)) == _key(vars(other))
+
+    def __hash__(self) -> int:
+        return hash((type(self), _key(vars(self))))
+
+
+@dataclass(frozen=True)
+class MSE(Loss):
+    """Half the squared error, ``sum_k (Y_k - y_k)^2 / 2``, in V^2.
+
+    Args:
+        output_midpoint: threshold in volts between 0 and 1 for the accuracy; 0.5 V if None.
+        beta: nudging strength in siemens to train with, if ``fit`` is given none.
+
+    Example:
+        >>> MSE().cost(jnp.array([[1.0, 0.0]]), jnp.array([[0.0, 0.0]])).tolist()
+        [0.5]
+    """
+
+    output_midpoint: float | None = None
+    beta: float | None = None
+
+    name: ClassVar[str] = "mse"
+    quadratic: ClassVar[bool] = True
+    smoothness: ClassVar[float | None] = 1.0
+
+    def __post_init__(self) -> None:
+        _check_number(self, "output_midpoint", self.output_midpoint)
+        _check_beta(self, self.beta)
+
+    def cost(self, y: Array, target: Array) -> Array:
+        """See :meth:`Loss.cost`."""
+        return jnp.sum((y - target) ** 2, -1) / 2
+
+    @property
+    def midpoint(self) -> float:
+        """See :attr:`Loss.midpoint`."""
+        return 0.5 if self.output_midpoint is None else self.output_midpoint
+
+
+@dataclass(frozen=True)
+class CrossEntropyLoss(Loss):
+    """Cross-entropy of the softmax over an output's units.
+
+    Args:
+        beta: nudging strength in watts (a slope of 1/V nudges by ``beta`` amperes), if ``fit`` is given none.
+
+    Example:
+        >>> c = CrossEntropyLoss().cost(jnp.zeros((1, 2)), jnp.array([[1.0, 0.0]]))
+        >>> round(float(c[0]), 4)
+        0.6931
+    """
+
+    beta: float | None = None
+
+    name: ClassVar[str] = "cross_entropy"
+    smoothness: ClassVar[float | None] = 0.5
+    smallest: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        _check_beta(self, self.beta)
+
+    def cost(self, y: Array, target: Array) -> Array:
+        """See :meth:`Loss.cost`."""
+        return optax.softmax_cross_entropy(y, target)
+
+
+@dataclass(frozen=True)
+class BCE(Loss):
+    """Binary cross-entropy of the logistic function of each unit, summed over the units.
+
+    A unit says 1 above 0 V.
+
+    Args:
+        beta: nudging strength in watts (a slope of 1/V nudges by ``beta`` amperes), if ``fit`` is given none.
+
+    Example:
+        >>> BCE().slope(jnp.array([[0.0]]), jnp.array([[1.0]])).tolist()
+        [[-0.5]]
+    """
+
+    beta: float | None = None
+
+    name: ClassVar[str] = "binary_cross_entropy"
+    smoothness: ClassVar[float | None] = 0.25
+
+    def __post_init__(self) -> None:
+        _check_beta(self, self.beta)
+
+    def cost(self, y: Array, target: Array) -> Array:
+        """See :meth:`Loss.cost`."""
+        return optax.sigmoid_binary_cross_entropy(y, target).sum(-1)
+
+    @property
+    def midpoint(self) -> float:
+        """See :attr:`Loss.midpoint`."""
+        return 0.0
+
+    @property
+    def _target_midpoint(self) -> float:
+        return 0.5
+
+
+CrossEntropy = CrossEntropyLoss
+BinaryCrossEntropy = BCE
+
+_BUILT_IN: dict[str, Any] = {"MSE": MSE, "CrossEntropyLoss": CrossEntropyLoss, "BCE": BCE}
+
+NAMES: dict[str, Any] = {
+    "mse": MSE,
+    "mean_squared_error": MSE,
+    "cross_entropy": CrossEntropyLoss,
+    "crossentropy": CrossEntropyLoss,
+    "categorical_crossentropy": CrossEntropyLoss,
+    "bce": BCE,
+    "binary_cross_entropy": BCE,
+    "binary_crossentropy": BCE,
+}
+"""Accepted names of losses."""
+
+
+def get(spec: Any) -> Loss:
+    """Resolve a loss: a name, a :class:`Loss`, a class of losses, or a description.
+
+    Example:
+        >>> get("bce")
+        BCE(beta=None)
+    """
+    if isinstance(spec, str) and spec.lower() in NAMES:
+        return NAMES[spec.lower()]()
+    if isinstance(spec, type) and issubclass(spec, Loss):
+        return get(spec())
+    if isinstance(spec, Mapping):
+        return Loss.from_config(spec)
+    if isinstance(spec, Loss):
+        _require_hash(spec)
+        return spec
+    known = ", ".join(map(repr, NAMES))
+    raise ValueError(f"unknown loss {spec!r}. Expected one of {known}, or a Loss object.")
+
+
+def as_targets(target: Any, units: int, name: str = "output") -> np.ndarray:
+    """Targets as an array ``(B, units)``, float64; integer classes become one-hot rows.
+
+    Args:
+        target: ``(B, units)``, or classes 0 to ``units - 1`` as ``(B,)`` or ``(B, 1)`` when there are
+            several units, or ``(B,)`` values when there is one.
+        units: number of units of the output.
+        name: name of the output, for messages.
+
+    Raises:
+        ValueError: where shape or classes do not fit.
+
+    Example:
+        >>> as_targets([2, 0], 3).tolist()
+        [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    array = np.asarray(target, dtype=np.float64)
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim == 2 and array.shape[1] == units:
+        return array
+    if array.ndim != 2 or array.shape[1] != 1:
+        raise ValueError(
+            f"targets of {name!r} have the shape {np.shape(target)}. Expected (samples, {units})"
+            + (", or one class number a sample." if units > 1 else ".")
+        )
+    classes = array[:, 0]
+    wrong = np.flatnonzero(~np.isin(classes, np.arange(units)))
+    if wrong.size:
+        raise ValueError(
+            f"targets of {name!r}: sample {wrong[0]} has the class {classes[wrong[0]]:g}. "
+            f"Expected whole numbers from 0 to {units - 1}."
+        )
+    return np.eye(units)[classes.astype(int)]
+
+
+def exclusive(target: Any) -> bool:
+    """Whether exactly one of several units is on in every sample of a data set, ``(B, units)``."""
+    target = np.asarray(target)
+    return bool(target.ndim == 2 and target.shape[1] > 1 and _exclusive(target))
+
+
+def _exclusive(target: Array) -> Array:
+    """One entry of each row at the common maximum, all others at the common minimum."""
+    on, off = target == target.max(), target == target.min()
+    return ((on.sum(-1) == 1) & (on | off).all(-1) & (target.max() > target.min())).all()
+
+
+def _one_hot(target: Array, units: int) -> Array:
+    target = jnp.asarray(target)
+    if target.ndim == 1:
+        target = target[:, None]
+    if units > 1 and target.shape[-1] == 1:
+        target = jax.nn.one_hot(target[:, 0].astype(int), units)
+    return target
+
+
+def _key(value: Any) -> Any:
+    """A hashable stand-in for a value: equal values have equal keys."""
+    if isinstance(value, Mapping):
+        return tuple(sorted((name, _key(item)) for name, item in value.items()))
+    if isinstance(value, list | tuple):
+        return tuple(map(_key, value))
+    if isinstance(value, np.ndarray | jax.Array):
+        array = np.asarray(value)
+        return (array.shape, str(array.dtype), array.tobytes())
+    return value
+
+
+def _require_hash(loss: Loss) -> None:
+    try:
+        hash(loss)
+    except TypeError as error:
+        raise ValueError(
+            f"loss {type(loss).__name__} cannot be compared by value ({error}). Declare it with "
+            "@dataclass(frozen=True) and keep arrays out of its fields, or write a plain class."
+        ) from None
+
+
+def _check_number(loss: Loss, what: str, value: Any) -> None:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if value is not None and not (number and math.isfinite(value)):
+        raise ValueError(f"{type(loss).__name__}({what}={value!r}). Expected a finite number, or None.")
+
+
+def _check_beta(loss: Loss, beta: Any) -> None:
+    _check_number(loss, "beta", beta)
+    if beta is not None and beta <= 0:
+        raise ValueError(f"{type(loss).__name__}(beta={beta!r}). Expected a nudging strength above zero.")

@@ -1,0 +1,497 @@
+"""Optimizers: from gradients to the next values, within bounds.
+
+One update of a parameter theta, with direction d made of the gradients, learning rate r and schedule f:
+
+    theta <- clip(theta - r f d, low, high)
+
+    SGD         d = gradient, or its running sum with momentum m: d <- m d + gradient
+    Adam        d = (mean of gradients) / (root of the mean of squares + eps), unbiased, so |d| is about 1
+                and r is the largest change of one update, in the parameter's own unit (siemens)
+
+The raw rule of the EBANA paper, equation (4), ``g <- g - (lr / beta) [dv_b^2 - dv_0^2]``, leaves out
+the 1/2 of the co-content and the factors of the stages: it is SGD on the true gradient with the learning
+rate ``2 lr c_out / c_l``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from ebana.learning import schedules
+
+if TYPE_CHECKING:
+    from ebana.circuit import Circuit
+
+Array = Any
+Values = Mapping[str, Array]
+
+
+class Optimizer:
+    """Turns gradients into new values. SGD and Adam are built in; anything of optax fits in.
+
+    An update rule of one's own is an optax transformation, or a subclass with :meth:`direction`.
+
+    Args:
+        model: the model that :meth:`step` changes and whose values :meth:`save_state` stores with the
+            state. ``fit`` sets it.
+        beta: nudging strength to train with, if ``fit`` is given none.
+        lr: learning rate of parameters whose layer states none, in the parameter's unit for Adam, in
+            its unit squared over V^2 for SGD on a squared error (also spelled ``learning_rate``).
+        schedule: factor for all learning rates (:mod:`ebana.learning.schedules`).
+        transform: an optax transformation that makes a direction of gradients, without a learning rate
+            and without a minus sign, such as ``optax.scale_by_lion()``.
+
+    Example:
+        >>> clipped = Optimizer(lr=1e-6, transform=optax.chain(optax.clip(1.0), optax.scale_by_lion()))
+        >>> class SignDescent(Optimizer):
+        ...     def direction(self, gradients, state, values):
+        ...         return {name: jnp.sign(g) for name, g in gradients.items()}, state
+        >>> rule = SignDescent(lr=0.1)
+        >>> values = {"g": np.array([1.0, 2.0])}
+        >>> new, _ = rule.update({"g": np.array([-3.0, 3.0])}, rule.init(values), values, {"g": 0.1})
+        >>> [round(float(g), 6) for g in new["g"]]
+        [1.1, 1.9]
+    """
+
+    name: ClassVar[str] = "optimizer"
+    default_lr: ClassVar[float] = 1e-4
+    rule: str = "gradient"
+
+    def __init__(
+        self,
+        model: Any = None,
+        beta: float | None = None,
+        lr: float | None = None,
+        *,
+        learning_rate: float | None = None,
+        schedule: Any = None,
+        transform: optax.GradientTransformation | None = None,
+    ) -> None:
+        if isinstance(model, int | float):
+            raise TypeError(
+                f"{type(self).__name__}({model!r}): the first argument is the model. Write lr={model!r}."
+            )
+        if lr is not None and learning_rate is not None:
+            raise ValueError(f"{type(self).__name__} got both lr and learning_rate. Give one of them.")
+        self.model = model
+        lr = learning_rate if lr is None else lr
+        self.beta = None if beta is None else _number(self, "beta", beta, above=0.0)
+        self.lr = None if lr is None else _number(self, "lr", lr, least=0.0)
+        self.schedule = schedules.get(schedule)
+        if transform is not None:
+            _check_direction(transform)
+        self.transform = optax.identity() if transform is None else transform
+        self.state: Any = None
+        """State of the update rule, arrays in a pytree; None before the first update."""
+        self.steps = 0
+        """Number of updates done."""
+
+    # -- the pure part, which a compiled training step uses -----------------------------------------
+
+    def init(self, values: Values) -> Any:
+        """The state to start from, for the values that will be trained (name to array)."""
+        return self.transform.init({name: jnp.asarray(value) for name, value in values.items()})
+
+    def direction(self, gradients: Values, state: Any, values: Values) -> tuple[dict[str, Array], Any]:
+        """What to go down along, by parameter, and the next state. A new update rule overrides this."""
+        return self.transform.update(dict(gradients), state, dict(values))  # type: ignore[return-value]
+
+    def update(
+        self,
+        gradients: Values,
+        state: Any,
+        values: Values,
+        rates: Mapping[str, Array],
+        factor: Array = 1.0,
+        bounds: Mapping[str, tuple[Array, Array]] | None = None,
+        scale: Mapping[str, Array] | None = None,
+    ) -> tuple[dict[str, Array], Any]:
+        """One update, as a pure function; every number may be traced.
+
+        Args:
+            gradients: gradients of the loss by parameter, for exactly the parameters of :meth:`init`.
+            state: the state of the last update.
+            values: values by parameter; those without a gradient are handed on as they are.
+            rates: learning rate by parameter (:meth:`rates`).
+            factor: the schedule's factor.
+            bounds: ``(low, high)`` by parameter (:meth:`bounds`); none for a parameter left out.
+            scale: factor on the gradient by parameter, 1 for one left out (:meth:`SGD.paper_scale`).
+
+        Returns:
+            New values of all parameters, and the next state.
+        """
+        scale, bounds = scale or {}, bounds or {}
+        trained = {name: jnp.asarray(values[name]) for name in gradients}
+        scaled = {
+            name: (g * scale.get(name, 1.0)).astype(trained[name].dtype) for name, g in gradients.items()
+        }
+        direction, state = self.direction(scaled, state, trained)
+        new = dict(values)
+        for name, old in trained.items():
+            moved = old - (rates[name] * factor * direction[name]).astype(old.dtype)
+            low, high = bounds.get(name, (-jnp.inf, jnp.inf))
+            new[name] = jnp.clip(moved, jnp.asarray(low, old.dtype), jnp.asarray(high, old.dtype))
+        return new, state
+
+    def rates(self, circuit: Circuit) -> dict[str, float]:
+        """Learning rate of each trainable parameter: its layer's own, else ``lr``, else the default."""
+        own = self.default_lr if self.lr is None else self.lr
+        given = {name: circuit.parameters[name].learning_rate for name in circuit.trainable}
+        return {name: float(own if rate is None else rate) for name, rate in given.items()}
+
+    @staticmethod
+    def bounds(circuit: Circuit) -> dict[str, tuple[float, float]]:
+        """``(low, high)`` of each trainable parameter, in its unit."""
+        parameters = {name: circuit.parameters[name] for name in circuit.trainable}
+        return {name: (float(p.low), float(p.high)) for name, p in parameters.items()}
+
+    @property
+    def signature(self) -> Any:
+        """A hashable that is equal for optimizers whose compiled update is the same.
+
+        It does not cover learning rates, schedule, bounds and scale, which a step takes as arguments.
+        """
+        built_in = type(self) is Optimizer or type(self) in _BUILT_IN.values()
+        return (type(self), self.transform if built_in else self)
+
+    # -- loops written by hand ----------------------------------------------------------------------
+
+    def step(
+        self,
+        model: Any,
+        gradients: Values,
+        *,
+        total_steps: int | None = None,
+        steps_per_epoch: int | None = None,
+        scale: Mapping[str, float] | None = None,
+    ) -> None:
+        """Update the model's values by gradients from ``model.gradients``, for loops written by hand.
+
+        Args:
+            model: the model; it has ``circuit``, ``values`` and ``set_values``.
+            gradients: gradient by parameter, for some or all of the trainable parameters; the same ones
+                in each call.
+            total_steps, steps_per_epoch: for schedules that need them.
+            scale: see :meth:`update`.
+
+        Raises:
+            ValueError: for gradients that are not finite, of the wrong shape or of unknown parameters.
+        """
+        values = {name: np.asarray(value) for name, value in model.values.items()}
+        _check_gradients(gradients, values, model.circuit)
+        with jax.enable_x64(True):
+            if self.state is None:
+                self.state = self.init({name: values[name] for name in gradients})
+            factor = self.schedule.factor(self.steps, total_steps, steps_per_epoch)
+            new, state = self.update(
+                {name: np.asarray(g) for name, g in gradients.items()},
+                self.state,
+                values,
+                self.rates(model.circuit),
+                factor,
+                self.bounds(model.circuit),
+                scale,
+            )
+            self.state = jax.tree.map(np.asarray, state)
+            model.set_values({name: np.array(new[name]) for name in gradients})
+        self.steps += 1
+
+    # -- files ----------------------------------------------------------------------------------------
+
+    def save_state(self, path: str | os.PathLike[str]) -> None:
+        """Write the state and the model's values, in the safe format, under exactly this name.
+
+        Raises:
+            ValueError: if the optimizer has no model.
+        """
+        from ebana.training.optimizer_state import write_state  # files are training's; it imports this module
+
+        write_state(path, self, self._model("save_state"))
+
+    def load_state(self, path: str | os.PathLike[str], layers: Any = None) -> tuple[str, ...]:
+        """Bring back a state and the values saved with it; a model may reuse some layers of another.
+
+        Args:
+            path: file written by :meth:`save_state`.
+            layers: names of the layers to take; None for all that the model has too. The others keep
+                their values and start with a fresh state.
+
+        Returns:
+            Names of the parameters that were taken.
+
+        Raises:
+            CorruptFile: if the file is damaged or of another kind.
+            ValueError: if nothing fits the model, or a parameter has another shape there.
+        """
+        from ebana.training.optimizer_state import read_state
+
+        return read_state(path, self, self._model("load_state"), layers)
+
+    def _model(self, verb: str) -> Any:
+        if self.model is None:
+            raise ValueError(f"{type(self).__name__}.{verb} needs a model. Make it with the model: "
+                             f"{type(self).__name__}(model), or fit first.")  # fmt: skip
+        return self.model
+
+    # -- configuration --------------------------------------------------------------------------------
+
+    def options(self) -> dict[str, Any]:
+        """The rule's own arguments, for :meth:`to_config`."""
+        return {}
+
+    def to_config(self) -> dict[str, Any]:
+        """JSON-compatible description. That of a user's own rule only holds its name."""
+        common = {"beta": self.beta, "lr": self.lr, "schedule": self.schedule.to_config()}
+        custom = {} if type(self) in _BUILT_IN.values() else {"custom": True}
+        return {"class": type(self).__name__, **custom, **common, **self.options()}
+
+    @staticmethod
+    def from_config(config: Mapping[str, Any]) -> Optimizer:
+        """The inverse of :meth:`to_config`, for built-in optimizers with built-in schedules."""
+        options = dict(config)
+        name = options.pop("class", None)
+        if options.get("custom") or name not in _BUILT_IN:
+            raise ValueError(
+                f"optimizer {name!r} is not built in, so a file cannot bring it back. Pass the object itself."
+            )
+        return _BUILT_IN[name](**options)
+
+    def __repr__(self) -> str:
+        shown = {"lr": self.lr, **self.options(), "schedule": self.schedule}
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in shown.items())})"
+
+
+class SGD(Optimizer):
+    """Gradient descent, with momentum if wanted.
+
+    Gradients by conductances are of the order of V^2 over the total conductance of a node, so the right
+    learning rate follows the circuit's scale: conductances ten times smaller want one a hundred times
+    smaller. The default, 1e-5, suits conductances around 10 mS.
+
+    Args:
+        model, beta, lr, schedule: see :class:`Optimizer`.
+        momentum: from 0 (none) to below 1.
+        rule: ``"gradient"``, or ``"paper"`` for the EBANA paper's equation (4), which multiplies the
+            gradients by conductances with ``2 c_out / c_l`` (see :meth:`paper_scale`).
+
+    Example:
+        >>> SGD(lr=1e-6, momentum=0.9).options()
+        {'momentum': 0.9, 'rule': 'gradient'}
+    """
+
+    name: ClassVar[str] = "sgd"
+    default_lr: ClassVar[float] = 1e-5
+
+    def __init__(
+        self,
+        model: Any = None,
+        beta: float | None = None,
+        lr: float | None = None,
+        momentum: float = 0.0,
+        rule: Literal["gradient", "paper"] = "gradient",
+        schedule: Any = None,
+        *,
+        learning_rate: float | None = None,
+    ) -> None:
+        super().__init__(model, beta, lr, learning_rate=learning_rate, schedule=schedule)
+        if rule not in ("gradient", "paper"):
+            raise ValueError(f"{type(self).__name__}(rule={rule!r}). Expected 'gradient' or 'paper'.")
+        self.rule = rule
+        self.momentum = _number(self, "momentum", momentum, least=0.0, below=1.0)
+        self.transform = _momentum(self.momentum)
+
+    @staticmethod
+    def paper_scale(factors: Mapping[str, Array]) -> dict[str, Array]:
+        """``scale`` for :meth:`update` under ``rule="paper"``.
+
+        Args:
+            factors: ``c_out / c_l`` by name of conductances; leave out other parameters, which the
+                paper's rule does not know and which follow the true gradient.
+
+        Returns:
+            ``2 c_out / c_l`` by name.
+        """
+        return {name: 2.0 * factor for name, factor in factors.items()}
+
+    def update(
+        self,
+        gradients: Values,
+        state: Any,
+        values: Values,
+        rates: Mapping[str, Array],
+        factor: Array = 1.0,
+        bounds: Mapping[str, tuple[Array, Array]] | None = None,
+        scale: Mapping[str, Array] | None = None,
+    ) -> tuple[dict[str, Array], Any]:
+        """See :meth:`Optimizer.update`."""
+        if self.rule == "paper" and scale is None:
+            raise ValueError(
+                "SGD(rule='paper') needs the factors of the stages: pass "
+                "scale=SGD.paper_scale({name: c_out / c_l}), or rule='gradient'."
+            )
+        return super().update(gradients, state, values, rates, factor, bounds, scale)
+
+    def options(self) -> dict[str, Any]:
+        """See :meth:`Optimizer.options`."""
+        return {"momentum": self.momentum, "rule": self.rule}
+
+
+class Momentum(SGD):
+    """:class:`SGD` with a momentum of 0.9 unless told otherwise."""
+
+    name: ClassVar[str] = "momentum"
+
+    def __init__(
+        self,
+        model: Any = None,
+        beta: float | None = None,
+        lr: float | None = None,
+        momentum: float = 0.9,
+        rule: Literal["gradient", "paper"] = "gradient",
+        schedule: Any = None,
+        *,
+        learning_rate: float | None = None,
+    ) -> None:
+        super().__init__(model, beta, lr, momentum, rule, schedule, learning_rate=learning_rate)
+
+
+class Adam(Optimizer):
+    """Adam: steps of about one learning rate, whatever the scale of the gradients.
+
+    The learning rate is in the parameter's own unit: 1e-4 (the default, and the published one) moves a
+    conductance by at most about 1e-4 S an update. Choose it well below the conductances themselves.
+
+    Args:
+        model, beta, lr, schedule: see :class:`Optimizer`.
+        b1, b2: decays of the running means of gradients and of their squares.
+        eps: added to the root of the mean of squares, in units of the gradient (V^2/S for conductances
+            and a squared error). Such gradients are of the order of 1 to 1e9, so 1e-8 only guards
+            against a division by zero. Raise it to slow parameters whose gradients are mere noise.
+
+    Example:
+        >>> rule = Adam(lr=1e-4)
+        >>> values = {"g": np.array([1e-3])}
+        >>> new, state = rule.update({"g": np.array([5e6])}, rule.init(values), values, {"g": 1e-4})
+        >>> round(float(new["g"][0]), 8)
+        0.0009
+    """
+
+    name: ClassVar[str] = "adam"
+    default_lr: ClassVar[float] = 1e-4
+
+    def __init__(
+        self,
+        model: Any = None,
+        beta: float | None = None,
+        lr: float | None = None,
+        b1: float = 0.9,
+        b2: float = 0.999,
+        eps: float = 1e-8,
+        schedule: Any = None,
+        *,
+        learning_rate: float | None = None,
+    ) -> None:
+        super().__init__(model, beta, lr, learning_rate=learning_rate, schedule=schedule)
+        self.b1 = _number(self, "b1", b1, least=0.0, below=1.0)
+        self.b2 = _number(self, "b2", b2, least=0.0, below=1.0)
+        self.eps = _number(self, "eps", eps, above=0.0)
+        self.transform = _adam(self.b1, self.b2, self.eps)
+
+    def options(self) -> dict[str, Any]:
+        """See :meth:`Optimizer.options`."""
+        return {"b1": self.b1, "b2": self.b2, "eps": self.eps}
+
+
+_BUILT_IN: dict[str, Any] = {"SGD": SGD, "Momentum": Momentum, "Adam": Adam}
+
+NAMES: dict[str, Any] = {"sgd": SGD, "momentum": Momentum, "adam": Adam}
+"""Accepted names of optimizers."""
+
+
+def get(spec: Any = "adam") -> Optimizer:
+    """Resolve an optimizer: a name, an :class:`Optimizer`, a class of them, an optax transformation that
+    makes directions, or a description.
+
+    Example:
+        >>> get("sgd")
+        SGD(lr=None, momentum=0.0, rule='gradient', schedule=Constant())
+    """
+    if isinstance(spec, str) and spec.lower() in NAMES:
+        return NAMES[spec.lower()]()
+    if isinstance(spec, type) and issubclass(spec, Optimizer):
+        return spec()
+    if isinstance(spec, Optimizer):
+        return spec
+    if isinstance(spec, optax.GradientTransformation):
+        return Optimizer(transform=spec)
+    if isinstance(spec, Mapping):
+        return Optimizer.from_config(spec)
+    known = ", ".join(map(repr, NAMES))
+    raise ValueError(f"unknown optimizer {spec!r}. Expected one of {known}, or an Optimizer object.")
+
+
+def _number(
+    owner: Optimizer,
+    what: str,
+    value: Any,
+    above: float = -np.inf,
+    least: float = -np.inf,
+    below: float = np.inf,
+) -> float:
+    """The value as a float, checked to lie within limits."""
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if number and above < value and least <= value < below:
+        return float(value)
+    limits = [f"above {above:g}"] * (above > -np.inf) + [f"of at least {least:g}"] * (least > -np.inf)
+    limits += [f"below {below:g}"] * (below < np.inf)
+    raise ValueError(
+        f"{type(owner).__name__}({what}={value!r}). Expected a finite number {' and '.join(limits)}."
+    )
+
+
+@lru_cache(maxsize=64)
+def _momentum(decay: float) -> optax.GradientTransformation:
+    """The same object for the same number, so that compiled steps are found again."""
+    return optax.trace(decay=decay) if decay else optax.identity()
+
+
+@lru_cache(maxsize=64)
+def _adam(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
+    return optax.scale_by_adam(b1=b1, b2=b2, eps=eps)
+
+
+def _check_direction(transform: optax.GradientTransformation) -> None:
+    """Refuse whole optimizers, whose minus sign would turn descent into ascent."""
+    if not isinstance(transform, optax.GradientTransformation):
+        raise TypeError(
+            f"transform={transform!r}. Expected an optax transformation, as optax.scale_by_lion()."
+        )
+    one = {"probe": jnp.ones(1)}
+    direction, _ = transform.update(one, transform.init(one), one)
+    if float(direction["probe"][0]) < 0:  # type: ignore[index, call-overload]
+        raise ValueError(
+            "the optax transformation answers a positive gradient with a negative step, as whole optimizers "
+            "(optax.adamw(...)) do. Expected a direction: use the optax.scale_by_... form and give lr=, or "
+            "append optax.scale(-1.0) and give lr=1.0."
+        )
+
+
+def _check_gradients(gradients: Values, values: Values, circuit: Circuit) -> None:
+    unknown = sorted(set(gradients) - set(circuit.trainable))
+    if unknown or not gradients:
+        raise ValueError(f"gradients of {unknown}. Expected some of the trainable {list(circuit.trainable)}.")
+    for name, gradient in gradients.items():
+        if np.shape(gradient) != values[name].shape:
+            raise ValueError(
+                f"gradient of {name!r} has the shape {np.shape(gradient)}. Expected {values[name].shape}."
+            )
+        if not np.all(np.isfinite(gradient)):
+            raise ValueError(f"gradient of {name!r} is not finite. Leave out samples that did not converge.")

@@ -1,0 +1,364 @@
+"""The model: a graph of layers as one circuit, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebana import serialization
+from ebana.circuit import Circuit, kirchhoff
+from ebana.circuit import energy as circuit_energy
+from ebana.circuit.netlist import netlist as write_netlist
+from ebana.circuit.strengths import output_stiffness
+from ebana.engines import get as get_engine
+from ebana.engines.base import Nudge, OperatingPoint, raise_unless_converged
+from ebana.engines.system import CircuitSystem
+from ebana.layers.base import Signal
+from ebana.layers.graph import build, signals_of, trace
+from ebana.learning import losses
+from ebana.learning.equilibrium import Rule, adjoint, estimate
+from ebana.training.data import Dataset, as_dataset
+from ebana.training.evaluation import Evaluation, measure
+from ebana.training.history import History
+from ebana.training.loop import fit as run_fit
+from ebana.training.storage import replacing
+
+Array = np.ndarray
+Values = Mapping[str, Array]
+
+DEFAULT_BETA_SHARE = 0.01
+"""The default nudging strength, as a share of the least conductance that holds an output."""
+
+
+class Model:
+    """A network of layers, ready to be solved and trained.
+
+    Args:
+        inputs: the source layers that carry data (bias layers may be listed too).
+        outputs: the output layers' results.
+        seed: seed of the conductances to start from.
+        engine: who finds operating points: ``"native"``, ``"ngspice"``, or an
+            :class:`~ebana.engines.base.Engine`.
+        name: a name for summaries, reports and netlists.
+
+    Example:
+        >>> from ebana import CurrentLayer, DenseLayer, InputVoltageLayer
+        >>> x = InputVoltageLayer(units=2, name="x")
+        >>> d = DenseLayer(units=4, name="d", init_type="glorot")(x)
+        >>> model = Model(inputs=[x], outputs=[CurrentLayer(name="y")(d)])
+        >>> model.predict(np.zeros((3, 2))).shape
+        (3, 2)
+    """
+
+    def __init__(
+        self, inputs: Any, outputs: Any, *, seed: int = 0, engine: Any = "native", name: str = "model"
+    ) -> None:
+        self.inputs = signals_of(inputs, "inputs")
+        self.outputs = signals_of(outputs, "outputs")
+        self.signals: tuple[Signal, ...] = trace(self.inputs, self.outputs)
+        self._start(build(self.signals, int(seed)), engine, name, int(seed))
+
+    @classmethod
+    def from_circuit(cls, circuit: Circuit, *, engine: Any = "native", name: str = "circuit") -> Model:
+        """A model of a circuit that was built element by element."""
+        model = cls.__new__(cls)
+        model.inputs, model.outputs, model.signals = (), (), ()
+        model._start(circuit, engine, name, 0)
+        return model
+
+    def _start(self, circuit: Circuit, engine: Any, name: str, seed: int) -> None:
+        self.circuit, self.name, self.seed = circuit, name, seed
+        self.engine = get_engine(engine)
+        self._values = circuit.initial()
+        self.history = History()
+
+    # -- values -------------------------------------------------------------------------------------
+
+    @property
+    def values(self) -> dict[str, Array]:
+        """Copies of all parameter values by name, in SI units."""
+        return {name: value.copy() for name, value in self._values.items()}
+
+    def set_values(self, values: Values) -> None:
+        """Replace some or all parameter values; names, shapes and bounds are checked."""
+        for name, value in values.items():
+            parameter = self.circuit.parameters.get(name)
+            if parameter is None:
+                raise KeyError(
+                    f"model {self.name!r} has no parameter {name!r}. It has: {', '.join(self.circuit.parameters)}."
+                )
+            value = np.array(value, dtype=np.float64)
+            if value.shape != parameter.shape:
+                raise ValueError(
+                    f"parameter {name!r} has shape {parameter.shape}. Received an array of shape {value.shape}."
+                )
+            if not np.isfinite(value).all() or (value.size and (value.min() < parameter.low or value.max() > parameter.high)):
+                raise ValueError(
+                    f"parameter {name!r} takes values from {parameter.low:g} to {parameter.high:g} {parameter.unit}. "
+                    f"Received {np.min(value):g} to {np.max(value):g}."
+                )
+            self._values[name] = value
+
+    @property
+    def input_columns(self) -> dict[str, int]:
+        """Number of data columns of each input, by layer name."""
+        return dict(self.circuit.inputs)
+
+    @property
+    def output_units(self) -> dict[str, int]:
+        """Number of values of each output, by layer name."""
+        return {port.name: port.units for port in self.circuit.outputs}
+
+    @property
+    def system(self) -> CircuitSystem:
+        """The circuit on its engine, as learning sees it."""
+        return CircuitSystem(self.circuit, self.engine)
+
+    # -- solving ------------------------------------------------------------------------------------
+
+    def operating_point(self, x: Any, *, strict: bool = True) -> OperatingPoint:
+        """Free operating points of a batch, as NumPy arrays (see :class:`OperatingPoint`)."""
+        return self._solve(self._inputs(x), strict)[0]
+
+    def predict(self, x: Any, *, strict: bool = True) -> Any:
+        """Output values in volts: an array ``(B, units)``, or a dict of them where there are several outputs.
+
+        Args:
+            x: an array for the one input, a dict of arrays by input layer, or a data set.
+            strict: raise :class:`~ebana.engines.base.NotConverged` where an operating point is not found;
+                else those samples are NaN.
+        """
+        outputs = self._solve(self._inputs(x), strict)[1]
+        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+    def _inputs(self, x: Any) -> dict[str, Array]:
+        return as_dataset(x, None, self.input_columns, self.output_units, need_outputs=False).inputs
+
+    def _solve(self, inputs: Values, strict: bool) -> tuple[OperatingPoint, dict[str, Array]]:
+        with jax.enable_x64(True):
+            forward = _forward_jit if self.engine.traceable else _forward
+            point, outputs = forward(self.system, self._cast(self._values), self._cast(inputs))
+            point = jax.tree.map(np.asarray, point)
+            result = {name: np.array(value, dtype=np.float64) for name, value in outputs.items()}
+        if strict:
+            raise_unless_converged(point, self.circuit, f"model {self.name!r}, engine {self.engine.name!r}")
+        for value in result.values():
+            value[~np.asarray(point.converged)] = np.nan
+        return point, result
+
+    def _cast(self, arrays: Values) -> dict[str, Any]:
+        """Arrays in the engine's precision."""
+        dtype = getattr(self.engine, "dtype", "float64")
+        return {name: jnp.asarray(value, dtype) for name, value in arrays.items()}
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        loss_fn: Any = "mse",
+        strict: bool = True,
+        verbose: bool = False,
+    ) -> Evaluation:
+        """Loss and accuracy over a data set; unpacks as ``loss, accuracy``.
+
+        Args:
+            x, y: as for :meth:`fit`.
+            loss_fn: a loss or its name.
+            strict: as for :meth:`predict`.
+        """
+        data = self._dataset(x, y)
+        loss = losses.get(loss_fn)
+        _, outputs = self._solve(data.inputs, strict)
+        result = measure(loss, outputs, data.outputs)
+        if verbose:
+            print(result)
+        return result
+
+    def _dataset(self, x: Any, y: Any) -> Dataset:
+        return as_dataset(x, y, self.input_columns, self.output_units)
+
+    def energy(self, x: Any, y: Any = None, *, strict: bool = True) -> Array:
+        """Energy of each sample in watts, shape ``(B,)``: of the free state, or of the pair ``(x, y)``.
+
+        With ``y`` the outputs are clamped to it (folded pairs at ``+y/2`` and ``-y/2``) and the rest
+        settles: the lower the energy, the better x and y go together. A model whose outputs are
+        :class:`~ebana.layers.VoltageLayer` takes y among its inputs instead.
+        """
+        if y is None:
+            inputs, circuit = self._inputs(x), self.circuit
+        else:
+            data = self._dataset(x, y)
+            circuit = clamped(self.circuit)
+            inputs = data.inputs | {f"{name} clamp": value for name, value in data.outputs.items()}
+        with jax.enable_x64(True):
+            system = CircuitSystem(circuit, self.engine)
+            values, cast = self._cast(self._values), self._cast(inputs)
+            point, total = (_energy_jit if self.engine.traceable else _energy)(system, values, cast)
+            point, total = jax.tree.map(np.asarray, (point, total))
+        if strict:
+            raise_unless_converged(point, circuit, f"energy of model {self.name!r}")
+        return np.where(point.converged, total, np.nan)
+
+    # -- learning -----------------------------------------------------------------------------------
+
+    def default_beta(self) -> float:
+        """Nudging strength for users who give none: a hundredth of the least conductance at an output, S."""
+        return DEFAULT_BETA_SHARE * min(output_stiffness(self.circuit, self._values).values())
+
+    def gradients(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        loss_fn: Any = "mse",
+        beta: float | None = None,
+        estimator: str = "centered",
+        nudge: str = "current",
+        method: str = "ep",
+        strict: bool = True,
+    ) -> dict[str, Array]:
+        """Gradients of the mean loss by every trainable parameter.
+
+        Args:
+            x, y: as for :meth:`fit`.
+            beta: nudging strength in siemens; None for :meth:`default_beta`.
+            estimator: ``"centered"``, ``"one_sided"`` or ``"negative"``.
+            nudge: ``"current"`` or ``"clamped"``.
+            method: ``"ep"`` (equilibrium propagation) or ``"adjoint"`` (exact, built-in engine's equations).
+            strict: raise where an operating point is not found; else its samples are left out.
+        """
+        data, loss = self._dataset(x, y), losses.get(loss_fn)
+        if method not in ("ep", "adjoint"):
+            raise ValueError(f"gradients(method={method!r}). Expected 'ep' or 'adjoint'.")
+        rule = Rule(estimator, nudge)  # type: ignore[arg-type]
+        beta = self.check_beta(self.default_beta() if beta is None else beta, rule, loss)
+        with jax.enable_x64(True):
+            values, inputs, targets = (self._cast(a) for a in (self._values, data.inputs, data.outputs))
+            if method == "adjoint":
+                result = _adjoint_jit(self.system, values, inputs, targets, loss)
+                return kirchhoff.as_numpy(result)
+            run = _estimate_jit if self.engine.traceable else _estimate
+            result = run(self.system, values, inputs, targets, beta, loss, rule)
+            failed = int(result.unconverged)
+            points = [jax.tree.map(np.asarray, s.point) for s in (result.free, result.plus, result.minus)]
+        if strict and failed:
+            for phase, point in zip(("free", "plus", "minus"), points, strict=True):
+                raise_unless_converged(point, self.circuit, f"gradients of model {self.name!r}, {phase} phase")
+        return kirchhoff.as_numpy(result.gradients)
+
+    def check_beta(self, beta: float, rule: Rule, loss: Any) -> float:
+        """Refuse nudging strengths that cannot work; returns beta as a float."""
+        beta = float(beta)
+        if not (np.isfinite(beta) and beta > 0):
+            raise ValueError(
+                f"beta={beta:g}. Expected a nudging strength above zero, in siemens; "
+                f"leave it out for the default of this model, {self.default_beta():.3g} S."
+            )
+        if rule.nudge == "clamped" and rule.estimator != "one_sided" and getattr(loss, "smoothness", None):
+            bounds = output_stiffness(self.circuit, self._values)
+            name = min(bounds, key=lambda n: bounds[n])
+            bound = bounds[name] / loss.smoothness
+            if beta >= bound:
+                raise ValueError(
+                    f"beta={beta:g} S is too strong for a clamped nudge of strength -beta: output {name!r} is held "
+                    f"by only {bound:.3g} S, and the nudged circuit would have no minimum. Choose beta below that."
+                )
+        return beta
+
+    def fit(self, *args: Any, **kwargs: Any) -> History:
+        """Train the model; see :func:`ebana.training.loop.fit` for all arguments."""
+        return run_fit(self, *args, **kwargs)
+
+    # -- looking at it ------------------------------------------------------------------------------
+
+    def summary(self, print_fn: Any = None) -> str:
+        """Layers with shapes, nodes, trainable values and devices, as text; printed too."""
+        from ebana.summary import summary_text
+
+        text = summary_text(self)
+        (print_fn or print)(text)
+        return text
+
+    def plot(self, path: Any = None) -> Any:
+        """A drawing of the graph of layers, as a matplotlib figure; saved where a path is given."""
+        from ebana.reports import draw_model, save
+
+        if not self.signals:
+            raise ValueError(f"model {self.name!r} was made from a circuit and has no layers to draw.")
+        figure = draw_model(list(self.signals))
+        if path is not None:
+            save(figure, path)
+        return figure
+
+    def netlist(self, x: Any = None, *, sample: int = 0, path: Any = None) -> str:
+        """A SPICE deck of the model with its present values, for one sample of ``x``.
+
+        Args:
+            x: inputs as for :meth:`predict`; 0 V where left out.
+            sample: which sample.
+            path: where to write the deck as well.
+        """
+        inputs = None if x is None else self._inputs(x)
+        text = write_netlist(self.circuit, self._values, inputs, sample=sample, title=self.name)
+        if path is not None:
+            with replacing(path) as file:
+                file.write(text.encode())
+        return text
+
+    # -- files --------------------------------------------------------------------------------------
+
+    def save(self, path: Any) -> Path:
+        """Write layers and values to one file (zip of JSON and safetensors)."""
+        return serialization.save_model(self, path)
+
+    def save_values(self, path: Any) -> Path:
+        """Write the values alone, for models whose layers have no stored form."""
+        return serialization.save_values(self, path)
+
+    def load_values(self, path: Any) -> None:
+        """Read values written by :meth:`save_values` into this model."""
+        serialization.load_values(self, path)
+
+    def save_history(self, path: Any) -> None:
+        """Write the history of the last call of :meth:`fit`."""
+        self.history.save(path)
+
+    def load_history(self, path: Any) -> History:
+        """Read a history into this model and return it."""
+        self.history = History.load(path)
+        return self.history
+
+
+def clamped(circuit: Circuit) -> Circuit:
+    """The circuit with its outputs held at data named ``"<output> clamp"``."""
+    from ebana.circuit.transform import clamp_outputs
+
+    return clamp_outputs(circuit)
+
+
+def _forward(system: CircuitSystem, values: Any, inputs: Any) -> tuple[OperatingPoint, dict[str, Any]]:
+    state = system.relax(values, inputs, None, None)
+    return state.point, system.outputs(state)
+
+
+def _energy(system: CircuitSystem, values: Any, inputs: Any) -> tuple[OperatingPoint, Any]:
+    point = system.engine.solve(system.circuit, values, inputs, Nudge.none())
+    p = kirchhoff.potentials(system.circuit, values, inputs, point.v)
+    return point, circuit_energy.energy(system.circuit, values, p)
+
+
+def _estimate(system: Any, values: Any, inputs: Any, targets: Any, beta: Any, loss: Any, rule: Rule) -> Any:
+    return estimate(system, values, inputs, targets, beta, loss, rule)
+
+
+_forward_jit = partial(jax.jit, static_argnums=0)(_forward)
+_energy_jit = partial(jax.jit, static_argnums=0)(_energy)
+_estimate_jit = partial(jax.jit, static_argnums=(0, 5, 6))(_estimate)
+_adjoint_jit = partial(jax.jit, static_argnums=(0, 4))(adjoint)

@@ -1,0 +1,75 @@
+"""The table that ``model.summary()`` prints."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ebana.circuit import Devices
+
+
+def layer_rows(model: Any) -> list[dict[str, Any]]:
+    """One row a layer: name, kind, shape, nodes, trainable values, devices and connections."""
+    circuit = model.circuit
+    seen: set[str] = set()
+    rows = []
+    for signal in model.signals:
+        own = [n for n, p in circuit.parameters.items() if p.layer == signal.layer.name and n not in seen]
+        seen.update(own)
+        rows.append(
+            {
+                "layer": signal.name,
+                "kind": signal.kind_label,
+                "shape": signal.shape_label,
+                "nodes": _new_nodes(circuit, signal.name),
+                "trainable": sum(circuit.parameters[n].initial.size for n in own if n in circuit.trainable),
+                "fixed": sum(circuit.parameters[n].initial.size for n in own if n not in circuit.trainable),
+                "devices": _devices(circuit, signal.name),
+                "connected to": ", ".join(parent.name for parent in signal.parents),
+            }
+        )
+    return rows
+
+
+def _new_nodes(circuit: Any, name: str) -> int:
+    return sum(group.size for group in circuit.groups if group.name in (name, f"{name}_bias"))
+
+
+def _devices(circuit: Any, name: str) -> int:
+    names = (name, f"{name}_down", f"{name}_up")
+    return sum(len(e.a) for e in circuit.each(Devices) if e.name in names)
+
+
+def totals(model: Any) -> dict[str, Any]:
+    """Totals over the circuit."""
+    circuit = model.circuit
+    trainable = {n: circuit.parameters[n] for n in circuit.trainable}
+    return {
+        "nodes": circuit.size,
+        "free nodes": len(circuit.free),
+        "sources": len(circuit.sources),
+        "trainable conductances": sum(p.initial.size for p in trainable.values() if p.kind == "conductance"),
+        "other trainable values": sum(p.initial.size for p in trainable.values() if p.kind != "conductance"),
+        "devices": sum(len(e.a) for e in circuit.each(Devices)),
+        "engine": model.engine.name,
+    }
+
+
+def summary_text(model: Any) -> str:
+    """The summary as plain text."""
+    table = Table(title=f"Model {model.name!r}", title_justify="left")
+    rows = layer_rows(model)
+    numeric = {"nodes", "trainable", "fixed", "devices"}
+    for column in rows[0] if rows else []:
+        table.add_column(column, justify="right" if column in numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    buffer = io.StringIO()
+    console = Console(file=buffer, width=100, color_system=None, markup=False, highlight=False)
+    if rows:
+        console.print(table)
+    console.print(", ".join(f"{name}: {value}" for name, value in totals(model).items()), soft_wrap=True)
+    return buffer.getvalue().rstrip()

@@ -1,0 +1,275 @@
+"""Callbacks: what happens beside training, at the ends of epochs.
+
+Epochs are numbers of epochs done: the first call has ``epoch=1``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from ebana.training.storage import replacing
+
+PathLike = str | os.PathLike[str]
+Logs = Mapping[str, float]
+
+
+class Callback:
+    """Something to do while a model is trained. Override what you need.
+
+    Attributes:
+        run: the training run: ``run.model``, ``run.history``, ``run.epoch``, ``run.save(path)``, and
+            ``run.stop_training``, to be set to True to end it. Set by ``fit``.
+        every: :meth:`on_epoch_end` is called each so many epochs, and at the last one.
+
+    Example:
+        >>> class Print(Callback):
+        ...     every = 10
+        ...     def on_epoch_end(self, epoch, logs):
+        ...         print(epoch, logs["loss"])
+    """
+
+    every: int = 1
+    run: Any = None
+
+    @property
+    def model(self) -> Any:
+        """The model that is trained."""
+        return None if self.run is None else self.run.model
+
+    def attach(self, run: Any) -> None:
+        """Meet the run, before anything else."""
+        self.run = run
+
+    def on_train_begin(self) -> None:
+        """Training begins or is resumed."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        """An epoch is done.
+
+        Args:
+            epoch: number of epochs done.
+            logs: what was measured in it: ``loss``, ``accuracy``, and ``val_...`` when validated.
+        """
+
+    def on_interrupt(self) -> None:
+        """The user pressed Ctrl-C; :meth:`on_train_end` follows."""
+
+    def on_train_end(self) -> None:
+        """Training is over, for whatever reason."""
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What a checkpoint keeps of the callback: values that JSON can hold, and arrays by name."""
+        return {}, {}
+
+    def restore(self, metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """The inverse of :meth:`state`, after :meth:`attach`."""
+
+
+class EarlyStopping(Callback):
+    """Stops when a curve gets no better.
+
+    Args:
+        monitor: name of the curve.
+        patience: how many measurements without improvement to allow.
+        min_delta: what counts as an improvement, in the curve's unit.
+        mode: ``"min"``, ``"max"``, or ``"auto"``: higher is better for accuracies, lower for the rest.
+        restore_best: bring back the values of the best measurement at the end.
+
+    Raises:
+        ValueError: when the first epoch lacks a training curve that is monitored, or when training ends
+            without any measurement of it.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        patience: int = 10,
+        min_delta: float = 0.0,
+        mode: Literal["auto", "min", "max"] = "auto",
+        restore_best: bool = False,
+    ) -> None:
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f"EarlyStopping(mode={mode!r}). Expected 'auto', 'min' or 'max'.")
+        if not isinstance(min_delta, int | float) or not 0 <= min_delta < math.inf:
+            raise ValueError(f"EarlyStopping(min_delta={min_delta!r}). Expected a number of at least 0.")
+        self.monitor = monitor
+        self.patience = whole("EarlyStopping", "patience", patience, least=0)
+        self.min_delta = float(min_delta)
+        self.restore_best = bool(restore_best)
+        self.sign = 1.0 if mode == "max" or (mode == "auto" and "accuracy" in monitor) else -1.0
+        self._reset()
+
+    def _reset(self) -> None:
+        self.best: float | None = None
+        self.best_epoch = 0
+        self.waited = 0
+        self.values: dict[str, np.ndarray] = {}
+
+    def attach(self, run: Any) -> None:
+        """See :meth:`Callback.attach`; what an earlier run left is forgotten."""
+        super().attach(run)
+        self._reset()
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        """See :meth:`Callback.on_epoch_end`."""
+        if self.monitor not in logs:
+            self._check_present(logs)
+            return
+        value = float(logs[self.monitor])
+        better = self.best is None or self.sign * (value - self.best) > self.min_delta
+        if better and not math.isnan(value):
+            self.best, self.best_epoch, self.waited = value, epoch, 0
+            if self.restore_best:
+                self.values = {name: np.array(v) for name, v in self.model.values.items()}
+            return
+        self.waited += 1
+        if self.waited > self.patience:
+            self.run.stop_training = True
+
+    def on_train_end(self) -> None:
+        """See :meth:`Callback.on_train_end`."""
+        if self.values:
+            trainable = self.model.circuit.trainable
+            self.model.set_values({name: self.values[name] for name in trainable})
+
+    def _check_present(self, logs: Logs) -> None:
+        """Validation may come at some epochs only; anything else must be there at once."""
+        expected_later = self.monitor.startswith("val_") and getattr(self.run, "validation", None) is not None
+        if not expected_later:
+            hint = " Give fit validation_data." if self.monitor.startswith("val_") else ""
+            raise ValueError(
+                f"EarlyStopping monitors {self.monitor!r}, which is not measured. Expected one of "
+                f"{sorted(logs)}.{hint}"
+            )
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """See :meth:`Callback.state`."""
+        return {"best": self.best, "best_epoch": self.best_epoch, "waited": self.waited}, self.values
+
+    def restore(self, metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """See :meth:`Callback.restore`."""
+        self.best, self.best_epoch = metadata["best"], metadata["best_epoch"]
+        self.waited, self.values = metadata["waited"], dict(arrays)
+
+
+class Checkpoint(Callback):
+    """Writes the whole run to a file, from which ``fit(resume=path)`` goes on bit for bit.
+
+    Args:
+        path: name of the file; the last checkpoint replaces the one before, never half-written. With
+            ``{epoch}`` in it, as in ``"run-{epoch:04d}.ckpt"``, each is kept.
+        every: epochs between two checkpoints; there is one at the last epoch too.
+    """
+
+    def __init__(self, path: PathLike, every: int = 10) -> None:
+        self.path = os.fspath(path)
+        self.every = whole("Checkpoint", "every", every)
+
+    def on_train_begin(self) -> None:
+        """See :meth:`Callback.on_train_begin`: a bad path shows now, not after hours."""
+        _writable(self.path_at(0), "Checkpoint")
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        """See :meth:`Callback.on_epoch_end`."""
+        self.run.save(self.path_at(epoch))
+
+    def path_at(self, epoch: int) -> str:
+        """Name of the file of an epoch."""
+        return self.path.format(epoch=epoch) if "{epoch" in self.path else self.path
+
+
+class CSVLogger(Callback):
+    """Writes the curves to a CSV file, one row an epoch, each on disk as soon as the epoch is done.
+
+    When training is resumed, or run again, the rows from its first epoch on are replaced.
+
+    Args:
+        path: name of the file.
+
+    Raises:
+        ValueError: when training begins, if the file is there and no such log.
+    """
+
+    def __init__(self, path: PathLike) -> None:
+        self.path = Path(path)
+        self._columns: list[str] | None = None
+        self._last = 0
+
+    def on_train_begin(self) -> None:
+        """See :meth:`Callback.on_train_begin`."""
+        _writable(self.path, "CSVLogger")
+        self._read()
+        self._columns = None
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        """See :meth:`Callback.on_epoch_end`."""
+        row = {"epoch": str(epoch), **{name: repr(float(v)) for name, v in logs.items() if name != "epoch"}}
+        if self._columns is None or epoch <= self._last or not set(row) <= set(self._columns):
+            self._rewrite(epoch, row)
+        else:
+            with open(self.path, "a", newline="", encoding="utf-8") as file:
+                file.write(_text(self._columns, [row]))
+        self._last = epoch
+
+    def _rewrite(self, epoch: int, row: dict[str, str]) -> None:
+        """A first row, or a curve that was not there before: the header changes."""
+        rows = [*(old for old in self._read() if int(old["epoch"]) < epoch), row]
+        self._columns = list(dict.fromkeys(name for each in rows for name in each))
+        with replacing(self.path) as file:
+            file.write(_text(self._columns, rows, header=True).encode())
+
+    def _read(self) -> list[dict[str, str]]:
+        """The rows of the file; one that was cut short by a crash is left out."""
+        if not self.path.exists():
+            return []
+        content = self.path.read_text(encoding="utf-8", errors="replace")
+        rows = list(csv.DictReader(io.StringIO(content[: content.rfind("\n") + 1])))
+        try:
+            complete = [row for row in rows if None not in row and int(row["epoch"]) > 0]
+        except (KeyError, ValueError, TypeError):
+            complete = []
+        if content and not complete and not content.startswith("epoch"):
+            raise ValueError(
+                f"CSVLogger: {self.path} is there and is no training log. "
+                "Expected a new name, or a log to continue."
+            )
+        return [{name: text for name, text in row.items() if text} for row in complete]
+
+
+def _text(columns: list[str], rows: list[dict[str, str]], header: bool = False) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def _writable(path: PathLike, owner: str) -> None:
+    """Raise where a file of that name cannot be written."""
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{owner}: {target} is a folder. Expected the name of a file.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"{owner}: cannot make the folder of {target} ({error}). Choose another path."
+        ) from error
+    if not os.access(target.parent, os.W_OK):
+        raise PermissionError(f"{owner}: no permission to write to {target.parent}. Choose another path.")
+
+
+def whole(owner: str, what: str, value: Any, least: int = 1) -> int:
+    """A whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{owner}({what}={value!r}). Expected a whole number of at least {least}.")
+    return int(value)

@@ -1,0 +1,67 @@
+"""Loss and accuracy over a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+
+from ebana.learning.losses import exclusive
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Result of :meth:`ebana.model.Model.evaluate`; unpacks as ``loss, accuracy``.
+
+    Args:
+        loss: mean loss of a sample, summed over the outputs.
+        accuracy: share of the samples that are right, averaged over the outputs.
+        losses, accuracies: the same for each output by name.
+        outputs: the output values, ``{name: (B, units)}``, volts; NaN where not converged.
+        unconverged: number of samples that were left out.
+    """
+
+    loss: float
+    accuracy: float
+    losses: dict[str, float]
+    accuracies: dict[str, float]
+    outputs: dict[str, np.ndarray] = field(repr=False)
+    unconverged: int = 0
+
+    def __iter__(self) -> Iterator[float]:
+        yield self.loss
+        yield self.accuracy
+
+    def __str__(self) -> str:
+        parts = [f"loss {self.loss:.4g}", f"accuracy {self.accuracy:.2%}"]
+        if len(self.accuracies) > 1:
+            parts += [f"{name} {value:.2%}" for name, value in self.accuracies.items()]
+        if self.unconverged:
+            parts.append(f"{self.unconverged} operating points not converged")
+        return ", ".join(parts)
+
+
+def measure(loss: Any, outputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> Evaluation:
+    """Compare outputs with targets; samples with NaN count as unconverged and are left out."""
+    ok = ~np.isnan(next(iter(outputs.values()))).any(1)
+    losses, accuracies = {}, {}
+    with jax.enable_x64(True):
+        for name, y in outputs.items():
+            target = np.asarray(targets[name])
+            if not ok.any():
+                losses[name] = accuracies[name] = float("nan")
+                continue
+            losses[name] = float(np.mean(loss.cost(y[ok], target[ok])))
+            right = loss.accuracy(y[ok], target[ok], exclusive(target))
+            accuracies[name] = float(np.mean(right))
+    return Evaluation(
+        float(sum(losses.values())),
+        float(np.mean(list(accuracies.values()))),
+        losses,
+        accuracies,
+        dict(outputs),
+        int((~ok).sum()),
+    )

@@ -1,0 +1,239 @@
+"""The record of a training run: curves, conductances, potentials, counts."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ebana.training import storage
+
+KIND = "history"
+
+Table = dict[str, list[float]]
+Row = tuple[int, dict[str, np.ndarray]]
+
+
+class History:
+    """What ``fit`` records. Epochs are numbers of epochs done: the first is 1.
+
+    Args:
+        settings: anything about the run that JSON can hold: beta, seed, engine.
+        watched: labels of the conductances that are followed, by parameter.
+
+    Attributes:
+        history: lists by name, one entry an epoch, NaN where nothing was measured: ``epoch``, ``loss``,
+            ``accuracy``, ``val_loss``, ``val_accuracy``, the same for each of several outputs
+            (``c1_loss``, ``val_c1_loss``), ``unconverged``, ``seconds``, ...
+        batches: the same for measurements between epochs, by ``step`` (number of updates done).
+        settings: see above.
+        watched: see above.
+
+    Example:
+        >>> record = History({"beta": 1e-6}, {"d1/conductance": ["d1[0,0]"]})
+        >>> record.append(1, {"loss": 0.5}, {"d1/conductance": np.array([1e-3])})
+        >>> record.append(2, {"loss": 0.25, "val_loss": 0.3}, {"d1/conductance": np.array([2e-3])})
+        >>> record.history["loss"], record.epochs, record.last("val_loss")
+        ([0.5, 0.25], [1, 2], 0.3)
+        >>> record.conductances["d1[0,0]"].tolist()
+        [0.001, 0.002]
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any] | None = None,
+        watched: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.settings: dict[str, Any] = dict(settings or {})
+        self.watched = {name: list(labels) for name, labels in (watched or {}).items()}
+        self.history: Table = {"epoch": []}
+        self.batches: Table = {"step": []}
+        self._snapshots: list[Row] = []
+        self._potentials: list[Row] = []
+
+    # -- recording ------------------------------------------------------------------------------------
+
+    def append(
+        self,
+        epoch: int,
+        logs: Mapping[str, float],
+        watched: Mapping[str, Any] | None = None,
+        potentials: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record an epoch.
+
+        Args:
+            epoch: number of epochs done, above the last one recorded.
+            logs: scalars by name.
+            watched: values of the watched conductances by parameter, ``(k,)``, siemens.
+            potentials: potentials by phase, ``(B, nodes)``, volts.
+
+        Raises:
+            ValueError: if the epoch was recorded already (see :meth:`truncate`).
+        """
+        _add_row(self.history, "epoch", epoch, logs)
+        if watched is not None and self.watched:
+            row = {name: np.array(watched[name], dtype=np.float64) for name in self.watched}
+            self._snapshots.append((int(epoch), row))
+        if potentials is not None:
+            self._potentials.append((int(epoch), {name: np.array(v) for name, v in potentials.items()}))
+
+    def append_batch(self, step: int, logs: Mapping[str, float]) -> None:
+        """Record scalars between epochs, after a number of updates."""
+        _add_row(self.batches, "step", step, logs)
+
+    def truncate(self, epoch: int, step: int | None = None) -> None:
+        """Forget everything after an epoch (and a step), so that training can go on from there."""
+        _cut(self.history, "epoch", epoch)
+        if step is not None:
+            _cut(self.batches, "step", step)
+        self._snapshots = [row for row in self._snapshots if row[0] <= epoch]
+        self._potentials = [row for row in self._potentials if row[0] <= epoch]
+
+    # -- reading --------------------------------------------------------------------------------------
+
+    @property
+    def epochs(self) -> list[int]:
+        """The recorded epochs."""
+        return [int(epoch) for epoch in self.history["epoch"]]
+
+    def last(self, name: str, default: float = math.nan) -> float:
+        """The last measured value of a curve."""
+        return next((v for v in reversed(self.history.get(name, [])) if not math.isnan(v)), default)
+
+    @property
+    def conductance_epochs(self) -> list[int]:
+        """The epochs at which watched conductances were recorded."""
+        return [epoch for epoch, _ in self._snapshots]
+
+    @property
+    def snapshots(self) -> dict[str, np.ndarray]:
+        """Watched values by parameter, ``(len(conductance_epochs), k)``."""
+        return {
+            name: np.array([row[name] for _, row in self._snapshots]).reshape(-1, len(labels))
+            for name, labels in self.watched.items()
+        }
+
+    @property
+    def conductances(self) -> dict[str, np.ndarray]:
+        """Each watched conductance by label, ``(len(conductance_epochs),)``, siemens."""
+        snapshots = self.snapshots
+        return {
+            label: snapshots[name][:, i]
+            for name, labels in self.watched.items()
+            for i, label in enumerate(labels)
+        }
+
+    @property
+    def potentials(self) -> dict[int, dict[str, np.ndarray]]:
+        """Recorded potentials, ``{epoch: {phase: (B, nodes)}}``, volts."""
+        return dict(self._potentials)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Settings, curves and conductances as plain lists, None where nothing was measured."""
+        return {
+            "settings": self.settings,
+            "history": _plain(self.history),
+            "batches": _plain(self.batches),
+            "conductance_epochs": self.conductance_epochs,
+            "conductances": {label: values.tolist() for label, values in self.conductances.items()},
+        }
+
+    # -- files ----------------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the record in the safe format, under exactly this name."""
+        storage.write(path, KIND, *self.pack())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> History:
+        """Read a record written by :meth:`save`; raises CorruptFile for any other file."""
+        return cls.unpack(*storage.read(path, KIND))
+
+    def pack(self) -> tuple[dict[str, Any], storage.Arrays]:
+        """Metadata and groups of arrays, for a file of this or another kind."""
+        metadata = {
+            "settings": _strict(self.settings),
+            "watched": self.watched,
+            "columns": {"history": list(self.history), "batches": list(self.batches)},
+            "conductance_epochs": self.conductance_epochs,
+            "potential_epochs": [epoch for epoch, _ in self._potentials],
+        }
+        phases = {f"{i}/{name}": v for i, (_, row) in enumerate(self._potentials) for name, v in row.items()}
+        return metadata, {
+            "history": {name: np.array(column, dtype=np.float64) for name, column in self.history.items()},
+            "batches": {name: np.array(column, dtype=np.float64) for name, column in self.batches.items()},
+            "snapshots": self.snapshots,
+            "potentials": phases,
+        }
+
+    @classmethod
+    def unpack(cls, metadata: Mapping[str, Any], arrays: storage.Arrays) -> History:
+        """The inverse of :meth:`pack`; groups and keys of other things are left alone."""
+        try:
+            record = cls(metadata["settings"], metadata["watched"])
+            record.history = _table(arrays["history"], metadata["columns"]["history"], "epoch")
+            record.batches = _table(arrays["batches"], metadata["columns"]["batches"], "step")
+            for i, epoch in enumerate(metadata["conductance_epochs"]):
+                row = {name: arrays["snapshots"][name][i] for name in record.watched}
+                record._snapshots.append((int(epoch), row))
+            record._potentials = [(int(epoch), {}) for epoch in metadata["potential_epochs"]]
+            for key, v in arrays["potentials"].items():
+                i, name = key.split("/", 1)
+                record._potentials[int(i)][1][name] = v
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            raise storage.CorruptFile(
+                f"the training history is incomplete ({error!r}). Use another copy of the file."
+            ) from error
+        return record
+
+    def __repr__(self) -> str:
+        return f"History({len(self.epochs)} epochs, {', '.join(self.history)})"
+
+
+def _add_row(table: Table, key: str, at: int, logs: Mapping[str, float]) -> None:
+    """One more row; columns that are new, or missing in it, are filled with NaN."""
+    if table[key] and at <= table[key][-1]:
+        raise ValueError(
+            f"{key} {at} comes after {key} {int(table[key][-1])} in the history. "
+            "Truncate it before going back."
+        )
+    rows = len(table[key])
+    row = {**dict.fromkeys(table, math.nan), **logs, key: int(at)}
+    for name, value in row.items():
+        table.setdefault(name, [math.nan] * rows).append(value if name == key else float(value))
+
+
+def _cut(table: Table, key: str, last: int) -> None:
+    """Drop the rows after ``last``, and the columns that hold nothing without them."""
+    rows = sum(at <= last for at in table[key])
+    for name, column in list(table.items()):
+        table[name] = column[:rows]
+        if name != key and all(map(math.isnan, table[name])):
+            del table[name]
+
+
+def _table(arrays: Mapping[str, np.ndarray], columns: Sequence[str], key: str) -> Table:
+    table = {name: arrays[name].tolist() for name in columns}
+    table[key] = [int(at) for at in table[key]]
+    if len({len(column) for column in table.values()}) != 1:
+        raise ValueError("curves of unequal length")
+    return table
+
+
+def _plain(table: Table) -> dict[str, list[float | None]]:
+    return {name: [v if math.isfinite(v) else None for v in column] for name, column in table.items()}
+
+
+def _strict(value: Any) -> Any:
+    """Settings without NaN and infinity, which JSON cannot hold: None instead."""
+    if isinstance(value, Mapping):
+        return {str(name): _strict(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    if isinstance(value, float | np.floating) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,436 @@
+"""The training loop: epochs of steps in short chunks, with validation, callbacks and checkpoints between.
+
+A run is a pure function of the model's values, the data, the settings and the seed: the order of the
+samples of an epoch follows from the seed and the number of the epoch alone, so that a run that is
+stopped anywhere resumes from its checkpoint and ends bit-identical to one that was not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebana.learning import losses, optimizers
+from ebana.learning.equilibrium import Rule
+from ebana.learning.losses import exclusive
+from ebana.training import checkpoint
+from ebana.training.callbacks import Callback
+from ebana.training.data import BatchGenerator, as_dataset
+from ebana.training.history import History
+from ebana.training.metrics import Metrics
+from ebana.training.progress import Progress
+from ebana.training.step import Batches, Knobs, OptimizerKey, Program, Records, run_chunk
+from ebana.training.watch import watch_labels, watch_points
+
+CHUNK_SECONDS = 0.5
+"""A chunk of steps takes about this long at most, so that Ctrl-C, progress and checkpoints stay prompt."""
+
+CHUNK_STEPS = 64
+"""Most steps of a chunk."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run depends on beside the model's values and the data."""
+
+    beta: float
+    epochs: int
+    rule: Rule
+    loss: Any
+    every_epochs: int | None
+    every_batches: int | None
+    watch: int | str
+    keep_states: bool
+    strict: bool
+
+    def fingerprint(self, generator: BatchGenerator, optimizer: Any) -> dict[str, Any]:
+        """What must be equal for a checkpoint to continue here."""
+        return {
+            "beta": self.beta,
+            "estimator": self.rule.estimator,
+            "nudge": self.rule.nudge,
+            "loss": self.loss.to_config(),
+            "optimizer": optimizer.to_config(),
+            "batch_size": generator.batch_size,
+            "shuffle": generator.shuffle,
+            "seed": generator.seed,
+            "samples": generator.dataset_size,
+        }
+
+
+def fit(
+    model: Any,
+    x: Any = None,
+    y: Any = None,
+    *,
+    train_dataloader: Any = None,
+    beta: float | None = None,
+    epochs: int = 1,
+    batch_size: int | None = None,
+    loss_fn: Any = None,
+    optimizer: Any = None,
+    test_dataloader: Any = None,
+    validation_data: Any = None,
+    validate_every: Any = None,
+    metrics: Metrics | None = None,
+    callbacks: Sequence[Callback] = (),
+    estimator: str = "centered",
+    nudge: str = "current",
+    shuffle: bool = True,
+    seed: int = 0,
+    resume: Any = None,
+    watch: int | str = 8,
+    verbose: bool | None = None,
+    strict: bool = False,
+) -> History:
+    """Train a model by equilibrium propagation.
+
+    Args:
+        x: a :class:`BatchGenerator` (also ``train_dataloader``), a :class:`Dataset`, a dict with inputs
+            and outputs, or an array (or dict by layer) of inputs in volts with ``y`` beside it.
+        y: targets, ``(B, units)``, a dict by output, or class numbers.
+        beta: nudging strength, siemens for a squared error; else the optimizer's, the loss's, or
+            ``model.default_beta()``. What was used stands in ``history.settings["beta"]``.
+        epochs: passes over the data.
+        batch_size: samples of a step when ``x`` is no generator; 32 if not given.
+        loss_fn: a loss or its name, ``"mse"`` if not given.
+        optimizer: an optimizer or its name, ``"adam"`` if not given.
+        validation_data: data to validate on (also ``test_dataloader``); never trained on.
+        validate_every: ``{"epoch_num": n}`` or ``{"batch_num": n}``; each epoch if not given.
+        metrics: the same and more as :class:`~ebana.training.metrics.Metrics`.
+        callbacks: see :mod:`ebana.training.callbacks`.
+        estimator: ``"centered"``, ``"one_sided"`` or ``"negative"``.
+        nudge: ``"current"`` or ``"clamped"``.
+        shuffle, seed: order of the samples when ``x`` is no generator.
+        resume: path of a checkpoint to continue.
+        watch: how many conductances the history follows, or ``"all"``.
+        verbose: show progress (on standard error); by default where that is a terminal.
+        strict: raise on the first operating point that does not converge, instead of leaving its sample
+            out of the gradient and counting it.
+
+    Returns:
+        The history of this run, which is also ``model.history``.
+    """
+    if train_dataloader is not None and x is not None:
+        raise ValueError("fit got both x and train_dataloader. Give one of them.")
+    metrics = metrics or Metrics(model, verbose=verbose, validate_every=validate_every)
+    generator = _generator(model, train_dataloader if x is None else x, y, batch_size, shuffle, seed)
+    optimizer = optimizers.get("adam" if optimizer is None else optimizer)
+    optimizer.model = model
+    loss = losses.get("mse" if loss_fn is None else loss_fn)
+    for name, units in model.output_units.items():
+        loss.check(name, units)
+    rule = Rule(estimator, nudge)  # type: ignore[arg-type]
+    given = next((b for b in (beta, optimizer.beta, loss.beta) if b is not None), None)
+    settings = Settings(
+        beta=model.check_beta(model.default_beta() if given is None else given, rule, loss),
+        epochs=_epochs(epochs),
+        rule=rule,
+        loss=loss,
+        every_epochs=metrics.every_epochs,
+        every_batches=metrics.every_batches,
+        watch=watch,
+        keep_states=metrics.keep_states,
+        strict=strict,
+    )
+    validation = validation_data if validation_data is not None else test_dataloader
+    if validation is not None:
+        validation = as_dataset(validation, None, model.input_columns, model.output_units)
+    run = Run(model, generator, optimizer, settings, validation, list(callbacks))
+    if resume is not None:
+        run.restore(resume)
+    with Progress(settings.epochs, verbose=metrics.verbose) as progress:
+        return run.go(progress)
+
+
+def _generator(
+    model: Any, data: Any, y: Any, batch_size: int | None, shuffle: bool, seed: int
+) -> BatchGenerator:
+    if data is None:
+        raise ValueError("fit needs data: a BatchGenerator, a Dataset, or fit(x, y).")
+    dataset = as_dataset(data, y, model.input_columns, model.output_units)
+    if isinstance(data, BatchGenerator):
+        return BatchGenerator(dataset, data.batch_size, shuffle=data.shuffle, seed=data.seed)
+    size = min(32, len(dataset)) if batch_size is None else min(batch_size, len(dataset))
+    return BatchGenerator(dataset, size, shuffle=shuffle, seed=seed)
+
+
+def _epochs(epochs: Any) -> int:
+    if isinstance(epochs, bool) or int(epochs) != epochs or int(epochs) < 1:
+        raise ValueError(f"fit(epochs={epochs!r}). Expected a whole number above zero.")
+    return int(epochs)
+
+
+@dataclass
+class Tally:
+    """Sums over the steps of an epoch so far."""
+
+    cost: dict[str, float] = field(default_factory=dict)
+    right: dict[str, float] = field(default_factory=dict)
+    used: float = 0.0
+    unconverged: int = 0
+
+    def add(self, records: Records, rows: slice) -> None:
+        """Count some steps of a chunk."""
+        for total, new in ((self.cost, records.cost), (self.right, records.right)):
+            for name, value in new.items():
+                total[name] = total.get(name, 0.0) + float(np.sum(value[rows]))
+        self.used += float(np.sum(records.used[rows]))
+        self.unconverged += int(np.sum(records.unconverged[rows]))
+
+    def logs(self) -> dict[str, float]:
+        """Means over the samples that counted."""
+        n = self.used or float("nan")
+        losses_ = {name: value / n for name, value in self.cost.items()}
+        right = {name: value / n for name, value in self.right.items()}
+        logs = {
+            "loss": float(sum(losses_.values())),
+            "accuracy": float(np.mean(list(right.values()))),
+            "unconverged": self.unconverged,
+        }
+        if len(losses_) > 1:
+            logs |= {f"{name}_loss": value for name, value in losses_.items()}
+            logs |= {f"{name}_accuracy": value for name, value in right.items()}
+        return logs
+
+
+class Run:
+    """One call of fit: its state, and the verbs that move it on."""
+
+    def __init__(
+        self,
+        model: Any,
+        generator: BatchGenerator,
+        optimizer: Any,
+        settings: Settings,
+        validation: Any,
+        callbacks: list[Callback],
+    ) -> None:
+        self.model, self.generator, self.optimizer, self.settings = model, generator, optimizer, settings
+        self.validation, self.callbacks = validation, callbacks
+        self.steps_per_epoch = generator.num_batches
+        self.total_steps = settings.epochs * self.steps_per_epoch
+        self.step = 0
+        self.tally = Tally()
+        self.seconds = 0.0
+        self.compile_seconds = 0.0
+        self.stop_training = False
+        self.step_seconds: float | None = None
+        self.pending_callbacks: list[Any] = []
+        self.watched = watch_points(model.circuit, settings.watch)
+        self.history = History(self._describe(), watch_labels(model.circuit, self.watched))
+        model.history = self.history
+        with jax.enable_x64(True):
+            self.dtype = getattr(model.engine, "dtype", "float64")
+            self.values = {n: jnp.asarray(v, self.dtype) for n, v in model.values.items()}
+            trained = {n: self.values[n] for n in model.circuit.trainable}
+            self.state = optimizer.init(trained)
+            self.inputs = {n: jnp.asarray(v, self.dtype) for n, v in generator.dataset.inputs.items()}
+            self.targets = {n: jnp.asarray(v, self.dtype) for n, v in generator.dataset.outputs.items()}
+        outputs = generator.dataset.outputs
+        self.program = Program(
+            model.system,
+            settings.rule,
+            settings.loss,
+            OptimizerKey(optimizer),
+            tuple((name, exclusive(outputs[name])) for name in model.output_units),
+            settings.keep_states,
+        )
+
+    def _describe(self) -> dict[str, Any]:
+        described = self.settings.fingerprint(self.generator, self.optimizer)
+        return described | {"epochs": self.settings.epochs, "engine": self.model.engine.name}
+
+    @property
+    def epoch(self) -> int:
+        """Number of epochs done."""
+        return self.step // self.steps_per_epoch
+
+    # -- running ------------------------------------------------------------------------------------
+
+    def go(self, progress: Progress) -> History:
+        """Train to the end, or until a callback or the user stops it."""
+        for callback in self.callbacks:
+            callback.attach(self)
+            callback.on_train_begin()
+        for callback, (state, arrays) in zip(self.callbacks, self.pending_callbacks, strict=False):
+            callback.restore(state, arrays)
+        progress.start_at(self.epoch)
+        try:
+            while self.step < self.total_steps and not self.stop_training:
+                self._chunk(progress)
+        except KeyboardInterrupt:
+            for callback in self.callbacks:
+                callback.on_interrupt()
+            raise
+        finally:
+            self._hand_back()
+            for callback in self.callbacks:
+                callback.on_train_end()
+        return self.history
+
+    def _chunk(self, progress: Progress) -> None:
+        count = self._chunk_length()
+        started = time.perf_counter()
+        with jax.enable_x64(True):
+            batches, knobs = self._batches(count), self._knobs(count)
+            self.values, self.state, records, kept = run_chunk(
+                self.program, self.values, self.state, batches, count, knobs
+            )
+            records = jax.tree.map(np.asarray, records)
+        elapsed = time.perf_counter() - started
+        self._time(elapsed, count)
+        done = 0
+        while done < count:
+            left = self.steps_per_epoch - self.step % self.steps_per_epoch
+            take = min(left, count - done)
+            rows = slice(done, done + take)
+            self.tally.add(records, rows)
+            done, self.step = done + take, self.step + take
+            if self.settings.strict and self.tally.unconverged:
+                self._raise_unconverged()
+            last = done == count
+            if self.step % self.steps_per_epoch == 0:
+                watched = {name: value[rows.stop - 1] for name, value in records.watched.items()}
+                self._end_epoch(progress, watched, kept if last else None, elapsed * take / count, last)
+            elif last:
+                self._validate_batches(progress)
+        progress.step(self.step / self.steps_per_epoch)
+
+    def _chunk_length(self) -> int:
+        """Steps until something is due, as many as fit the time of a chunk."""
+        steps = CHUNK_STEPS
+        if self.step_seconds is None:
+            steps = 1  # the first chunk compiles; a single step tells how long the others take
+        elif self.step_seconds > 0:
+            steps = int(np.clip(CHUNK_SECONDS / self.step_seconds, 1, CHUNK_STEPS))
+        due = [self.total_steps - self.step]
+        period = self._period()
+        if period is not None:
+            due.append((self.epoch // period + 1) * period * self.steps_per_epoch - self.step)
+        if self.settings.every_batches:
+            due.append(self.settings.every_batches - self.step % self.settings.every_batches)
+        return max(1, min(steps, *due))
+
+    def _period(self) -> int | None:
+        """Epochs between two that end a chunk: for validation, callbacks and kept states."""
+        periods = [callback.every for callback in self.callbacks]
+        if self.validation is not None and self.settings.every_epochs:
+            periods.append(self.settings.every_epochs)
+        if self.settings.keep_states:
+            periods.append(1)
+        return int(np.gcd.reduce(periods)) if periods else None
+
+    def _batches(self, count: int) -> Batches:
+        size = self.generator.batch_size
+        index = np.zeros((CHUNK_STEPS, size), np.int32)
+        valid = np.zeros((CHUNK_STEPS, size), bool)
+        for row in range(count):
+            epoch, batch = divmod(self.step + row, self.steps_per_epoch)
+            samples = self._permutation(epoch)[batch * size : (batch + 1) * size]
+            index[row, : len(samples)] = samples
+            index[row, len(samples) :] = samples[0]
+            valid[row, : len(samples)] = True
+        return Batches(self.inputs, self.targets, jnp.asarray(index), jnp.asarray(valid))
+
+    def _permutation(self, epoch: int) -> np.ndarray:
+        if getattr(self, "_order", (None, None))[0] != epoch:
+            self._order = (epoch, self.generator.permutation(epoch))
+        return self._order[1]
+
+    def _knobs(self, count: int) -> Knobs:
+        schedule = self.optimizer.schedule
+        steps = np.arange(self.step, self.step + CHUNK_STEPS)
+        factor = jnp.asarray(schedule.factor(steps, self.total_steps, self.steps_per_epoch), self.dtype)
+        circuit, dtype = self.model.circuit, self.dtype
+        return Knobs(
+            jnp.asarray(self.settings.beta, dtype),
+            {n: jnp.asarray(r, dtype) for n, r in self.optimizer.rates(circuit).items()},
+            {n: (jnp.asarray(a, dtype), jnp.asarray(b, dtype)) for n, (a, b) in self.optimizer.bounds(circuit).items()},
+            jnp.broadcast_to(factor, (CHUNK_STEPS,)),
+            {name: jnp.asarray(at) for name, at in self.watched.items()},
+        )
+
+    def _time(self, elapsed: float, count: int) -> None:
+        """Keep compilation apart: the first chunk is all compilation but for one step."""
+        if self.step_seconds is None:
+            self.compile_seconds = elapsed
+            self.step_seconds = 0.0
+        else:
+            self.seconds += elapsed
+            self.step_seconds = elapsed / count
+
+    # -- between chunks -----------------------------------------------------------------------------
+
+    def _end_epoch(self, progress: Progress, watched: Any, kept: Any, seconds: float, last: bool) -> None:
+        logs: dict[str, Any] = self.tally.logs()
+        self.tally = Tally()
+        logs["seconds"] = seconds
+        schedule = self.optimizer.schedule.factor(self.step - 1, self.total_steps, self.steps_per_epoch)
+        logs["learning_rate_factor"] = float(schedule)
+        every = self.settings.every_epochs
+        final = self.epoch == self.settings.epochs
+        if last:
+            self._hand_back()
+        if last and self.validation is not None and every and (self.epoch % every == 0 or final):
+            logs |= self._validate()
+        self.history.append(self.epoch, logs, watched, kept)
+        progress.epoch(self.epoch, logs)
+        if last:
+            for callback in self.callbacks:
+                if self.epoch % callback.every == 0 or final:
+                    callback.on_epoch_end(self.epoch, logs)
+
+    def _validate_batches(self, progress: Progress) -> None:
+        every = self.settings.every_batches
+        if self.validation is None or not every or self.step % every:
+            return
+        self._hand_back()
+        logs = self._validate()
+        self.history.append_batch(self.step, logs)
+        progress.epoch(self.epoch, logs)
+
+    def _validate(self) -> dict[str, float]:
+        result = self.model.evaluate(self.validation, loss_fn=self.settings.loss, strict=self.settings.strict)
+        logs = {"val_loss": result.loss, "val_accuracy": result.accuracy, "val_unconverged": result.unconverged}
+        if len(result.losses) > 1:
+            logs |= {f"val_{name}_loss": value for name, value in result.losses.items()}
+            logs |= {f"val_{name}_accuracy": value for name, value in result.accuracies.items()}
+        return logs
+
+    def _hand_back(self) -> None:
+        """Give the values and the optimizer's state to the objects that the user holds."""
+        with jax.enable_x64(True):
+            self.model.set_values({n: np.asarray(self.values[n], np.float64) for n in self.model.circuit.trainable})
+            self.optimizer.state = jax.tree.map(np.asarray, self.state)
+        self.optimizer.steps = self.step
+        busy = self.seconds or float("nan")
+        trained = max(self.step - 1, 0) * self.generator.dataset_size / self.steps_per_epoch
+        self.history.settings |= {
+            "compile_seconds": self.compile_seconds,
+            "samples_per_second": trained / busy,
+        }
+
+    def _raise_unconverged(self) -> None:
+        from ebana.engines.base import NotConverged
+
+        raise NotConverged(
+            f"{self.tally.unconverged} operating points did not converge in epoch {self.epoch + 1} of model "
+            f"{self.model.name!r}. Pass strict=False to leave their samples out and count them."
+        )
+
+    # -- checkpoints --------------------------------------------------------------------------------
+
+    def save(self, path: Any) -> None:
+        """Write a checkpoint from which the run continues bit-identical."""
+        checkpoint.save(self, path)
+
+    def restore(self, path: Any) -> None:
+        """Continue from a checkpoint of this run."""
+        checkpoint.restore(self, path)

@@ -1,0 +1,183 @@
+"""One training step, and chunks of them: pure functions, compiled as a whole where the engine allows.
+
+A chunk runs a number of steps that is itself an argument, so that chunks of any length share one
+compiled program and give the same bits. Learning rates, beta and the like are arguments too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ebana.learning.equilibrium import EnergySystem, Rule, estimate
+
+
+Array = Any
+Values = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a compiled chunk depends on; a change of it means compiling again.
+
+    Args:
+        system: what is trained.
+        rule: how gradients are estimated.
+        loss: the loss.
+        optimizer: the pure part of the optimizer.
+        exclusive: for each output, whether one unit of several is on in each target.
+        keep_states: whether the phases' potentials of the last step are returned.
+    """
+
+    system: EnergySystem
+    rule: Rule
+    loss: Any
+    optimizer: OptimizerKey
+    exclusive: tuple[tuple[str, bool], ...]
+    keep_states: bool = False
+
+
+class Knobs(NamedTuple):
+    """Arguments of a chunk that may change from one to the next without compiling again."""
+
+    beta: Array
+    rates: dict[str, Array]
+    bounds: dict[str, tuple[Array, Array]]
+    factor: Array
+    watch: dict[str, Array]
+
+
+class Batches(NamedTuple):
+    """The data and the order in which they are used.
+
+    Args:
+        inputs, targets: the whole data set, ``{name: (samples, columns)}``.
+        index: samples of each step, ``(steps, batch)``.
+        valid: False where a sample only pads its batch, ``(steps, batch)``.
+    """
+
+    inputs: dict[str, Array]
+    targets: dict[str, Array]
+    index: Array
+    valid: Array
+
+
+class Records(NamedTuple):
+    """What each step of a chunk reports, along the first axis.
+
+    Sums over the batch, so that batches of different sizes add up: cost and number of right answers of
+    each output, samples that counted, operating points that did not converge, and watched values.
+    """
+
+    cost: dict[str, Array]
+    right: dict[str, Array]
+    used: Array
+    unconverged: Array
+    watched: dict[str, Array]
+
+
+def train_step(program: Program, values: Values, state: Any, batch: Any, knobs: Knobs, factor: Array):
+    """Phases, gradients and update of one batch.
+
+    Args:
+        batch: ``(inputs, targets, valid)``.
+        factor: schedule factor of this step.
+
+    Returns:
+        New values, new optimizer state, record of the step, and the estimate itself.
+    """
+    inputs, targets, valid = batch
+    system, loss = program.system, program.loss
+    result = estimate(system, values, inputs, targets, knobs.beta, loss, program.rule, valid)
+    new, state = program.optimizer.update(
+        result.gradients,
+        state,
+        {name: values[name] for name in result.gradients},
+        knobs.rates,
+        factor,
+        knobs.bounds,
+        system.gradient_scale(values) if program.optimizer.rule == "paper" else None,
+    )
+    any_used = result.used.any()  # a batch without a single operating point changes nothing
+    new = {name: jnp.where(any_used, value, values[name]) for name, value in new.items()}
+    values = {**values, **new}
+    counted = valid & system.converged(result.free)
+    cost = {n: (loss.cost(y, targets[n]) * counted).sum() for n, y in result.outputs.items()}
+    right = {
+        name: (loss.accuracy(result.outputs[name], targets[name], one_of) * counted).sum()
+        for name, one_of in program.exclusive
+    }
+    watched = {name: values[name].reshape(-1)[at] for name, at in knobs.watch.items()}
+    record = Records(cost, right, counted.sum(), result.unconverged, watched)
+    return values, state, record, result
+
+
+def _batch(batches: Batches, i: Any) -> Any:
+    at = batches.index[i]
+    pick = partial(jax.tree.map, lambda a: a[at])
+    return pick(batches.inputs), pick(batches.targets), batches.valid[i]
+
+
+def run_chunk(program: Program, values: Values, state: Any, batches: Batches, steps: Any, knobs: Knobs):
+    """Run ``steps`` steps; compiled for engines that are traceable, one by one for others.
+
+    Returns:
+        Values, optimizer state, :class:`Records` (entries beyond ``steps`` are zero), and the free and
+        nudged states of the last step where the program keeps them.
+    """
+    run = _compiled if getattr(program.system, "traceable", True) else _stepwise
+    return run(program, values, state, batches, steps, knobs)
+
+
+def _stepwise(program: Program, values: Values, state: Any, batches: Batches, steps: int, knobs: Knobs):
+    records, kept = [], None
+    for i in range(int(steps)):
+        values, state, record, result = train_step(
+            program, values, state, _batch(batches, i), knobs, knobs.factor[i]
+        )
+        records.append(record)
+        kept = _states(result) if program.keep_states else None
+    return values, state, jax.tree.map(lambda *rows: jnp.stack(rows), *records), kept
+
+
+@partial(jax.jit, static_argnums=0)
+def _compiled(program: Program, values: Values, state: Any, batches: Batches, steps: Array, knobs: Knobs):
+    def one(values: Values, state: Any, i: Any):
+        return train_step(program, values, state, _batch(batches, i), knobs, knobs.factor[i])
+
+    shapes = jax.eval_shape(one, values, state, jnp.int32(0))
+    length = batches.index.shape[0]
+    records = jax.tree.map(lambda s: jnp.zeros((length, *s.shape), s.dtype), shapes[2])
+    kept = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), _states(shapes[3])) if program.keep_states else None
+
+    def body(i: Array, carry: Any) -> Any:
+        values, state, records, _ = carry
+        values, state, record, result = one(values, state, i)
+        records = jax.tree.map(lambda all_, new: all_.at[i].set(new), records, record)
+        return values, state, records, _states(result) if program.keep_states else None
+
+    return jax.lax.fori_loop(0, steps, body, (dict(values), state, records, kept))
+
+
+def _states(result: Any) -> dict[str, Array]:
+    return {"free": result.free.v, "plus": result.plus.v, "minus": result.minus.v}
+
+
+class OptimizerKey:
+    """An optimizer as part of a program: equal where the compiled update is the same."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self.update = optimizer.update
+        self.rule = getattr(optimizer, "rule", "gradient")
+        self._key = (optimizer.signature, self.rule)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OptimizerKey) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
