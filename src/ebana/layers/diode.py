@@ -22,6 +22,7 @@ import numpy as np
 
 from ebana.circuit import BehavioralDiode, CircuitBuilder, Device, IdealDiode
 from ebana.circuit.junction import JunctionDiode
+from ebana.circuit.mosfet import MosDiode
 from ebana.layers.base import Layer, Signal, as_list, either
 from ebana.layers.sources import per_unit
 
@@ -35,11 +36,13 @@ class DiodeLayer(Layer):
         name: name of the layer.
         direction: ``"down"`` or ``"up"``, for all units or as a list with one for each.
         bias_voltage: volts of the bias sources, a number or one for each unit (also ``bias``).
-        kind: ``"ideal"`` (the default), ``"behavioral"`` or ``"real"``; found from ``param`` and ``model``
+        kind: ``"ideal"`` (the default), ``"behavioral"``, ``"real"`` or ``"mos"``; found from ``param`` and ``model``
             where left out.
         param: of a behavioural diode: ``{"VTH": volts, "RON": ohms, "ROFF": ohms}``; of a real one:
-            ``{"path": file, "model_name": name}``.
+            ``{"path": file, "model_name": name}``, and ``"temperature"`` (Celsius) and ``"gmin"`` (S).
         model: a SPICE ``.model`` card as text, or any :class:`~ebana.circuit.Device`.
+        use_mos: a transistor tied as a diode (:class:`~ebana.circuit.mosfet.MosDiode`); ``model`` is then
+            its card, or ``{"path", "model_name", "length", "width"}``.
         trainable: whether the bias voltages are trained.
         lr, low, high: learning rate and bounds (volts) of trained biases.
     """
@@ -160,22 +163,22 @@ def _device(name: str, kind: str, param: dict[str, Any] | None, model: Any) -> D
 
 def _from_card(name: str, kind: str, param: dict[str, Any], model: Any) -> Device:
     if kind == "mos":
-        from ebana.circuit.mosfet import MosDiode
-
         return MosDiode.resolve(model if model is not None else param)
     if isinstance(model, dict):
         param, model = model, None
+    conditions = {key: float(param[key]) for key in ("temperature", "gmin") if key in param}
     if model is not None:
-        return JunctionDiode.from_card(str(model))
-    _only_keys(name, param, ("path", "model_name"))
-    if "path" not in param:
+        _only_keys(name, param, ("temperature", "gmin"))
+        return JunctionDiode.from_card(str(model), **conditions)
+    _only_keys(name, param, ("path", "model_name", "temperature", "gmin"))
+    if "path" not in param or "model_name" not in param:
         raise ValueError(
             f"diode layer {name!r} of kind 'real' needs a model: model='.model ...' with a SPICE card, or "
             "param={'path': file, 'model_name': name}."
         )
     if not Path(param["path"]).is_file():
         raise FileNotFoundError(f"diode layer {name!r}: model file {param['path']!r} does not exist.")
-    return JunctionDiode.from_file(param["path"], param.get("model_name"))
+    return JunctionDiode.from_file(param["path"], param["model_name"], **conditions)
 
 
 def _only_keys(name: str, param: dict[str, Any] | None, known: tuple[str, ...]) -> None:
@@ -193,7 +196,13 @@ def _device_config(device: Device, name: str) -> dict[str, Any]:
     if isinstance(device, BehavioralDiode):
         return {"param": {"VTH": device.vth, "RON": device.ron, "ROFF": device.roff if np.isfinite(device.roff) else None}}
     if isinstance(device, JunctionDiode):
-        return {"model": device.spice_model(), "param": None}
+        return {
+            "model": device.spice_model(),
+            "param": {"temperature": device.temperature, "gmin": device.gmin},
+        }
+    if isinstance(device, MosDiode):
+        sizes = {"length": device.length, "width": device.width}
+        return {"model": {"card": device.spice_model(), **sizes}}
     raise TypeError(
         f"diode layer {name!r} carries a device of class {type(device).__name__}, which has no stored form. "
         "Save the values with model.save_values() and rebuild the model in Python."
