@@ -26,7 +26,7 @@ d2 = DenseLayer(units=6, name="d2", initializer=glorot)(ConcatenateLayer("j2")([
 model = Model(inputs=[xp, b1, b2], outputs=[CurrentLayer("c1")(d2)], name="iris")
 
 model.fit(iris.x_train, iris.y_train, epochs=400, batch_size=105,
-          optimizer=optimizers.Adam(lr=1e-7, schedule="cosine"), validation_data=(iris.x_test, iris.y_test))  # fmt: skip
+          optimizer=optimizers.Adam(lr=1e-7, schedule="cosine"), validation_data=(iris.x_test, iris.y_test), validate_every=20)  # fmt: skip
 print(model.evaluate(iris.x_test, iris.y_test))
 # --- end of core
 

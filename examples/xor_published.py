@@ -4,6 +4,7 @@ Part 1 is its README: Iris with a pair of diode layers and an amplifier. Part 2 
 spelling of every parameter. Arrays and numbers stand where the original names variables.
 """
 
+# ruff: noqa: F403, F405
 import argparse
 import os
 import tempfile
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ebana import *  # noqa: F403  (the import line)
+from ebana import *  # the import line
 from ebana import datasets
 
 parser = argparse.ArgumentParser(description=__doc__)

@@ -6,6 +6,7 @@ equilibrium propagation trains them from two such states, with local measurement
 
 from importlib.metadata import PackageNotFoundError, version
 
+from ebana import losses, metrics, optimizers
 from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder, Device, IdealDiode
 from ebana.circuit.junction import JunctionDiode
 from ebana.engines import Engine, NativeEngine, NotConverged, Nudge, OperatingPoint, Result
@@ -24,12 +25,12 @@ from ebana.layers import (
     StackLayer,
     VoltageLayer,
 )
-from ebana.learning import losses, optimizers, schedules
+from ebana.learning import schedules
 from ebana.learning.losses import Loss
 from ebana.learning.optimizers import Optimizer
 from ebana.model import Model
 from ebana.serialization import load_model
-from ebana.training import callbacks, metrics
+from ebana.training import callbacks
 from ebana.training.data import BatchGenerator, Dataset
 from ebana.training.evaluation import Evaluation
 from ebana.training.history import History

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,10 @@ from ebana import serialization
 from ebana.circuit import Circuit, kirchhoff
 from ebana.circuit import energy as circuit_energy
 from ebana.circuit.netlist import netlist as write_netlist
+from ebana.circuit.stages import stages
 from ebana.circuit.strengths import output_stiffness
 from ebana.engines import get as get_engine
-from ebana.engines.base import Nudge, OperatingPoint, raise_unless_converged
+from ebana.engines.base import Nudge, OperatingPoint, precision, raise_unless_converged
 from ebana.engines.system import CircuitSystem
 from ebana.layers.base import Signal
 from ebana.layers.graph import build, signals_of, trace
@@ -34,6 +36,10 @@ Values = Mapping[str, Array]
 
 DEFAULT_BETA_SHARE = 0.01
 """The default nudging strength, as a share of the least conductance that holds an output."""
+
+
+class StageConflict(UserWarning):
+    """Amplifiers give one stage of a circuit several factors: it has no global energy."""
 
 
 class Model:
@@ -77,6 +83,9 @@ class Model:
         self.engine = get_engine(engine)
         self._values = circuit.initial()
         self.history = History()
+        conflicts = stages(circuit).conflicts
+        if conflicts:
+            warnings.warn(_conflict_text(name, conflicts), StageConflict, stacklevel=3)
 
     # -- values -------------------------------------------------------------------------------------
 
@@ -86,7 +95,8 @@ class Model:
         return {name: value.copy() for name, value in self._values.items()}
 
     def set_values(self, values: Values) -> None:
-        """Replace some or all parameter values; names, shapes and bounds are checked."""
+        """Replace some or all parameter values; names, shapes and bounds are checked before any is set."""
+        checked = {}
         for name, value in values.items():
             parameter = self.circuit.parameters.get(name)
             if parameter is None:
@@ -98,12 +108,15 @@ class Model:
                 raise ValueError(
                     f"parameter {name!r} has shape {parameter.shape}. Received an array of shape {value.shape}."
                 )
-            if not np.isfinite(value).all() or (value.size and (value.min() < parameter.low or value.max() > parameter.high)):
+            if not np.isfinite(value).all() or (
+                value.size and (value.min() < parameter.low or value.max() > parameter.high)
+            ):
                 raise ValueError(
                     f"parameter {name!r} takes values from {parameter.low:g} to {parameter.high:g} {parameter.unit}. "
                     f"Received {np.min(value):g} to {np.max(value):g}."
                 )
-            self._values[name] = value
+            checked[name] = value
+        self._values |= checked
 
     @property
     def input_columns(self) -> dict[str, int]:
@@ -134,6 +147,7 @@ class Model:
             strict: raise :class:`~ebana.engines.base.NotConverged` where an operating point is not found;
                 else those samples are NaN.
         """
+        self.require_outputs()
         outputs = self._solve(self._inputs(x), strict)[1]
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
@@ -141,7 +155,7 @@ class Model:
         return as_dataset(x, None, self.input_columns, self.output_units, need_outputs=False).inputs
 
     def _solve(self, inputs: Values, strict: bool) -> tuple[OperatingPoint, dict[str, Array]]:
-        with jax.enable_x64(True):
+        with precision(self.engine):
             forward = _forward_jit if self.engine.traceable else _forward
             point, outputs = forward(self.system, self._cast(self._values), self._cast(inputs))
             point = jax.tree.map(np.asarray, point)
@@ -173,8 +187,7 @@ class Model:
             loss_fn: a loss or its name.
             strict: as for :meth:`predict`.
         """
-        data = self._dataset(x, y)
-        loss = losses.get(loss_fn)
+        data, loss = self._dataset(x, y), self.checked_loss(loss_fn)
         _, outputs = self._solve(data.inputs, strict)
         result = measure(loss, outputs, data.outputs)
         if verbose:
@@ -182,7 +195,23 @@ class Model:
         return result
 
     def _dataset(self, x: Any, y: Any) -> Dataset:
+        self.require_outputs()
         return as_dataset(x, y, self.input_columns, self.output_units)
+
+    def checked_loss(self, loss_fn: Any) -> losses.Loss:
+        """A loss or its name as a loss that fits every output of the model."""
+        loss = losses.get(loss_fn)
+        for name, units in self.output_units.items():
+            loss.check(name, units)
+        return loss
+
+    def require_outputs(self) -> None:
+        """Raise ValueError for a model that only has clamped outputs."""
+        if not self.circuit.outputs:
+            raise ValueError(
+                f"model {self.name!r} has no output that is read, so there are no predictions, targets or "
+                "training. End it with a CurrentLayer; a model whose outputs are VoltageLayers only has energy()."
+            )
 
     def energy(self, x: Any, y: Any = None, *, strict: bool = True) -> Array:
         """Energy of each sample in watts, shape ``(B,)``: of the free state, or of the pair ``(x, y)``.
@@ -197,7 +226,7 @@ class Model:
             data = self._dataset(x, y)
             circuit = clamped(self.circuit)
             inputs = data.inputs | {f"{name} clamp": value for name, value in data.outputs.items()}
-        with jax.enable_x64(True):
+        with precision(self.engine):
             system = CircuitSystem(circuit, self.engine)
             values, cast = self._cast(self._values), self._cast(inputs)
             point, total = (_energy_jit if self.engine.traceable else _energy)(system, values, cast)
@@ -231,27 +260,40 @@ class Model:
             beta: nudging strength in siemens; None for :meth:`default_beta`.
             estimator: ``"centered"``, ``"one_sided"`` or ``"negative"``.
             nudge: ``"current"`` or ``"clamped"``.
-            method: ``"ep"`` (equilibrium propagation) or ``"adjoint"`` (exact, built-in engine's equations).
+            method: ``"ep"`` (equilibrium propagation) or ``"adjoint"`` (exact; the circuit's own equations
+                at the engine's operating points).
             strict: raise where an operating point is not found; else its samples are left out.
         """
-        data, loss = self._dataset(x, y), losses.get(loss_fn)
+        data, loss = self._dataset(x, y), self.checked_loss(loss_fn)
         if method not in ("ep", "adjoint"):
             raise ValueError(f"gradients(method={method!r}). Expected 'ep' or 'adjoint'.")
         rule = Rule(estimator, nudge)  # type: ignore[arg-type]
+        if method == "adjoint":
+            return self._adjoint(data, loss, strict)
         beta = self.check_beta(self.default_beta() if beta is None else beta, rule, loss)
-        with jax.enable_x64(True):
+        with precision(self.engine):
             values, inputs, targets = (self._cast(a) for a in (self._values, data.inputs, data.outputs))
-            if method == "adjoint":
-                result = _adjoint_jit(self.system, values, inputs, targets, loss)
-                return kirchhoff.as_numpy(result)
             run = _estimate_jit if self.engine.traceable else _estimate
             result = run(self.system, values, inputs, targets, beta, loss, rule)
             failed = int(result.unconverged)
             points = [jax.tree.map(np.asarray, s.point) for s in (result.free, result.plus, result.minus)]
         if strict and failed:
             for phase, point in zip(("free", "plus", "minus"), points, strict=True):
-                raise_unless_converged(point, self.circuit, f"gradients of model {self.name!r}, {phase} phase")
+                raise_unless_converged(
+                    point, self.circuit, f"gradients of model {self.name!r}, {phase} phase"
+                )
         return kirchhoff.as_numpy(result.gradients)
+
+    def _adjoint(self, data: Dataset, loss: losses.Loss, strict: bool) -> dict[str, Array]:
+        """The exact gradient over the samples whose operating point was found."""
+        found = np.flatnonzero(self._solve(data.inputs, strict)[0].converged)
+        if not found.size:
+            return {name: np.zeros_like(self._values[name]) for name in self.circuit.trainable}
+        data = data.select(found)
+        with precision(self.engine):
+            values, inputs, targets = (self._cast(a) for a in (self._values, data.inputs, data.outputs))
+            run = _adjoint_jit if self.engine.traceable else adjoint
+            return kirchhoff.as_numpy(run(self.system, values, inputs, targets, loss))
 
     def check_beta(self, beta: float, rule: Rule, loss: Any) -> float:
         """Refuse nudging strengths that cannot work; returns beta as a float."""
@@ -334,6 +376,15 @@ class Model:
         """Read a history into this model and return it."""
         self.history = History.load(path)
         return self.history
+
+
+def _conflict_text(name: str, conflicts: tuple[str, ...]) -> str:
+    return (
+        f"model {name!r} has no global energy: the amplifier layers {', '.join(map(repr, conflicts))} give one "
+        "stage different factors (backward gain over gain), by several paths or unit by unit. Operating points "
+        "are right, but gradients by equilibrium propagation are off; see by how much with "
+        "model.gradients(..., method='adjoint'), or give the paths equal gains."
+    )
 
 
 def clamped(circuit: Circuit) -> Circuit:

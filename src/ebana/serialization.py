@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-
 from ebana import layers as layer_room
 from ebana.layers.base import Layer, Signal, SourceLayer
 from ebana.training import storage
@@ -35,6 +34,12 @@ def save_model(model: Any, path: Any) -> Path:
         layer = signal.layer
         layers.setdefault(layer.name, {"class": type(layer).__name__, "config": layer.config(), "calls": []})
         layers[layer.name]["calls"].append([signal.index, [_reference(p) for p in signal.parents]])
+    for name, entry in layers.items():
+        if sorted(index for index, _ in entry["calls"]) != list(range(len(entry["calls"]))):
+            raise ValueError(
+                f"layer {name!r} was called for other models before this one, which a file cannot tell. "
+                "Make new layers for each model."
+            )
     metadata = {
         "name": model.name,
         "seed": model.seed,
@@ -47,7 +52,9 @@ def save_model(model: Any, path: Any) -> Path:
     return Path(path)
 
 
-def load_model(path: Any, *, engine: Any = "native", custom_layers: Mapping[str, type[Layer]] | None = None) -> Any:
+def load_model(
+    path: Any, *, engine: Any = "native", custom_layers: Mapping[str, type[Layer]] | None = None
+) -> Any:
     """Read a model written by :meth:`ebana.model.Model.save`.
 
     Args:
@@ -69,7 +76,9 @@ def load_model(path: Any, *, engine: Any = "native", custom_layers: Mapping[str,
         model = Model(inputs, outputs, seed=metadata["seed"], engine=engine, name=metadata["name"])
         model.set_values(arrays["values"])
     except (KeyError, TypeError, IndexError) as error:
-        raise storage.CorruptFile(f"{path} does not describe a model ({error!r}). Save the model again.") from error
+        raise storage.CorruptFile(
+            f"{path} does not describe a model ({error!r}). Save the model again."
+        ) from error
     return model
 
 
@@ -119,7 +128,9 @@ def _rebuild(described: Mapping[str, Any], known: Mapping[str, type[Layer]], pat
         made[name] = known[entry["class"]].from_config(config)
         return made[name]
 
-    waiting = [(name, index, parents) for name, entry in described.items() for index, parents in entry["calls"]]
+    waiting = [
+        (name, index, parents) for name, entry in described.items() for index, parents in entry["calls"]
+    ]
     while waiting:
         ready = [
             call
@@ -127,7 +138,9 @@ def _rebuild(described: Mapping[str, Any], known: Mapping[str, type[Layer]], pat
             if all(tuple(ref) in signals for ref in call[2]) and call[1] == len(_calls(made, call[0]))
         ]
         if not ready:
-            raise storage.CorruptFile(f"{path} describes layers that cannot be connected. Save the model again.")
+            raise storage.CorruptFile(
+                f"{path} describes layers that cannot be connected. Save the model again."
+            )
         for call in ready:
             name, index, parents = call
             waiting.remove(call)
@@ -140,5 +153,3 @@ def _rebuild(described: Mapping[str, Any], known: Mapping[str, type[Layer]], pat
 def _calls(made: Mapping[str, Layer], name: str) -> list[Signal]:
     layer = made.get(name)
     return [] if layer is None or isinstance(layer, SourceLayer) else layer.calls
-
-

@@ -74,7 +74,9 @@ def test_bad_schedules_are_named(make, message):
         make()
 
 
-@pytest.mark.parametrize("schedule", [Constant(), Cosine(steps=5, final=0.1), Exponential(0.9, smooth=True)], ids=str)
+@pytest.mark.parametrize(
+    "schedule", [Constant(), Cosine(steps=5, final=0.1), Exponential(0.9, smooth=True)], ids=str
+)
 def test_config_round_trip(schedule):
     assert schedules.get(schedule.to_config()) == schedule
 

@@ -21,7 +21,10 @@ class Model:
         rng = np.random.default_rng(seed)
         shapes = {"d1": 3, "d2": 2} | sizes
         self.circuit = Circuit(
-            [Parameter(f"{n}/conductance", "conductance", rng.uniform(1, 2, k), True, 0.1, 9.0) for n, k in shapes.items()]
+            [
+                Parameter(f"{n}/conductance", "conductance", rng.uniform(1, 2, k), True, 0.1, 9.0)
+                for n, k in shapes.items()
+            ]
         )
         self.values = {name: np.array(p.initial) for name, p in self.circuit.parameters.items()}
 
@@ -64,7 +67,9 @@ def test_training_goes_on_bit_for_bit(tmp_path, name):
     assert again.steps == optimizer.steps
 
 
-@pytest.mark.parametrize("rule", [SGD, lambda m: SGD(m, momentum=0.9), lambda m: Optimizer(m, transform=optax.scale_by_lion())])
+@pytest.mark.parametrize(
+    "rule", [SGD, lambda m: SGD(m, momentum=0.9), lambda m: Optimizer(m, transform=optax.scale_by_lion())]
+)
 def test_every_kind_of_state_comes_back(tmp_path, rule):
     model, optimizer = trained(rule)
     optimizer.save_state(tmp_path / "s")

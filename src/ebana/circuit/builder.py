@@ -96,9 +96,16 @@ class CircuitBuilder:
         voltage = np.atleast_1d(np.asarray(voltage, dtype=float))
         scale = np.atleast_1d(np.asarray(scale, dtype=float))
         size = max(voltage.size, scale.size)
+        if not {voltage.size, scale.size} <= {1, size}:
+            raise ValueError(
+                f"bias {name!r} has {voltage.size} voltages and {scale.size} scales. "
+                "Expected equal numbers, or one of either."
+            )
         nodes = self._group(name, "source", size)
         parameter = self.parameter(parameter or f"{name}/voltage", "voltage", voltage, **options)
-        columns = np.broadcast_to(np.arange(voltage.size), (size,)) if voltage.size == size else np.zeros(size, int)
+        columns = (
+            np.broadcast_to(np.arange(voltage.size), (size,)) if voltage.size == size else np.zeros(size, int)
+        )
         self._add(VoltageSources(name, nodes, columns, np.broadcast_to(scale, (size,)), parameter=parameter))
         return nodes
 
@@ -136,7 +143,7 @@ class CircuitBuilder:
     def parameter(self, name: str, kind: Kind, initial: Any, **options: Any) -> str:
         """Register a parameter (once) and return its name; ``initial`` may be a function that makes it."""
         if name not in self._parameters:
-            values = initial() if callable(initial) else initial
+            values: Any = initial() if callable(initial) else initial
             given = {key: value for key, value in options.items() if value is not None}
             self._parameters[name] = Parameter(name, kind, values, **given)
         return name

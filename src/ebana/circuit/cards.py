@@ -110,9 +110,59 @@ DIODE_MODELLED = {
 """Card parameters that the junction diode computes with, and its names for them."""
 
 DIODE_WITHOUT_DC_EFFECT = frozenset(
-    "cjo cj0 cj vj pb m mj tm1 tm2 cjp cjsw vjsw php mjsw fc fcs tt ttt1 ttt2 vp kf af cta ctc ctp tpb tvj "
-    "tphp tlevc rth0 cth0 lm lp wm wp xom xoi xm xp fv_max bv_max id_max te_max pd_max "
-    "vpk ipk iave irms diss mfg type".split()
+    [
+        "cjo",
+        "cj0",
+        "cj",
+        "vj",
+        "pb",
+        "m",
+        "mj",
+        "tm1",
+        "tm2",
+        "cjp",
+        "cjsw",
+        "vjsw",
+        "php",
+        "mjsw",
+        "fc",
+        "fcs",
+        "tt",
+        "ttt1",
+        "ttt2",
+        "vp",
+        "kf",
+        "af",
+        "cta",
+        "ctc",
+        "ctp",
+        "tpb",
+        "tvj",
+        "tphp",
+        "tlevc",
+        "rth0",
+        "cth0",
+        "lm",
+        "lp",
+        "wm",
+        "wp",
+        "xom",
+        "xoi",
+        "xm",
+        "xp",
+        "fv_max",
+        "bv_max",
+        "id_max",
+        "te_max",
+        "pd_max",
+        "vpk",
+        "ipk",
+        "iave",
+        "irms",
+        "diss",
+        "mfg",
+        "type",
+    ]
 )
 """Card parameters of capacitances, noise and ratings: no influence on an operating point."""
 

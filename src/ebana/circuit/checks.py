@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ebana.circuit.circuit import Circuit, connected, terminals
-from ebana.circuit.elements import GROUND, Crossbar, CurrentSources, Resistors
+from ebana.circuit.elements import GROUND, Amplifiers, Crossbar, CurrentSources, Devices, Element, Resistors
 
 
 def check(circuit: Circuit) -> None:
@@ -25,22 +27,38 @@ def _check_indices(circuit: Circuit) -> None:
                 )
 
 
-def _expected_shape(element: Crossbar | Resistors | CurrentSources) -> tuple[str, tuple[int, ...]]:
+def _references(element: Element) -> Iterator[tuple[str, tuple[tuple[int, ...], ...]]]:
+    """Parameters that an element uses, each with the shapes that fit it."""
     if isinstance(element, Crossbar):
-        return element.conductance, (len(element.rows), len(element.columns))
-    if isinstance(element, Resistors):
-        return element.conductance, element.a.shape
-    return element.current, element.nodes.shape
+        yield element.conductance, ((len(element.rows), len(element.columns)),)
+    elif isinstance(element, Resistors):
+        yield element.conductance, (element.a.shape,)
+    elif isinstance(element, CurrentSources):
+        yield element.current, (element.nodes.shape,)
+    elif isinstance(element, Amplifiers):
+        fits = ((1,), element.inputs.shape)
+        yield from ((n, fits) for n in (element.gain, element.shift, element.backward) if n is not None)
+    elif isinstance(element, Devices):
+        yield from ((name, ((1,), element.a.shape)) for name in element.parameters.values())
+    elif element.parameter is not None:
+        yield element.parameter, ((int(element.columns.max(initial=-1)) + 1,),)
 
 
 def _check_shapes(circuit: Circuit) -> None:
-    for element in circuit.each(Crossbar, Resistors, CurrentSources):
-        name, shape = _expected_shape(element)
-        if circuit.parameters[name].shape != shape:
-            raise ValueError(
-                f"element {element.name!r} uses parameter {name!r} of shape {circuit.parameters[name].shape}. "
-                f"Expected {shape}: sharing values needs equal numbers of nodes in both places."
-            )
+    for element in circuit.elements:
+        for name, shapes in _references(element):
+            if name not in circuit.parameters:
+                known = ", ".join(circuit.parameters) or "none"
+                raise ValueError(
+                    f"element {element.name!r} uses parameter {name!r}, which does not exist. Known: {known}."
+                )
+            shape = circuit.parameters[name].shape
+            if shape not in shapes:
+                expected = " or ".join(str(fit) for fit in dict.fromkeys(shapes))
+                raise ValueError(
+                    f"element {element.name!r} uses parameter {name!r} of shape {shape}. "
+                    f"Expected {expected}: sharing values needs equal numbers of nodes in both places."
+                )
 
 
 def _check_grounded(circuit: Circuit) -> None:

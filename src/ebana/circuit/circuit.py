@@ -14,13 +14,11 @@ from ebana.circuit.elements import (
     GROUND,
     Amplifiers,
     Crossbar,
-    CurrentSources,
     Devices,
     Element,
     NodeGroup,
     Output,
     Resistors,
-    VoltageSources,
 )
 from ebana.circuit.parameters import Parameter
 
@@ -58,7 +56,7 @@ def connected(circuit: Circuit, among: np.ndarray, *, amplified: bool) -> np.nda
             both = among[a] & among[b]
             ends.append((a[both], b[both]))
     if amplified:
-        ends += [terminals(amplifier)[:2] for amplifier in circuit.each(Amplifiers)]
+        ends += [(amplifier.inputs, amplifier.outputs) for amplifier in circuit.each(Amplifiers)]
     size = circuit.size + 1
     a, b = (np.concatenate(side) for side in zip(*ends, strict=True)) if ends else (np.zeros(0, int),) * 2
     graph = coo_array((np.ones(len(a)), (a, b)), shape=(size, size))

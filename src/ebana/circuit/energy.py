@@ -90,7 +90,9 @@ def energy(circuit: Circuit, parameters: Values, p: Array) -> Array:
 # -- differences of partial derivatives between two phases -------------------------------------------
 
 
-def contrast(circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, weight: Array) -> dict[str, Array]:
+def contrast(
+    circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, weight: Array
+) -> dict[str, Array]:
     """``sum_b weight_b [dE/dtheta(plus_b) - dE/dtheta(minus_b)]`` for every trainable parameter.
 
     Args:
@@ -115,8 +117,10 @@ def contrast(circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, we
 
 def _element_contrast(circuit, element, parameters, plus, minus, weight, wanted):
     if isinstance(element, Crossbar | Resistors) and element.conductance in wanted:
-        difference = _crossbar_difference if isinstance(element, Crossbar) else _resistor_difference
-        yield element.conductance, difference(circuit, element, plus.p, minus.p, weight)
+        if isinstance(element, Crossbar):
+            yield element.conductance, _crossbar_difference(circuit, element, plus.p, minus.p, weight)
+        else:
+            yield element.conductance, _resistor_difference(element, plus.p, minus.p, weight)
     elif isinstance(element, CurrentSources) and element.current in wanted:
         yield element.current, -(weight[:, None] * (plus.p - minus.p)[:, element.nodes]).sum(0)
     elif isinstance(element, Devices):
@@ -126,13 +130,15 @@ def _element_contrast(circuit, element, parameters, plus, minus, weight, wanted)
             yield from ((name, gradient[own]) for own, name in trained.items())
 
 
-def _resistor_difference(circuit, element, plus, minus, weight):
+def _resistor_difference(element: Resistors, plus: Array, minus: Array, weight: Array) -> Array:
     mean = 0.5 * ((plus + minus)[:, element.a] - (plus + minus)[:, element.b])
     change = (plus - minus)[:, element.a] - (plus - minus)[:, element.b]
     return (weight[:, None] * mean * change).sum(0)
 
 
-def _crossbar_difference(circuit: Circuit, element: Crossbar, plus: Array, minus: Array, weight: Array) -> Array:
+def _crossbar_difference(
+    circuit: Circuit, element: Crossbar, plus: Array, minus: Array, weight: Array
+) -> Array:
     """``sum_b w (dv_+^2 - dv_-^2) / 2 = sum_b w (mean of dv)(change of dv)``, in sums and matrix products.
 
     The change is taken before the product, so that a nudge of nanovolts on volts is not lost; rows that
@@ -185,8 +191,8 @@ def _with_ideal_diodes(circuit: Circuit, phase: Phase, drawn: Array, c: Mapping[
         if not element.model.ideal:
             continue
         dv = phase.p[:, element.a] - phase.p[:, element.b]
-        free_is_anode = np.isin(element.a, circuit.free)
-        node, far = (element.a, element.b) if free_is_anode.all() else (element.b, element.a)
+        a_is_free = np.isin(element.a, circuit.free)
+        node, far = np.where(a_is_free, (element.a, element.b), (element.b, element.a))
         held = jnp.where(dv >= -HELD, phase.net[:, node], 0.0)
         drawn = drawn.at[:, far].add(c[element.name] * held)
     return drawn
@@ -200,7 +206,6 @@ def _amplifier_contrast(circuit, parameters, plus, minus, weight, wanted):
             continue
         stage_in, stage_out = plan.of(amplifier.inputs), plan.of(amplifier.outputs)
         gain, shift = parameters[amplifier.gain], parameters[amplifier.shift]
-        kappa = kirchhoff.backward_gain(amplifier, parameters)
         c_out = c[stage_out] if stage_out >= 0 else one
         c_in = c[stage_in] if stage_in >= 0 else one
         mean_h = 0.5 * (plus.p + minus.p)[:, amplifier.inputs] - shift
@@ -215,4 +220,7 @@ def _amplifier_contrast(circuit, parameters, plus, minus, weight, wanted):
         }
         for name in wanted & per_unit.keys():
             summed = (weight[:, None] * per_unit[name]).sum(0)
-            yield name, summed if circuit.parameters[name].shape == summed.shape else summed.sum(keepdims=True)
+            yield (
+                name,
+                summed if circuit.parameters[name].shape == summed.shape else summed.sum(keepdims=True),
+            )

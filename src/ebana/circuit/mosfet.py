@@ -34,9 +34,40 @@ CAP = 60.0
 
 MODELLED = {"vto": "vto", "vt0": "vto", "kp": "kp", "lambda": "lambda_", "is": "is_", "ld": "ld"}
 WITHOUT_DC_EFFECT = frozenset(
-    "level gamma phi nsub tox uo u0 tpg nss cgso cgdo cgbo cj cjsw mj mjsw pb fc cbd cbs kf af tnom nlev gdsnoi".split()
+    [
+        "level",
+        "gamma",
+        "phi",
+        "nsub",
+        "tox",
+        "uo",
+        "u0",
+        "tpg",
+        "nss",
+        "cgso",
+        "cgdo",
+        "cgbo",
+        "cj",
+        "cjsw",
+        "mj",
+        "mjsw",
+        "pb",
+        "fc",
+        "cbd",
+        "cbs",
+        "kf",
+        "af",
+        "tnom",
+        "nlev",
+        "gdsnoi",
+    ]
 )
-NOT_MODELLED = {"rd": "drain resistance", "rs": "source resistance", "rsh": "sheet resistance", "js": "current density"}
+NOT_MODELLED = {
+    "rd": "drain resistance",
+    "rs": "source resistance",
+    "rsh": "sheet resistance",
+    "js": "current density",
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +102,9 @@ class MosDiode(Device):
 
     def __post_init__(self) -> None:
         if not self.vto > 0:
-            raise ValueError(f"MOS diode {self.name!r} has VTO={self.vto!r} V. Expected a threshold above zero.")
+            raise ValueError(
+                f"MOS diode {self.name!r} has VTO={self.vto!r} V. Expected a threshold above zero."
+            )
         if not (self.kp > 0 and self.width > 0 and self.length > 2 * self.ld >= 0):
             raise ValueError(
                 f"MOS diode {self.name!r} has KP={self.kp!r}, W={self.width!r}, L={self.length!r}, LD={self.ld!r}. "
@@ -137,25 +170,27 @@ class MosDiode(Device):
     def resolve(cls, model: Any) -> MosDiode:
         """The device that a card's text, or ``{"path", "model_name", "length", "width"}``, stands for.
 
-        A dictionary may hold the card itself as ``"card"``; ``length`` and ``width`` are in metres.
+        A dictionary may hold the card itself as ``"card"``, and ``gmin``; ``length`` and ``width`` are in metres.
         """
         if isinstance(model, MosDiode):
             return model
         options = dict(model) if isinstance(model, Mapping) else {"card": str(model)}
-        unknown = options.keys() - {"card", "path", "model_name", "length", "width"}
+        unknown = options.keys() - {"card", "path", "model_name", "length", "width", "gmin"}
         if unknown or ("card" in options) == ("path" in options):
             raise ValueError(
                 f"MOS diode model {sorted(options)}. Expected path and model_name (or card, the text of a .model "
-                "card), length and width."
+                "card), length, width and gmin."
             )
         text = options["card"] if "card" in options else Path(options["path"]).read_text(errors="replace")
-        found = [c for c in cards.model_cards(text) if options.get("model_name", c.name).lower() == c.name.lower()]
+        found = [
+            c for c in cards.model_cards(text) if options.get("model_name", c.name).lower() == c.name.lower()
+        ]
         if len(found) != 1:
             raise ValueError(
                 f"MOS diode: {len(found)} models fit model_name={options.get('model_name')!r}. "
                 "Expected exactly one .model card."
             )
-        sizes = {what: float(options[what]) for what in ("length", "width") if what in options}
+        sizes = {what: float(options[what]) for what in ("length", "width", "gmin") if what in options}
         return cls(**_parameters(found[0]), **sizes, name=found[0].name)
 
 

@@ -145,7 +145,7 @@ def element_values(element: Element, parameters: Values) -> np.ndarray:
 
 def source_voltages(element: VoltageSources, inputs: Values, batch: int) -> np.ndarray:
     """Potentials of the sources that an input drives, ``(B, k)`` volts; zero for an input not given."""
-    if element.input not in inputs:
+    if element.input is None or element.input not in inputs:
         return np.zeros((batch, len(element.nodes)))
     return np.asarray(inputs[element.input], dtype=np.float64)[:, element.columns] * element.scale
 
@@ -445,7 +445,7 @@ def options_line(gmin: float) -> str:
     return f".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500 gmin={gmin!r}"
 
 
-_ANALYSIS = (".control", "set num_threads=1", "set numdgt=16", "op", "print all", ".endc")
+_ANALYSIS = (".control", "set num_threads=1", "set numdgt=16", "op", "print all", "quit 0", ".endc")
 
 
 def deck_lines(

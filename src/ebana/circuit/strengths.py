@@ -12,7 +12,11 @@ from ebana.circuit.elements import Crossbar, Resistors
 
 
 def node_conductances(circuit: Circuit, values: Mapping[str, Any]) -> np.ndarray:
-    """Sum of the conductances at every node, shape ``(N + 1,)``, siemens; devices and amplifiers left out."""
+    """Sum of the conductances at every node, shape ``(N + 1,)``, siemens; devices left out.
+
+    The output of an amplifier is held by its input: a current I into it is ``kappa I`` into the input,
+    which moves by ``kappa I / G``, and the output by A times that: ``G / (A kappa)`` seen from there.
+    """
     total = np.zeros(circuit.size + 1)
     for element in circuit.each(Crossbar, Resistors):
         g = np.asarray(values[element.conductance])
@@ -22,6 +26,10 @@ def node_conductances(circuit: Circuit, values: Mapping[str, Any]) -> np.ndarray
         else:
             np.add.at(total, element.a, g)
             np.add.at(total, element.b, g)
+    for amplifier in circuit.amplifiers:
+        gain = np.asarray(values[amplifier.gain])
+        kappa = 1.0 / gain if amplifier.backward is None else np.asarray(values[amplifier.backward])
+        total[amplifier.outputs] += total[amplifier.inputs] / (gain * kappa)
     return total
 
 

@@ -41,7 +41,8 @@ class Result(IntEnum):
 _EXPLANATIONS = {
     Result.CONVERGED: "the operating point was found to the stated tolerance",
     Result.STALLED: "the estimated error stayed above the tolerance; allow more iterations or a looser tolerance",
-    Result.NO_MINIMUM: "the nudged circuit has no minimum: beta is too strong for the conductances at the outputs",
+    Result.NO_MINIMUM: "the circuit has no minimum: beta is too strong for the conductances at the outputs "
+    "(or ideal diodes set a node bounds that contradict each other)",
     Result.NOT_FINITE: "the potentials became infinite; check the data's range and the device models",
     Result.ENGINE_FAILED: "the simulator gave no operating point; see its message",
 }
@@ -90,9 +91,7 @@ class Nudge:
         return kirchhoff.inject(circuit, self.currents_at(circuit, p), p.shape[0])
 
 
-@partial(
-    jax.tree_util.register_dataclass, data_fields=["v", "code", "error", "iterations"], meta_fields=[]
-)
+@partial(jax.tree_util.register_dataclass, data_fields=["v", "code", "error", "iterations"], meta_fields=[])
 @dataclass(frozen=True)
 class OperatingPoint:
     """The operating points of a batch.
@@ -152,6 +151,11 @@ class Engine(Protocol):
         ...
 
 
+def precision(engine: Engine) -> Any:
+    """Scope in which an engine's arrays keep their precision: JAX's double precision is off outside it."""
+    return jax.enable_x64(getattr(engine, "dtype", "float64") == "float64")
+
+
 def batch_size(inputs: Values) -> int:
     """Number of samples in a batch of inputs; 1 for a circuit without inputs."""
     return next((int(value.shape[0]) for value in inputs.values()), 1)
@@ -173,8 +177,3 @@ def raise_unless_converged(point: OperatingPoint, circuit: Circuit, what: str) -
         f"{float(np.asarray(point.error)[first]):.3g} V, largest potential at {node}. "
         "Pass strict=False to go on without them."
     )
-
-
-def zeros_start(circuit: Circuit, batch: int) -> Array:
-    """All free nodes at 0 V."""
-    return jnp.zeros((batch, len(circuit.free)))

@@ -67,7 +67,9 @@ class CircuitSystem:
         """Settle a batch under a nudge and measure all nodes."""
         nudge = nudge or Nudge.none()
         point = self.engine.solve(self.circuit, values, inputs, nudge, None if start is None else start.v)
-        v = jnp.where(jnp.isfinite(point.v), point.v, 0.0)  # such samples weigh nothing, and must not give NaN
+        v = jnp.where(
+            jnp.isfinite(point.v), point.v, 0.0
+        )  # such samples weigh nothing, and must not give NaN
         p = kirchhoff.potentials(self.circuit, values, inputs, v)
         net = kirchhoff.net_currents(self.circuit, values, p, nudge.injected(self.circuit, p))
         return Settled(point, p, net)
@@ -105,9 +107,13 @@ class CircuitSystem:
 
     def contrast(self, values: Values, plus: Settled, minus: Settled, weight: Array) -> dict[str, Array]:
         """Differences of the energy's partial derivatives (see :func:`ebana.circuit.energy.contrast`)."""
-        return energy.contrast(
-            self.circuit, values, energy.Phase(plus.p, plus.net), energy.Phase(minus.p, minus.net), weight
-        )
+
+        def phase(state: Settled) -> energy.Phase:
+            """What is left out may be NaN or infinite, and zero times that would still be NaN."""
+            kept = weight[:, None] != 0
+            return energy.Phase(jnp.where(kept, state.p, 0.0), jnp.where(kept, state.net, 0.0))
+
+        return energy.contrast(self.circuit, values, phase(plus), phase(minus), weight)
 
     def converged(self, state: Settled) -> Array:
         """Mask of the samples whose operating point was found."""
@@ -152,8 +158,8 @@ class CircuitSystem:
 
 def _free_ends(circuit: Circuit, element: Devices) -> np.ndarray:
     """Columns of the free nodes that ideal diodes may hold (directly, or through an amplifier)."""
-    base = np.arange(circuit.size)
+    base = np.arange(circuit.size + 1)
     for amplifier in circuit.amplifiers:
         base[amplifier.outputs] = base[amplifier.inputs]
-    column = circuit.free_position[base]
+    column = np.append(circuit.free_position, -1)[base]  # the last entry is where GROUND (-1) points
     return np.where(column[element.a] >= 0, column[element.a], column[element.b])

@@ -54,7 +54,9 @@ class AmplificationLayer(Layer):
         self.backward_gain = None if back is None else np.asarray(back, dtype=float)
         self.trainable = _trained(trainable, self.backward_gain is not None, name)
         self.lr, self.low, self.high = lr, low, high
-        if not (self.gain > 0).all() or (self.backward_gain is not None and not (self.backward_gain > 0).all()):
+        if not (self.gain > 0).all() or (
+            self.backward_gain is not None and not (self.backward_gain > 0).all()
+        ):
             raise ValueError(
                 f"amplifier {name!r}: gain={gain!r}, backward_gain={backward_gain!r}. Expected values above zero."
             )
@@ -70,7 +72,9 @@ class AmplificationLayer(Layer):
                 )
         return shape
 
-    def add(self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator) -> np.ndarray:
+    def add(
+        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+    ) -> np.ndarray:
         """Amplifiers from the parent's nodes to new ones."""
         gain = self._parameter(build, "gain", self.gain, low=self.low, high=self.high)
         shift = self._parameter(build, "shift", self.shift)
@@ -111,5 +115,7 @@ def _trained(trainable: Any, has_backward: bool, name: str) -> tuple[str, ...]:
     known = ("gain", "shift", "backward_gain") if has_backward else ("gain", "shift")
     wrong = [n for n in names if n not in known]
     if wrong:
-        raise ValueError(f"amplifier {name!r}: trainable={trainable!r}. Expected a choice of {', '.join(known)}.")
+        raise ValueError(
+            f"amplifier {name!r}: trainable={trainable!r}. Expected a choice of {', '.join(known)}."
+        )
     return names

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -94,13 +95,20 @@ class Layer:
 
     def __call__(self, inputs: Any) -> Signal:
         """Connect the layer to one signal or a list of them; shapes are checked here."""
-        parents = tuple(as_signal(item, self) for item in (inputs if isinstance(inputs, list | tuple) else [inputs]))
+        parents = tuple(
+            as_signal(item, self) for item in (inputs if isinstance(inputs, list | tuple) else [inputs])
+        )
         for parent in parents:
             if not parent.present and not self.skips_absent:
                 raise ValueError(
                     f"layer {self.name!r} is called on {parent.name!r}, which is disabled and has no nodes. "
                     "Disable this layer too, or leave it out."
                 )
+        if not self.enabled and self.passes_when_disabled and len(parents) != 1:
+            raise ValueError(
+                f"layer {self.name!r} is disabled and called on {len(parents)} inputs: it cannot hand all of them on. "
+                "Leave it out of the graph."
+            )
         if self.enabled:
             shape = self.output_shape([parent.shape for parent in parents])
         else:
@@ -192,7 +200,7 @@ def as_signal(item: Any, caller: Layer) -> Signal:
 
 def positive_integer(value: Any, layer: Layer, what: str) -> int:
     """Check a count."""
-    if isinstance(value, bool) or int(value) != value or int(value) < 1:
+    if isinstance(value, bool) or not isinstance(value, Real) or int(value) != value or int(value) < 1:
         raise ValueError(f"layer {layer.name!r}: {what}={value!r}. Expected a whole number above zero.")
     return int(value)
 

@@ -46,7 +46,9 @@ class DenseLayer(Layer):
         super().__init__(name, enabled=enabled)
         self.units = positive_integer(units, self, "units")
         self.lr = lr
-        self.initializer = get_initializer(either(name, "uniform", init_type=init_type, initializer=initializer))
+        self.initializer = get_initializer(
+            either(name, "uniform", init_type=init_type, initializer=initializer)
+        )
         self.trainable = bool(trainable)
 
     def output_shape(self, shapes: Any) -> tuple[int, ...]:
@@ -64,7 +66,9 @@ class DenseLayer(Layer):
             )
         return (self.units,)
 
-    def add(self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator) -> np.ndarray:
+    def add(
+        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+    ) -> np.ndarray:
         """New nodes and a crossbar onto them."""
         rows = inputs[0]
         low, high = self.initializer.bounds

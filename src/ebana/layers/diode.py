@@ -27,6 +27,8 @@ from ebana.layers.base import Layer, Signal, as_list, either
 from ebana.layers.sources import per_unit
 
 KINDS = ("ideal", "behavioral", "real", "mos")
+DEVICES = {"ideal": IdealDiode, "behavioral": BehavioralDiode, "real": JunctionDiode, "mos": MosDiode}
+"""The kinds of the built-in devices; any other device counts as real."""
 
 
 class DiodeLayer(Layer):
@@ -85,14 +87,18 @@ class DiodeLayer(Layer):
             )
         return shape
 
-    def add(self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator) -> np.ndarray:
+    def add(
+        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+    ) -> np.ndarray:
         """Bias sources, and diodes between them and the parent's nodes."""
         nodes = inputs[0]
         flat = nodes.ravel()
         up = np.broadcast_to(np.array([d == "up" for d in self.direction]), flat.shape)
         sign = -1.0 if self.kind == "behavioral" else 1.0
         shared = self.bias_voltage.size == 1
-        voltage = self.bias_voltage.ravel() if shared else per_unit(self.bias_voltage, flat.size, self.name, "bias")
+        voltage = (
+            self.bias_voltage.ravel() if shared else per_unit(self.bias_voltage, flat.size, self.name, "bias")
+        )
         far = build.bias(
             f"{signal.name}_bias",
             voltage,
@@ -137,31 +143,52 @@ def _directions(direction: Any, name: str) -> tuple[str, ...]:
 
 
 def _kind(name: str, kind: str | None, param: Any, model: Any, use_mos: bool) -> str:
-    if use_mos:
-        return "mos"
-    if kind is None:
-        if model is not None or (param and "model_name" in param):
-            return "real"
-        return "behavioral" if param else "ideal"
-    if kind not in KINDS:
+    """The kind that was given, or that the other arguments imply; contradictions are refused."""
+    if kind is not None and kind not in KINDS:
         raise ValueError(f"diode layer {name!r}: kind={kind!r}. Expected one of {', '.join(KINDS)}.")
-    return kind
+    if use_mos and kind not in (None, "mos"):
+        raise ValueError(f"diode layer {name!r} got use_mos=True and kind={kind!r}. Give one of them.")
+    wanted = "mos" if use_mos else kind
+    if isinstance(model, Device):
+        own = next((k for k, cls in DEVICES.items() if isinstance(model, cls)), None)
+        if own is not None and wanted not in (None, own):
+            raise ValueError(
+                f"diode layer {name!r} of kind {wanted!r} got a model of kind {own!r}. Leave kind out."
+            )
+        return own or wanted or "real"
+    if wanted is not None:
+        return wanted
+    if model is not None or (param and "model_name" in param):
+        return "real"
+    return "behavioral" if param else "ideal"
 
 
 def _device(name: str, kind: str, param: dict[str, Any] | None, model: Any) -> Device:
+    if param and isinstance(model, Device):
+        raise ValueError(f"diode layer {name!r} got both param and model. Give one of them.")
     if isinstance(model, Device):
         return model
+    if kind in ("ideal", "behavioral") and model is not None:
+        raise ValueError(
+            f"diode layer {name!r} of kind {kind!r} got model={model!r}. Expected param for a behavioural diode, "
+            "and neither for an ideal one; leave kind out to use the model."
+        )
     if kind == "ideal":
         _only_keys(name, param, ())
         return IdealDiode()
     if kind == "behavioral":
         _only_keys(name, param, ("VTH", "RON", "ROFF"))
-        values = {key.lower(): float("inf") if value is None else float(value) for key, value in (param or {}).items()}
+        values = {
+            key.lower(): float("inf") if value is None else float(value)
+            for key, value in (param or {}).items()
+        }
         return BehavioralDiode(**values)
     return _from_card(name, kind, param or {}, model)
 
 
 def _from_card(name: str, kind: str, param: dict[str, Any], model: Any) -> Device:
+    if param and model is not None and (kind == "mos" or isinstance(model, dict)):
+        raise ValueError(f"diode layer {name!r} got both param and model. Give one of them.")
     if kind == "mos":
         return MosDiode.resolve(model if model is not None else param)
     if isinstance(model, dict):
@@ -194,15 +221,21 @@ def _device_config(device: Device, name: str) -> dict[str, Any]:
     if isinstance(device, IdealDiode):
         return {}
     if isinstance(device, BehavioralDiode):
-        return {"param": {"VTH": device.vth, "RON": device.ron, "ROFF": device.roff if np.isfinite(device.roff) else None}}
+        return {
+            "param": {
+                "VTH": device.vth,
+                "RON": device.ron,
+                "ROFF": device.roff if np.isfinite(device.roff) else None,
+            }
+        }
     if isinstance(device, JunctionDiode):
         return {
             "model": device.spice_model(),
             "param": {"temperature": device.temperature, "gmin": device.gmin},
         }
     if isinstance(device, MosDiode):
-        sizes = {"length": device.length, "width": device.width}
-        return {"model": {"card": device.spice_model(), **sizes}}
+        own = {"length": device.length, "width": device.width, "gmin": device.gmin}
+        return {"model": {"card": device.spice_model(), **own}}
     raise TypeError(
         f"diode layer {name!r} carries a device of class {type(device).__name__}, which has no stored form. "
         "Save the values with model.save_values() and rebuild the model in Python."

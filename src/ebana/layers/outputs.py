@@ -25,7 +25,9 @@ class CurrentLayer(Layer):
 
     def __init__(self, name: str, *, fold: bool = True, enabled: bool = True) -> None:
         if not enabled:
-            raise ValueError(f"output layer {name!r} cannot be disabled. Leave it out of the model's outputs.")
+            raise ValueError(
+                f"output layer {name!r} cannot be disabled. Leave it out of the model's outputs."
+            )
         super().__init__(name)
         self.fold = bool(fold)
 
@@ -45,7 +47,9 @@ class CurrentLayer(Layer):
         n = self.calls[0].units
         return n // 2 if self.fold else n
 
-    def add(self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator) -> np.ndarray:
+    def add(
+        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+    ) -> np.ndarray:
         """An output port on the parent's nodes."""
         nodes = inputs[0].ravel()
         build.output(signal.name, nodes, folded=self.fold)
@@ -74,7 +78,9 @@ class VoltageLayer(Layer):
         """The input's shape, in one dimension."""
         return CurrentLayer.output_shape(self, shapes)  # type: ignore[arg-type]
 
-    def add(self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator) -> np.ndarray:
+    def add(
+        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+    ) -> np.ndarray:
         """Turn the parent's free nodes into held ones."""
         nodes = inputs[0].ravel()
         group = build.group_of(int(nodes[0]))

@@ -32,7 +32,9 @@ class ConcatenateLayer(Layer):
             )
         return (*present[0][:-1], sum(shape[-1] for shape in present))
 
-    def add(self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator) -> np.ndarray:
+    def add(
+        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+    ) -> np.ndarray:
         """The joined nodes."""
         return np.concatenate([nodes for nodes in inputs if nodes.size], axis=-1)
 
@@ -59,7 +61,9 @@ class StackLayer(Layer):
             )
         return np.stack([np.zeros(shape) for shape in shapes], axis=self.axis).shape
 
-    def add(self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator) -> np.ndarray:
+    def add(
+        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+    ) -> np.ndarray:
         """The stacked nodes."""
         return np.stack(inputs, axis=self.axis)
 
@@ -92,7 +96,9 @@ class ReshapeLayer(Layer):
                 f"layer {self.name!r} cannot arrange shape {shape} ({int(np.prod(shape))} nodes) as {self.target}."
             ) from None
 
-    def add(self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator) -> np.ndarray:
+    def add(
+        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+    ) -> np.ndarray:
         """The same nodes, rearranged."""
         return inputs[0].reshape(signal.shape)
 

@@ -46,7 +46,9 @@ class InputVoltageLayer(SourceLayer):
         if inverts is not None:
             source = inverts if isinstance(inverts, Signal) else inverts.calls[0]
             if not isinstance(source.layer, InputVoltageLayer) or source.layer.inverts is not None:
-                raise ValueError(f"input layer {name!r} inverts {source.name!r}. Expected a plain input layer.")
+                raise ValueError(
+                    f"input layer {name!r} inverts {source.name!r}. Expected a plain input layer."
+                )
             if units is not None and int(units) != source.layer.units:
                 raise ValueError(
                     f"input layer {name!r} has units={units} but inverts {source.name!r} with "
@@ -157,7 +159,9 @@ class CurrentSourceLayer(Layer):
         per_unit(self.current, int(np.prod(shape)), self.name, "current")
         return shape
 
-    def add(self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator) -> np.ndarray:
+    def add(
+        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+    ) -> np.ndarray:
         """Current sources on the parent's nodes."""
         nodes = inputs[0]
         build.current_sources(

@@ -64,6 +64,10 @@ class EnergySystem(Protocol):
         """``sum_b weight_b [dE/dtheta(plus_b) - dE/dtheta(minus_b)]`` by parameter name."""
         ...
 
+    def gradient_scale(self, values: Values) -> dict[str, Array]:
+        """Factors that turn gradients into the raw published update, by parameter name."""
+        ...
+
     def converged(self, state: Any) -> Array:
         """Mask of the samples whose state was found, ``(B,)``."""
         ...

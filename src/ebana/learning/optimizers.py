@@ -93,6 +93,8 @@ class Optimizer:
         """State of the update rule, arrays in a pytree; None before the first update."""
         self.steps = 0
         """Number of updates done."""
+        self.restored = False
+        """True after :meth:`load_state`, until ``fit`` goes on from that state (which else starts anew)."""
 
     # -- the pure part, which a compiled training step uses -----------------------------------------
 
@@ -218,6 +220,8 @@ class Optimizer:
 
     def load_state(self, path: str | os.PathLike[str], layers: Any = None) -> tuple[str, ...]:
         """Bring back a state and the values saved with it; a model may reuse some layers of another.
+
+        The next :meth:`step` or ``fit`` goes on from that state; schedules start anew in ``fit``.
 
         Args:
             path: file written by :meth:`save_state`.

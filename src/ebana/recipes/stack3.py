@@ -41,6 +41,9 @@ CONDUCTANCES = Initializers("log_uniform", {"L": 1e-6, "U": 2e-5, "g_min": 1e-7,
 DIODE = {"VTH": 0.3, "RON": 1.0}
 GAINS = (3.0, 0.7, 2.0)
 SHIFTS = (0.1, -0.15, 0.2)
+DIODE_BIASES = ((-0.05, -0.1), (-0.05, -0.1), (-0.23, -0.24))
+"""Volts, of the diodes down and up: low enough that some conduct in each stage."""
+
 BACKWARD_GAIN = 0.5
 """Of the second amplifier; the others have ``1 / gain``."""
 
@@ -68,11 +71,13 @@ def _dense(units: int, name: str) -> DenseLayer:
 
 def _stage(stage: int, parts: list[Any]) -> Any:
     """Crossbar, bias currents, a diode each way, amplifier."""
-    units, gain, shift = (numbers[stage - 1] for numbers in (UNITS, GAINS, SHIFTS))
+    units, gain, shift, diode_biases = (
+        numbers[stage - 1] for numbers in (UNITS, GAINS, SHIFTS, DIODE_BIASES)
+    )
     nodes = _dense(units, f"d{stage}")(ConcatenateLayer(name=f"j{stage}")(parts))
     currents = 2e-6 * np.cos(np.arange(units) + stage)
     nodes = CurrentSourceLayer(f"i{stage}", currents, trainable=True)(nodes)
-    for direction, bias in (("down", -0.05), ("up", -0.1)):
+    for direction, bias in zip(("down", "up"), diode_biases, strict=True):
         name = f"{direction}{stage}"
         nodes = DiodeLayer(name, direction, bias, kind="behavioral", param=DIODE, trainable=True)(nodes)
     backward = BACKWARD_GAIN if stage == 2 else None

@@ -28,6 +28,7 @@ class Callback:
         run: the training run: ``run.model``, ``run.history``, ``run.epoch``, ``run.save(path)``, and
             ``run.stop_training``, to be set to True to end it. Set by ``fit``.
         every: :meth:`on_epoch_end` is called each so many epochs, and at the last one.
+        saves: True to be called after the others, so that what is saved has seen the epoch in full.
 
     Example:
         >>> class Print(Callback):
@@ -37,6 +38,7 @@ class Callback:
     """
 
     every: int = 1
+    saves: bool = False
     run: Any = None
 
     @property
@@ -158,6 +160,8 @@ class EarlyStopping(Callback):
         """See :meth:`Callback.restore`."""
         self.best, self.best_epoch = metadata["best"], metadata["best_epoch"]
         self.waited, self.values = metadata["waited"], dict(arrays)
+        if self.waited > self.patience:  # it was the last epoch
+            self.run.stop_training = True
 
 
 class Checkpoint(Callback):
@@ -168,6 +172,8 @@ class Checkpoint(Callback):
             ``{epoch}`` in it, as in ``"run-{epoch:04d}.ckpt"``, each is kept.
         every: epochs between two checkpoints; there is one at the last epoch too.
     """
+
+    saves = True
 
     def __init__(self, path: PathLike, every: int = 10) -> None:
         self.path = os.fspath(path)

@@ -163,6 +163,8 @@ def as_dataset(
 
 
 def _collect(data: Any, y: Any, input_names: Names | None, output_names: Names | None) -> Dataset:
+    if data is None:
+        raise ValueError("there is no data (None). Expected a Dataset, arrays by layer name, or x and y.")
     if isinstance(data, Dataset | BatchGenerator):
         if y is not None:
             raise ValueError(f"got a {type(data).__name__} and y as well. Give one source of targets.")
@@ -242,6 +244,8 @@ def _array(data: Any, what: str) -> np.ndarray:
         raise ValueError(
             f"{what} is not an array of numbers ({error}). Expected shape (samples, units)."
         ) from None
+    if array.ndim == 0:
+        raise ValueError(f"{what} is the single value {array}. Expected an array (samples, units).")
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2:

@@ -8,15 +8,18 @@ stopped anywhere resumes from its checkpoint and ends bit-identical to one that 
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.learning import losses, optimizers
+from ebana.engines.base import NotConverged, precision
+from ebana.learning import optimizers
 from ebana.learning.equilibrium import Rule
 from ebana.learning.losses import exclusive
 from ebana.training import checkpoint
@@ -104,7 +107,7 @@ def fit(
         validation_data: data to validate on (also ``test_dataloader``); never trained on.
         validate_every: ``{"epoch_num": n}`` or ``{"batch_num": n}``; each epoch if not given.
         metrics: the same and more as :class:`~ebana.training.metrics.Metrics`.
-        callbacks: see :mod:`ebana.training.callbacks`.
+        callbacks: see :mod:`ebana.training.callbacks`. Those that save are called after the others.
         estimator: ``"centered"``, ``"one_sided"`` or ``"negative"``.
         nudge: ``"current"`` or ``"clamped"``.
         shuffle, seed: order of the samples when ``x`` is no generator.
@@ -117,15 +120,15 @@ def fit(
     Returns:
         The history of this run, which is also ``model.history``.
     """
-    if train_dataloader is not None and x is not None:
-        raise ValueError("fit got both x and train_dataloader. Give one of them.")
+    model.require_outputs()
+    _one_of(x=x, train_dataloader=train_dataloader)
+    _one_of(validation_data=validation_data, test_dataloader=test_dataloader)
+    _one_of(metrics=metrics, validate_every=validate_every)
     metrics = metrics or Metrics(model, verbose=verbose, validate_every=validate_every)
+    verbose = metrics.verbose if verbose is None else verbose
     generator = _generator(model, train_dataloader if x is None else x, y, batch_size, shuffle, seed)
     optimizer = optimizers.get("adam" if optimizer is None else optimizer)
-    optimizer.model = model
-    loss = losses.get("mse" if loss_fn is None else loss_fn)
-    for name, units in model.output_units.items():
-        loss.check(name, units)
+    loss = model.checked_loss("mse" if loss_fn is None else loss_fn)
     rule = Rule(estimator, nudge)  # type: ignore[arg-type]
     given = next((b for b in (beta, optimizer.beta, loss.beta) if b is not None), None)
     settings = Settings(
@@ -145,8 +148,15 @@ def fit(
     run = Run(model, generator, optimizer, settings, validation, list(callbacks))
     if resume is not None:
         run.restore(resume)
-    with Progress(settings.epochs, verbose=metrics.verbose) as progress:
+    with Progress(settings.epochs, verbose=verbose) as progress:
         return run.go(progress)
+
+
+def _one_of(**given: Any) -> None:
+    """Refuse two arguments that mean the same, or of which one says what the other does."""
+    names = [name for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise ValueError(f"fit got both {' and '.join(names)}. Give one of them.")
 
 
 def _generator(
@@ -156,6 +166,11 @@ def _generator(
         raise ValueError("fit needs data: a BatchGenerator, a Dataset, or fit(x, y).")
     dataset = as_dataset(data, y, model.input_columns, model.output_units)
     if isinstance(data, BatchGenerator):
+        if batch_size is not None:
+            raise ValueError(
+                f"fit got batch_size={batch_size!r} and a BatchGenerator of batches of {data.batch_size}. "
+                "Give batch_size to the generator."
+            )
         return BatchGenerator(dataset, data.batch_size, shuffle=data.shuffle, seed=data.seed)
     size = min(32, len(dataset)) if batch_size is None else min(batch_size, len(dataset))
     return BatchGenerator(dataset, size, shuffle=shuffle, seed=seed)
@@ -225,14 +240,16 @@ class Run:
         self.pending_callbacks: list[Any] = []
         self.watched = watch_points(model.circuit, settings.watch)
         self.history = History(self._describe(), watch_labels(model.circuit, self.watched))
-        model.history = self.history
-        with jax.enable_x64(True):
+        with precision(model.engine):
             self.dtype = getattr(model.engine, "dtype", "float64")
             self.values = {n: jnp.asarray(v, self.dtype) for n, v in model.values.items()}
             trained = {n: self.values[n] for n in model.circuit.trainable}
             self.state = optimizer.init(trained)
+            if optimizer.restored and optimizer.model is model:  # load_state came before
+                self.state = jax.tree.map(jnp.asarray, optimizer.state)
             self.inputs = {n: jnp.asarray(v, self.dtype) for n, v in generator.dataset.inputs.items()}
             self.targets = {n: jnp.asarray(v, self.dtype) for n, v in generator.dataset.outputs.items()}
+        optimizer.model, optimizer.restored = model, False
         outputs = generator.dataset.outputs
         self.program = Program(
             model.system,
@@ -247,6 +264,13 @@ class Run:
         described = self.settings.fingerprint(self.generator, self.optimizer)
         return described | {"epochs": self.settings.epochs, "engine": self.model.engine.name}
 
+    @cached_property
+    def checksums(self) -> dict[str, int]:
+        """A checksum of each array of the data, by which a checkpoint knows them."""
+        data = self.generator.dataset
+        arrays = {**data.inputs, **{f"{name} (target)": target for name, target in data.outputs.items()}}
+        return {name: zlib.crc32(np.ascontiguousarray(array).data) for name, array in arrays.items()}
+
     @property
     def epoch(self) -> int:
         """Number of epochs done."""
@@ -256,6 +280,7 @@ class Run:
 
     def go(self, progress: Progress) -> History:
         """Train to the end, or until a callback or the user stops it."""
+        self.model.history = self.history
         for callback in self.callbacks:
             callback.attach(self)
             callback.on_train_begin()
@@ -278,7 +303,7 @@ class Run:
     def _chunk(self, progress: Progress) -> None:
         count = self._chunk_length()
         started = time.perf_counter()
-        with jax.enable_x64(True):
+        with precision(self.model.engine):
             batches, knobs = self._batches(count), self._knobs(count)
             self.values, self.state, records, kept = run_chunk(
                 self.program, self.values, self.state, batches, count, knobs
@@ -352,7 +377,10 @@ class Run:
         return Knobs(
             jnp.asarray(self.settings.beta, dtype),
             {n: jnp.asarray(r, dtype) for n, r in self.optimizer.rates(circuit).items()},
-            {n: (jnp.asarray(a, dtype), jnp.asarray(b, dtype)) for n, (a, b) in self.optimizer.bounds(circuit).items()},
+            {
+                n: (jnp.asarray(a, dtype), jnp.asarray(b, dtype))
+                for n, (a, b) in self.optimizer.bounds(circuit).items()
+            },
             jnp.broadcast_to(factor, (CHUNK_STEPS,)),
             {name: jnp.asarray(at) for name, at in self.watched.items()},
         )
@@ -378,18 +406,26 @@ class Run:
         final = self.epoch == self.settings.epochs
         if last:
             self._hand_back()
-        if last and self.validation is not None and every and (self.epoch % every == 0 or final):
-            logs |= self._validate()
+        if last and self.validation is not None:
+            due = self.epoch % every == 0 if every else self._batches_due()
+            if due or final:
+                measured = self._validate()
+                logs |= measured
+                if self._batches_due():
+                    self.history.append_batch(self.step, measured)
         self.history.append(self.epoch, logs, watched, kept)
         progress.epoch(self.epoch, logs)
         if last:
-            for callback in self.callbacks:
-                if self.epoch % callback.every == 0 or final:
+            for callback in sorted(self.callbacks, key=lambda callback: callback.saves):
+                if self.epoch % callback.every == 0 or final or self.stop_training:
                     callback.on_epoch_end(self.epoch, logs)
 
-    def _validate_batches(self, progress: Progress) -> None:
+    def _batches_due(self) -> bool:
         every = self.settings.every_batches
-        if self.validation is None or not every or self.step % every:
+        return bool(every) and self.step % every == 0
+
+    def _validate_batches(self, progress: Progress) -> None:
+        if self.validation is None or not self._batches_due():
             return
         self._hand_back()
         logs = self._validate()
@@ -398,7 +434,11 @@ class Run:
 
     def _validate(self) -> dict[str, float]:
         result = self.model.evaluate(self.validation, loss_fn=self.settings.loss, strict=self.settings.strict)
-        logs = {"val_loss": result.loss, "val_accuracy": result.accuracy, "val_unconverged": result.unconverged}
+        logs = {
+            "val_loss": result.loss,
+            "val_accuracy": result.accuracy,
+            "val_unconverged": result.unconverged,
+        }
         if len(result.losses) > 1:
             logs |= {f"val_{name}_loss": value for name, value in result.losses.items()}
             logs |= {f"val_{name}_accuracy": value for name, value in result.accuracies.items()}
@@ -406,8 +446,11 @@ class Run:
 
     def _hand_back(self) -> None:
         """Give the values and the optimizer's state to the objects that the user holds."""
-        with jax.enable_x64(True):
-            self.model.set_values({n: np.asarray(self.values[n], np.float64) for n in self.model.circuit.trainable})
+        with precision(self.model.engine):
+            bounds = self.optimizer.bounds(self.model.circuit)  # float32 rounds them, to either side
+            self.model.set_values(
+                {n: np.clip(np.float64(self.values[n]), *limits) for n, limits in bounds.items()}
+            )
             self.optimizer.state = jax.tree.map(np.asarray, self.state)
         self.optimizer.steps = self.step
         busy = self.seconds or float("nan")
@@ -418,8 +461,6 @@ class Run:
         }
 
     def _raise_unconverged(self) -> None:
-        from ebana.engines.base import NotConverged
-
         raise NotConverged(
             f"{self.tally.unconverged} operating points did not converge in epoch {self.epoch + 1} of model "
             f"{self.model.name!r}. Pass strict=False to leave their samples out and count them."

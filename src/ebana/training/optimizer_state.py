@@ -45,6 +45,7 @@ def read_state(
     state = _fill(path, optimizer, trainable, arrays.get("state", {}), taken)
     model.set_values(taken)  # nothing is changed before everything has been read
     optimizer.state, optimizer.steps = state, int(metadata.get("steps", 0))
+    optimizer.restored = state is not None
     return tuple(taken)
 
 
@@ -54,7 +55,7 @@ def _matching(
     """The stored values that the model takes."""
     layer = {name: parameter.layer for name, parameter in circuit.parameters.items()}
     wanted = set(layer.values()) if layers is None else set(layers)
-    taken = {name: array for name, array in stored.items() if name in values and layer[name] in wanted}
+    taken = {name: stored[name] for name in values if name in stored and layer[name] in wanted}
     missing = set() if layers is None else wanted - {layer[name] for name in taken}
     if missing or not taken:
         raise ValueError(

@@ -16,7 +16,6 @@ import jax.numpy as jnp
 
 from ebana.learning.equilibrium import EnergySystem, Rule, estimate
 
-
 Array = Any
 Values = Mapping[str, Array]
 
@@ -94,7 +93,7 @@ def train_step(program: Program, values: Values, state: Any, batch: Any, knobs: 
     inputs, targets, valid = batch
     system, loss = program.system, program.loss
     result = estimate(system, values, inputs, targets, knobs.beta, loss, program.rule, valid)
-    new, state = program.optimizer.update(
+    new, new_state = program.optimizer.update(
         result.gradients,
         state,
         {name: values[name] for name in result.gradients},
@@ -104,7 +103,11 @@ def train_step(program: Program, values: Values, state: Any, batch: Any, knobs: 
         system.gradient_scale(values) if program.optimizer.rule == "paper" else None,
     )
     any_used = result.used.any()  # a batch without a single operating point changes nothing
-    new = {name: jnp.where(any_used, value, values[name]) for name, value in new.items()}
+    new, state = jax.tree.map(
+        lambda after, before: jnp.where(any_used, after, before),
+        (new, new_state),
+        ({name: values[name] for name in new}, state),
+    )
     values = {**values, **new}
     counted = valid & system.converged(result.free)
     cost = {n: (loss.cost(y, targets[n]) * counted).sum() for n, y in result.outputs.items()}
@@ -153,7 +156,11 @@ def _compiled(program: Program, values: Values, state: Any, batches: Batches, st
     shapes = jax.eval_shape(one, values, state, jnp.int32(0))
     length = batches.index.shape[0]
     records = jax.tree.map(lambda s: jnp.zeros((length, *s.shape), s.dtype), shapes[2])
-    kept = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), _states(shapes[3])) if program.keep_states else None
+    kept = (
+        jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), _states(shapes[3]))
+        if program.keep_states
+        else None
+    )
 
     def body(i: Array, carry: Any) -> Any:
         values, state, records, _ = carry

@@ -69,7 +69,7 @@ def read(path: PathLike, kind: str) -> tuple[dict[str, Any], Arrays]:
         kind: the kind that is expected.
 
     Returns:
-        The metadata, and the groups of arrays.
+        The metadata, and the groups of arrays by name, names in alphabetical order.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -117,7 +117,7 @@ def unpack(content: bytes, kind: str, source: str) -> tuple[dict[str, Any], Arra
     if set(wanted) != set(members):
         raise _corrupt(source, f"it holds the parts {sorted(members)} but should hold {sorted(wanted)}")
     try:
-        arrays = {group: load_tensors(members[name]) for name, group in wanted.items()}
+        arrays = {group: dict(sorted(load_tensors(members[name]).items())) for name, group in wanted.items()}
     except MemoryError:
         raise
     except Exception as error:

@@ -36,5 +36,7 @@ def watch_labels(circuit: Any, points: dict[str, np.ndarray]) -> dict[str, list[
         parameter = circuit.parameters[name]
         what = "" if parameter.kind == "conductance" else f" {parameter.kind}"
         places = (np.unravel_index(int(i), parameter.shape) for i in at)
-        labels[name] = [f"{parameter.layer}{what}[{','.join(str(int(k)) for k in place)}]" for place in places]
+        labels[name] = [
+            f"{parameter.layer}{what}[{','.join(str(int(k)) for k in place)}]" for place in places
+        ]
     return labels

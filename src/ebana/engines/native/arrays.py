@@ -24,12 +24,25 @@ def take(array: Array, index: np.ndarray) -> Array:
 
 def add(total: Array, index: np.ndarray, value: Array) -> Array:
     """Add to rows of an array; repeated indices add up."""
-    return total.at[run(index)].add(value)
+    at = run(index)
+    if isinstance(at, slice):
+        return _splice(total, at, total[at] + value)
+    return total.at[at].add(value)
 
 
 def put(total: Array, index: np.ndarray, value: Array) -> Array:
     """Replace rows of an array."""
-    return total.at[run(index)].set(value)
+    at = run(index)
+    if isinstance(at, slice):
+        return _splice(total, at, value)
+    return total.at[at].set(value)
+
+
+def _splice(total: Array, at: slice, value: Array) -> Array:
+    """Rows replaced by concatenation, which fuses and compiles where a scatter does not."""
+    before, after = total[: at.start], total[at.stop :]
+    value = jnp.broadcast_to(value, (at.stop - at.start, *total.shape[1:]))
+    return jnp.concatenate([before, value.astype(total.dtype), after]) if before.size or after.size else value
 
 
 def embed(value: Array, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> Array:

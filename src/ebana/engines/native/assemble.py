@@ -23,9 +23,7 @@ Values = Mapping[str, Array]
 def coupled_outputs(circuit: Circuit, nudge: Nudge) -> frozenset[str]:
     """Outputs whose nodes a clamped nudge couples to each other."""
     return frozenset(
-        name
-        for name in nudge.strength
-        if circuit.output(name).folded or not nudge.loss.quadratic
+        name for name in nudge.strength if circuit.output(name).folded or not nudge.loss.quadratic
     )
 
 
@@ -37,7 +35,9 @@ def assemble(circuit: Circuit, parameters: Values, inputs: Values, nudge: Nudge,
 class _Assembly:
     """The common subexpressions of one assembly."""
 
-    def __init__(self, circuit: Circuit, parameters: Values, inputs: Values, nudge: Nudge, batch: int) -> None:
+    def __init__(
+        self, circuit: Circuit, parameters: Values, inputs: Values, nudge: Nudge, batch: int
+    ) -> None:
         self.circuit, self.parameters, self.nudge, self.batch = circuit, parameters, nudge, batch
         self.plan: Plan = plan(circuit, coupled_outputs(circuit, nudge))
         self.dtype = jnp.result_type(*parameters.values(), *inputs.values(), jnp.float32)
@@ -52,7 +52,11 @@ class _Assembly:
 
     def _node_maps(self) -> tuple[Array, Array, Array]:
         size = self.circuit.size + 1
-        alpha, beta, kappa = jnp.ones(size, self.dtype), jnp.zeros(size, self.dtype), jnp.ones(size, self.dtype)
+        alpha, beta, kappa = (
+            jnp.ones(size, self.dtype),
+            jnp.zeros(size, self.dtype),
+            jnp.ones(size, self.dtype),
+        )
         for amplifier in self.circuit.amplifiers:
             gain, shift = self.parameters[amplifier.gain], self.parameters[amplifier.shift]
             back = kirchhoff.backward_gain(amplifier, self.parameters)
@@ -161,7 +165,10 @@ class _Assembly:
         return to_e, to_k, among
 
     def _local(self, local: Any) -> Local:
-        own = {name: value if value.shape[0] == 1 else value[local.positions] for name, value in self._own(local.element).items()}
+        own = {
+            name: value if value.shape[0] == 1 else value[local.positions]
+            for name, value in self._own(local.element).items()
+        }
         own = {name: value[:, None] for name, value in own.items()}
         return Local(
             local.element.model,
@@ -183,7 +190,12 @@ class _Assembly:
         for nodes in (element.a, element.b):
             held = self.positions(nodes) == free
             m = self.map(nodes)
-            ends.append((m._replace(beta=jnp.where(held[:, None], 0.0, m.beta)), jnp.where(held[:, None], self.far(nodes), 0.0)))
+            ends.append(
+                (
+                    m._replace(beta=jnp.where(held[:, None], 0.0, m.beta)),
+                    jnp.where(held[:, None], self.far(nodes), 0.0),
+                )
+            )
         (a_map, a_held), (b_map, b_held) = ends
         return Pair(
             None if is_device else self.parameters[element.conductance][:, None],
@@ -201,7 +213,12 @@ class _Assembly:
         port = self.circuit.output(name)
         strength = jnp.broadcast_to(jnp.asarray(self.nudge.strength[name], self.dtype), (self.batch,))
         return PortNudge(
-            port, self.positions(port.nodes), self.map(port.nodes), self.nudge.loss, self.nudge.targets[name], strength
+            port,
+            self.positions(port.nodes),
+            self.map(port.nodes),
+            self.nudge.loss,
+            self.nudge.targets[name],
+            strength,
         )
 
     def _bounds(self, ideal: list[Local], free: int) -> tuple[Array | None, Array | None]:

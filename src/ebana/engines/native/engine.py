@@ -19,6 +19,9 @@ Values = Mapping[str, Array]
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
 """Default tolerance in volts for each precision."""
 
+RADII = {"float64": 1e-9, "float32": 1e-6}
+"""How far around a state, in volts, its error estimate takes the least conductances: what rounding blurs."""
+
 
 @dataclass(frozen=True)
 class NativeEngine:
@@ -28,10 +31,9 @@ class NativeEngine:
         tolerance: largest estimated error of a converged operating point, in volts; default 1e-9 in
             float64 and 1e-4 in float32.
         max_iterations: iterations before an operating point counts as stalled.
-        method: ``"auto"`` sweeps layered circuits and ends with Newton's method; ``"newton"`` leaves
-            the sweeps out; ``"sweeps"`` moves by sweeps alone (layered circuits only). All three are
-            certified by a Newton correction.
-        sweeps: sweeps before the first Newton correction.
+        method: ``"auto"`` alternates sweeps and Newton steps on layered circuits and takes Newton steps
+            on others; ``"newton"`` leaves the sweeps out; ``"sweeps"`` moves by sweeps alone (layered
+            circuits only). All three are certified by a Newton correction.
         dtype: ``"float64"`` or ``"float32"``.
 
     Example:
@@ -42,7 +44,6 @@ class NativeEngine:
     tolerance: float | None = None
     max_iterations: int = 100
     method: Literal["auto", "newton", "sweeps"] = "auto"
-    sweeps: int = 2
     dtype: Literal["float64", "float32"] = "float64"
 
     name = "native"
@@ -55,11 +56,8 @@ class NativeEngine:
             raise ValueError(f"NativeEngine(method={self.method!r}). Expected 'auto', 'newton' or 'sweeps'.")
         if self.tolerance is not None and not self.tolerance > 0:
             raise ValueError(f"NativeEngine(tolerance={self.tolerance!r}). Expected volts above zero.")
-        if self.max_iterations < 1 or self.sweeps < 0:
-            raise ValueError(
-                f"NativeEngine(max_iterations={self.max_iterations}, sweeps={self.sweeps}). "
-                "Expected at least one iteration and no negative number of sweeps."
-            )
+        if self.max_iterations < 1:
+            raise ValueError(f"NativeEngine(max_iterations={self.max_iterations}). Expected at least one.")
 
     @property
     def volts(self) -> float:
@@ -82,19 +80,14 @@ class NativeEngine:
                 "NativeEngine(method='sweeps') got a circuit that is not layered (some element joins two nodes "
                 "of one layer, or two free nodes directly). Use method='auto' or 'newton'."
             )
-        cold = start is None
-        v = jnp.zeros((len(circuit.free), batch), system.rhs.dtype) if cold else jnp.asarray(start).T
-        if self.method == "newton" and system.plan.layered:
-            sweeps = 0
-        else:
-            sweeps = self.sweeps if cold or self.method == "sweeps" else 0
+        cold = jnp.zeros((len(circuit.free), batch), system.rhs.dtype)
         v, code, error, iterations = relax(
             system,
-            v,
+            cold if start is None else jnp.asarray(start, cold.dtype).T,
             tolerance=self.volts,
+            radius=min(self.volts, RADII[self.dtype]),
             max_iterations=self.max_iterations,
-            sweeps=sweeps,
+            sweeps=self.method != "newton",
             newton=self.method != "sweeps",
-            interleave=self.method != "newton",
         )
         return OperatingPoint(v.T, code, error, iterations)

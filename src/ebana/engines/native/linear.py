@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 Array = Any
 
-UNROLLED = 12
+UNROLLED = 8
 """Systems up to this size are unrolled: faster to run; larger ones loop, to keep compilation short."""
 
 

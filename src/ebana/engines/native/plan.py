@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -106,13 +107,20 @@ def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Pla
     couplings: list[Coupling] = []
     feeds: list[Feed] = []
     for element in circuit.each(Crossbar):
-        for part in _split_crossbar(element, node_block):
-            (couplings if isinstance(part, Coupling) else feeds).append(part)  # type: ignore[arg-type]
+        parts = _split_crossbar(element, node_block)
+        couplings += [part for part in parts if isinstance(part, Coupling)]
+        feeds += [part for part in parts if isinstance(part, Feed)]
 
     local_resistors, local_devices, pairs = [], [], []
     for element in circuit.each(Resistors, Devices):
         a_free, b_free = node_block[element.a] != HELD, node_block[element.b] != HELD
         if (a_free & b_free).any():
+            if isinstance(element, Devices) and element.model.ideal:
+                raise ValueError(
+                    f"ideal diodes {element.name!r} join two free nodes. Expected a source or ground at one end of "
+                    "each: the native engine keeps an ideal diode as a bound on one node. Use a BehavioralDiode "
+                    "of small ron between free nodes."
+                )
             pairs.append(Pairs(element))
             continue
         for mask, near, far, sign in (
@@ -120,9 +128,11 @@ def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Pla
             (b_free & ~a_free, element.b, element.a, -1),
         ):
             at = np.flatnonzero(mask)
-            if at.size and isinstance(element, Resistors):
+            if not at.size:
+                continue
+            if isinstance(element, Resistors):
                 local_resistors.append((element.conductance, at, near[at], far[at]))
-            elif at.size:
+            else:
                 local_devices.append(LocalDevices(element, at, near[at], far[at], sign))
 
     edges = {(int(node_block[c.rows[0]]), int(node_block[c.columns[0]])) for c in couplings}
@@ -160,7 +170,7 @@ def _bases(circuit: Circuit) -> tuple[np.ndarray, np.ndarray]:
 
 def _blocks(circuit: Circuit) -> tuple[tuple[int, int], ...]:
     stops = np.cumsum([0, *(group.size for group in circuit.free_groups)])
-    return tuple((int(a), int(b)) for a, b in zip(stops[:-1], stops[1:], strict=True))
+    return tuple((int(a), int(b)) for a, b in pairwise(stops))
 
 
 def _split_crossbar(element: Crossbar, node_block: np.ndarray) -> list[Coupling | Feed]:

@@ -1,9 +1,8 @@
-"""Relax a batch to its operating points: sweeps first, Newton's method after, a certificate always.
+"""Relax a batch to its operating points: sweeps, Newton's method, and a certificate always.
 
-An iteration computes the Newton correction at the present state, with the least conductances within a
-tolerance of it. Where the correction is below the tolerance, the sample takes it, is done, and keeps
-that value whatever its companions still need. Else the state moves along the correction, and a sweep
-follows where the circuit is layered.
+An iteration sweeps once where the circuit is layered, then computes the Newton correction with the
+least conductances nearby. Where the correction is below the tolerance, the sample takes it, is done,
+and keeps that value whatever its companions still need. Else the state moves along the correction.
 """
 
 from __future__ import annotations
@@ -47,32 +46,28 @@ def relax(
     v: Array,
     *,
     tolerance: float,
+    radius: float,
     max_iterations: int,
-    sweeps: int,
+    sweeps: bool = True,
     newton: bool = True,
-    interleave: bool = True,
 ) -> tuple[Array, Array, Array, Array]:
     """Find the operating points.
 
     Args:
         v: start, ``(F, B)``, volts.
         tolerance: largest estimated error of a converged sample, volts.
+        radius: how far around a state the least conductances are sought for its error estimate, volts.
         max_iterations: iterations before a sample counts as stalled.
-        sweeps: sweeps before the first Newton correction (layered circuits only).
+        sweeps: whether a sweep precedes each Newton correction (layered circuits only).
         newton: False to move by sweeps alone and use Newton's correction as the certificate only.
-        interleave: whether a sweep follows each Newton step (layered circuits only).
 
     Returns:
         ``v`` (F, B), result codes, error estimates in volts and iterations, each ``(B,)``.
     """
-    sweeping = sweeper(system) if system.plan.layered and (interleave or sweeps) else None
-    v = system.clip(v)
-    if sweeping is not None:
-        for _ in range(sweeps):
-            v = sweeping.sweep(v)
+    sweeping = sweeper(system) if sweeps and system.plan.layered else None
     batch = v.shape[1]
     state = State(
-        v,
+        system.clip(v),
         jnp.full(batch, RUNNING, jnp.int32),
         jnp.full(batch, jnp.inf, v.dtype),
         jnp.zeros(batch, jnp.int32),
@@ -83,18 +78,22 @@ def relax(
         return (state.count < max_iterations) & jnp.any(state.code == RUNNING)
 
     def body(state: State) -> State:
-        return _iterate(system, sweeping if interleave else None, state, tolerance, newton)
+        return _iterate(system, sweeping, state, (tolerance, radius), newton)
 
     state = jax.lax.while_loop(unfinished, body, state)
     code = jnp.where(state.code == RUNNING, jnp.int32(Result.STALLED), state.code)
     return state.v, code, state.error, state.iterations
 
 
-def _iterate(system: System, sweeps: Sweeper | None, state: State, tolerance: float, newton: bool) -> State:
-    v, running = state.v, state.code == RUNNING
+def _iterate(
+    system: System, sweeps: Sweeper | None, state: State, volts: tuple[float, float], newton: bool
+) -> State:
+    tolerance, radius = volts
+    running = state.code == RUNNING
+    v = state.v if sweeps is None else sweeps.sweep(state.v)
     f = system.residual(v)
-    step, pivot = system.correction(v, f, tolerance)
-    error = jnp.abs(step).max(0)
+    step, pivot = system.correction(v, f, radius)
+    error = jnp.abs(step).max(0, initial=0.0)  # no free nodes: nothing to find
     done = running & (error <= tolerance)
     code = jnp.where(done, jnp.where(pivot > 0, int(Result.CONVERGED), int(Result.NO_MINIMUM)), RUNNING)
     code = jnp.where(jnp.isfinite(error), code, int(Result.NOT_FINITE)).astype(jnp.int32)
@@ -102,11 +101,9 @@ def _iterate(system: System, sweeps: Sweeper | None, state: State, tolerance: fl
     going = code == RUNNING
 
     target = system.clip(v + step)
-    moved = _move(system, v, target, f, going, state.count, sweeps is None) if newton or sweeps is None else v
-    if sweeps is not None:
-        moved = sweeps.sweep(moved)
+    moved = _move(system, v, target, f, going, state.count, sweeps is None) if newton else v
     return State(
-        jnp.where(going, moved, jnp.where(done, target, v)),
+        jnp.where(going, moved, jnp.where(done, target, state.v)),
         code,
         jnp.where(running, error, state.error),
         state.iterations + running.astype(jnp.int32),
@@ -119,8 +116,8 @@ def _move(
 ) -> Array:
     """Go to the target, or along the way to it as far as the energy falls.
 
-    The line search is left out for the first iterations of a layered circuit, where the sweep that
-    follows repairs a step that is too long.
+    The line search is left out for the first iterations of a layered circuit, where the next sweep
+    repairs a step that is too long.
     """
 
     def search(_: None) -> Array:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ebana.engines.native.arrays import add, put, take
 from ebana.engines.native.system import System
-from ebana.engines.native.terms import Local
+from ebana.engines.native.terms import Local, Map
 
 Array = Any
 
@@ -112,9 +112,9 @@ class Sweeper:
 
         low, high = jnp.minimum(old, linear), jnp.maximum(old, linear)
         for term in self.smooth:
-            bound = put(jnp.zeros_like(v) + jnp.nan, term.positions, term.bound())
-            low = jnp.fmin(low, take(bound, nodes))
-            high = jnp.fmax(high, take(bound, nodes))
+            bound = term.bound()
+            low = jnp.minimum(low, take(jnp.full_like(v, jnp.inf).at[term.positions].min(bound), nodes))
+            high = jnp.maximum(high, take(jnp.full_like(v, -jnp.inf).at[term.positions].max(bound), nodes))
 
         def step(_: int, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
             x, low, high = carry
@@ -140,20 +140,27 @@ def sweeper(system: System) -> Sweeper:
             smooth.append(term)
             continue
         threshold, below, above = ramp
-        m = term.map
-        at_corner = term.far + term.sign * threshold - m.beta
-        a = add(a + jnp.zeros_like(a), term.positions, m.kappa * m.alpha * below)
-        b = add(b, term.positions, m.kappa * below * at_corner)
-        blank = jnp.zeros_like(b)
-        corners.append(
-            Corner(
-                add(jnp.zeros_like(a), term.positions, m.kappa * m.alpha * (above - below)),
-                put(blank, term.positions, at_corner / m.alpha),
-                put(jnp.ones_like(a), term.positions, term.sign * jnp.sign(m.alpha)),
-                blank,
+        for at in _one_a_node(term.positions):
+            nodes, m = term.positions[at], Map(*(take(array, at) for array in term.map))
+            at_corner = take(term.far, at) + term.sign * threshold - m.beta
+            a = add(a + jnp.zeros_like(a), nodes, m.kappa * m.alpha * below)
+            b = add(b, nodes, m.kappa * below * at_corner)
+            blank = jnp.zeros_like(b)
+            corners.append(
+                Corner(
+                    add(jnp.zeros_like(a), nodes, m.kappa * m.alpha * (above - below)),
+                    put(blank, nodes, at_corner / m.alpha),
+                    put(jnp.ones_like(a), nodes, term.sign * jnp.sign(m.alpha)),
+                    blank,
+                )
             )
-        )
     return Sweeper(system, a, b, tuple(_with_level(c, a, corners) for c in corners), tuple(smooth))
+
+
+def _one_a_node(positions: np.ndarray) -> list[np.ndarray]:
+    """Split devices so that no part has two at one node: their corners may lie apart."""
+    number = [int((positions[:i] == node).sum()) for i, node in enumerate(positions)]
+    return [np.flatnonzero(np.array(number) == n) for n in range(max(number, default=-1) + 1)]
 
 
 def _with_level(corner: Corner, a: Array, corners: list[Corner]) -> Corner:

@@ -92,10 +92,19 @@ class System:
         With ``shift`` devices count with their least conductance within that many volts, so that a
         corner or an exponential nearby cannot make the correction look smaller than the error.
         """
+        step, pivot = self._unbounded_correction(v, f, shift)
+        if self.lower is not None:  # crossed bounds: no state keeps them all
+            pivot = jnp.where((self.lower > self.upper).any(0), -jnp.inf, pivot)
+        return step, pivot
+
+    def _unbounded_correction(self, v: Array, f: Array, shift: float) -> tuple[Array, Array]:
         e, k = self.plan.eliminated, self.plan.kept
         d = self.diagonal + jnp.zeros_like(v)
         for local in self.locals:
             d = add(d, local.positions, local.conductances(v, shift))
+        for nudge in self.nudges:
+            if not nudge.couples:
+                d = add(d, nudge.positions, nudge.own_curvature())
         if self.lower is not None:
             locked = self.held(v, f)
             f, d = jnp.where(locked, 0.0, f), jnp.where(locked, d * LOCKED, d)
@@ -122,8 +131,9 @@ class System:
         for pair in self.pairs:
             matrix = pair.add_conductances(matrix, where, v, shift)
         for nudge in self.nudges:
-            at = where[nudge.positions]
-            matrix = matrix.at[at[:, None], at[None, :]].add(nudge.curvature(v))
+            if nudge.couples:
+                at = where[nudge.positions]
+                matrix = matrix.at[at[:, None], at[None, :]].add(nudge.curvature(v))
         return matrix
 
 

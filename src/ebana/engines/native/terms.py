@@ -20,9 +20,6 @@ from ebana.engines.native.arrays import add, take
 Array = Any
 Values = Mapping[str, Array]
 
-DIFFERENCE_FORM_LIMIT = 20_000
-"""Couplings up to this many conductances are summed as differences; larger ones as matrix products."""
-
 
 class Map(NamedTuple):
     """Affine map from base potentials to node potentials, and the share of current sent back."""
@@ -46,16 +43,16 @@ class Tie:
     column_map: Map
 
     def add_currents(self, total: Array, v: Array) -> Array:
-        """Add the currents drawn at both ends to ``total``, ``(F, B)``."""
+        """Add the currents drawn at both ends to ``total``, ``(F, B)``.
+
+        Summed as differences at any size: matrix products round at the scale of ``g v``, which across a leak
+        of 1e-9 S is nanovolts that no certificate made of the same sums can see. (A Newton correction costs
+        far more than these sums.)
+        """
         r, c = self.row_map(take(v, self.row)), self.column_map(take(v, self.column))
-        if self.g.size <= DIFFERENCE_FORM_LIMIT:
-            current = self.g[:, :, None] * (r[:, None, :] - c[None, :, :])
-            from_rows, from_columns = current.sum(1), -current.sum(0)
-        else:
-            from_rows = self.g.sum(1)[:, None] * r - self.g @ c
-            from_columns = self.g.sum(0)[:, None] * c - self.g.T @ r
-        total = add(total, self.row, self.row_map.kappa * from_rows)
-        return add(total, self.column, self.column_map.kappa * from_columns)
+        current = self.g[:, :, None] * (r[:, None, :] - c[None, :, :])
+        total = add(total, self.row, self.row_map.kappa * current.sum(1))
+        return add(total, self.column, -self.column_map.kappa * current.sum(0))
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ class Pair:
     ``a`` and ``b`` are free positions, or F for a held end, whose potential is in ``*_held``.
     """
 
-    conductance: Array | None
+    conductance: Any
     model: Device | None
     own: Values
     a: np.ndarray
@@ -119,7 +116,7 @@ class Pair:
     def add_conductances(self, matrix: Array, where: np.ndarray, v: Array, shift: float) -> Array:
         """Add the stamps to a Jacobian over the kept nodes; ``where`` maps free positions to its rows."""
         if self.model is None:
-            g = jnp.broadcast_to(self.conductance, (len(self.a), v.shape[-1]))
+            g = self.conductance + jnp.zeros((len(self.a), v.shape[-1]), v.dtype)
         else:
             g = self.model.least_conductance(self._dv(v), self.own, shift)
         ends = ((self.a, self.a_map, 1.0), (self.b, self.b_map, -1.0))
@@ -150,6 +147,15 @@ class PortNudge:
         """Current injected into the bases of the port's nodes, ``(nodes, B)``."""
         slope = jax.grad(lambda y: self.loss.cost(y, self.target).sum())(self._value(v))
         return self.map.kappa * kirchhoff.unfold(self.port.folded, -self.strength[:, None] * slope).T
+
+    @property
+    def couples(self) -> bool:
+        """Whether the nudge couples the port's nodes to each other."""
+        return self.port.folded or not self.loss.quadratic
+
+    def own_curvature(self) -> Array:
+        """The curvature at each base of a port whose nodes are not coupled, ``(nodes, B)``."""
+        return self.map.kappa * self.map.alpha * self.strength[None, :]
 
     def curvature(self, v: Array) -> Array:
         """Minus the derivative of the injection by the bases' potentials, ``(nodes, nodes, B)``."""

@@ -1,0 +1,1 @@
+"""Measurements of speed, memory, accuracy and agreement, each next to its target."""

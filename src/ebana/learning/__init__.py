@@ -1,0 +1,1 @@
+"""From states to gradients to new values: phases, losses, optimizers, schedules."""

@@ -1,0 +1,1 @@
+"""The loop, the data, the record: what surrounds learning."""

@@ -1,0 +1,1 @@
+"""Shared helpers (``oracles``, ``circuits``) are importable because this file puts ``tests`` on the path."""
