@@ -58,18 +58,18 @@ class Chip:
 # --- end of the engine
 
 init = Initializers("glorot", {"L": 1e-7, "U": 8e-6, "g_min": 1e-7, "g_max": 2e-5})
-xp = InputVoltageLayer(units=4, name="xp")
+xp = InputVoltageLayer(units=2, name="xp")
 xn = InputVoltageLayer(name="xn", inverts=xp)
-b1 = BiasVoltageLayer(units=2, name="b1", bias=[1.0, -1.0])
-h = DenseLayer(units=10, name="d1", initializer=init)(ConcatenateLayer("j1")([xp, xn, b1]))
-h = DiodeLayer("a2", "up", bias=-1.0)(DiodeLayer("a1", "down", bias=1.0)(h))
-d2 = DenseLayer(units=6, name="d2", initializer=init)(h)
-circuit = Model([xp, b1], CurrentLayer("c1")(d2)).circuit
+bias = BiasVoltageLayer(units=2, name="b", bias=[1.0, -1.0])
+h = DenseLayer(units=10, name="d1", initializer=init)(ConcatenateLayer("j1")([xp, xn, bias]))
+h = DiodeLayer("a2", "up", bias=-0.5)(DiodeLayer("a1", "down", bias=0.5)(h))
+d2 = DenseLayer(units=2, name="d2", initializer=init)(ConcatenateLayer("j2")([h, bias]))
+circuit = Model([xp, bias], CurrentLayer("y")(d2)).circuit
 
-iris = datasets.load("iris", seed=0)
-for beta in (1e-8, 3e-6):  # siemens; the nudge is beta times the error of an output, in amperes
+xor = datasets.load("xor")
+for beta in (1e-9, 2e-6):  # siemens; the nudge is beta times the error of the output, in amperes
     model = Model.from_circuit(circuit, engine=Chip(seed=0))
     optimizer = optimizers.Adam(lr=5e-7, schedule="cosine")
-    model.fit(iris.x_train, iris.y_train, epochs=30, batch_size=105, beta=beta, optimizer=optimizer)
-    result = model.evaluate(iris.x_test, iris.y_test)
+    model.fit(xor.x_train, xor.y_train, epochs=60, batch_size=4, beta=beta, optimizer=optimizer)
+    result = model.evaluate(xor.x_train, xor.y_train)
     print(f"trained through the chip with beta {beta:g} S: {result}")

@@ -348,6 +348,9 @@ class Model:
             path: where to write the deck as well.
         """
         inputs = None if x is None else self._inputs(x)
+        count = len(next(iter(inputs.values()))) if inputs else 1
+        if not 0 <= sample < count:
+            raise ValueError(f"netlist(sample={sample!r}) of {count} samples. Expected 0 to {count - 1}.")
         text = write_netlist(self.circuit, self._values, inputs, sample=sample, title=self.name)
         if path is not None:
             with replacing(path) as file:

@@ -13,6 +13,7 @@ from ebana.circuit.circuit import Circuit
 from ebana.circuit.devices import Device
 from ebana.circuit.elements import (
     GROUND,
+    INDEX,
     Amplifiers,
     Crossbar,
     CurrentSources,
@@ -62,7 +63,7 @@ class CircuitBuilder:
 
     def ground(self, size: int = 1) -> np.ndarray:
         """``size`` terminals at the reference node."""
-        return np.full(size, GROUND)
+        return np.full(size, GROUND, dtype=INDEX)
 
     def input(self, name: str, units: int) -> np.ndarray:
         """Add nodes held at a named input, one column of data each."""

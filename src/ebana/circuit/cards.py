@@ -109,61 +109,12 @@ DIODE_MODELLED = {
 }
 """Card parameters that the junction diode computes with, and its names for them."""
 
-DIODE_WITHOUT_DC_EFFECT = frozenset(
-    [
-        "cjo",
-        "cj0",
-        "cj",
-        "vj",
-        "pb",
-        "m",
-        "mj",
-        "tm1",
-        "tm2",
-        "cjp",
-        "cjsw",
-        "vjsw",
-        "php",
-        "mjsw",
-        "fc",
-        "fcs",
-        "tt",
-        "ttt1",
-        "ttt2",
-        "vp",
-        "kf",
-        "af",
-        "cta",
-        "ctc",
-        "ctp",
-        "tpb",
-        "tvj",
-        "tphp",
-        "tlevc",
-        "rth0",
-        "cth0",
-        "lm",
-        "lp",
-        "wm",
-        "wp",
-        "xom",
-        "xoi",
-        "xm",
-        "xp",
-        "fv_max",
-        "bv_max",
-        "id_max",
-        "te_max",
-        "pd_max",
-        "vpk",
-        "ipk",
-        "iave",
-        "irms",
-        "diss",
-        "mfg",
-        "type",
-    ]
+_CAPACITANCE = (
+    "cjo cj0 cj vj pb m mj tm1 tm2 cjp cjsw vjsw php mjsw fc fcs tt ttt1 ttt2 vp cta ctc ctp tpb tvj tphp tlevc "
+    "lm lp wm wp xom xoi xm xp"
 )
+_NOISE_AND_RATINGS = "kf af rth0 cth0 fv_max bv_max id_max te_max pd_max vpk ipk iave irms diss mfg type"
+DIODE_WITHOUT_DC_EFFECT = frozenset(_CAPACITANCE.split() + _NOISE_AND_RATINGS.split())
 """Card parameters of capacitances, noise and ratings: no influence on an operating point."""
 
 DIODE_NOT_MODELLED = {

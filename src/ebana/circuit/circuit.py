@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from ebana.circuit.elements import (
     GROUND,
+    INDEX,
     Amplifiers,
     Crossbar,
     Devices,
@@ -99,7 +100,7 @@ class Circuit:
     @cached_property
     def free_position(self) -> np.ndarray:
         """Column of each node among the free nodes, -1 for the others; shape ``(size,)``."""
-        position = np.full(self.size, -1)
+        position = np.full(self.size, -1, dtype=INDEX)
         position[self.free] = np.arange(len(self.free))
         return position
 
@@ -125,9 +126,25 @@ class Circuit:
                 known.update(map(int, amplifier.outputs))
         return tuple(ordered)
 
+    @cached_property
+    def base(self) -> np.ndarray:
+        """The free or source node that every node follows, over amplifiers; shape ``(size + 1,)``.
+
+        The last entry stands for ground, where the index :data:`GROUND` points.
+        """
+        base = np.arange(self.size + 1)
+        for amplifier in self.amplifiers:
+            base[amplifier.outputs] = base[amplifier.inputs]
+        return base
+
+    @cached_property
+    def base_position(self) -> np.ndarray:
+        """Column of every node's base among the free nodes, -1 where it is held; shape ``(size + 1,)``."""
+        return np.append(self.free_position, -1)[self.base]
+
     def _of_kind(self, kind: str) -> np.ndarray:
         runs = [group.indices for group in self.groups if group.kind == kind]
-        return np.concatenate(runs) if runs else np.zeros(0, dtype=int)
+        return np.concatenate(runs) if runs else np.zeros(0, dtype=INDEX)
 
     def each(self, *kinds: type) -> Iterator:
         """The elements of the given classes, in order."""

@@ -20,6 +20,9 @@ BOLTZMANN = 1.38064852e-23
 CHARGE = 1.6021766208e-19
 """Elementary charge as ngspice has it, C."""
 
+_IDEAL_SCALE = 1e-6
+"""Amperes for each volt of the helper node in the SPICE form of the ideal diode."""
+
 Array = Any
 Values = Mapping[str, Array]
 
@@ -94,7 +97,8 @@ class IdealDiode(Device):
     """Conducts without a drop: ``dv <= 0`` always, no current where ``dv < 0``.
 
     The native engine treats it as a bound (exactly); SPICE as a behavioural diode of the resistance
-    ``ron`` ohm, whose drop ``ron * i`` is the difference between the two.
+    ``ron`` ohm, whose drop ``ron * i`` is the difference between the two. ngspice finds its operating
+    point where one end of the diode is held by a source, which is what the native engine asks for too.
     """
 
     ron: float = 1e-6
@@ -113,8 +117,16 @@ class IdealDiode(Device):
         return jnp.zeros_like(jnp.asarray(dv))
 
     def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
-        """A behavioural source that conducts ``dv / ron`` forwards and nothing backwards."""
-        return f"B{name} {a} {b} I=V({a},{b})>0 ? V({a},{b})/{self.ron!r} : 0"
+        """Two sources and a node ``u``: current ``u`` forwards, voltage ``u`` backwards.
+
+        A current ``dv / ron`` would multiply the rounding of ``dv`` by 1e6 S, and Newton's method would
+        not settle; with ``u`` (1 uA for each volt when it conducts) both branches are well scaled.
+        """
+        u = f"u{name}"
+        return (
+            f"B{name} {a} {b} I=V({u})>0 ? {_IDEAL_SCALE!r}*V({u}) : 0\n"
+            f"B{name}u 0 {u} I=V({a},{b})-(V({u})>0 ? {_IDEAL_SCALE * float(self.ron)!r}*V({u}) : V({u}))"
+        )
 
 
 @dataclass(frozen=True)
@@ -165,6 +177,7 @@ class BehavioralDiode(Device):
 
     def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
         """A behavioural current source with the same two slopes."""
-        x = f"(V({a},{b})-({self.vth!r}))"
-        below = f"{x}/{self.roff!r}" if self.roff < float("inf") else "0"
-        return f"B{name} {a} {b} I=V({a},{b})>{self.vth!r} ? {x}/{self.ron!r} : {below}"
+        vth, ron, roff = float(self.vth), float(self.ron), float(self.roff)  # NumPy's repr is no number
+        x = f"(V({a},{b})-({vth!r}))"
+        below = f"{x}/{roff!r}" if roff < float("inf") else "0"
+        return f"B{name} {a} {b} I={x}>0 ? {x}/{ron!r} : {below}"

@@ -16,6 +16,9 @@ import numpy as np
 
 from ebana.circuit.devices import Device
 
+INDEX = np.int32
+"""Type of all node indices: JAX mixes its precision scopes up over 64-bit index arrays that both see."""
+
 GROUND = -1
 """Index of the reference node, 0 V."""
 
@@ -38,11 +41,20 @@ class NodeGroup:
     @property
     def indices(self) -> np.ndarray:
         """Node indices of the group, shape ``(size,)``."""
-        return np.arange(self.start, self.start + self.size)
+        return np.arange(self.start, self.start + self.size, dtype=INDEX)
+
+
+class _Indexed:
+    """Keeps the arrays of node indices of an element in one integer type."""
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "columns", "a", "b", "nodes", "inputs", "outputs"):
+            if hasattr(self, name):
+                object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=INDEX))
 
 
 @dataclass(frozen=True, eq=False)
-class Crossbar:
+class Crossbar(_Indexed):
     """A conductance between every row node and every column node; parameter shape ``(m, n)``."""
 
     name: str
@@ -52,7 +64,7 @@ class Crossbar:
 
 
 @dataclass(frozen=True, eq=False)
-class Resistors:
+class Resistors(_Indexed):
     """``k`` resistors from ``a[i]`` to ``b[i]``; parameter shape ``(k,)``."""
 
     name: str
@@ -62,7 +74,7 @@ class Resistors:
 
 
 @dataclass(frozen=True, eq=False)
-class Devices:
+class Devices(_Indexed):
     """``k`` equal devices from ``a[i]`` (anode) to ``b[i]`` (cathode).
 
     ``parameters`` maps the device's own parameter names to circuit parameters of shape ``(k,)`` or
@@ -77,7 +89,7 @@ class Devices:
 
 
 @dataclass(frozen=True, eq=False)
-class CurrentSources:
+class CurrentSources(_Indexed):
     """Currents into ``nodes[i]``; parameter shape ``(k,)``, amperes."""
 
     name: str
@@ -86,7 +98,7 @@ class CurrentSources:
 
 
 @dataclass(frozen=True, eq=False)
-class VoltageSources:
+class VoltageSources(_Indexed):
     """Sources that hold ``nodes[i]`` at ``scale[i] * value[columns[i]]`` volts.
 
     The value is an input (one row a sample) or a parameter (the same for all samples): exactly one of
@@ -102,7 +114,7 @@ class VoltageSources:
 
 
 @dataclass(frozen=True, eq=False)
-class Amplifiers:
+class Amplifiers(_Indexed):
     """Bidirectional amplifiers: ``w = s + A (h - s)``, and ``h`` supplies ``kappa I(w)``.
 
     ``backward`` names kappa; None stands for ``1 / A`` (the amplifier of the EBANA framework).
@@ -118,7 +130,7 @@ class Amplifiers:
 
 
 @dataclass(frozen=True, eq=False)
-class Output:
+class Output(_Indexed):
     """A port that is read, and nudged by currents.
 
     ``folded``: even nodes are ``v+``, odd nodes ``v-``, and unit k reads ``v+_k - v-_k``; else one

@@ -22,34 +22,42 @@ import numpy as np
 
 from ebana.circuit import kirchhoff
 from ebana.circuit.circuit import Circuit, terminals
-from ebana.circuit.elements import Amplifiers, Crossbar, CurrentSources, Devices, Resistors, VoltageSources
+from ebana.circuit.elements import (
+    INDEX,
+    Amplifiers,
+    Crossbar,
+    CurrentSources,
+    Devices,
+    Resistors,
+    VoltageSources,
+)
 from ebana.circuit.stages import factors, stages
 
 Array = Any
 Values = Mapping[str, Array]
 
-HELD = 1e-9
-"""An ideal diode counts as conducting when it is within this many volts of its bound."""
 
-
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Phase:
     """What is measured of one relaxed phase.
 
     Args:
         p: potentials of all nodes and ground, ``(B, N + 1)``, volts.
-        net: net current drawn from each node, ``(B, N + 1)``, amperes; not zero at free nodes only
-            where ideal diodes hold them.
+        net: net current drawn from each node, ideal diodes included, ``(B, N + 1)``, amperes; zero at
+            free nodes, and what the sources and amplifiers deliver elsewhere.
+        ideal: currents of the ideal diodes, ``{element: (B, k)}``, amperes.
     """
 
     p: Array
     net: Array
+    ideal: dict[str, Array]
 
 
-def measure(circuit: Circuit, parameters: Values, inputs: Values, v: Array, injected: Array) -> Phase:
-    """Read potentials and currents of a phase from the potentials of its free nodes."""
-    p = kirchhoff.potentials(circuit, parameters, inputs, v)
-    return Phase(p, kirchhoff.net_currents(circuit, parameters, p, injected))
+def measure(circuit: Circuit, parameters: Values, p: Array, injected: Array) -> Phase:
+    """Read the currents of a phase from the potentials of its nodes and the currents injected there."""
+    net = kirchhoff.net_currents(circuit, parameters, p, injected)
+    return Phase(p, *kirchhoff.balanced(circuit, parameters, p, net))
 
 
 def element_factors(circuit: Circuit, parameters: Values) -> dict[str, Array]:
@@ -147,7 +155,7 @@ def _crossbar_difference(
     mean, change = 0.5 * (plus + minus), weight[:, None] * (plus - minus)
     mean_c, change_c = mean[:, element.columns], change[:, element.columns]
     value = -(mean[:, element.rows].T @ change_c) + (mean_c * change_c).sum(0)
-    moving = np.flatnonzero(~np.isin(element.rows, circuit.sources))
+    moving = np.flatnonzero(~np.isin(element.rows, circuit.sources)).astype(INDEX)
     if moving.size:
         rows = element.rows[moving]
         own = (mean[:, rows] * change[:, rows]).sum(0)[:, None] - change[:, rows].T @ mean_c
@@ -175,26 +183,22 @@ def _source_contrast(circuit, parameters, plus, minus, weight, c, wanted):
 
     def out(phase: Phase) -> Array:
         drawn = kirchhoff.drawn_currents(circuit, parameters, phase.p, c)
-        drawn = kirchhoff.through_amplifiers(circuit, gains, drawn)
-        return _with_ideal_diodes(circuit, phase, drawn, c)
+        drawn = _with_ideal_diodes(circuit, phase, drawn, c)
+        return kirchhoff.through_amplifiers(circuit, gains, drawn)
 
     change = weight[:, None] * (out(plus) - out(minus))
     for element in sources:
-        per_source = (change[:, element.nodes] * element.scale).sum(0)
+        per_source = (change[:, element.nodes] * element.scale.astype(change.dtype)).sum(0)
         zero = jnp.zeros(circuit.parameters[element.parameter].shape, change.dtype)
         yield element.parameter, zero.at[element.columns].add(per_source)
 
 
 def _with_ideal_diodes(circuit: Circuit, phase: Phase, drawn: Array, c: Mapping[str, Array]) -> Array:
-    """Add what conducting ideal diodes draw from their sources: all that is left over at their nodes."""
+    """Add what conducting ideal diodes draw from their ends."""
     for element in circuit.each(Devices):
-        if not element.model.ideal:
-            continue
-        dv = phase.p[:, element.a] - phase.p[:, element.b]
-        a_is_free = np.isin(element.a, circuit.free)
-        node, far = np.where(a_is_free, (element.a, element.b), (element.b, element.a))
-        held = jnp.where(dv >= -HELD, phase.net[:, node], 0.0)
-        drawn = drawn.at[:, far].add(c[element.name] * held)
+        if element.name in phase.ideal:
+            current = c[element.name] * phase.ideal[element.name]
+            drawn = drawn.at[:, element.a].add(current).at[:, element.b].add(-current)
     return drawn
 
 

@@ -106,9 +106,11 @@ class JunctionDiode(Device):
     # -- the bare junction -------------------------------------------------------------------------------
 
     def _regions(self, v: Array) -> tuple[Array, Array, Array]:
-        """Which region ``v`` is in, and ``v`` clipped to each, so that neither formula overflows."""
+        """Which region ``v`` is in, and ``v`` moved into each, so that neither formula overflows."""
         corner = -3.0 * self.thermal_voltage
-        return v >= corner, jnp.clip(v, corner, self._cap), jnp.minimum(v, corner)
+        forward = v >= corner
+        up = jnp.where(forward, jnp.where(v < self._cap, v, self._cap), corner)
+        return forward, up, jnp.where(forward, corner, v)
 
     def _junction_cocontent(self, v: Array) -> Array:
         i_s, vt = self.saturation_current, self.thermal_voltage

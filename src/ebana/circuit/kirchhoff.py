@@ -19,6 +19,9 @@ from ebana.circuit.elements import Crossbar, CurrentSources, Devices, Resistors,
 Array = Any
 Values = Mapping[str, Array]
 
+HELD = 1e-9
+"""An ideal diode counts as conducting when it is within this many volts of its bound."""
+
 
 def device_values(element: Devices, parameters: Values) -> dict[str, Array]:
     """The values of a device array's own parameters, by the device's names."""
@@ -36,7 +39,7 @@ def source_potentials(circuit: Circuit, parameters: Values, inputs: Values) -> I
     """Each array of voltage sources with its potentials, shape ``(B, k)`` or ``(1, k)``."""
     for element in circuit.each(VoltageSources):
         value = parameters[element.parameter][None] if element.parameter else inputs[element.input]
-        yield element, value[:, element.columns] * element.scale
+        yield element, value[:, element.columns] * element.scale.astype(value.dtype)
 
 
 def potentials(circuit: Circuit, parameters: Values, inputs: Values, v: Array) -> Array:
@@ -55,6 +58,23 @@ def potentials(circuit: Circuit, parameters: Values, inputs: Values, v: Array) -
         raised = shift + parameters[amplifier.gain] * (full[:, amplifier.inputs] - shift)
         full = full.at[:, amplifier.outputs].set(raised)
     return full
+
+
+def affine_maps(circuit: Circuit, parameters: Values, dtype: Any) -> tuple[Array, Array, Array]:
+    """Every node p as ``alpha V + beta`` of its base V, and the share kappa of its current drawn there.
+
+    Returns:
+        ``alpha``, ``beta`` and ``kappa``, each of shape ``(N + 1,)``.
+    """
+    size = circuit.size + 1
+    alpha, beta, kappa = jnp.ones(size, dtype), jnp.zeros(size, dtype), jnp.ones(size, dtype)
+    for amplifier in circuit.amplifiers:
+        gain, shift = parameters[amplifier.gain], parameters[amplifier.shift]
+        at, by = amplifier.outputs, amplifier.inputs
+        alpha = alpha.at[at].set(gain * alpha[by])
+        beta = beta.at[at].set(gain * beta[by] + (1.0 - gain) * shift)
+        kappa = kappa.at[at].set(backward_gain(amplifier, parameters) * kappa[by])
+    return alpha, beta, kappa
 
 
 def branch_currents(element: Any, parameters: Values, p: Array) -> tuple[Array, Array]:
@@ -114,6 +134,42 @@ def net_currents(circuit: Circuit, parameters: Values, p: Array, injected: Array
     """
     kappa = {a.name: backward_gain(a, parameters) for a in circuit.amplifiers}
     return through_amplifiers(circuit, kappa, drawn_currents(circuit, parameters, p) - injected)
+
+
+def ideal_currents(circuit: Circuit, parameters: Values, p: Array, net: Array) -> dict[str, Array]:
+    """Current of every ideal diode from anode to cathode, ``{element: (B, k)}``, amperes.
+
+    A conducting one carries all that is left over at the node that it holds.
+
+    Args:
+        net: net currents without those of ideal diodes, from :func:`net_currents`.
+    """
+    currents: dict[str, Array] = {}
+    for element in circuit.each(Devices):
+        if not element.model.ideal:
+            continue
+        kappa = affine_maps(circuit, parameters, p.dtype)[2]
+        anode_is_free = circuit.base_position[element.a] >= 0
+        near = np.where(anode_is_free, element.a, element.b)
+        left = net[:, circuit.base[near]] / kappa[near]
+        current = jnp.where(anode_is_free, -left, left)
+        conducts = (p[:, element.a] - p[:, element.b] >= -HELD) & (current > 0)
+        currents[element.name] = jnp.where(conducts, current, 0.0)
+    return currents
+
+
+def balanced(circuit: Circuit, parameters: Values, p: Array, net: Array) -> tuple[Array, dict[str, Array]]:
+    """Net currents with those of ideal diodes, ``(B, N + 1)``, and the diodes' currents by element."""
+    ideal = ideal_currents(circuit, parameters, p, net)
+    if not ideal:
+        return net, ideal
+    extra = jnp.zeros_like(net)
+    for element in circuit.each(Devices):
+        if element.name in ideal:
+            extra = extra.at[:, element.a].add(ideal[element.name])
+            extra = extra.at[:, element.b].add(-ideal[element.name])
+    kappa = {a.name: backward_gain(a, parameters) for a in circuit.amplifiers}
+    return net + through_amplifiers(circuit, kappa, extra), ideal
 
 
 def residual(circuit: Circuit, parameters: Values, inputs: Values, v: Array, injected: Array) -> Array:

@@ -60,7 +60,18 @@ _ControlledExit = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_int, ctypes.c_bool, ctypes.c_bool, ctypes.c_int, ctypes.c_void_p
 )
 
-_HARMLESS = ("warning", "note", "reference value", "using sparse", "supplied", "trying", "starting")
+_CHATTER = (
+    "Note:",
+    "Warning:",
+    "Circuit:",
+    "Doing analysis",
+    "No. of Data Rows",
+    "Reference value",
+    "Trying gmin",
+    "Supplies reduced",
+    "Numparam warning",
+    "Using SPARSE",
+)
 
 
 class LibNgspice:
@@ -76,7 +87,7 @@ class LibNgspice:
         self.version = "ngspice"
         self.messages: deque[str] = deque(maxlen=400)
         self._pending: BaseException | None = None
-        self._dead = False
+        self._dead = ""
         self._call = handle.ngSpice_Command
         self._call.argtypes = [ctypes.c_char_p]
         self._circ = handle.ngSpice_Circ
@@ -106,7 +117,7 @@ class LibNgspice:
         return 0
 
     def _on_exit(self, _status: int, _immediate: bool, _quit: bool, _id: int, _user: int) -> int:
-        self._dead = True
+        self._dead = self._dead or "ngspice asked to be unloaded"
         return 0
 
     def command(self, text: str) -> None:
@@ -115,7 +126,9 @@ class LibNgspice:
         Raises:
             NgspiceError: when the library asked to be unloaded, which no later command survives.
         """
+        self._check_alive()
         self._call(text.encode())
+        self._call(None)  # ngspice keeps every command it was given until it is told to forget them
         self._after(text)
 
     def _after(self, what: str) -> None:
@@ -123,19 +136,24 @@ class LibNgspice:
             error, self._pending = self._pending, None
             raise error
         if self._dead:
-            raise NgspiceError(
-                f"ngspice gave up at {what!r}: {self.said()} Restart the process to use it again."
-            )
+            self._dead = f"ngspice gave up at {what!r}: {self.said()}. Restart the process to use it again."
+            raise NgspiceError(self._dead)
+
+    def _check_alive(self) -> None:
+        if self._dead:
+            raise NgspiceError(self._dead)
+
+    def _lines(self) -> list[str]:
+        lines = [line.removeprefix("stderr ").strip() for line in self.messages]
+        return [line for line in lines if line and not line.startswith(_CHATTER)]
 
     def said(self) -> str:
-        """What ngspice complained of since the messages were last cleared, in one line."""
-        lines = [line.removeprefix("stderr ").strip() for line in self.messages]
-        return " | ".join(line for line in lines if line) or "(no message)"
+        """What ngspice said since the messages were last cleared, progress left out, in one line."""
+        return " | ".join(self._lines()) or "(no message)"
 
     def errors(self) -> list[str]:
         """The messages that are errors; notes and warnings are not."""
-        lines = [line.removeprefix("stderr ").strip() for line in self.messages]
-        return [line for line in lines if "error" in line.lower() and not line.lower().startswith(_HARMLESS)]
+        return [line for line in self._lines() if "error" in line.lower()]
 
     def load(self, lines: Iterable[str]) -> None:
         """Load a deck in place of the one before.
@@ -143,6 +161,7 @@ class LibNgspice:
         Raises:
             NgspiceError: when ngspice does not accept it; the message holds ngspice's own.
         """
+        self._check_alive()
         encoded = [line.encode("ascii") for line in lines]
         self.messages.clear()
         failed = self._circ((ctypes.c_char_p * (len(encoded) + 1))(*encoded, None))
@@ -156,12 +175,20 @@ class LibNgspice:
         Raises:
             NgspiceError: when one of them is refused.
         """
+        self._check_alive()
         self.messages.clear()
         for assignment in assignments:
             self._call(b"alter " + assignment.encode())
+            self._call(None)
         self._after("alter")
         if self.errors():
             raise NgspiceError(f"ngspice refused a value: {self.said()}")
+
+    def iterations(self) -> int:
+        """Newton iterations since the circuit was loaded."""
+        self.command("rusage totiter")
+        last = self.messages[-1] if self.messages else ""
+        return int(last.rpartition("=")[2]) if last.startswith("Total iterations") else 0
 
     def value(self, vector: bytes) -> float | None:
         """First value of a vector of the current plot, or None where there is no such vector."""

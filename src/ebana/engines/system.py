@@ -20,11 +20,10 @@ Values = Mapping[str, Array]
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Settled:
-    """A relaxed batch: the operating point with the potentials and net currents of all nodes."""
+    """A relaxed batch: the operating point, and the potentials and currents of all nodes."""
 
     point: OperatingPoint
-    p: Array
-    net: Array
+    phase: energy.Phase
 
     @property
     def v(self) -> Array:
@@ -67,16 +66,15 @@ class CircuitSystem:
         """Settle a batch under a nudge and measure all nodes."""
         nudge = nudge or Nudge.none()
         point = self.engine.solve(self.circuit, values, inputs, nudge, None if start is None else start.v)
-        v = jnp.where(
-            jnp.isfinite(point.v), point.v, 0.0
-        )  # such samples weigh nothing, and must not give NaN
+        v = jnp.where(jnp.isfinite(point.v), point.v, 0.0)  # lost samples weigh nothing and must not give NaN
         p = kirchhoff.potentials(self.circuit, values, inputs, v)
-        net = kirchhoff.net_currents(self.circuit, values, p, nudge.injected(self.circuit, p))
-        return Settled(point, p, net)
+        return Settled(point, energy.measure(self.circuit, values, p, nudge.injected(self.circuit, p)))
 
     def outputs(self, state: Settled) -> dict[str, Array]:
         """Output values, ``{name: (B, units)}``, volts."""
-        return {port.name: kirchhoff.read(self.circuit, port.name, state.p) for port in self.circuit.outputs}
+        return {
+            port.name: kirchhoff.read(self.circuit, port.name, state.phase.p) for port in self.circuit.outputs
+        }
 
     def read(self, values: Values, inputs: Values, v: Array) -> dict[str, Array]:
         """Output values as a function of the free potentials (differentiable)."""
@@ -111,7 +109,7 @@ class CircuitSystem:
         def phase(state: Settled) -> energy.Phase:
             """What is left out may be NaN or infinite, and zero times that would still be NaN."""
             kept = weight[:, None] != 0
-            return energy.Phase(jnp.where(kept, state.p, 0.0), jnp.where(kept, state.net, 0.0))
+            return jax.tree.map(lambda x: jnp.where(kept, x, 0.0), state.phase)
 
         return energy.contrast(self.circuit, values, phase(plus), phase(minus), weight)
 
@@ -141,8 +139,8 @@ class CircuitSystem:
             if not element.model.ideal:
                 continue
             drop = p[:, element.a] - p[:, element.b]
-            holds = jax.lax.stop_gradient(drop) >= -energy.HELD
-            at = _free_ends(circuit, element)
+            holds = jax.lax.stop_gradient(drop) >= -kirchhoff.HELD
+            at = np.maximum(circuit.base_position[element.a], circuit.base_position[element.b])
             law = law.at[:, at].set(jnp.where(holds, drop, law[:, at]))
         return law
 
@@ -154,12 +152,3 @@ class CircuitSystem:
 
         jacobian = jax.vmap(jax.jacfwd(one))(v, dict(inputs))
         return jnp.linalg.solve(jnp.swapaxes(jacobian, 1, 2), rhs[..., None])[..., 0]
-
-
-def _free_ends(circuit: Circuit, element: Devices) -> np.ndarray:
-    """Columns of the free nodes that ideal diodes may hold (directly, or through an amplifier)."""
-    base = np.arange(circuit.size + 1)
-    for amplifier in circuit.amplifiers:
-        base[amplifier.outputs] = base[amplifier.inputs]
-    column = np.append(circuit.free_position, -1)[base]  # the last entry is where GROUND (-1) points
-    return np.where(column[element.a] >= 0, column[element.a], column[element.b])

@@ -7,6 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from ebana.circuit.elements import INDEX
+
 Array = Any
 
 
@@ -14,7 +16,7 @@ def run(index: np.ndarray) -> slice | np.ndarray:
     """The indices as a slice where they are consecutive, else as they are."""
     if index.size and index[0] >= 0 and np.array_equal(index, np.arange(index[0], index[0] + index.size)):
         return slice(int(index[0]), int(index[0]) + index.size)
-    return index
+    return index.astype(INDEX)
 
 
 def take(array: Array, index: np.ndarray) -> Array:
@@ -49,4 +51,8 @@ def embed(value: Array, rows: np.ndarray, columns: np.ndarray, shape: tuple[int,
     """A zero matrix of ``shape`` with ``value`` added at ``rows`` x ``columns``."""
     if value.shape == shape and isinstance(run(rows), slice) and isinstance(run(columns), slice):
         return value
-    return jnp.zeros(shape, value.dtype).at[rows[:, None], columns[None, :]].add(value)
+    return (
+        jnp.zeros(shape, value.dtype)
+        .at[rows[:, None].astype(INDEX), columns[None, :].astype(INDEX)]
+        .add(value)
+    )

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit import Circuit, CurrentSources, Devices, kirchhoff
+from ebana.circuit.elements import INDEX
 from ebana.circuit.stages import factors, stages
 from ebana.engines.base import Nudge
 from ebana.engines.native.arrays import add, embed, take
@@ -41,7 +42,7 @@ class _Assembly:
         self.circuit, self.parameters, self.nudge, self.batch = circuit, parameters, nudge, batch
         self.plan: Plan = plan(circuit, coupled_outputs(circuit, nudge))
         self.dtype = jnp.result_type(*parameters.values(), *inputs.values(), jnp.float32)
-        self.maps = self._node_maps()
+        self.maps = kirchhoff.affine_maps(circuit, parameters, self.dtype)
         self.held = self._held_potentials(inputs)
 
     def map(self, nodes: np.ndarray) -> Map:
@@ -49,22 +50,6 @@ class _Assembly:
 
     def positions(self, nodes: np.ndarray) -> np.ndarray:
         return self.plan.column[nodes]
-
-    def _node_maps(self) -> tuple[Array, Array, Array]:
-        size = self.circuit.size + 1
-        alpha, beta, kappa = (
-            jnp.ones(size, self.dtype),
-            jnp.zeros(size, self.dtype),
-            jnp.ones(size, self.dtype),
-        )
-        for amplifier in self.circuit.amplifiers:
-            gain, shift = self.parameters[amplifier.gain], self.parameters[amplifier.shift]
-            back = kirchhoff.backward_gain(amplifier, self.parameters)
-            at, by = amplifier.outputs, amplifier.inputs
-            alpha = alpha.at[at].set(gain * alpha[by])
-            beta = beta.at[at].set(gain * beta[by] + (1.0 - gain) * shift)
-            kappa = kappa.at[at].set(back * kappa[by])
-        return alpha, beta, kappa
 
     def _held_potentials(self, inputs: Values) -> Array:
         """Potentials of the source nodes, zero elsewhere, ``(N + 1, B)``."""
@@ -75,7 +60,7 @@ class _Assembly:
 
     def far(self, nodes: np.ndarray) -> Array:
         """Potentials of held nodes, amplified ones included, ``(k, B)``."""
-        return self.map(nodes)(take(self.held, self.plan.base[nodes]))
+        return self.map(nodes)(take(self.held, self.circuit.base[nodes]))
 
     def system(self) -> System:
         free = len(self.circuit.free)
@@ -111,7 +96,7 @@ class _Assembly:
     def _injected(self, free: int) -> Array:
         rhs = jnp.zeros((free, self.batch), self.dtype)
         for element in self.circuit.each(CurrentSources):
-            at = np.flatnonzero(self.positions(element.nodes) < free)
+            at = np.flatnonzero(self.positions(element.nodes) < free).astype(INDEX)
             nodes, current = element.nodes[at], self.parameters[element.current][at]
             rhs = add(rhs, self.positions(nodes), self.map(nodes).kappa * current[:, None])
         for name, current in self.nudge.currents.items():

@@ -19,7 +19,7 @@ Values = Mapping[str, Array]
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
 """Default tolerance in volts for each precision."""
 
-RADII = {"float64": 1e-9, "float32": 1e-6}
+RADII = {"float64": 1e-9, "float32": 1e-7}
 """How far around a state, in volts, its error estimate takes the least conductances: what rounding blurs."""
 
 

@@ -14,7 +14,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from ebana.circuit import GROUND, Circuit, Crossbar, Devices, Resistors
+from ebana.circuit import Circuit, Crossbar, Devices, Resistors
+from ebana.circuit.elements import INDEX
 
 HELD = -1
 """Block number of a node that a source (or ground) holds."""
@@ -66,7 +67,6 @@ class Plan:
     """The analysis of a circuit.
 
     Args:
-        base: base node of every node and, last, of ground; shape ``(N + 1,)``.
         column: position of every node's base among the free nodes, or ``F`` where it is held.
         blocks: ``(start, stop)`` of each block among the free nodes.
         colours: blocks in groups that share no coupling; a sweep updates one group at a time.
@@ -75,7 +75,6 @@ class Plan:
     """
 
     circuit: Circuit
-    base: np.ndarray
     column: np.ndarray
     blocks: tuple[tuple[int, int], ...]
     couplings: tuple[Coupling, ...]
@@ -97,7 +96,7 @@ def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Pla
         coupled_outputs: outputs whose nodes a nudge couples to each other, so that their blocks must
             not be eliminated.
     """
-    base, column = _bases(circuit)
+    column = np.where(circuit.base_position < 0, len(circuit.free), circuit.base_position)
     blocks = _blocks(circuit)
     block_of = np.full(len(circuit.free) + 1, HELD)
     for number, (start, stop) in enumerate(blocks):
@@ -127,7 +126,7 @@ def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Pla
             (a_free, element.a, element.b, 1),
             (b_free & ~a_free, element.b, element.a, -1),
         ):
-            at = np.flatnonzero(mask)
+            at = np.flatnonzero(mask).astype(INDEX)
             if not at.size:
                 continue
             if isinstance(element, Resistors):
@@ -144,7 +143,6 @@ def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Pla
     eliminated, kept = _eliminate(blocks, colours, tied)
     return Plan(
         circuit,
-        base,
         column,
         blocks,
         tuple(couplings),
@@ -157,15 +155,6 @@ def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Pla
         kept,
         layered=not pairs and not inner,
     )
-
-
-def _bases(circuit: Circuit) -> tuple[np.ndarray, np.ndarray]:
-    base = np.arange(circuit.size + 1)
-    for amplifier in circuit.amplifiers:
-        base[amplifier.outputs] = base[amplifier.inputs]
-    free = len(circuit.free)
-    column = np.append(circuit.free_position, GROUND)[base]
-    return base, np.where(column < 0, free, column)
 
 
 def _blocks(circuit: Circuit) -> tuple[tuple[int, int], ...]:

@@ -136,6 +136,12 @@ def _search(system: System, v: Array, step: Array, f: Array, going: Array) -> Ar
     not go downhill at all is not taken.
     """
     start = (system.weight * f * step).sum(0)
+    if (
+        system.lower is not None
+    ):  # a Newton step that bounds cut short need not go downhill; each node's own does
+        uphill = start >= 0
+        step = jnp.where(uphill, system.clip(v - f / system.own_conductances(v)) - v, step)
+        start = jnp.where(uphill, (system.weight * f * step).sum(0), start)
     goal = SLACK * jnp.abs(start)
     searching = going & (start < 0)
 

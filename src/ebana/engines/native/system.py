@@ -20,6 +20,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from ebana.circuit.elements import INDEX
 from ebana.engines.native import linear
 from ebana.engines.native.arrays import add, put, take
 from ebana.engines.native.plan import Plan
@@ -78,6 +79,13 @@ class System:
         """Derivative of the energy along a direction, ``(B,)``: the residual in stage factors."""
         return (self.weight * self.residual(v) * direction).sum(0)
 
+    def own_conductances(self, v: Array) -> Array:
+        """Incremental conductance at each node with its neighbours held, pairs and nudges left out, ``(F, B)``."""
+        d = self.diagonal + jnp.zeros_like(v)
+        for local in self.locals:
+            d = add(d, local.positions, local.conductances(v, 0.0))
+        return d
+
     def clip(self, v: Array) -> Array:
         """Keep the bounds that ideal diodes set."""
         return v if self.lower is None else jnp.clip(v, self.lower, self.upper)
@@ -123,7 +131,7 @@ class System:
     def _among_kept(self, v: Array, diagonal: Array, shift: float) -> Array:
         """Jacobian of the kept nodes by the kept nodes, ``(K, K, B)``."""
         k = self.plan.kept
-        where = np.full(len(self.plan.circuit.free) + 1, -1)
+        where = np.full(len(self.plan.circuit.free) + 1, -1, dtype=INDEX)
         where[k] = np.arange(k.size)
         matrix = jnp.eye(k.size, dtype=v.dtype)[:, :, None] * diagonal[None]
         if self.among_kept is not None:

@@ -1,0 +1,81 @@
+"""``ebana info``: versions, platform, engines."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from ebana.cli.options import Json
+from ebana.cli.terminal import Terminal
+
+NAME = "info"
+
+PACKAGES = (
+    "jax", "jaxlib", "numpy", "scipy", "optax", "safetensors", "scikit-learn", "matplotlib", "typer", "rich"
+)  # fmt: skip
+
+
+def run(json: Json = False) -> None:
+    """Versions, platform, and engines with how to get the missing ones."""
+    terminal = Terminal(json)
+    with terminal.quiet():
+        result = {"versions": versions(), "platform": machine(), "engines": engines()}
+        _show(result, terminal)
+    terminal.result(result)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that matter."""
+    from ebana import __version__
+
+    found = {"ebana": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """What the computer is."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "system": platform.platform(),
+        "processor": platform.machine(),
+        "cores": cores,
+        "python": sys.executable,
+    }
+
+
+def engines() -> dict[str, dict[str, Any]]:
+    """Each engine: whether it can be used here, and its version or how to get it."""
+    return {"native": _native(), "ngspice": _ngspice()}
+
+
+def _native() -> dict[str, Any]:
+    import jax
+
+    devices = ", ".join(sorted({device.platform for device in jax.devices()}))
+    return {"available": True, "details": f"built in, JAX {jax.__version__} on {devices}"}
+
+
+def _ngspice() -> dict[str, Any]:
+    from ebana.engines.ngspice import available
+
+    found, details = available()
+    return {"available": found, "details": details}
+
+
+def _show(result: Mapping[str, Any], terminal: Terminal) -> None:
+    for heading in ("versions", "platform"):
+        terminal.table(heading, [{"name": key, "value": value} for key, value in result[heading].items()])
+    rows = [
+        {"engine": name, "available": "yes" if engine["available"] else "no", "details": engine["details"]}
+        for name, engine in result["engines"].items()
+    ]
+    terminal.table("engines", rows)

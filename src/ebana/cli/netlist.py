@@ -1,0 +1,64 @@
+"""``ebana netlist``: a model and one sample as a SPICE deck."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ebana.cli import data
+from ebana.cli.options import Seed, check_count
+from ebana.cli.targets import Target, resolve
+from ebana.cli.terminal import Terminal
+
+NAME = "netlist"
+
+
+def run(
+    model: Annotated[str, typer.Argument(help="Model file, run folder, or a name: iris, stack3, ...")],
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Where the sample comes from; inputs are 0 V if left out.", show_default=False),
+    ] = None,
+    sample: Annotated[int, typer.Option(help="Number of the sample in the training part.")] = 0,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; standard output if left out.", show_default=False)
+    ] = None,
+) -> None:
+    """Write a SPICE deck that ngspice runs as it is."""
+    if out is not None and out.is_dir():
+        raise IsADirectoryError(f"--out {out} is a folder. Expected the name of a file.")
+    check_count("--sample", sample, least=0)
+    terminal = Terminal(only_json=False)
+    target = resolve(model, "native", seed)
+    text = deck(target, dataset, sample, seed)
+    if out is None:
+        terminal.say(text.rstrip("\n"))
+        return
+    _write(out, text)
+    terminal.note(f"wrote {out}; run it with: ngspice -b {out}")
+
+
+def deck(target: Target, dataset: str | None, sample: int, seed: int) -> str:
+    """The deck of one sample, or with all inputs at 0 V."""
+    if dataset is None and target.kind == "recipe":
+        dataset = target.name
+    if dataset is not None:
+        split = data.load(dataset, seed)
+        samples = data.dataset(target.model, split.x_train, split.y_train, split.name)
+    elif target.kind == "probe":
+        samples, _ = target.samples(None, seed, sample + 1)
+    else:
+        return target.model.netlist()
+    if sample >= len(samples):
+        raise ValueError(f"--sample {sample}: there are {len(samples)} samples, counted from 0.")
+    return target.model.netlist(samples, sample=sample)
+
+
+def _write(path: Path, text: str) -> None:
+    from ebana.training.storage import replacing
+
+    with replacing(path) as file:
+        file.write(text.encode())

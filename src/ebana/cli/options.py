@@ -1,0 +1,39 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+LARGEST_SEED = 2**32 - 1
+"""What scikit-learn's splits accept."""
+
+ENGINES = ("native", "ngspice")
+
+Engine = Annotated[str, typer.Option(help="Who finds operating points: native or ngspice.")]
+Seed = Annotated[int, typer.Option(help="Seed of the split and of the start values.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")
+]
+
+
+def check_engine(name: str) -> str:
+    """Refuse an unknown engine before anything heavy is loaded."""
+    if name not in ENGINES:
+        raise ValueError(f"--engine {name!r} is unknown. Expected one of {', '.join(ENGINES)}.")
+    return name
+
+
+def check_seed(seed: int) -> int:
+    """Refuse a seed that a split cannot have."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ValueError(f"--seed {seed} is out of range. Expected a whole number from 0 to {LARGEST_SEED}.")
+    return seed
+
+
+def check_count(option: str, count: int, least: int = 1) -> int:
+    """Refuse a count below one."""
+    if count < least:
+        raise ValueError(f"{option} {count} is too small. Expected a whole number of at least {least}.")
+    return count

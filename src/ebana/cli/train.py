@@ -1,0 +1,206 @@
+"""``ebana train``: train a recipe and leave a run folder."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ebana.cli import data
+from ebana.cli.clock import process_seconds
+from ebana.cli.failures import INTERRUPTED
+from ebana.cli.options import Engine, Json, Seed, check_count, check_engine, check_seed
+from ebana.cli.run_folder import RunFolder
+from ebana.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from ebana.model import Model
+    from ebana.recipes import Recipe
+    from ebana.training.data import Dataset
+
+NAME = "train"
+
+CHECKPOINT_EVERY = {True: 50, False: 5}
+"""Epochs between checkpoints, for engines that are compiled and for those that are not."""
+
+VALIDATE_EVERY = 10
+"""Epochs between two points of the validation curve."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for on the command line."""
+
+    dataset: str
+    engine: str
+    epochs: int | None
+    seed: int
+    out: Path
+    resume: bool
+    checkpoint_every: int | None
+
+    def check(self) -> None:
+        """Refuse what cannot be done, before work is spent on it."""
+        check_engine(self.engine)
+        check_seed(self.seed)
+        for option, count in (("--epochs", self.epochs), ("--checkpoint-every", self.checkpoint_every)):
+            if count is not None:
+                check_count(option, count)
+
+    def command(self) -> str:
+        """The command that goes on with this run."""
+        words = ["ebana", "train", self.dataset, "--seed", str(self.seed), "--out", str(self.out)]
+        words += ["--engine", self.engine] * (self.engine != "native")
+        words += ["--epochs", str(self.epochs)] if self.epochs else []
+        words += ["--checkpoint-every", str(self.checkpoint_every)] if self.checkpoint_every else []
+        return shlex.join([*words, "--resume"])
+
+
+def run(
+    dataset: Annotated[str, typer.Argument(help="xor, gates, iris or wine.")],
+    engine: Engine = "native",
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the data; the recipe's if left out.")
+    ] = None,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Run folder; runs/<dataset>-seed<seed> if left out.", show_default=False),
+    ] = None,
+    json: Json = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
+    checkpoint_every: Annotated[
+        int | None, typer.Option(help="Epochs between checkpoints.", show_default=False)
+    ] = None,
+) -> None:
+    """Train a network on a data set; leave model, history, netlist, figures and report in a folder."""
+    folder = Path("runs", f"{dataset}-seed{seed}") if out is None else out
+    request = Request(dataset, engine, epochs, seed, folder, resume, checkpoint_every)
+    terminal = Terminal(json)
+    with terminal.quiet():
+        result = train(request, terminal)
+    terminal.result(result)
+
+
+def train(request: Request, terminal: Terminal) -> dict[str, Any]:
+    """Train, write the run folder, tell the result."""
+    from ebana import recipes
+
+    recipe = recipes.get(_known(request.dataset))
+    request.check()
+    folder = RunFolder(request.out)
+    folder.check()
+    model = recipe.build(request.seed, request.engine)
+    parts = data.parts(model, recipe.data(request.seed))
+    _fit(model, recipe, parts, request, folder, terminal)
+    result = _result(model, recipe, parts, request)
+    result = folder.write(model, recipe, parts["train"], result)
+    _show(result, folder, terminal)
+    return result
+
+
+def _known(dataset: str) -> str:
+    from ebana import recipes
+
+    if dataset not in recipes.names():
+        raise ValueError(f"unknown data set {dataset!r}. Expected one of {', '.join(recipes.names())}.")
+    return dataset
+
+
+def _fit(
+    model: Model,
+    recipe: Recipe,
+    parts: dict[str, Dataset],
+    request: Request,
+    folder: RunFolder,
+    terminal: Terminal,
+) -> None:
+    from ebana.training.callbacks import Checkpoint
+
+    every = request.checkpoint_every or CHECKPOINT_EVERY[model.engine.traceable]
+    try:
+        model.fit(
+            parts["train"],
+            **recipe.fit_options(request.seed, request.epochs),
+            validation_data=parts["test"],
+            validate_every={"epoch_num": VALIDATE_EVERY},
+            callbacks=[Checkpoint(folder.checkpoint, every)],
+            resume=_start(request, folder, terminal),
+            verbose=True,
+        )
+    except KeyboardInterrupt:
+        _tell_how_to_resume(model, request, folder, terminal)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _start(request: Request, folder: RunFolder, terminal: Terminal) -> Path | None:
+    """The checkpoint to go on from; an old one of a run that begins anew is removed."""
+    if not request.resume:
+        folder.checkpoint.unlink(missing_ok=True)
+        return None
+    if folder.checkpoint.exists():
+        return folder.checkpoint
+    terminal.note(f"no checkpoint in {folder.path}: the run starts from its beginning")
+    return None
+
+
+def _tell_how_to_resume(model: Model, request: Request, folder: RunFolder, terminal: Terminal) -> None:
+    done = model.history.epochs[-1] if model.history.epochs else 0
+    if folder.checkpoint.exists():
+        terminal.note(f"stopped after epoch {done}; go on from the last checkpoint with: {request.command()}")
+    else:
+        terminal.note(
+            f"stopped after epoch {done}, before the first checkpoint; start again with --resume or without"
+        )
+
+
+def _result(model: Model, recipe: Recipe, parts: dict[str, Dataset], request: Request) -> dict[str, Any]:
+    block = len(parts["test"])  # the size that validation was compiled for
+    on_train, on_test = (data.measure(model, parts[p], recipe.make_loss(), block) for p in ("train", "test"))
+    history, settings = model.history, model.history.settings
+    unconverged = sum(int(n) for n in history.history.get("unconverged", []) if not math.isnan(n))
+    result = {
+        "dataset": request.dataset,
+        "engine": request.engine,
+        "seed": request.seed,
+        "epochs": history.epochs[-1],
+        "train_accuracy": on_train.accuracy,
+        "test_accuracy": on_test.accuracy,
+        "loss": on_train.loss,
+        "test_loss": on_test.loss,
+        "samples_per_second": settings.get("samples_per_second"),
+        "compile_seconds": settings.get("compile_seconds"),
+        "wall_seconds": process_seconds(),
+        "unconverged": unconverged + on_train.unconverged + on_test.unconverged,
+        "beta": settings.get("beta"),
+        "out": str(request.out),
+    }
+    if len(on_test.accuracies) > 1:
+        result["test_accuracies"] = on_test.accuracies
+    return result
+
+
+def _show(result: dict[str, Any], folder: RunFolder, terminal: Terminal) -> None:
+    """A table of the results, and the files."""
+    from ebana.reports import formatting
+
+    shown = {k: v for k, v in result.items() if k != "out" and v is not None}
+    rows = [
+        {"measure": formatting.heading(k), "value": formatting.value(k, v)} for k, v in _flat(shown).items()
+    ]
+    terminal.table(f"{result['dataset']}, seed {result['seed']}", rows)
+    terminal.say(f"Run folder {folder.path}: {', '.join(folder.files())}")
+    terminal.say(f"Open {folder.path / 'report.html'} in a browser.")
+    if result["unconverged"]:
+        terminal.note(f"warning: {result['unconverged']} operating points did not converge and were left out")
+
+
+def _flat(values: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
+    return flat

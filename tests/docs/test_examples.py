@@ -1,0 +1,56 @@
+"""Every example runs from an empty folder, without a warning, and says something."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+SAYS = {
+    "bridge.py": "native:  loss",
+    "chip.py": "accuracy 100.00%",
+    "gates.py": "accuracy 100.00%",
+    "shared_layer.py": "once for both sides",
+    "xor_published.py": "xor, other spellings: loss",
+}
+"""What some of them must print."""
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda f: f.stem)
+def test_example_runs(path, tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-W", "error", str(path)],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path), "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert SAYS.get(path.name, "") in result.stdout
+    assert result.stdout.strip()
+
+
+@pytest.mark.parametrize("name", [f.name for f in EXAMPLES if "--out" in f.read_text(encoding="utf-8")])
+def test_example_leaves_the_current_folder_alone(name):
+    source = (ROOT / "examples" / name).read_text(encoding="utf-8")
+    assert "tempfile.mkdtemp" in source
+
+
+def test_all_examples_are_listed():
+    text = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    assert [f.name for f in EXAMPLES if f"({f.name})" not in text] == []
+
+
+@pytest.mark.parametrize("path", [f for f in EXAMPLES if f.stem in ("chip", "custom_device", "custom_layer", "custom_loss", "custom_rule")], ids=lambda f: f.stem)  # fmt: skip
+def test_extensions_stay_short(path):
+    """The marked part of an example that extends the package takes under thirty lines of code."""
+    text = path.read_text(encoding="utf-8")
+    part = text.split("\n# --- the ")[1].split("\n# --- end")[0].splitlines()[1:]
+    code = [line for line in part if line.strip() and not line.strip().startswith(("#", '"""'))]
+    assert len(code) < 30
