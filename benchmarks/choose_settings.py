@@ -161,9 +161,7 @@ def train(recipe: Any, part: Part) -> tuple[dict[str, np.ndarray], int]:
 
 
 def _of(recipe: Any) -> Any:
-    return _template(
-        recipe.vth, recipe.ron, recipe.hidden, recipe.inputs, tuple(recipe.outputs.items())
-    )
+    return _template(recipe.vth, recipe.ron, recipe.hidden, recipe.inputs, tuple(recipe.outputs.items()))
 
 
 def _padded(part: Part) -> tuple[Any, dict[str, Any], Any]:
@@ -173,7 +171,11 @@ def _padded(part: Part) -> tuple[Any, dict[str, Any], Any]:
     n = len(part.x)
     more = -n % 4
     pad = partial(np.pad, pad_width=((0, more), (0, 0)), mode="edge")
-    return jnp.asarray(pad(part.x)), {k: jnp.asarray(pad(v)) for k, v in part.y.items()}, jnp.arange(n + more) < n
+    return (
+        jnp.asarray(pad(part.x)),
+        {k: jnp.asarray(pad(v)) for k, v in part.y.items()},
+        jnp.arange(n + more) < n,
+    )
 
 
 def judge(recipe: Any, values: Mapping[str, np.ndarray], x: np.ndarray, y: Any) -> tuple[float, float]:
@@ -233,7 +235,9 @@ def search(name: str, changes: list[dict[str, Any]], seeds: range, folds: int, j
 
 def main() -> None:
     """See the module's docstring."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("name", choices=sorted(SPACES))
     parser.add_argument("--candidates", type=int, default=80)
     parser.add_argument("--around", action="store_true", help="vary one setting of the recipe at a time")

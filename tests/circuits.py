@@ -26,7 +26,9 @@ def traced(values: Arrays) -> dict[str, Any]:
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _solve(circuit: Circuit, engine: Any, values: Any, inputs: Any, nudge: Nudge, start: Any) -> OperatingPoint:
+def _solve(
+    circuit: Circuit, engine: Any, values: Any, inputs: Any, nudge: Nudge, start: Any
+) -> OperatingPoint:
     return engine.solve(circuit, values, inputs, nudge, start)
 
 
@@ -40,6 +42,8 @@ def solve(
     **options: Any,
 ) -> OperatingPoint:
     """Operating points by the native engine, as NumPy arrays; compiled once for each circuit and options."""
+    if start is None:  # one signature, one compilation, for cold and warm starts
+        start = np.zeros((len(next(iter(inputs.values()))), len(circuit.free)))
     with jax.enable_x64(True):
         point = _solve(
             circuit,
@@ -47,12 +51,14 @@ def solve(
             traced(circuit.initial() if values is None else values),
             traced(inputs),
             nudge or Nudge.none(),
-            None if start is None else jnp.asarray(start),
+            jnp.asarray(start),
         )
         return jax.tree.map(np.asarray, point)
 
 
-def law(circuit: Circuit, inputs: Arrays, v: Any, values: Arrays | None = None, nudge: Nudge | None = None) -> np.ndarray:
+def law(
+    circuit: Circuit, inputs: Arrays, v: Any, values: Arrays | None = None, nudge: Nudge | None = None
+) -> np.ndarray:
     """Kirchhoff's current law at the free nodes, ``(B, F)``, amperes."""
     with jax.enable_x64(True):
         values = traced(circuit.initial() if values is None else values)
@@ -143,7 +149,9 @@ def random_circuit(seed: int, bridged: bool = False) -> Circuit:
     return build.build()
 
 
-def draw_values(circuit: Circuit, rng: np.random.Generator, decades: tuple[float, float] = (-9, 0)) -> dict[str, np.ndarray]:
+def draw_values(
+    circuit: Circuit, rng: np.random.Generator, decades: tuple[float, float] = (-9, 0)
+) -> dict[str, np.ndarray]:
     """Values for every parameter: conductances log-uniform over ``decades``, gains 0.5 to 5, and so on."""
     draw = {
         "conductance": lambda n: 10 ** rng.uniform(*decades, n),
@@ -156,7 +164,9 @@ def draw_values(circuit: Circuit, rng: np.random.Generator, decades: tuple[float
     return {name: draw[p.kind](p.shape) for name, p in circuit.parameters.items()}
 
 
-def draw_inputs(circuit: Circuit, rng: np.random.Generator, batch: int, volts: float = 2.0) -> dict[str, np.ndarray]:
+def draw_inputs(
+    circuit: Circuit, rng: np.random.Generator, batch: int, volts: float = 2.0
+) -> dict[str, np.ndarray]:
     """Normal inputs of the given spread in volts."""
     return {name: volts * rng.normal(size=(batch, n)) for name, n in circuit.inputs.items()}
 
@@ -167,7 +177,9 @@ def stack3(model: Device | None = None, *, trainable: bool = True, bias: float =
     model = model or BehavioralDiode(vth=0.3, ron=1e3)
     build = CircuitBuilder()
     x = build.input("x", 4)
-    rows = np.concatenate([x, build.inverted("xn", "x", 4), build.bias("b1", [1.0, -1.0], trainable=trainable)])
+    rows = np.concatenate(
+        [x, build.inverted("xn", "x", 4), build.bias("b1", [1.0, -1.0], trainable=trainable)]
+    )
 
     def dense(name: str, rows: np.ndarray, size: int) -> np.ndarray:
         nodes = build.nodes(name, size)

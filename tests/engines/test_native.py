@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from circuits import amplify, diodes, draw_inputs, draw_values, law, random_circuit, solve, stiff_chain, traced
-from oracles import ExactCircuit
 
+from circuits import (
+    amplify,
+    diodes,
+    draw_inputs,
+    draw_values,
+    law,
+    random_circuit,
+    solve,
+    stiff_chain,
+    traced,
+)
 from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder, IdealDiode, kirchhoff
 from ebana.circuit.energy import energy, output_factor
 from ebana.circuit.junction import JunctionDiode
@@ -18,6 +27,7 @@ from ebana.engines import NativeEngine, NotConverged, Nudge, Result, get
 from ebana.engines.base import raise_unless_converged
 from ebana.engines.certificate import estimate_error
 from ebana.learning.losses import MSE, CrossEntropyLoss, Loss
+from oracles import ExactCircuit
 
 NANOVOLT = 1e-9
 METHODS = ("auto", "newton", "sweeps")
@@ -33,11 +43,11 @@ class LogCosh(Loss):
 # -- against exact arithmetic ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("seed", "bridged"), [(1, False), (4, False), (5, False), (7, False), (0, True), (5, True)])
+@pytest.mark.parametrize(("seed", "bridged"), [(5, False), (7, False), (0, True), (5, True)])
 def test_random_circuits_over_nine_decades_are_solved_to_a_nanovolt_or_refused(seed, bridged):
     circuit, rng = random_circuit(seed, bridged), np.random.default_rng(seed)
     solved = 0
-    for draw in range(30):
+    for draw in range(50):
         values, inputs = draw_values(circuit, rng), draw_inputs(circuit, rng, 2)
         point = solve(circuit, inputs, values=values)
         for sample in np.flatnonzero(point.converged):
@@ -45,14 +55,17 @@ def test_random_circuits_over_nine_decades_are_solved_to_a_nanovolt_or_refused(s
             assert exact is not None, f"draw {draw}, sample {sample}: not the segments of an operating point"
             np.testing.assert_allclose(point.v[sample], exact, rtol=0, atol=NANOVOLT)
             solved += 1
-    assert solved >= 57, f"only {solved} of 60 operating points were found"
+    assert solved >= 95, f"only {solved} of 100 operating points were found"
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("volts", [1.0, 0.3, -4.0])
 def test_a_stiff_chain_is_solved_or_refused_but_never_wrong(method, volts):
-    point = solve(stiff_chain(), {"x": [[volts]]}, method=method)
-    right = np.abs(point.v - volts / 2).max() <= NANOVOLT
+    circuit, inputs = stiff_chain(), {"x": [[volts]]}
+    point = solve(circuit, inputs, method=method)
+    exact = ExactCircuit(circuit, circuit.initial(), inputs).operating_point(point.v[0])
+    np.testing.assert_allclose(exact, volts / 2, rtol=1e-8)
+    right = np.abs(point.v[0] - exact).max() <= NANOVOLT
     assert right or point.code[0] != Result.CONVERGED
     assert point.code[0] == Result.CONVERGED or method == "sweeps", "Newton's method must solve it"
 
@@ -129,7 +142,9 @@ def clipped(model) -> Circuit:
     diodes(build, "d", h, model, 0.2, -0.2)
     w = amplify(build, "a", h, 3.0, 0.1)
     o = build.nodes("o", 4)
-    build.crossbar("o", np.concatenate([w, build.bias("two", [1.0, -1.0])]), o, rng.uniform(1e-6, 1e-5, (7, 4)))
+    build.crossbar(
+        "o", np.concatenate([w, build.bias("two", [1.0, -1.0])]), o, rng.uniform(1e-6, 1e-5, (7, 4))
+    )
     build.output("y", o)
     return build.build()
 
@@ -157,7 +172,8 @@ def test_ideal_diodes_are_the_limit_of_small_resistances():
     inputs = draw_inputs(clipped(IdealDiode()), np.random.default_rng(0), 10)
     ideal = solve(clipped(IdealDiode()), inputs).v
     apart = [
-        np.abs(solve(clipped(BehavioralDiode(vth=0.0, ron=ron)), inputs).v - ideal).max() for ron in (100.0, 1.0)
+        np.abs(solve(clipped(BehavioralDiode(vth=0.0, ron=ron)), inputs).v - ideal).max()
+        for ron in (100.0, 1.0)
     ]
     assert apart[1] < 1e-4
     assert apart[1] == pytest.approx(apart[0] / 100, rel=0.01)
@@ -191,7 +207,11 @@ def test_two_diodes_of_one_array_at_one_node_both_count(method):
     assert point.v[0, 0] == pytest.approx((2.0 + 0.4 + 0.8) / 3)  # three equal conductances
 
 
-JUNCTIONS = (JunctionDiode(is_=1e-9, n=1.8), JunctionDiode(is_=2.52e-9, n=1.752, rs=0.568), JunctionDiode(is_=1e-6))
+JUNCTIONS = (
+    JunctionDiode(is_=1e-9, n=1.8),
+    JunctionDiode(is_=2.52e-9, n=1.752, rs=0.568),
+    JunctionDiode(is_=1e-6),
+)
 
 
 @pytest.mark.parametrize("model", JUNCTIONS, ids=["plain", "series", "leaky"])
@@ -214,7 +234,9 @@ def test_a_state_at_a_diode_corner_is_found(method, offset):
     corner = 0.25 + 0.5
     volts = 2 * (corner + offset)  # the divider alone would be at the corner plus the offset
     point = solve(corner_circuit(), {"x": [[volts]]}, method=method)
-    exact = ExactCircuit(corner_circuit(), corner_circuit().initial(), {"x": [[volts]]}).operating_point(point.v[0])
+    exact = ExactCircuit(corner_circuit(), corner_circuit().initial(), {"x": [[volts]]}).operating_point(
+        point.v[0]
+    )
     assert point.code[0] == Result.CONVERGED
     np.testing.assert_allclose(point.v[0], exact, rtol=0, atol=NANOVOLT)
 
@@ -248,7 +270,10 @@ def test_a_sample_does_not_depend_on_its_companions(max_iterations):
     assert len(set(together.code.tolist())) > 1, "the batch must mix outcomes for this to mean anything"
     for k in range(8):
         alone = solve(
-            circuit, {n: x[k : k + 1] for n, x in inputs.items()}, values=values, max_iterations=max_iterations
+            circuit,
+            {n: x[k : k + 1] for n, x in inputs.items()},
+            values=values,
+            max_iterations=max_iterations,
         )
         assert alone.code[0] == together.code[k]
         assert alone.iterations[0] == together.iterations[k]
@@ -256,7 +281,9 @@ def test_a_sample_does_not_depend_on_its_companions(max_iterations):
             np.testing.assert_allclose(alone.v[0], together.v[k], rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("model", [BehavioralDiode(vth=0.1), JUNCTIONS[0], IdealDiode()], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize(
+    "model", [BehavioralDiode(vth=0.1), JUNCTIONS[0], IdealDiode()], ids=lambda m: type(m).__name__
+)
 def test_a_warm_start_ends_where_a_cold_one_does(model):
     circuit, rng = clipped(model), np.random.default_rng(0)
     inputs = draw_inputs(circuit, rng, 10)
@@ -318,8 +345,9 @@ def _clamped(circuit: Circuit, strength: float, loss: Loss, batch: int = 4) -> t
         return inputs, Nudge({}, {"y": jnp.asarray(strength)}, {"y": jnp.asarray(targets)}, loss)
 
 
-def _objective(circuit: Circuit, inputs: dict, nudge: Nudge):
-    """``E + c_out s C`` of one sample, as a function of its free potentials."""
+@partial(jax.jit, static_argnums=0)
+def _slope_and_curvature(circuit: Circuit, v, x, nudge):
+    """Of ``E + c_out s C``, by the free potentials of each sample."""
     values = traced(circuit.initial())
     c_out = output_factor(circuit, values, "y")
 
@@ -328,23 +356,36 @@ def _objective(circuit: Circuit, inputs: dict, nudge: Nudge):
         cost = nudge.loss.cost(kirchhoff.read(circuit, "y", p), target[None])[0]
         return energy(circuit, values, p)[0] + c_out * nudge.strength["y"] * cost
 
-    return objective
+    return tuple(jax.vmap(d(objective))(v, x, nudge.targets["y"]) for d in (jax.grad, jax.hessian))
 
 
-@pytest.mark.parametrize("method", METHODS)
+def _derivatives(circuit: Circuit, nudge: Nudge, v, inputs: dict) -> tuple[np.ndarray, np.ndarray]:
+    with jax.enable_x64(True):
+        slope, curvature = _slope_and_curvature(circuit, jnp.asarray(v), jnp.asarray(inputs["x"]), nudge)
+        return np.asarray(slope), np.asarray(curvature)
+
+
 @pytest.mark.parametrize("strength", [3e-6, -2e-6])
 @pytest.mark.parametrize("folded", [True, False], ids=["folded", "single"])
-@pytest.mark.parametrize("loss", [MSE(), CrossEntropyLoss(), LogCosh()], ids=lambda loss: loss.name)
-def test_a_clamped_nudge_settles_at_a_minimum_of_energy_plus_strength_times_cost(loss, folded, strength, method):
+@pytest.mark.parametrize(
+    ("loss", "method"),
+    [
+        (MSE(), "auto"),
+        (MSE(), "newton"),
+        (MSE(), "sweeps"),
+        (CrossEntropyLoss(), "auto"),
+        (LogCosh(), "auto"),
+    ],
+    ids=lambda part: getattr(part, "name", part),
+)
+def test_a_clamped_nudge_settles_at_a_minimum_of_energy_plus_strength_times_cost(
+    loss, folded, strength, method
+):
     circuit = nudged_circuit(folded)
     inputs, nudge = _clamped(circuit, strength, loss)
     point = solve(circuit, inputs, nudge=nudge, method=method, max_iterations=400)
     assert point.converged.all()
-    with jax.enable_x64(True):
-        objective = _objective(circuit, inputs, nudge)
-        args = jnp.asarray(point.v), jnp.asarray(inputs["x"]), nudge.targets["y"]
-        slope = np.asarray(jax.vmap(jax.grad(objective))(*args))
-        curvature = np.asarray(jax.vmap(jax.hessian(objective))(*args))
+    slope, curvature = _derivatives(circuit, nudge, point.v, inputs)
     assert np.linalg.eigvalsh(curvature).min() > 0, "a minimum, not a saddle"
     away = np.linalg.solve(curvature, slope[..., None])[..., 0]
     assert np.abs(away).max() <= NANOVOLT
@@ -365,10 +406,8 @@ def test_a_clamped_nudge_beyond_the_outputs_stiffness_is_refused(share, folded):
     inputs, nudge = _clamped(circuit, 0.0, MSE())
     inputs = {"x": inputs["x"] * 1e-2}  # no diode conducts
     free = solve(circuit, inputs).v
-    with jax.enable_x64(True):
-        objective = _objective(circuit, inputs, nudge)
-        h = np.asarray(jax.hessian(objective)(jnp.asarray(free[0]), jnp.asarray(inputs["x"][0]), nudge.targets["y"][0]))
-        c_out = float(output_factor(circuit, traced(circuit.initial()), "y"))
+    h = _derivatives(circuit, nudge, free, inputs)[1][0]
+    c_out = 1 / 2.0**2  # behind a gain of 2
     read = np.zeros((circuit.outputs[0].units, 7))
     for unit in range(len(read)):
         read[unit, 3 + (2 * unit if folded else unit)] = 1
@@ -376,10 +415,8 @@ def test_a_clamped_nudge_beyond_the_outputs_stiffness_is_refused(share, folded):
             read[unit, 4 + 2 * unit] = -1
     seen = np.linalg.inv(read @ np.linalg.inv(h) @ read.T) / c_out
     bound = np.linalg.eigvalsh(seen).min()
-    with jax.enable_x64(True):
-        target = kirchhoff.read(circuit, "y", kirchhoff.potentials(circuit, traced(circuit.initial()), traced(inputs), free))
-    # the target is the free state itself, so that diodes stay off and the free state is stationary
-    nudge = Nudge({}, {"y": np.asarray(-share * bound)}, {"y": np.asarray(target)}, MSE())
+    # the target is the free state itself, which so stays stationary
+    nudge = Nudge({}, {"y": np.asarray(-share * bound)}, {"y": free @ read.T}, MSE())
     for method in ("auto", "newton"):
         point = solve(circuit, inputs, nudge=nudge, method=method, start=free)
         assert point.converged.all() == (share < 1)
@@ -388,7 +425,10 @@ def test_a_clamped_nudge_beyond_the_outputs_stiffness_is_refused(share, folded):
 
 def test_a_held_current_enters_kirchhoffs_law():
     circuit = nudged_circuit(True)
-    inputs, current = draw_inputs(circuit, np.random.default_rng(0), 4), 1e-6 * np.random.default_rng(1).normal(size=(4, 4))
+    inputs, current = (
+        draw_inputs(circuit, np.random.default_rng(0), 4),
+        1e-6 * np.random.default_rng(1).normal(size=(4, 4)),
+    )
     nudge = Nudge({"y": current}, {}, {}, None)
     point = solve(circuit, inputs, nudge=nudge)
     assert point.converged.all()
@@ -406,7 +446,9 @@ def test_single_precision_is_close_to_double():
     exact = solve(circuit, inputs)
     engine = NativeEngine(dtype="float32")
     with jax.enable_x64(False):
-        values, x = ({n: jnp.asarray(a, jnp.float32) for n, a in d.items()} for d in (circuit.initial(), inputs))
+        values, x = (
+            {n: jnp.asarray(a, jnp.float32) for n, a in d.items()} for d in (circuit.initial(), inputs)
+        )
         point = jax.jit(lambda values, x: engine.solve(circuit, values, x, Nudge.none()))(values, x)
     assert point.v.dtype == np.float32
     assert np.asarray(point.converged).all()
@@ -451,7 +493,13 @@ def test_strictness_names_the_samples_the_reason_and_the_node():
 
 @pytest.mark.parametrize(
     "options",
-    [{"dtype": "float16"}, {"method": "gauss"}, {"tolerance": 0.0}, {"tolerance": -1.0}, {"max_iterations": 0}, {"sweeps": -1}],
+    [
+        {"dtype": "float16"},
+        {"method": "gauss"},
+        {"tolerance": 0.0},
+        {"tolerance": -1.0},
+        {"max_iterations": 0},
+    ],
     ids=str,
 )
 def test_senseless_options_are_refused_by_name(options):

@@ -39,7 +39,8 @@ def source_potentials(circuit: Circuit, parameters: Values, inputs: Values) -> I
     """Each array of voltage sources with its potentials, shape ``(B, k)`` or ``(1, k)``."""
     for element in circuit.each(VoltageSources):
         value = parameters[element.parameter][None] if element.parameter else inputs[element.input]
-        yield element, value[:, element.columns] * element.scale.astype(value.dtype)
+        scale = element.scale.astype(jnp.promote_types(value.dtype, jnp.float32))  # a copy in the precision in force
+        yield element, value[:, element.columns] * scale
 
 
 def potentials(circuit: Circuit, parameters: Values, inputs: Values, v: Array) -> Array:

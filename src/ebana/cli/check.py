@@ -69,10 +69,10 @@ def _show(check: GradientCheck, title: str, terminal: Terminal) -> None:
     rows: list[dict[str, Any]] = [
         {
             "parameter": p.name,
-            "cosine, adjoint": f"{p.adjoint.cosine:.8f}",
-            "rel. error": f"{p.adjoint.relative_error:.1e}",
-            "cosine, differences": f"{p.finite_differences.cosine:.8f}",
-            "rel. error ": f"{p.finite_differences.relative_error:.1e}",
+            "adjoint\ncosine": f"{p.adjoint.cosine:.6f}",
+            "\nerror": f"{p.adjoint.relative_error:.0e}",
+            "differences\ncosine": f"{p.finite_differences.cosine:.6f}",
+            "\nerror ": f"{p.finite_differences.relative_error:.0e}",
             "": "WRONG" if p.name in bad else ("no effect" if p.zero else "ok"),
         }
         for p in check.parameters

@@ -9,7 +9,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any
 
@@ -32,15 +32,14 @@ class Terminal:
         """A remark beside the result, always on standard error."""
         print(text, file=sys.stderr, flush=True)
 
-    def table(self, title: str, rows: list[Mapping[str, Any]]) -> None:
+    def table(self, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Rows with the same keys, as a table for a person."""
         from rich.console import Console
         from rich.table import Table
 
         table = Table(title=title, title_justify="left")
-        for key in rows[0]:
-            right = all(isinstance(row[key], int | float) for row in rows)
-            table.add_column(key, justify="right" if right else "left", overflow="fold")
+        for i, key in enumerate(rows[0]):
+            table.add_column(key, overflow="fold", no_wrap=i == 0)
         for row in rows:
             table.add_row(*(str(value) for value in row.values()))
         console = Console(file=sys.stderr if self.only_json else sys.stdout, markup=False, highlight=False)

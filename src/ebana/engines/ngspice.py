@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -19,6 +20,7 @@ from ebana.circuit import Circuit
 from ebana.circuit import netlist as deck
 from ebana.circuit.elements import Devices, VoltageSources
 from ebana.engines.base import Nudge, OperatingPoint, Result, Values, batch_size
+from ebana.engines.certificate import estimate_error
 from ebana.engines.libngspice import LOCK, EngineNotInstalled, LibNgspice, NgspiceError, library
 
 __all__ = ["EngineNotInstalled", "NgspiceEngine", "NgspiceError", "available"]
@@ -35,6 +37,10 @@ def available() -> tuple[bool, str]:
     except EngineNotInstalled as missing:
         return False, str(missing)
     return True, f"{found.version} ({found.path})"
+
+
+_Key = tuple[str, str]
+"""What a slot holds: an ``element``, or the ``held`` currents, ``strength`` or ``offset`` of a port; its name."""
 
 
 class _Slot:
@@ -64,6 +70,7 @@ class _Loaded:
         self.reads = [name.lower().encode() for name in np.array(deck.node_names(circuit))[circuit.free]]
         self.slots = dict(_slots(circuit, parameters, clamped))
         spice.load(self._lines(circuit, parameters))
+        self.iterations = spice.iterations()
 
     def _lines(self, circuit: Circuit, parameters: Values) -> list[str]:
         inputs = [e.name for e in circuit.each(VoltageSources) if e.input]
@@ -80,6 +87,11 @@ class _Loaded:
             title="ebana circuit",
             analysis=False,
         )
+
+    def changes(self, values: Mapping[_Key, np.ndarray]) -> Iterator[str]:
+        """The assignments that bring these slots to ``values``."""
+        for key, value in values.items():
+            yield from self.slots[key].changes(value)
 
     def serves(self, circuit: Circuit, parameters: Values, clamped: Mapping[str, str]) -> bool:
         """Whether altering values is enough to solve this."""
@@ -98,9 +110,7 @@ def _device_values(circuit: Circuit, parameters: Values) -> dict[str, np.ndarray
     return {name: np.array(parameters[name]) for name in names}
 
 
-def _slots(
-    circuit: Circuit, parameters: Values, clamped: Mapping[str, str]
-) -> Iterator[tuple[tuple[str, str], _Slot]]:
+def _slots(circuit: Circuit, parameters: Values, clamped: Mapping[str, str]) -> Iterator[tuple[_Key, _Slot]]:
     for element in circuit.elements:
         names = deck.handles(circuit, element)
         driven = isinstance(element, VoltageSources) and element.input
@@ -134,6 +144,9 @@ def _ready(spice: LibNgspice, circuit: Circuit, parameters: Values, clamped: dic
 class NgspiceEngine:
     """Operating points from ngspice.
 
+    All engines of a process share one library, which holds one circuit: changing from one circuit to
+    another and back loads it again. Calls from several threads take turns.
+
     Args:
         tolerance: an operating point whose estimated error is larger, in volts, counts as stalled.
 
@@ -142,12 +155,20 @@ class NgspiceEngine:
 
     Attributes:
         messages: what ngspice said of the samples that failed in the last call, by sample.
+
+    Example:
+        >>> engine = NgspiceEngine()  # doctest: +SKIP
+        >>> point = engine.solve(circuit, circuit.initial(), {"x": x}, Nudge.none())  # doctest: +SKIP
     """
 
     name = "ngspice"
     traceable = False
 
     def __init__(self, tolerance: float = 1e-6) -> None:
+        if not tolerance > 0:
+            raise ValueError(
+                f"ngspice engine with tolerance={tolerance!r}. Expected a positive number of volts."
+            )
         self.tolerance = tolerance
         self.messages: dict[int, str] = {}
         library()
@@ -170,103 +191,107 @@ class NgspiceEngine:
         """
         batch = batch_size(inputs)
         values = {name: np.asarray(value, dtype=np.float64) for name, value in parameters.items()}
-        rows = dict(_rows(circuit, inputs, nudge, batch))
+        rows = dict(_rows(circuit, values, inputs, nudge, batch))
         clamped = {port: deck.loss_name(nudge.loss) for port in nudge.strength}
         with LOCK:
-            v, failed = self._solve_all(circuit, values, rows, clamped, batch)
-        return self._certified(circuit, values, inputs, nudge, v, failed)
-
-    def _solve_all(
-        self,
-        circuit: Circuit,
-        parameters: Values,
-        rows: dict[tuple[str, str], np.ndarray],
-        clamped: dict[str, str],
-        batch: int,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        spice = library()
-        loaded = _ready(spice, circuit, parameters, clamped)
-        rows = rows | {
-            key: np.zeros((batch, len(slot.handles)))
-            for key, slot in loaded.slots.items()
-            if key not in rows and key[0] != "element"
-        }
-        for element in circuit.elements:
-            key = ("element", element.name)
-            if key not in rows:
-                spice.set(loaded.slots[key].changes(deck.element_values(element, parameters)))
-        v = np.full((batch, len(circuit.free)), np.nan)
-        self.messages = {}
-        for sample in range(batch):
-            message = self._solve_one(
-                spice, loaded, {key: row[sample] for key, row in rows.items()}, v[sample]
-            )
-            if message:
-                self.messages[sample] = message
-        return v, np.isin(np.arange(batch), list(self.messages))
-
-    @staticmethod
-    def _solve_one(
-        spice: LibNgspice, loaded: _Loaded, values: Mapping[tuple[str, str], np.ndarray], v: np.ndarray
-    ) -> str:
-        """Write one sample's potentials into ``v``; returns what ngspice said when it found none."""
-        if not all(np.isfinite(value).all() for value in values.values()):
-            return "the inputs or the nudge are not finite"
-        spice.set(change for key, value in values.items() for change in loaded.slots[key].changes(value))
-        try:
-            return _operating_point(spice, loaded.reads, v)
-        finally:
-            spice.command("destroy all")  # each plot that is kept slows all that follow
+            run = _run(library(), circuit, values, rows, clamped, batch)
+        self.messages = run.messages
+        return self._certified(circuit, values, inputs, nudge, run)
 
     def _certified(
-        self,
-        circuit: Circuit,
-        parameters: Values,
-        inputs: Values,
-        nudge: Nudge,
-        v: np.ndarray,
-        failed: np.ndarray,
+        self, circuit: Circuit, parameters: Values, inputs: Values, nudge: Nudge, run: _Run
     ) -> OperatingPoint:
-        error = np.where(failed, np.inf, _estimated_error(circuit, parameters, inputs, v, nudge))
-        code = np.where(error <= self.tolerance, Result.CONVERGED, Result.STALLED)
-        code = np.where(np.isfinite(v).all(1), code, Result.NOT_FINITE)
-        code = np.where(failed, Result.ENGINE_FAILED, code).astype(np.int32)
-        return OperatingPoint(v, code, error, np.zeros(len(v), np.int32))
+        error = _estimated_error(circuit, parameters, inputs, run.v, nudge)
+        failed = np.isin(np.arange(len(run.v)), list(run.messages))
+        # the certificate's pivots are positive at any minimum; only a clamped nudge can take them away
+        worst = Result.NO_MINIMUM if nudge.strength else Result.STALLED
+        code = np.select(
+            [failed, ~np.isfinite(run.v).all(1), error <= self.tolerance, np.isfinite(error)],
+            [Result.ENGINE_FAILED, Result.NOT_FINITE, Result.CONVERGED, Result.STALLED],
+            worst,
+        )
+        return OperatingPoint(run.v, code.astype(np.int32), error, run.iterations)
+
+
+@dataclass
+class _Run:
+    """What came of one batch: potentials ``(B, F)``, iterations ``(B,)``, messages of failed samples."""
+
+    v: np.ndarray
+    iterations: np.ndarray
+    messages: dict[int, str]
+
+
+def _run(
+    spice: LibNgspice,
+    circuit: Circuit,
+    parameters: Values,
+    rows: Mapping[_Key, np.ndarray],
+    clamped: dict[str, str],
+    batch: int,
+) -> _Run:
+    """Solve all samples; rows of shape ``(1, k)`` hold for all of them."""
+    global _loaded
+    run = _Run(np.full((batch, len(circuit.free)), np.nan), np.zeros(batch, np.int32), {})
+    fixed = {key: row[0] for key, row in rows.items() if len(row) == 1}
+    varying = {key: row for key, row in rows.items() if len(row) != 1}
+    if not _finite(fixed):
+        return run
+    loaded = _ready(spice, circuit, parameters, clamped)
+    silent = {key: np.zeros(len(slot.handles)) for key, slot in loaded.slots.items() if key not in rows}
+    try:
+        spice.set(loaded.changes(fixed | silent))
+        for sample in range(batch):
+            _solve_one(spice, loaded, {key: row[sample] for key, row in varying.items()}, run, sample)
+    except BaseException:
+        _loaded = None  # some values may be old and some new
+        raise
+    return run
+
+
+def _finite(values: Mapping[_Key, np.ndarray]) -> bool:
+    return all(np.isfinite(value).all() for value in values.values())
+
+
+def _solve_one(
+    spice: LibNgspice, loaded: _Loaded, values: Mapping[_Key, np.ndarray], run: _Run, sample: int
+) -> None:
+    if not _finite(values):
+        return
+    spice.set(loaded.changes(values))
+    spice.messages.clear()
+    spice.command("op")
+    found = [spice.value(name) for name in loaded.reads]
+    if None in found:
+        run.messages[sample] = spice.said()
+    else:
+        run.v[sample] = found
+    total = spice.iterations()
+    run.iterations[sample], loaded.iterations = total - loaded.iterations, total
+    spice.command("destroy all")  # each plot that is kept slows all that follow
 
 
 def _rows(
-    circuit: Circuit, inputs: Values, nudge: Nudge, batch: int
-) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
-    """What differs between samples, each ``(B, k)``, by the key of its slot."""
-    for element in circuit.each(VoltageSources):
-        if element.input:
+    circuit: Circuit, parameters: Values, inputs: Values, nudge: Nudge, batch: int
+) -> Iterator[tuple[_Key, np.ndarray]]:
+    """All values of the deck but silent nudges, ``(B, k)`` or ``(1, k)``, by the key of their slot."""
+    for element in circuit.elements:
+        if isinstance(element, VoltageSources) and element.input:
             yield ("element", element.name), deck.source_voltages(element, inputs, batch)
+        else:
+            yield ("element", element.name), deck.element_values(element, parameters)[None]
     for port, current in nudge.currents.items():
-        current = np.asarray(current, dtype=np.float64)
-        yield ("held", port), np.broadcast_to(current, (batch, current.shape[-1]))
+        yield ("held", port), np.asarray(current, dtype=np.float64)
     for port, strength in nudge.strength.items():
         s, offset = deck.clamp_values(nudge.loss, strength, nudge.targets[port])
-        yield ("strength", port), np.broadcast_to(s, (batch, s.shape[1]))
-        yield ("offset", port), np.broadcast_to(offset, (batch, offset.shape[1]))
-
-
-def _operating_point(spice: LibNgspice, reads: list[bytes], v: np.ndarray) -> str:
-    """Write the potentials of the free nodes into ``v``; returns a message where ngspice found none."""
-    spice.messages.clear()
-    spice.command("op")
-    values = [spice.value(name) for name in reads]
-    if None in values:
-        return spice.said()
-    v[:] = values
-    return ""
+        yield ("strength", port), s
+        yield ("offset", port), offset
 
 
 def _estimated_error(
     circuit: Circuit, parameters: Values, inputs: Values, v: np.ndarray, nudge: Nudge
 ) -> np.ndarray:
-    """Estimated error of each sample, ``(B,)`` volts."""
-    from ebana.engines.certificate import estimate_error
-
+    """Estimated error of each sample, ``(B,)`` volts; in double precision whatever the caller's."""
     with jax.enable_x64(True):
         traced = jax.tree.map(jnp.asarray, (dict(parameters), dict(inputs), nudge))
         return np.asarray(estimate_error(circuit, traced[0], traced[1], jnp.asarray(v), traced[2]))

@@ -71,13 +71,11 @@ def _dense(units: int, name: str) -> DenseLayer:
 
 def _stage(stage: int, parts: list[Any]) -> Any:
     """Crossbar, bias currents, a diode each way, amplifier."""
-    units, gain, shift, diode_biases = (
-        numbers[stage - 1] for numbers in (UNITS, GAINS, SHIFTS, DIODE_BIASES)
-    )
+    units, gain, shift = UNITS[stage - 1], GAINS[stage - 1], SHIFTS[stage - 1]
     nodes = _dense(units, f"d{stage}")(ConcatenateLayer(name=f"j{stage}")(parts))
     currents = 2e-6 * np.cos(np.arange(units) + stage)
     nodes = CurrentSourceLayer(f"i{stage}", currents, trainable=True)(nodes)
-    for direction, bias in zip(("down", "up"), diode_biases, strict=True):
+    for direction, bias in zip(("down", "up"), DIODE_BIASES[stage - 1], strict=True):
         name = f"{direction}{stage}"
         nodes = DiodeLayer(name, direction, bias, kind="behavioral", param=DIODE, trainable=True)(nodes)
     backward = BACKWARD_GAIN if stage == 2 else None

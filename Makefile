@@ -1,0 +1,53 @@
+# Everything goes into .venv; nothing outside this folder is touched, except that `make test` installs
+# ngspice with the system's package manager where it may.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_TEST := $(VENV)/.installed-test
+
+.PHONY: help demo test lint types tests bench clean spice
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+demo: $(INSTALLED) ## train an analog network on the Iris flowers and write runs/iris-demo
+	@$(BIN)/ebana train iris --out runs/iris-demo
+
+test: $(INSTALLED_TEST) spice lint types tests ## install what the tests need, then lint, check types and test
+
+lint: $(INSTALLED_TEST)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(INSTALLED_TEST)
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+tests: $(INSTALLED_TEST)
+	$(BIN)/pytest -n auto --dist loadscope --durations=15
+
+bench: $(INSTALLED_TEST) ## measure speed, parity and gradients against their targets
+	$(BIN)/python -m benchmarks
+
+spice: ## install ngspice where the system's package manager and your rights allow it
+	@bash scripts/install-ngspice.sh
+
+clean: ## remove the virtual environment, run folders and caches
+	rm -rf $(VENV) runs build dist src/*.egg-info .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "No python3 found. Install Python 3.11 or newer, or call: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) -V). ebana needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Creating $(VENV) with $$($(PYTHON) -V) ..."
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Could not create $(VENV). On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+
+$(INSTALLED): $(BIN)/python pyproject.toml
+	@echo "Installing ebana and what it needs (a minute or two) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(INSTALLED_TEST): $(BIN)/python pyproject.toml
+	@echo "Installing ebana with its test tools (a minute or two) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@ $(INSTALLED)

@@ -1,0 +1,124 @@
+"""Measurements in a process of their own, on two cores.
+
+    python -m benchmarks.fresh '{"task": "training", "recipe": "iris", "epochs": 2000}'
+
+The process keeps to the first two cores that it may use before it imports anything that starts threads,
+and prints one JSON object as its last line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+CORES = 2
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(task: dict[str, Any]) -> dict[str, Any]:
+    """Do a task in a fresh process; its result, with the wall time of the whole process.
+
+    Raises:
+        RuntimeError: if the process fails; quotes the end of what it said.
+    """
+    paths = [str(ROOT), str(ROOT / "src"), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.fresh", json.dumps(task)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    wall = time.perf_counter() - started
+    if done.returncode:
+        raise RuntimeError(f"{task} failed in its process: ...{done.stderr[-600:]}")
+    return json.loads(done.stdout.strip().splitlines()[-1]) | {"process_seconds": wall}
+
+
+def keep_to_two_cores() -> int:
+    """Pin this process; returns the number of cores it has now."""
+    if not hasattr(os, "sched_setaffinity"):
+        return os.cpu_count() or 1
+    cores = sorted(os.sched_getaffinity(0))[:CORES]
+    os.sched_setaffinity(0, cores)
+    return len(cores)
+
+
+def peak_megabytes() -> float:
+    """Largest resident set of this process so far."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
+
+
+def training(recipe: str, epochs: int, compare_epochs: int = 0) -> dict[str, Any]:
+    """Speed and memory of training by full batches, and of the same on ngspice if asked for.
+
+    The model is trained twice: the first run compiles, the second is timed as a whole, with everything
+    that ``fit`` does between steps.
+    """
+    from ebana import recipes
+
+    chosen = recipes.get(recipe)
+    split = chosen.data(0)
+    data = chosen.dataset(split.x_train, split.y_train)
+    model = chosen.build(0)
+    first = model.fit(data, **chosen.fit_options(0, 10), verbose=False).settings["compile_seconds"]
+    started = time.perf_counter()
+    history = model.fit(data, **chosen.fit_options(0, epochs), verbose=False)
+    wall = time.perf_counter() - started
+    result = {
+        "compile_seconds": first,
+        "samples_per_second": history.settings["samples_per_second"],
+        "samples_per_second_of_fit": epochs * len(data) / wall,
+        "unconverged": int(sum(history.history["unconverged"])),
+        "tolerance": model.engine.volts,
+        "peak_megabytes": peak_megabytes(),
+    }
+    if compare_epochs:
+        other = chosen.build(0, "ngspice")
+        started = time.perf_counter()
+        other.fit(data, **chosen.fit_options(0, compare_epochs), verbose=False)
+        wall = time.perf_counter() - started
+        result["ngspice_samples_per_second"] = compare_epochs * len(data) / wall
+    return result
+
+
+def command(recipe: str, seed: int = 0) -> dict[str, Any]:
+    """``ebana train <recipe> --json``, in a folder that is removed again."""
+    import contextlib
+    import io
+    import tempfile
+
+    from ebana.cli import main
+
+    out = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(out):
+        code = main(["train", recipe, "--seed", str(seed), "--out", f"{folder}/run", "--json"])
+    if code:
+        raise RuntimeError(f"ebana train {recipe} ended with code {code}")
+    return json.loads(out.getvalue().strip().splitlines()[-1])
+
+
+TASKS = {"training": training, "command": command}
+
+
+def main() -> None:
+    """Do the task that the first argument describes."""
+    options = json.loads(sys.argv[1])
+    cores = keep_to_two_cores()
+    result = TASKS[options.pop("task")](**options)
+    print(json.dumps(result | {"cores": cores}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""The benchmark: every number next to its target.
+
+    python -m benchmarks                 speed, memory, agreement with ngspice, gradients
+    python -m benchmarks --accuracy      test accuracies too
+    python -m benchmarks --quick         a small version, to see that it runs
+
+Things that are compared are compared in one run, as ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.rows import Row, table
+
+Section = tuple[str, Callable[[], Iterable[Row]]]
+
+
+def sections(quick: bool, accuracy: bool) -> Iterator[Section]:
+    """Names and measurements, in order."""
+    from benchmarks import gradients, parity, speed
+
+    if quick:
+        yield "training", lambda: speed.training(epochs=100, ngspice_epochs=1)
+        yield "native against ngspice", lambda: parity.rows(samples=4, only=("xor",))
+        yield "gradients", lambda: gradients.rows(samples=3, entries=2)
+        return
+    yield "training", lambda: speed.training(epochs=4000, ngspice_epochs=4)
+    yield "ebana train iris", speed.command
+    yield "native against ngspice", parity.rows
+    yield "gradients", gradients.rows
+    if accuracy:
+        from benchmarks import accuracy as accuracies
+
+        yield "accuracy", accuracies.rows
+
+
+def measure(chosen: Iterable[Section], console: Console) -> list[Row]:
+    """All rows; each is shown on the console as it comes."""
+    rows: list[Row] = []
+    for name, run in chosen:
+        with console.status(f"{name} ..."):
+            for row in run():
+                rows.append(row)
+                console.print(
+                    f"[dim]{row.section}: {row.name} {row.value:.4g} {row.unit}[/]", highlight=False
+                )
+    return rows
+
+
+def described() -> dict[str, Any]:
+    """What the numbers depend on beside the code."""
+    from importlib.metadata import version
+
+    import ebana
+
+    libraries = {name: version(name) for name in ("jax", "jaxlib", "numpy", "scikit-learn")}
+    return {"ebana": ebana.__version__, "python": platform.python_version(), "libraries": libraries}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print the table, write JSON; 0 whether or not targets are met, since clocks differ."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help="a small version of each section")
+    parser.add_argument("--accuracy", action="store_true", help="train all recipes over ten seeds as well")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, and the table on stderr")
+    parser.add_argument("--out", type=Path, help="write the JSON object to this file too")
+    options = parser.parse_args(arguments)
+
+    progress = Console(stderr=True)
+    rows = measure(sections(options.quick, options.accuracy), progress)
+    result = described() | {"quick": options.quick, "rows": [row.to_dict() for row in rows]}
+    missed = [row for row in rows if row.met is False]
+    text = json.dumps(result, indent=None if options.json else 2)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(result, indent=2) + "\n")
+    (progress if options.json else Console()).print(table(rows))
+    if options.json:
+        print(text)
+    names = ", ".join(f"{row.section}: {row.name}" for row in missed)
+    print(f"{len(missed)} targets missed: {names}" if missed else "no target missed", file=sys.stderr)
+    return 0
