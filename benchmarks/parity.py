@@ -7,7 +7,8 @@ the built-in engine's free state. The number is the largest difference of any no
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -18,7 +19,6 @@ from benchmarks.rows import Row, skipped
 from ebana import NativeEngine, recipes
 from ebana.circuit import Devices
 from ebana.circuit.devices import BehavioralDiode, IdealDiode
-from ebana.engines.base import Nudge
 from ebana.engines.ngspice import NgspiceEngine, available
 from ebana.engines.system import CircuitSystem
 from ebana.learning import losses
@@ -33,7 +33,7 @@ PIECEWISE_LIMIT, JUNCTION_LIMIT = 1e-9, 1e-7
 """Largest difference with linear and piecewise-linear elements, and with junctions, volts."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """A circuit with data to drive it."""
 
@@ -58,8 +58,17 @@ def cases(samples: int = SAMPLES) -> Iterator[Case]:
 
 def with_junctions() -> Any:
     """The Iris network with junction diodes in place of the behavioural ones."""
-    from ebana import AmplificationLayer, BiasVoltageLayer, ConcatenateLayer, CurrentLayer, DenseLayer
-    from ebana import DiodeLayer, Initializers, InputVoltageLayer, Model
+    from ebana import (
+        AmplificationLayer,
+        BiasVoltageLayer,
+        ConcatenateLayer,
+        CurrentLayer,
+        DenseLayer,
+        DiodeLayer,
+        Initializers,
+        InputVoltageLayer,
+        Model,
+    )
 
     glorot = Initializers("glorot", {"L": 1e-7, "U": 8e-6, "g_max": 2e-5})
     card = ".model junction D(IS=1e-8 N=1.8)"
@@ -93,24 +102,29 @@ def _of_recipe(name: str, recipe: Any, model: Any, samples: int) -> Case:
 def difference(case: Case) -> dict[str, float]:
     """Largest difference over the nodes in each phase, volts; infinite where an engine finds no point."""
     circuit = case.model.circuit
-    native = CircuitSystem(circuit, NativeEngine(tolerance=TOLERANCE))
-    spice = CircuitSystem(circuit, NgspiceEngine())
+    native, spice = NativeEngine(tolerance=TOLERANCE), NgspiceEngine()
+    solve = jax.jit(partial(native.solve, circuit))
     with jax.enable_x64(True):
         values, inputs, targets = (
             {name: jnp.asarray(array) for name, array in arrays.items()}
             for arrays in (case.model.values, case.data.inputs, case.data.outputs)
         )
-        free = native.relax(values, inputs, None, None)
-        outputs = native.outputs(free)
+        slopes = _slopes(case, CircuitSystem(circuit, native), values, inputs, targets)
         result = {}
         for phase, strength in (("free", 0.0), ("plus", case.beta), ("minus", -case.beta)):
-            slopes = {n: strength * case.loss.slope(y, targets[n]) for n, y in outputs.items()}
-            nudge = native.current_nudge(slopes) if strength else Nudge.none()
-            ours, theirs = (s.relax(values, inputs, nudge, None) for s in (native, spice))
-            found = np.asarray(native.converged(ours)) & np.asarray(spice.converged(theirs))
+            nudge = CircuitSystem(circuit, native).current_nudge({n: strength * s for n, s in slopes.items()})
+            ours, theirs = (run(values, inputs, nudge) for run in (solve, partial(spice.solve, circuit)))
+            found = np.asarray(ours.converged) & np.asarray(theirs.converged)
             gap = np.abs(np.asarray(ours.v) - np.asarray(theirs.v)).max()
             result[phase] = float(gap) if found.all() else float("inf")
     return result
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _slopes(case: Case, system: CircuitSystem, values: Any, inputs: Any, targets: Any) -> dict[str, Any]:
+    """Slopes of the loss at the free outputs."""
+    outputs = system.outputs(system.relax(values, inputs, None, None))
+    return {name: case.loss.slope(y, targets[name]) for name, y in outputs.items()}
 
 
 def limit(circuit: Any) -> float:
@@ -128,7 +142,7 @@ def rows(samples: int = SAMPLES, only: tuple[str, ...] | None = None) -> Iterato
     for case in cases(samples):
         if only is not None and case.name not in only:
             continue
-        gaps = difference(replace(case))
+        gaps = difference(case)
         worst = max(gaps.values())
         note = f"{len(case.data)} samples, free and nudged by +-{case.beta:.2g} S"
         yield Row(SECTION, case.name, worst, "V", limit(case.model.circuit), note=note, details=gaps)

@@ -29,9 +29,9 @@ def sections(quick: bool, accuracy: bool) -> Iterator[Section]:
     from benchmarks import gradients, parity, speed
 
     if quick:
-        yield "training", lambda: speed.training(epochs=100, ngspice_epochs=1)
+        yield "training", lambda: speed.training(epochs=100, ngspice_epochs=0)
         yield "native against ngspice", lambda: parity.rows(samples=4, only=("xor",))
-        yield "gradients", lambda: gradients.rows(samples=3, entries=2)
+        yield "gradients", gradients.small
         return
     yield "training", lambda: speed.training(epochs=4000, ngspice_epochs=4)
     yield "ebana train iris", speed.command

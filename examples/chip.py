@@ -29,7 +29,6 @@ from ebana import (
     optimizers,
 )
 
-
 settle = partial(jax.jit, static_argnums=0)(NativeEngine().solve)  # the physics of the chip
 
 

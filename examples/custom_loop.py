@@ -40,7 +40,9 @@ rng = np.random.default_rng(0)
 for epoch in range(1, 41):
     for batch in batches:
         gradients = model.gradients(batch, loss_fn="mse", beta=1e-7)
-        measured = {name: g + 0.02 * np.abs(g).max() * rng.normal(size=g.shape) for name, g in gradients.items()}
+        measured = {
+            name: g + 0.02 * np.abs(g).max() * rng.normal(size=g.shape) for name, g in gradients.items()
+        }
         optimizer.step(model, measured)
     if epoch % 10 == 0:
         loss, accuracy = model.evaluate(iris.x_test, iris.y_test)

@@ -43,5 +43,5 @@ model.fit(gates.x_train, gates.y_train, epochs=300, batch_size=4, optimizer=opti
 predictions = model.predict(gates.x_train)  # a dict of arrays, one for each output
 print("  a  b |  or   and   xor   (volts; above 0.5 V means 1)")
 for i, (a, b) in enumerate(gates.x_train > 0):
-    print(f"  {a:d}  {b:d} | " + "  ".join(f"{predictions[g][i, 0]:4.2f}" for g in ("or", "and", "xor")))
+    print(f"  {a:d}  {b:d} | " + "  ".join(f"{predictions[g][i, 0]:z4.2f}" for g in ("or", "and", "xor")))
 print(model.evaluate(gates.x_train, gates.y_train))

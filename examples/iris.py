@@ -3,6 +3,7 @@
 The core below is the example of the README: ten lines from the data to a trained circuit.
 """
 
+# ruff: noqa: I001  (two import lines read better in the README than eleven)
 import argparse
 import tempfile
 from pathlib import Path

@@ -8,7 +8,9 @@ import pytest
 
 import ebana
 
-MODULES = sorted(m.name for m in pkgutil.walk_packages(ebana.__path__, "ebana.") if not m.name.endswith("__main__"))
+MODULES = sorted(
+    m.name for m in pkgutil.walk_packages(ebana.__path__, "ebana.") if not m.name.endswith("__main__")
+)
 
 
 @pytest.mark.parametrize("name", MODULES)

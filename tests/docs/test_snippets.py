@@ -27,7 +27,9 @@ def code_of(example):
     return re.search(r"^# --- core\n(.*)^# --- end of core", text, re.MULTILINE | re.DOTALL)[1]
 
 
-@pytest.mark.parametrize("path", [f for f in FILES if list(blocks(f))], ids=lambda f: str(f.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", [f for f in FILES if list(blocks(f))], ids=lambda f: str(f.relative_to(ROOT))
+)
 def test_snippets_run(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__"}

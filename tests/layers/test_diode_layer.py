@@ -76,7 +76,7 @@ def test_a_model_is_read_from_a_library_file(tmp_path, use_mos):
         ({"bias": 1.0, "bias_voltage": 1.0}, "'a' got both bias_voltage and bias"),
         ({"kind": "zener"}, "'a': kind='zener'. Expected one of ideal, behavioral, real, mos"),
         ({"param": {"Vth": 0.3}}, "'a': param has 'Vth'. Expected VTH, RON, ROFF"),
-        ({"kind": "ideal", "param": {"VTH": 0.3}}, "'a': param has 'VTH'. Expected nothing"),
+        ({"kind": "ideal", "param": {"VTH": 0.3}}, "'a': param has 'VTH'. Expected RON"),
         ({"param": {"RON": 0.0}}, "RON=0"),
         ({"kind": "real"}, "'a' of kind 'real' needs a model"),
         ({"kind": "real", "param": {"path": "x.lib"}}, "'a' of kind 'real' needs a model"),

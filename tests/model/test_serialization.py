@@ -48,7 +48,7 @@ def everything():
     mos = DiodeLayer("mos", bias=1.0, model=MosDiode(0.4, 1e-3, 2e-6, 1e-6, lambda_=0.01, gmin=1e-11))(warm)
     ideal = DiodeLayer("ideal", bias=5.0)(mos)
     unused = DiodeLayer("unused", enabled=False)(ideal)
-    amp = AmplificationLayer(3.0, "amp", 0.1, backward_gain=0.5, trainable=["gain"], lr=1e-2, low=0.5, high=9.0)(unused)
+    amp = AmplificationLayer(3.0, "amp", 0.1, backward_gain=3.0, trainable=["gain"], lr=1e-2, low=0.5, high=9.0)(unused)
     pair = StackLayer("pair", axis=0)([amp, first])
     flat = ReshapeLayer("flat", [-1])(pair)
     square = dense(2, "square")

@@ -188,7 +188,7 @@ def diode_parameters(card: ModelCard, temperature: float) -> dict[str, float]:
             f"model {card.name!r}: {named} can move the operating point and are not modelled; "
             "the circuit is computed, and exported, without.",
             UserWarning,
-            stacklevel=5,
+            stacklevel=4,
         )
     return values
 

@@ -132,7 +132,7 @@ class Circuit:
 
         The last entry stands for ground, where the index :data:`GROUND` points.
         """
-        base = np.arange(self.size + 1)
+        base = np.arange(self.size + 1, dtype=INDEX)
         for amplifier in self.amplifiers:
             base[amplifier.outputs] = base[amplifier.inputs]
         return base
@@ -140,7 +140,7 @@ class Circuit:
     @cached_property
     def base_position(self) -> np.ndarray:
         """Column of every node's base among the free nodes, -1 where it is held; shape ``(size + 1,)``."""
-        return np.append(self.free_position, -1)[self.base]
+        return np.append(self.free_position, INDEX(GROUND))[self.base]
 
     def _of_kind(self, kind: str) -> np.ndarray:
         runs = [group.indices for group in self.groups if group.kind == kind]

@@ -207,9 +207,8 @@ def _candidates() -> list[str]:
     return [*([found] if found else []), *_FILE_NAMES]
 
 
-@lru_cache(maxsize=1)
-def library() -> LibNgspice:
-    """The library, loaded at the first call.
+def find() -> tuple[str, ctypes.CDLL]:
+    """Open the library; returns the name it was found under and its handle.
 
     Raises:
         EngineNotInstalled: when it is not found; says how to install it.
@@ -217,9 +216,18 @@ def library() -> LibNgspice:
     tried = _candidates()
     for name in tried:
         try:
-            handle = ctypes.CDLL(name)
-            with LOCK:
-                return LibNgspice(name, handle)
-        except (OSError, AttributeError):
+            return name, ctypes.CDLL(name)
+        except OSError:
             continue
     raise EngineNotInstalled(f"libngspice was not found (tried {', '.join(tried)}). {INSTALL}")
+
+
+@lru_cache(maxsize=1)
+def library() -> LibNgspice:
+    """The library, loaded at the first call.
+
+    Raises:
+        EngineNotInstalled: when it is not found; says how to install it.
+    """
+    with LOCK:
+        return LibNgspice(*find())

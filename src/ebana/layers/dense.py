@@ -87,6 +87,12 @@ class DenseLayer(Layer):
 
     def config(self) -> dict[str, Any]:
         """See :meth:`Layer.config`."""
+        if not hasattr(self.initializer, "to_config"):
+            raise TypeError(
+                f"dense layer {self.name!r} starts from an initializer of class {type(self.initializer).__name__}, "
+                "which has no to_config() and so no stored form. Add it, or save the values with "
+                "model.save_values() and rebuild the model in Python."
+            )
         return super().config() | {
             "units": self.units,
             "lr": self.lr,

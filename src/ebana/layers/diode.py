@@ -40,7 +40,8 @@ class DiodeLayer(Layer):
         bias_voltage: volts of the bias sources, a number or one for each unit (also ``bias``).
         kind: ``"ideal"`` (the default), ``"behavioral"``, ``"real"`` or ``"mos"``; found from ``param`` and ``model``
             where left out.
-        param: of a behavioural diode: ``{"VTH": volts, "RON": ohms, "ROFF": ohms}``; of a real one:
+        param: of a behavioural diode: ``{"VTH": volts, "RON": ohms, "ROFF": ohms}``; of an ideal one:
+            ``{"RON": ohms}``, the resistance that it has in SPICE alone; of a real one:
             ``{"path": file, "model_name": name}``, and ``"temperature"`` (Celsius) and ``"gmin"`` (S).
         model: a SPICE ``.model`` card as text, or any :class:`~ebana.circuit.Device`.
         use_mos: a transistor tied as a diode (:class:`~ebana.circuit.mosfet.MosDiode`); ``model`` is then
@@ -174,8 +175,8 @@ def _device(name: str, kind: str, param: dict[str, Any] | None, model: Any) -> D
             "and neither for an ideal one; leave kind out to use the model."
         )
     if kind == "ideal":
-        _only_keys(name, param, ())
-        return IdealDiode()
+        _only_keys(name, param, ("RON",))
+        return IdealDiode(*(float(value) for value in (param or {}).values()))
     if kind == "behavioral":
         _only_keys(name, param, ("VTH", "RON", "ROFF"))
         values = {
@@ -219,7 +220,7 @@ def _only_keys(name: str, param: dict[str, Any] | None, known: tuple[str, ...]) 
 
 def _device_config(device: Device, name: str) -> dict[str, Any]:
     if isinstance(device, IdealDiode):
-        return {}
+        return {"param": {"RON": device.ron}}
     if isinstance(device, BehavioralDiode):
         return {
             "param": {

@@ -287,6 +287,8 @@ class Run:
         for callback, (state, arrays) in zip(self.callbacks, self.pending_callbacks, strict=False):
             callback.restore(state, arrays)
         progress.start_at(self.epoch)
+        if self.model.engine.traceable:
+            progress.note("compiling the training step")
         try:
             while self.step < self.total_steps and not self.stop_training:
                 self._chunk(progress)
@@ -310,6 +312,8 @@ class Run:
             )
             records = jax.tree.map(np.asarray, records)
         elapsed = time.perf_counter() - started
+        if self.step_seconds is None:  # compilation says nothing about the time left
+            progress.start_at((self.step + count) / self.steps_per_epoch)
         self._time(elapsed, count)
         done = 0
         while done < count:

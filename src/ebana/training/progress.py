@@ -69,6 +69,13 @@ class Progress:
         self._began = self.clock()
         self._refresh()
 
+    def note(self, text: str) -> None:
+        """Say what is going on before the first epoch is done."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, shown=text)
+        elif self.lines:
+            print(f"{text} ...", file=self.file, flush=True)
+
     def step(self, epoch: float) -> None:
         """So many epochs are done, with fractions."""
         self._done = epoch

@@ -96,7 +96,7 @@ def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Pla
         coupled_outputs: outputs whose nodes a nudge couples to each other, so that their blocks must
             not be eliminated.
     """
-    column = np.where(circuit.base_position < 0, len(circuit.free), circuit.base_position)
+    column = np.where(circuit.base_position < 0, INDEX(len(circuit.free)), circuit.base_position)
     blocks = _blocks(circuit)
     block_of = np.full(len(circuit.free) + 1, HELD)
     for number, (start, stop) in enumerate(blocks):

@@ -1,0 +1,61 @@
+"""The benchmark command runs, and says of each number whether its target is met."""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks import run
+from benchmarks.rows import Row, number, skipped, table
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    """One quick run, as its JSON file has it."""
+    out = tmp_path_factory.mktemp("bench") / "folder" / "bench.json"
+    assert run.main(["--quick", "--out", str(out)]) == 0
+    return json.loads(out.read_text())
+
+
+def test_every_section_of_the_quick_run_reports(result):
+    sections = {row["section"] for row in result["rows"]}
+    assert {"training (iris)", "native - ngspice", "gradients (xor)"} <= sections
+    assert result["quick"] is True
+    assert result["libraries"]["jax"]
+
+
+def test_what_does_not_depend_on_the_clock_meets_its_target(result):
+    timed = {"throughput, steps", "compilation", "peak memory"}
+    missed = [row["name"] for row in result["rows"] if row["met"] is False and row["name"] not in timed]
+    assert missed == []
+
+
+def test_what_is_left_out_says_why(result):
+    for row in result["rows"]:
+        assert row["value"] is not None or "skipped" in row["note"]
+
+
+@pytest.mark.parametrize(
+    ("value", "better", "met"),
+    [(2.0, "high", True), (1.0, "high", True), (0.5, "high", False), (0.5, "low", True), (2.0, "low", False)],
+)
+def test_a_target_is_met_on_its_own_side(value, better, met):
+    assert Row("s", "n", value, "", 1.0, better).met is met
+
+
+def test_without_target_or_number_there_is_no_verdict():
+    assert Row("s", "n", 1.0).met is None
+    assert skipped("s", "n", "no simulator").met is None
+    assert Row("s", "n", math.inf, "V", 1.0).met is False
+    assert Row("s", "n", math.inf, "V", 1.0).to_dict()["value"] is None
+
+
+def test_numbers_are_readable():
+    assert number(83_412.3, "samples/s") == "83,412 samples/s"
+    assert number(3e-16, "V") == "3e-16 V"
+    assert number(0.9778, "%") == "97.8%"
+    assert table([Row("s", "n", 1.0)]).row_count == 1

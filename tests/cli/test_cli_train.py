@@ -1,0 +1,129 @@
+"""``ebana train`` leaves a complete run folder and says one line to scripts."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ebana import History, load_model
+from ebana.cli.clock import process_seconds
+from ebana.cli.run_folder import FILES
+
+KEYS = {
+    "dataset", "engine", "seed", "epochs", "train_accuracy", "test_accuracy", "loss", "samples_per_second",
+    "compile_seconds", "wall_seconds", "unconverged", "out",
+}  # fmt: skip
+
+
+def test_json_is_the_only_line_on_standard_output(trained):
+    result = trained.outcome.json
+    assert trained.outcome.code == 0
+    assert result.keys() >= KEYS
+    assert (result["dataset"], result["engine"], result["seed"], result["epochs"]) == ("xor", "native", 3, 30)
+    assert 0 <= result["train_accuracy"] <= 1
+    assert result["unconverged"] == 0
+    assert result["out"] == str(trained.folder)
+
+
+def test_human_output_goes_to_standard_error_under_json(trained):
+    assert "Test accuracy" in trained.outcome.err
+    assert "report.html" in trained.outcome.err
+
+
+def test_wall_seconds_count_the_whole_process(trained):
+    result = trained.outcome.json
+    assert result["compile_seconds"] < result["wall_seconds"] < process_seconds()
+
+
+def test_run_folder_is_complete_and_holds_nothing_else(trained):
+    assert sorted(p.name for p in trained.folder.iterdir()) == sorted(FILES)
+
+
+def test_result_file_holds_what_was_printed(trained):
+    assert json.loads((trained.folder / "result.json").read_text()) == trained.outcome.json
+
+
+def test_figures_are_pictures(trained):
+    for path in trained.folder.glob("*.png"):
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_report_is_self_contained_and_names_the_settings(trained):
+    text = (trained.folder / "report.html").read_text()
+    assert text.count("data:image/png;base64,") == 3
+    assert 'src="http' not in text
+    for word in ("Adam", "d1[", "amp1", "R"):
+        assert word in text
+
+
+def test_netlist_of_the_folder_is_that_of_the_model(trained):
+    model = load_model(trained.folder / "model.ebana")
+    first = {"x": np.array([[-2.0, -2.0]])}
+    assert (trained.folder / "circuit.cir").read_text() == model.netlist(first)
+
+
+def test_history_of_the_folder_has_curves_and_eight_conductances(trained):
+    history = History.load(trained.folder / "history")
+    assert history.epochs == list(range(1, 31))
+    assert len(history.conductances) == 8
+    assert history.history["loss"][-1] < history.history["loss"][0]
+    assert np.isfinite(history.history["val_loss"]).sum() == 3
+
+
+def test_same_seed_gives_the_same_model_bit_for_bit(trained, tmp_path, ebana):
+    assert ebana("train", "xor", "--epochs", 30, "--seed", 3, "--out", tmp_path / "again").code == 0
+    first, again = trained.folder / "model.ebana", tmp_path / "again" / "model.ebana"
+    assert first.read_bytes() == again.read_bytes()
+
+
+def test_default_folder_is_named_after_data_set_and_seed(tmp_path, monkeypatch, ebana):
+    monkeypatch.chdir(tmp_path)
+    outcome = ebana("train", "xor", "--epochs", 1, "--seed", 7)
+    assert outcome.code == 0
+    assert (tmp_path / "runs" / "xor-seed7" / "model.ebana").is_file()
+    assert "Test accuracy" in outcome.out
+
+
+def test_resume_without_a_checkpoint_starts_from_the_beginning_and_says_so(tmp_path, ebana):
+    outcome = ebana("train", "xor", "--epochs", 2, "--out", tmp_path / "r", "--resume", "--json")
+    assert outcome.json["epochs"] == 2
+    assert "no checkpoint" in outcome.err
+
+
+def test_ctrl_c_leaves_130_and_the_command_to_go_on_with(tmp_path, monkeypatch, ebana):
+    from ebana.training.callbacks import Checkpoint
+
+    saved = Checkpoint.on_epoch_end
+
+    def save_then_stop(self, epoch, logs):
+        saved(self, epoch, logs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "on_epoch_end", save_then_stop)
+    folder = tmp_path / "stopped"
+    outcome = ebana("train", "xor", "--epochs", 40, "--checkpoint-every", 10, "--out", folder, "--json")
+    assert outcome.code == 130
+    assert outcome.out == ""
+    assert f"--out {folder} --epochs 40 --checkpoint-every 10 --resume" in outcome.err
+    assert [p.name for p in folder.iterdir()] == ["checkpoint"]
+
+
+def test_unconverged_points_are_counted_and_told(tmp_path, monkeypatch, ebana):
+    monkeypatch.setattr("ebana.engines.get", lambda spec: spec)
+    monkeypatch.setattr("ebana.model.get_engine", lambda spec: _hopeless())
+    outcome = ebana("train", "xor", "--epochs", 2, "--out", tmp_path / "r", "--json")
+    result = outcome.json
+    assert result["unconverged"] > 0
+    assert result["loss"] is None
+    assert "did not converge" in outcome.err
+
+
+def _hopeless():
+    from ebana import NativeEngine
+
+    return NativeEngine(tolerance=1e-300, max_iterations=2)
+
+
+@pytest.mark.parametrize("name", ["model.ebana", "history"])
+def test_files_are_of_the_safe_format(trained, name):
+    assert (trained.folder / name).read_bytes().startswith(b"PK\x03\x04")

@@ -1,0 +1,407 @@
+"""The ngspice engine finds what Kirchhoff's laws ask for, keeps its memory, and fails in words."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+import psutil
+import pytest
+
+from circuits import amplify, diodes, draw_inputs, draw_values, law, random_circuit, solve, stack3
+from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder, Device, IdealDiode
+from ebana.circuit.junction import JunctionDiode
+from ebana.engines import get
+from ebana.engines import ngspice as module
+from ebana.engines.base import Engine, Nudge, Result
+from ebana.engines.libngspice import LIBRARY_VARIABLE, find, library
+from ebana.engines.ngspice import EngineNotInstalled, NgspiceEngine, NgspiceError, available
+from ebana.learning.losses import BCE, MSE, CrossEntropyLoss, Loss
+
+FOUND, WHY = available()
+pytestmark = pytest.mark.skipif(not FOUND, reason=WHY)
+
+FREE = Nudge.none()
+
+
+@pytest.fixture
+def engine() -> NgspiceEngine:
+    return NgspiceEngine()
+
+
+def layered(folded: bool = True, model: Device | None = None, gain: float = 4.0) -> Circuit:
+    """4 + 4 + 1 inputs, 10 hidden nodes with diodes both ways, a gain, 6 outputs."""
+    rng = np.random.default_rng(0)
+    build = CircuitBuilder()
+    x = np.concatenate([build.input("x", 4), build.inverted("xn", "x", 4), build.bias("b1", [1.0])])
+    h = build.nodes("h", 10)
+    build.crossbar("d1", x, h, rng.uniform(1e-6, 1e-4, (9, 10)), trainable=True)
+    diodes(build, "a", h, model or BehavioralDiode(vth=0.05))
+    w = amplify(build, "amp", h, gain, 0.1)
+    y = build.nodes("y", 6)
+    build.crossbar("d2", np.concatenate([w, build.bias("b2", [1.0])]), y, rng.uniform(1e-6, 1e-4, (11, 6)))
+    build.output("y", y, folded=folded)
+    return build.build()
+
+
+def bridge(model: Device) -> Circuit:
+    """A rectifier: four diodes between free nodes and a load."""
+    build = CircuitBuilder()
+    x = build.input("x", 2)
+    ac, dc = build.nodes("ac", 2), build.nodes("dc", 2)
+    build.resistors("feed", x, ac, 1e-3)
+    build.devices("up", ac, np.repeat(dc[:1], 2), model)
+    build.devices("down", np.repeat(dc[1:], 2), ac, model)
+    build.resistors("load", dc[:1], dc[1:], 1e-4)
+    build.resistors("leak", dc, build.ground(2), 1e-7)
+    build.output("y", dc)
+    return build.build()
+
+
+def inputs(circuit: Circuit, batch: int, volts: float = 1.0, seed: int = 1) -> dict[str, np.ndarray]:
+    return draw_inputs(circuit, np.random.default_rng(seed), batch, volts)
+
+
+# -- operating points ----------------------------------------------------------------------------------
+
+
+def test_it_is_an_engine(engine: NgspiceEngine) -> None:
+    assert isinstance(engine, Engine)
+    assert not engine.traceable
+    assert isinstance(get("ngspice"), NgspiceEngine)
+    assert "ngspice-" in WHY
+
+
+def test_a_divider_divides(engine: NgspiceEngine) -> None:
+    build = CircuitBuilder()
+    x, mid = build.input("x", 1), build.nodes("mid", 1)
+    build.resistors("top", x, mid, 3e-3)
+    build.resistors("bottom", mid, build.ground(1), 1e-3)
+    build.output("y", mid, folded=False)
+    circuit = build.build()
+    point = engine.solve(circuit, circuit.initial(), {"x": np.array([[1.0], [-2.0]])}, FREE)
+    np.testing.assert_allclose(point.v, [[0.75], [-1.5]], rtol=1e-12)
+    assert point.converged.all()
+    assert point.v.dtype == np.float64
+    assert (point.iterations > 0).all()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        BehavioralDiode(vth=0.05),
+        BehavioralDiode(vth=0.05, ron=1e-3),
+        BehavioralDiode(vth=0.1, ron=10.0, roff=1e6),
+        JunctionDiode(is_=1e-9),
+        JunctionDiode(is_=2.52e-9, n=1.752, rs=0.568),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("volts", [0.3, 30.0])
+def test_a_layered_circuit_satisfies_kirchhoffs_current_law(
+    engine: NgspiceEngine, model: Device, volts: float
+) -> None:
+    circuit = layered(model=model)
+    x = inputs(circuit, 20, volts)
+    point = engine.solve(circuit, circuit.initial(), x, FREE)
+    assert point.converged.all()
+    assert point.error.max() < 1e-7
+    assert np.abs(law(circuit, x, point.v)).max() < 1e-10
+
+
+def test_ideal_diodes_agree_with_the_native_engine(engine: NgspiceEngine) -> None:
+    circuit = layered(model=IdealDiode())
+    x = inputs(circuit, 20, 3.0)
+    point = engine.solve(circuit, circuit.initial(), x, FREE)
+    assert point.converged.all()
+    np.testing.assert_allclose(point.v, solve(circuit, x).v, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "model", [JunctionDiode(is_=1e-9), JunctionDiode(is_=1e-14, rs=5.0), BehavioralDiode(vth=0.3)], ids=repr
+)
+def test_a_bridge_of_diodes_between_free_nodes(engine: NgspiceEngine, model: Device) -> None:
+    circuit = bridge(model)
+    x = inputs(circuit, 10, 5.0)
+    point = engine.solve(circuit, circuit.initial(), x, FREE)
+    assert point.converged.all()
+    assert point.error.max() < 1e-7
+    assert np.abs(law(circuit, x, point.v)).max() < 1e-10
+
+
+@pytest.mark.parametrize("bridged", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_random_circuits_agree_with_the_native_engine(
+    engine: NgspiceEngine, seed: int, bridged: bool
+) -> None:
+    circuit, rng = random_circuit(seed, bridged), np.random.default_rng(seed)
+    values, x = draw_values(circuit, rng, (-6, -3)), draw_inputs(circuit, rng, 8)
+    point = engine.solve(circuit, values, x, FREE)
+    native = solve(circuit, x, values=values)
+    assert point.converged.all()
+    np.testing.assert_allclose(point.v, native.v, atol=1e-7)
+
+
+# -- nudges --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("folded", [True, False])
+def test_held_currents(engine: NgspiceEngine, folded: bool, sign: int) -> None:
+    circuit = layered(folded)
+    x = inputs(circuit, 6)
+    nudge = Nudge({"y": sign * 1e-6 * np.random.default_rng(2).random((6, 6))}, {}, {})
+    point = engine.solve(circuit, circuit.initial(), x, nudge)
+    assert point.converged.all()
+    assert np.abs(law(circuit, x, point.v, nudge=nudge)).max() < 1e-12
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("folded", [True, False])
+@pytest.mark.parametrize("loss", [MSE(), CrossEntropyLoss(), BCE()], ids=lambda loss: loss.name)
+def test_clamped_nudges(engine: NgspiceEngine, loss: Loss, folded: bool, sign: int) -> None:
+    circuit = layered(folded)
+    x, units = inputs(circuit, 6), 3 if folded else 6
+    targets = np.eye(units)[np.arange(6) % units]
+    nudge = Nudge({}, {"y": sign * np.linspace(1e-6, 2e-6, 6)}, {"y": targets}, loss)
+    point = engine.solve(circuit, circuit.initial(), x, nudge)
+    assert point.converged.all()
+    assert np.abs(law(circuit, x, point.v, nudge=nudge)).max() < 1e-12
+    free = engine.solve(circuit, circuit.initial(), x, FREE)
+    assert np.abs(law(circuit, x, free.v)).max() < 1e-12
+
+
+def test_a_nudge_that_leaves_no_minimum_is_marked(engine: NgspiceEngine) -> None:
+    circuit = layered(folded=False)
+    x = inputs(circuit, 2)
+    nudge = Nudge({}, {"y": -np.array([1e-6, 1.0])}, {"y": np.zeros((2, 6))}, MSE())
+    point = engine.solve(circuit, circuit.initial(), x, nudge)
+    assert point.code.tolist() == [Result.CONVERGED, Result.NO_MINIMUM]
+
+
+def test_a_loss_without_a_spice_form_is_refused(engine: NgspiceEngine) -> None:
+    class Other(MSE):
+        name = "other"
+
+    circuit = layered()
+    nudge = Nudge({}, {"y": 1e-6}, {"y": np.zeros((1, 3))}, Other())
+    with pytest.raises(ValueError, match="Use the current nudge"):
+        engine.solve(circuit, circuit.initial(), inputs(circuit, 1), nudge)
+
+
+# -- the loaded circuit --------------------------------------------------------------------------------
+
+
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts how often a deck is loaded from here on."""
+    spice, count = library(), []
+    original = spice.load
+    monkeypatch.setattr(spice, "load", lambda lines: (count.append(1), original(lines)))
+    return count
+
+
+def test_altered_values_give_what_a_fresh_load_gives(
+    engine: NgspiceEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    circuit, rng = stack3(), np.random.default_rng(0)
+    x = draw_inputs(circuit, rng, 4)
+    count = loads(monkeypatch)
+    nudge = Nudge({"far": 1e-7 * rng.normal(size=(4, 4))}, {}, {})
+    engine.solve(circuit, circuit.initial(), x, nudge)
+    new = {name: value * rng.uniform(0.9, 1.1, value.shape) for name, value in circuit.initial().items()}
+    altered = engine.solve(circuit, new, x, FREE)
+    assert len(count) == 1
+    monkeypatch.setattr(module, "_loaded", None)
+    fresh = engine.solve(circuit, new, x, FREE)
+    assert len(count) == 2
+    np.testing.assert_allclose(altered.v, fresh.v, rtol=0, atol=1e-12)
+    assert np.abs(law(circuit, x, altered.v, values=new)).max() < 1e-12
+
+
+def test_a_circuit_stays_loaded_through_free_and_clamped_phases(
+    engine: NgspiceEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    circuit = layered()
+    x = inputs(circuit, 3)
+    nudge = Nudge({}, {"y": 1e-6}, {"y": np.eye(3)}, MSE())
+    engine.solve(circuit, circuit.initial(), x, nudge)
+    count = loads(monkeypatch)
+    for _ in range(2):
+        engine.solve(circuit, circuit.initial(), x, FREE)
+        NgspiceEngine().solve(circuit, circuit.initial(), x, nudge)
+    assert not count
+
+
+def test_circuits_take_turns(engine: NgspiceEngine) -> None:
+    one, two = layered(gain=2.0), layered(gain=3.0)
+    x = inputs(one, 3)
+    for circuit in (one, two, one):
+        point = engine.solve(circuit, circuit.initial(), x, FREE)
+        assert np.abs(law(circuit, x, point.v)).max() < 1e-12
+
+
+def test_the_result_of_a_sample_does_not_depend_on_its_companions(engine: NgspiceEngine) -> None:
+    circuit = layered()
+    x = inputs(circuit, 5)
+    together = engine.solve(circuit, circuit.initial(), x, FREE).v
+    alone = [engine.solve(circuit, circuit.initial(), {"x": row[None]}, FREE).v[0] for row in x["x"][::-1]]
+    np.testing.assert_allclose(together, alone[::-1], rtol=0, atol=1e-12)
+
+
+def test_values_of_devices_reach_the_deck(engine: NgspiceEngine) -> None:
+    @dataclass(frozen=True)
+    class Shunt(Device):
+        def cocontent(self, dv, p):
+            return 0.5 * p["g"] * dv * dv
+
+        def spice(self, name, a, b, p):
+            return f"R{name} {a} {b} {1 / p['g']!r}"
+
+    build = CircuitBuilder()
+    x, y = build.input("x", 1), build.nodes("y", 2)
+    build.crossbar("d", x, y, 1e-3)
+    g = build.parameter("s/g", "device", [1e-3, 3e-3], trainable=True)
+    build.devices("s", y, build.ground(2), Shunt(), {"g": g})
+    build.output("y", y)
+    circuit = build.build()
+    for values in (circuit.initial(), circuit.initial() | {"s/g": np.array([4e-3, 1e-3])}):
+        point = engine.solve(circuit, values, {"x": np.ones((1, 1))}, FREE)
+        np.testing.assert_allclose(point.v[0], 1e-3 / (1e-3 + values["s/g"]), rtol=1e-12)
+
+
+def test_memory_stays_flat(engine: NgspiceEngine) -> None:
+    circuit = layered()
+    x = inputs(circuit, 500)
+    process = psutil.Process(os.getpid())
+    for _ in range(2):
+        engine.solve(circuit, circuit.initial(), x, FREE)
+    gc.collect()
+    before = process.memory_info().rss
+    for k in range(4):
+        values = circuit.initial()
+        values["d1/conductance"] = values["d1/conductance"] * (1 + 0.01 * k)
+        engine.solve(circuit, values, x, FREE)
+    gc.collect()
+    assert process.memory_info().rss - before < 2_000_000
+
+
+def test_threads_take_turns(engine: NgspiceEngine) -> None:
+    circuits = [layered(gain=2.0), layered(gain=3.0)]
+    x, found = inputs(circuits[0], 10), {}
+
+    def work(k: int) -> None:
+        found[k] = NgspiceEngine().solve(circuits[k], circuits[k].initial(), x, FREE).v
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for k, circuit in enumerate(circuits):
+        assert np.abs(law(circuit, x, found[k])).max() < 1e-12
+
+
+# -- precision and failures ----------------------------------------------------------------------------
+
+
+def test_single_precision_outside_does_not_reach_the_engine(engine: NgspiceEngine) -> None:
+    assert not jax.config.jax_enable_x64
+    circuit = layered()
+    x = inputs(circuit, 3)
+    point = engine.solve(circuit, circuit.initial(), x, FREE)
+    assert all(
+        isinstance(field, np.ndarray) for field in (point.v, point.code, point.error, point.iterations)
+    )
+    assert np.abs(law(circuit, x, point.v)).max() < 1e-14
+
+
+def test_samples_that_are_not_finite_do_not_disturb_the_others(engine: NgspiceEngine) -> None:
+    circuit = layered()
+    x = inputs(circuit, 3)
+    x["x"][1, 2] = np.inf
+    point = engine.solve(circuit, circuit.initial(), x, FREE)
+    assert point.code.tolist() == [Result.CONVERGED, Result.NOT_FINITE, Result.CONVERGED]
+    assert np.isnan(point.v[1]).all()
+
+
+def test_parameters_that_are_not_finite_are_marked(engine: NgspiceEngine) -> None:
+    circuit = layered()
+    values = circuit.initial() | {"amp/gain": np.array([np.nan])}
+    point = engine.solve(circuit, values, inputs(circuit, 2), FREE)
+    assert point.code.tolist() == [Result.NOT_FINITE] * 2
+
+
+def test_a_loose_point_counts_as_stalled() -> None:
+    circuit = layered()
+    point = NgspiceEngine(tolerance=1e-30).solve(circuit, circuit.initial(), inputs(circuit, 2), FREE)
+    assert point.code.tolist() == [Result.STALLED] * 2
+
+
+@dataclass(frozen=True)
+class Text(Device):
+    """A device with the given SPICE text."""
+
+    text: str
+
+    def current(self, dv, p):
+        return 1e-3 * dv
+
+    def spice(self, name, a, b, p):
+        return self.text.format(name=name, a=a, b=b)
+
+
+def with_text(text: str) -> Circuit:
+    build = CircuitBuilder()
+    x, y = build.input("x", 1), build.nodes("y", 1)
+    build.resistors("r", x, y, 1e-3)
+    build.devices("odd", y, build.ground(1), Text(text))
+    build.output("y", y, folded=False)
+    return build.build()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("D{name} {a} {b} nomodel", "d0 y_0 0 nomodel"),
+        ("B{name} {a} {b} I=foo(V({a}))", "no such function 'foo'"),
+        ("R{name} {a}", "too few nodes"),
+        ("X{name} {a} {b} nosub", "unknown subckt"),
+    ],
+)
+def test_refused_circuits_quote_ngspice_and_leave_it_usable(
+    engine: NgspiceEngine, text: str, message: str
+) -> None:
+    bad, good = with_text(text), with_text("R{name} {a} {b} 1000")
+    with pytest.raises(NgspiceError, match=message):
+        engine.solve(bad, bad.initial(), {"x": np.ones((1, 1))}, FREE)
+    point = engine.solve(good, good.initial(), {"x": np.ones((1, 1))}, FREE)
+    np.testing.assert_allclose(point.v, 0.5, rtol=1e-12)
+
+
+def test_a_sample_without_operating_point_is_marked_and_explained(engine: NgspiceEngine) -> None:
+    circuit = with_text("B{name} {a} {b} I=V({a})>0.2 ? -1e3*sin(1e6*V({a})) : 1e-3*V({a})")
+    point = engine.solve(circuit, circuit.initial(), {"x": np.array([[0.1], [1e5]])}, FREE)
+    assert point.code.tolist() == [Result.CONVERGED, Result.ENGINE_FAILED]
+    assert engine.messages.keys() == {1}
+    assert point.error[1] == np.inf
+
+
+def test_a_missing_library_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(LIBRARY_VARIABLE, "/nowhere/libngspice.so")
+    with pytest.raises(EngineNotInstalled, match=r"/nowhere.*apt-get install libngspice0"):
+        find()
+    monkeypatch.setattr(module, "library", find)
+    found, message = available()
+    assert not found
+    assert "apt-get" in message
+    with pytest.raises(EngineNotInstalled):
+        NgspiceEngine()
+
+
+def test_a_tolerance_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="tolerance=0"):
+        NgspiceEngine(tolerance=0)
