@@ -5,8 +5,8 @@ stands for a real chip: it computes the potentials with the built-in solver, the
 voltmeter would show, with an offset for each node and noise in each reading. To use a real chip, write
 the parameters to its cells, the inputs and the nudge currents to its pins, and return the voltages read.
 
-Equilibrium propagation sees the chip only through those readings. It compares two of them, so offsets
-cancel; noise does not, so the nudge must be strong enough to stand out from it.
+Equilibrium propagation sees the chip only through those readings. It takes the change between two of
+them, in which offsets cancel; noise does not, so the nudge must be strong enough to stand out from it.
 """
 
 from dataclasses import replace

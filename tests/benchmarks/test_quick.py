@@ -9,8 +9,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks import run
 from benchmarks.rows import Row, number, skipped, table
+
+from benchmarks import run
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from nets import Bench, Refuses, X, Y, dense, hidden, linear, same_values, shared
+from nets import Bench, Refuses, X, Y, dense, linear, same_values, shared
 
 from ebana import (
     BatchGenerator,
@@ -165,13 +165,13 @@ def in_chunks(monkeypatch, steps, seconds, **options):
 
 def test_the_length_of_the_chunks_changes_no_bit(monkeypatch):
     long, lengths = in_chunks(monkeypatch, 64, 1e9)
-    assert lengths == [1, 59]
+    assert lengths == [1, 1, 58]
     single, lengths = in_chunks(monkeypatch, 64, 0.0)
     assert lengths == [1] * 60
     called, lengths = in_chunks(monkeypatch, 64, 1e9, callbacks=[Notes(every=5)])
-    assert lengths == [1, 14, 15, 15, 15]
+    assert lengths == [1, 1, 13, 15, 15, 15]
     thirds, lengths = in_chunks(monkeypatch, 20, 1e9)
-    assert lengths == [1, 20, 20, 19]
+    assert lengths == [1, 1, 20, 20, 18]
     assert same_values(long, single)
     assert same_values(long, called)
     assert same_values(long, thirds)
@@ -242,17 +242,15 @@ def test_several_outputs_have_curves_of_their_own():
 
 
 def test_watched_conductances_are_those_after_each_epoch():
-    model = shared("hidden")
+    model = shared()
     history = model.fit(X, Y, epochs=3, optimizer=adam())
     assert history.conductance_epochs == [1, 2, 3]
-    assert len(history.conductances) == 8
+    assert len(history.conductances) == 6  # of eight that are followed by default
     for label, curve in history.conductances.items():
-        name, place = label[:-1].split("[")
-        row, column = map(int, place.split(","))
-        assert curve[-1] == model.values[f"{name}/conductance"][row, column]
+        row, column = map(int, label.removeprefix("d[").removesuffix("]").split(","))
+        assert curve[-1] == model.values[G][row, column]
         assert curve[0] != curve[-1]
-    assert len(shared().fit(X, Y, epochs=1, watch="all", optimizer=adam()).conductances) == 6
-    assert shared().fit(X, Y, epochs=1, watch=0, optimizer=adam()).conductances == {}
+    assert model.fit(X, Y, epochs=1, watch=0, optimizer=adam()).conductances == {}
 
 
 def test_potentials_of_the_phases_are_kept_on_request():
@@ -291,9 +289,10 @@ def test_training_stops_when_it_gets_no_better():
     model = shared()
     stop = EarlyStopping("loss", patience=2)
     late = Notes(every=100)
-    history = model.fit(X, Y, epochs=50, callbacks=[late, stop, Notes()], optimizer=adam(lr=0.0))
+    history = model.fit(X, Y, epochs=50, callbacks=[late, stop], shuffle=False, optimizer=adam(lr=0.0))
     assert history.epochs == [1, 2, 3, 4]  # the first is the best, two may be no better, the next stops
     assert stop.best_epoch == 1
+    assert late.notes == ["begin", 4, "end"]
 
 
 def test_the_best_values_are_brought_back():
@@ -329,9 +328,15 @@ def test_an_interrupt_leaves_the_values_of_the_last_step(error):
 
 
 @pytest.fixture(scope="module")
-def refuses():
-    """Finds nothing for samples 2 and 3."""
+def half():
     return linear(engine=Refuses(1.5), name="half")
+
+
+@pytest.fixture
+def refuses(half):
+    """Finds nothing for samples 2 and 3."""
+    half.set_values(half.circuit.initial())
+    return half
 
 
 KEPT = [0, 1, 4]
@@ -376,9 +381,9 @@ def test_strict_training_stops_at_the_first(refuses):
 
 
 def test_an_engine_outside_jax_trains_to_the_same_result():
-    outside, inside = hidden(engine=Bench()), shared("hidden")
+    outside, inside = linear(engine=Bench()), shared()
     for model in (outside, inside):
-        model.fit(X, Y, epochs=2, batch_size=2, optimizer=adam(), validation_data=(X, Y))
+        model.fit(X, Y, epochs=3, batch_size=5, optimizer=adam(), validation_data=(X, Y))
     for name, value in inside.values.items():
         np.testing.assert_allclose(outside.values[name], value, rtol=1e-12)
     for name in ("loss", "val_loss"):
@@ -396,8 +401,10 @@ def test_single_precision_trains_within_bounds():
     np.testing.assert_allclose(model.values[G], double[G], rtol=0.05)
     low, high = model.circuit.parameters[G].low, model.circuit.parameters[G].high
     model.fit(X, Y, epochs=5, optimizer=adam(lr=1.0), beta=1e-4)  # to the bounds, which float32 cannot hold
-    assert set(model.values[G].ravel()) <= {low, high}
-    assert model.values[G].dtype == np.float64
+    g = model.values[G].ravel()
+    assert g.dtype == np.float64
+    assert ((g >= low) & (g <= high)).all()
+    assert (np.isclose(g, low, rtol=1e-6) | np.isclose(g, high, rtol=1e-6)).all()
 
 
 # -- rules, losses, bounds ---------------------------------------------------------------------------
@@ -425,10 +432,9 @@ class SignDescent(Optimizer):
         {"optimizer": SignDescent(lr=5e-6)},
         {"optimizer": Optimizer(lr=5e-6, transform=optax.scale_by_lion())},
         {"optimizer": SGD(lr=1e-7)},
-        {"optimizer": SGD(lr=1e-7, rule="paper")},
         {"nudge": "clamped", "estimator": "negative"},
     ],
-    ids=["huber", "bce", "sign", "lion", "sgd", "paper", "clamped"],
+    ids=["huber", "bce", "sign", "lion", "sgd", "clamped"],
 )
 def test_rules_and_losses_of_all_kinds_learn(options):
     loss = options.get("loss_fn", "mse")
@@ -441,23 +447,23 @@ def test_rules_and_losses_of_all_kinds_learn(options):
 
 def test_the_published_rule_is_the_gradient_with_the_stages_factors():
     """Equation (4): ``g <- g - (lr / beta) [dv_b^2 - dv_0^2]``, c_out / c_l = 1 / gain^2 in the first layer."""
-    model, beta, lr = shared("hidden"), 1e-7, 1e-8
-    start = model.values
-    gradient = model.gradients(X, Y, beta=beta)
+    model, beta, lr = shared(), 1e-7, 1e-8
+    start, gradient = model.values, model.gradients(X, Y, beta=beta)
     model.fit(X, Y, epochs=1, batch_size=5, beta=beta, optimizer=SGD(lr=lr, rule="paper"))
-    for name, factor in (("d1/conductance", 2.0 / 4), ("d2/conductance", 2.0)):
-        np.testing.assert_allclose(model.values[name], start[name] - lr * factor * gradient[name], rtol=1e-12)
+    np.testing.assert_allclose(model.values[G], start[G] - 2 * lr * gradient[G], rtol=1e-12)
+    deep = shared("hidden")
+    scale = {name: float(factor) for name, factor in deep.system.gradient_scale(deep.values).items()}
+    assert scale == pytest.approx({"d1/conductance": 2 / 4, "d2/conductance": 2})
 
 
 def test_each_layer_has_its_own_learning_rate():
-    x, b = InputVoltageLayer(2, "x"), BiasVoltageLayer(1, "b")
-    still = dense(2, "still", lr=0.0)(ConcatenateLayer("j")([x, b]))
-    d = dense(2, "own", lr=1e-6)(still)
-    model = Model([x, b], CurrentLayer("y")(dense(2, "common")(d)))
+    x = InputVoltageLayer(2, "x")
+    layers = [dense(2, "still", lr=0.0), dense(2, "own", lr=1e-6), dense(2, "common")]
+    model = Model(x, CurrentLayer("y")(ConcatenateLayer("j")([layer(x) for layer in layers])))
     before = model.values
-    model.fit(X, Y, epochs=1, batch_size=5, optimizer=adam(lr=1e-5))  # Adam's first step is one learning rate
+    model.fit(X, np.hstack([Y, Y, Y]), epochs=1, batch_size=5, optimizer=adam(lr=1e-5))  # Adam's first step is the rate
     moved = {name: np.abs(value - before[name]).max() for name, value in model.values.items()}
-    assert moved["still/conductance"] == moved["b/voltage"] == 0
+    assert moved["still/conductance"] == 0
     assert moved["own/conductance"] == pytest.approx(1e-6, rel=1e-3)
     assert moved["common/conductance"] == pytest.approx(1e-5, rel=1e-3)
 
@@ -479,9 +485,8 @@ def test_conductances_are_kept_within_their_bounds():
     x = InputVoltageLayer(2, "x")
     narrow = Initializers("uniform", {"L": 1e-4, "U": 2e-4, "g_min": 0.9e-4, "g_max": 2.1e-4})
     model = Model(x, CurrentLayer("y")(DenseLayer(2, "d", init_type=narrow)(x)))
-    model.fit(X, 10 * Y, epochs=10, optimizer=adam(lr=1e-4))
-    g = model.values[G]
-    assert (g.min(), g.max()) == (0.9e-4, 2.1e-4)
+    model.fit(X, Y, epochs=1, batch_size=5, optimizer=adam(lr=1.0))  # one step, far beyond
+    assert set(model.values[G].ravel()) == {0.9e-4, 2.1e-4}
 
 
 def test_the_schedule_is_recorded_and_scales_the_steps():
@@ -495,8 +500,9 @@ def test_the_schedule_is_recorded_and_scales_the_steps():
 
 
 def test_a_second_call_starts_the_rule_anew_and_a_loaded_state_goes_on(tmp_path):
-    whole = trained(epochs=4, shuffle=False)
-    model, options = shared(), {"epochs": 2, "batch_size": 2, "shuffle": False}
+    options = {"epochs": 2, "batch_size": 2, "shuffle": False, "beta": 1e-6}
+    whole = trained(**options | {"epochs": 4})
+    model = shared()
     optimizer = adam()
     model.fit(X, Y, optimizer=optimizer, **options)
     optimizer.save_state(tmp_path / "state")

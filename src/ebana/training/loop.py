@@ -335,9 +335,9 @@ class Run:
     def _chunk_length(self) -> int:
         """Steps until something is due, as many as fit the time of a chunk."""
         steps = CHUNK_STEPS
-        if self.step_seconds is None:
-            steps = 1  # the first chunk compiles; a single step tells how long the others take
-        elif self.step_seconds > 0:
+        if not self.step_seconds:
+            steps = 1  # the first chunk compiles; the second tells how long a step takes
+        else:
             steps = int(np.clip(CHUNK_SECONDS / self.step_seconds, 1, CHUNK_STEPS))
         due = [self.total_steps - self.step]
         period = self._period()
@@ -420,9 +420,18 @@ class Run:
         self.history.append(self.epoch, logs, watched, kept)
         progress.epoch(self.epoch, logs)
         if last:
-            for callback in sorted(self.callbacks, key=lambda callback: callback.saves):
-                if self.epoch % callback.every == 0 or final or self.stop_training:
-                    callback.on_epoch_end(self.epoch, logs)
+            self._tell(logs, final)
+
+    def _tell(self, logs: dict[str, Any], final: bool) -> None:
+        """Call the callbacks that are due; all of them when this turns out to be the last epoch."""
+        waiting = sorted(self.callbacks, key=lambda callback: callback.saves)
+
+        def due(callback: Callback) -> bool:
+            return final or self.stop_training or self.epoch % callback.every == 0
+
+        while callback := next(filter(due, waiting), None):
+            waiting.remove(callback)
+            callback.on_epoch_end(self.epoch, logs)
 
     def _batches_due(self) -> bool:
         every = self.settings.every_batches
