@@ -1,15 +1,17 @@
 """Choose the settings of a recipe without its test part.
 
-    python -m benchmarks.choose_settings iris --candidates 80 --jobs 2
-    python -m benchmarks.choose_settings iris --around        # vary the recipe in force, one setting at a time
+    python -m benchmarks.choose_settings iris --jobs 2               # stage 1: random candidates
+    python -m benchmarks.choose_settings iris --stage 2 --seeds 20   # stage 2: around the best of stage 1
+    python -m benchmarks.choose_settings iris --stage 3 --seeds 20   # stage 3: a short list, all of it
+    python -m benchmarks.choose_settings iris --around               # the recipe, one setting changed at a time
 
-Tables (iris, wine): candidates are drawn at random from ``SPACES`` and scored by 5-fold cross-validation
-inside the training parts of the splits 0 to 9; the test parts are never read. Truth tables (xor, gates)
-have no test part: candidates are scored by the share of starts that learn the whole table, over seeds
-that no report uses (1000 and up).
+Tables (iris, wine): candidates are scored by 5-fold cross-validation inside the training parts of the
+splits 0 to 9 (or to 19); test parts are never read. Truth tables (xor, gates) have no test part:
+candidates are scored by the share of starts that learn the whole table, over seeds that no report uses
+(1000 and up).
 
 Candidates that share a topology, loss and optimizer share one compiled program: start values, data,
-learning rates and bounds are its arguments.
+learning rates and bounds are its arguments. What was found stands in ``docs/results/settings.md``.
 """
 
 from __future__ import annotations
@@ -29,29 +31,63 @@ from typing import Any
 
 import numpy as np
 
-SPACES: dict[str, dict[str, tuple[Any, ...]]] = {
-    "iris": {
-        "scale": (1.0, 2.0, 4.0),
-        "bias": (1.0, 2.0, 4.0),
-        "vth": (0.1, 0.3, 0.6, 1.0),
-        "high": (4e-6, 8e-6, 2e-5),
-        "lr": (3e-8, 1e-7, 3e-7, 6e-7),
-        "loss": ("mse", "cross_entropy"),
-        "schedule": ({"class": "Constant"}, {"class": "Cosine"}),
-        "epochs": (100, 200, 400),
-    },
-    "xor": {
-        "vth": (0.1, 0.3),
-        "high": (8e-6, 2e-5),
-        "lr": (1e-7, 3e-7, 6e-7, 1e-6),
-        "schedule": ({"class": "Constant"}, {"class": "Cosine"}),
-        "epochs": (100, 200, 300),
-    },
-}
-"""Values that each setting may take; all else is the recipe's."""
+CONSTANT, COSINE = {"class": "Constant"}, {"class": "Cosine"}
 
-SPACES["wine"] = SPACES["iris"]
-SPACES["gates"] = SPACES["xor"]
+Space = dict[str, tuple[Any, ...]]
+
+TABLES: Space = {
+    "scale": (1.0, 2.0, 4.0),
+    "bias": (1.0, 2.0, 4.0),
+    "vth": (0.1, 0.3, 0.6, 1.0),
+    "high": (4e-6, 8e-6, 2e-5),
+    "lr": (3e-8, 1e-7, 3e-7, 6e-7),
+    "loss": ("mse", "cross_entropy"),
+    "schedule": (CONSTANT, COSINE),
+    "epochs": (100, 200, 400),
+}
+
+LOGIC: Space = {
+    "vth": (0.1, 0.3),
+    "high": (8e-6, 2e-5),
+    "lr": (1e-7, 3e-7, 6e-7, 1e-6),
+    "schedule": (CONSTANT, COSINE),
+    "epochs": (100, 200, 300),
+}
+
+SPACES: dict[str, dict[int, Space]] = {
+    "iris": {
+        1: TABLES,
+        2: {
+            "scale": (1.5, 2.0, 3.0),
+            "bias": (1.0, 2.0, 4.0),
+            "vth": (0.4, 0.6, 0.8),
+            "high": (4e-6, 8e-6, 2e-5),
+            "lr": (5e-8, 1e-7, 2e-7, 3e-7),
+            "schedule": (COSINE,),
+            "loss": ("mse",),
+            "epochs": (100, 200, 300, 400),
+        },
+        3: {
+            "scale": (2.0,),
+            "vth": (0.3, 0.4),
+            "lr": (5e-8, 1e-7),
+            "loss": ("mse",),
+            "epochs": (200, 300, 400),
+        },
+    },
+    "wine": {
+        1: TABLES,
+        3: {
+            "scale": (1.0, 2.0),
+            "lr": (5e-8, 1e-7),
+            "loss": ("mse", "cross_entropy"),
+            "epochs": (200, 400),
+        },
+    },
+    "xor": {1: LOGIC},
+    "gates": {1: LOGIC},
+}
+"""Values that each setting may take at each stage; all else is the recipe's."""
 
 TRUTH_TABLES = ("xor", "gates")
 FIRST_START = 1000
@@ -72,11 +108,11 @@ class Part:
     y_judge: Mapping[str, np.ndarray]
 
 
-def candidates(name: str, count: int, seed: int = 0) -> list[dict[str, Any]]:
-    """``count`` different points of the space, drawn at random, after the recipe in force (``{}``)."""
-    space = SPACES[name]
+def candidates(name: str, stage: int, count: int) -> list[dict[str, Any]]:
+    """The recipe in force (``{}``), and ``count`` different points of the space, drawn at random."""
+    space = SPACES[name][stage]
     everything = list(itertools.product(*space.values()))
-    order = np.random.default_rng(seed).permutation(len(everything))[:count]
+    order = np.random.default_rng(stage - 1).permutation(len(everything))[:count]
     return [{}, *(dict(zip(space, everything[i], strict=True)) for i in order)]
 
 
@@ -86,7 +122,7 @@ def neighbours(name: str) -> list[dict[str, Any]]:
 
     recipe = get(name)
     more = {"beta": (1e-8, 1e-6), "estimator": ("one_sided",), "nudge": ("clamped",)}
-    space = SPACES[name] | more
+    space = SPACES[name][1] | more
     return [{}, *({k: v} for k, values in space.items() for v in values if v != getattr(recipe, k))]
 
 
@@ -239,7 +275,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("name", choices=sorted(SPACES))
-    parser.add_argument("--candidates", type=int, default=80)
+    parser.add_argument("--stage", type=int, default=1, choices=(1, 2, 3))
+    parser.add_argument("--candidates", type=int, default=100, help="at most so many, drawn at random")
     parser.add_argument("--around", action="store_true", help="vary one setting of the recipe at a time")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--folds", type=int, default=5)
@@ -248,7 +285,10 @@ def main() -> None:
     parser.add_argument("--top", type=int, default=20, help="rows to print")
     options = parser.parse_args()
 
-    changes = neighbours(options.name) if options.around else candidates(options.name, options.candidates)
+    if options.stage not in SPACES[options.name]:
+        parser.error(f"{options.name} has the stages {', '.join(map(str, SPACES[options.name]))}")
+    drawn = candidates(options.name, options.stage, options.candidates)
+    changes = neighbours(options.name) if options.around else drawn
     found = []
     for row in search(options.name, changes, range(options.seeds), options.folds, options.jobs):
         found.append(row)

@@ -77,10 +77,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--accuracy", action="store_true", help="train all recipes over ten seeds as well")
     parser.add_argument("--json", action="store_true", help="print one JSON object, and the table on stderr")
     parser.add_argument("--out", type=Path, help="write the JSON object to this file too")
+    parser.add_argument("--only", nargs="+", metavar="SECTION", help="some sections, by part of their names")
     options = parser.parse_args(arguments)
 
     progress = Console(stderr=True)
-    rows = measure(sections(options.quick, options.accuracy), progress)
+    chosen = sections(options.quick, options.accuracy)
+    if options.only:
+        chosen = ((name, run) for name, run in chosen if any(part in name for part in options.only))
+    rows = measure(chosen, progress)
     result = described() | {"quick": options.quick, "rows": [row.to_dict() for row in rows]}
     missed = [row for row in rows if row.met is False]
     text = json.dumps(result, indent=None if options.json else 2)

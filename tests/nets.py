@@ -69,13 +69,14 @@ def hidden(**options: Any) -> Model:
 
 
 @cache
-def _shared(kind: str) -> Model:
+def as_it_is(kind: str) -> Model:
+    """The shared model with the values that it has now."""
     return {"linear": linear, "hidden": hidden}[kind]()
 
 
 def shared(kind: str = "linear") -> Model:
     """One model for all tests, with the values that it started from."""
-    model = _shared(kind)
+    model = as_it_is(kind)
     model.set_values(model.circuit.initial())
     return model
 
@@ -93,7 +94,9 @@ class Bench:
     name = "bench"
     traceable = False
 
-    def solve(self, circuit: Any, parameters: Any, inputs: Any, nudge: Any, start: Any = None) -> OperatingPoint:
+    def solve(
+        self, circuit: Any, parameters: Any, inputs: Any, nudge: Any, start: Any = None
+    ) -> OperatingPoint:
         return _solve(self.engine, circuit, dict(parameters), dict(inputs), nudge, start)
 
 
@@ -105,11 +108,15 @@ class Refuses:
     name = "refuses"
     traceable = True
 
-    def solve(self, circuit: Any, parameters: Any, inputs: Any, nudge: Any, start: Any = None) -> OperatingPoint:
+    def solve(
+        self, circuit: Any, parameters: Any, inputs: Any, nudge: Any, start: Any = None
+    ) -> OperatingPoint:
         point = NativeEngine().solve(circuit, parameters, inputs, nudge, start)
         lost = next(iter(inputs.values()))[:, 0] > self.limit
         v = jnp.where(lost[:, None], jnp.nan, point.v)
-        return OperatingPoint(v, jnp.where(lost, int(Result.STALLED), point.code), point.error, point.iterations)
+        return OperatingPoint(
+            v, jnp.where(lost, int(Result.STALLED), point.code), point.error, point.iterations
+        )
 
 
 def same_values(a: dict, b: dict) -> bool:

@@ -98,19 +98,15 @@ def test_nothing_overflows_however_far_the_potential(diode: JunctionDiode, dtype
         assert (conductance >= 0).all()
 
 
-@settings(deadline=None)
-@given(
-    is_=st.floats(1e-15, 1e-5),
-    n=st.floats(0.8, 3),
-    rs=st.floats(1e-3, 1e8),
-    dv=st.floats(-20, 20),
-)
-def test_series_resistance_takes_its_share_of_the_voltage(is_: float, n: float, rs: float, dv: float) -> None:
+@settings(deadline=None, max_examples=15)
+@given(is_=st.floats(1e-15, 1e-5), n=st.floats(0.8, 3), rs=st.floats(1e-3, 1e8))
+def test_series_resistance_takes_its_share_of_the_voltage(is_: float, n: float, rs: float) -> None:
     bare, diode = JunctionDiode(is_=is_, n=n), JunctionDiode(is_=is_, n=n, rs=rs)
+    dv = np.concatenate([np.linspace(-20, 20, 801), np.geomspace(1e-9, 1e3, 50)])
     with jax.enable_x64(True):
         junction = diode._junction_voltage(jnp.asarray(dv))
-        error = junction + rs * bare.current(junction, {}) - dv
-        assert abs(float(error)) <= 1e-14 + 1e-12 * abs(dv)
+        error = np.asarray(junction + rs * bare.current(junction, {}) - dv)
+    assert (np.abs(error) <= 1e-14 + 1e-11 * np.abs(dv)).all()
 
 
 def test_a_diode_without_series_resistance_solves_nothing() -> None:

@@ -9,7 +9,7 @@ import pytest
         (["train", "roses"], ["'roses'", "xor, gates, iris, wine"]),
         (["train"], ["dataset", "--help"]),
         (["train", "xor", "--epochs", "0"], ["--epochs 0", "at least 1"]),
-        (["train", "xor", "--epochs", "many"], ["many"]),
+        (["train", "xor", "--epochs", "many"], ["--epochs", "integer"]),
         (["train", "xor", "--checkpoint-every", "0"], ["--checkpoint-every 0"]),
         (["train", "xor", "--seed", "-1"], ["--seed -1", "0 to"]),
         (["train", "xor", "--engine", "spectre"], ["'spectre'", "native, ngspice"]),

@@ -4,10 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
-from nets import dense
 
 from ebana import AmplificationLayer, ConcatenateLayer, CurrentLayer, InputVoltageLayer, Model
 from ebana.model import StageConflict
+from nets import dense
 
 VOLTS = np.array([[1.0, -0.5], [0.25, 2.0]])
 
@@ -107,10 +107,10 @@ def parallel(first, second, joined=True, **options):
 
 
 def test_two_paths_of_different_factors_are_named_when_the_model_is_built():
-    with pytest.warns(StageConflict, match="'fork' has no global energy.*(left|right).*adjoint") as caught:
+    with pytest.warns(StageConflict, match=r"'fork' has no global energy.*(left|right).*adjoint") as caught:
         parallel(4.0, 2.0)
     assert caught[0].filename == __file__
-    with pytest.warns(StageConflict, match="left|right"):
+    with pytest.warns(StageConflict, match=r"left|right"):
         parallel(2.0, 2.0, backward_gain=3.0)
     with pytest.warns(StageConflict, match="left"):
         parallel([2.0, 4.0], 2.0)
@@ -137,5 +137,8 @@ def test_the_warning_is_right_that_the_gradient_is_off():
     x, y = np.array([[1.0, -0.5], [-2.0, 0.3]]), np.array([[0.5], [-0.5]])
     with pytest.warns(StageConflict):
         model = parallel(4.0, 2.0)
-    ep, exact = (np.concatenate([g.ravel() for g in model.gradients(x, y, method=m).values()]) for m in ("ep", "adjoint"))
+    ep, exact = (
+        np.concatenate([g.ravel() for g in model.gradients(x, y, method=m).values()])
+        for m in ("ep", "adjoint")
+    )
     assert 1e-2 < np.linalg.norm(ep - exact) / np.linalg.norm(exact) < 10

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from nets import MILLI, dense
 
 from ebana import (
     BiasVoltageLayer,
@@ -14,6 +13,7 @@ from ebana import (
     Model,
     ReshapeLayer,
 )
+from nets import MILLI, dense
 
 VOLTS = np.array([[1.0, -0.5], [0.25, 2.0]])
 
@@ -32,7 +32,12 @@ def test_a_node_is_the_mean_of_the_inputs_weighted_by_conductance():
 
 @pytest.mark.parametrize("spelling", ["init_type", "initializer"])
 @pytest.mark.parametrize(
-    "rule", ["glorot", MILLI, Initializers("glorot_uniform", {"init_low": 1e-7, "init_high": 1e-5, "clip_high": 1e-4})]
+    "rule",
+    [
+        "glorot",
+        MILLI,
+        Initializers("glorot_uniform", {"init_low": 1e-7, "init_high": 1e-5, "clip_high": 1e-4}),
+    ],
 )
 def test_both_spellings_of_the_initializer_start_alike(spelling, rule):
     start = net(DenseLayer(2, "d", **{spelling: rule})).values["d/conductance"]
@@ -78,7 +83,7 @@ def test_what_is_no_initializer_is_refused(wrong):
 
 def test_a_crossbar_takes_one_dimension():
     grid = ReshapeLayer("r", (2, 1))(InputVoltageLayer(2, "x"))
-    with pytest.raises(ValueError, match="'d' is called on an input of shape \\(2, 1\\).*ReshapeLayer"):
+    with pytest.raises(ValueError, match=r"'d' is called on an input of shape \(2, 1\).*ReshapeLayer"):
         dense(2, "d")(grid)
     assert dense(3, "d")(ReshapeLayer("flat", (-1,))(grid)).shape == (3,)
 
@@ -110,7 +115,7 @@ def test_a_layer_called_twice_stands_for_the_same_conductances():
 def test_shared_conductances_need_equal_inputs():
     d = dense(2, "d")
     d(InputVoltageLayer(2, "u"))
-    with pytest.raises(ValueError, match="'d' is called again on 3 nodes.*made for 2"):
+    with pytest.raises(ValueError, match=r"'d' is called again on 3 nodes.*made for 2"):
         d(InputVoltageLayer(3, "v"))
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from nets import DIODE, Probe, dense
 
 from ebana import (
     AmplificationLayer,
@@ -22,6 +21,7 @@ from ebana import (
 )
 from ebana.circuit import Devices
 from ebana.circuit.mosfet import MosDiode
+from nets import DIODE, Probe, dense
 
 CARD = ".model D1 D(IS=1e-12 N=1.5)"
 NMOS = ".model T1 NMOS(LEVEL=1 VTO=0.5 KP=1e-1)"
@@ -40,7 +40,11 @@ class Cubic(Device):
         ({"kind": "ideal"}, "ideal", IdealDiode()),
         ({"model": IdealDiode(1e-3)}, "ideal", IdealDiode(1e-3)),
         ({"param": {"VTH": 0.3, "RON": 1.0}}, "behavioral", BehavioralDiode(0.3, 1.0)),
-        ({"kind": "behavioral", "param": {"VTH": 0.3, "ROFF": 1e20}}, "behavioral", BehavioralDiode(0.3, roff=1e20)),
+        (
+            {"kind": "behavioral", "param": {"VTH": 0.3, "ROFF": 1e20}},
+            "behavioral",
+            BehavioralDiode(0.3, roff=1e20),
+        ),
         ({"kind": "behavioral"}, "behavioral", BehavioralDiode()),
         ({"model": BehavioralDiode(0.3)}, "behavioral", BehavioralDiode(0.3)),
         ({"use_mos": False, "model": CARD}, "real", JunctionDiode(1e-12, 1.5)),
@@ -64,7 +68,10 @@ def test_a_model_is_read_from_a_library_file(tmp_path, use_mos):
     library = tmp_path / "models.lib"
     library.write_text(f"* two models\n{CARD}\n{NMOS}\n")
     known = {"path": str(library), "model_name": "t1" if use_mos else "D1"}
-    assert DiodeLayer("a", use_mos=use_mos, model=known).device == DiodeLayer("a", use_mos=use_mos, param=known).device
+    assert (
+        DiodeLayer("a", use_mos=use_mos, model=known).device
+        == DiodeLayer("a", use_mos=use_mos, param=known).device
+    )
     wrong = known | {"model_name": "Q9"}
     with pytest.raises(ValueError, match="Q9"):
         DiodeLayer("a", use_mos=use_mos, param=wrong)
@@ -81,7 +88,10 @@ def test_a_model_is_read_from_a_library_file(tmp_path, use_mos):
         ({"kind": "real"}, "'a' of kind 'real' needs a model"),
         ({"kind": "real", "param": {"path": "x.lib"}}, "'a' of kind 'real' needs a model"),
         ({"kind": "behavioral", "model": CARD}, "'a' of kind 'behavioral' got model"),
-        ({"kind": "behavioral", "use_mos": True, "model": NMOS}, "'a' got use_mos=True and kind='behavioral'"),
+        (
+            {"kind": "behavioral", "use_mos": True, "model": NMOS},
+            "'a' got use_mos=True and kind='behavioral'",
+        ),
         ({"kind": "real", "model": BehavioralDiode()}, "'a' of kind 'real' got a model of kind 'behavioral'"),
         ({"param": {"VTH": 0.3}, "model": BehavioralDiode()}, "'a' got both param and model"),
         ({"use_mos": True, "param": {"card": NMOS}, "model": NMOS}, "'a' got both param and model"),
@@ -96,7 +106,7 @@ def test_what_contradicts_itself_is_refused(options, message):
 
 
 def test_a_missing_library_is_named():
-    with pytest.raises(FileNotFoundError, match="'a': model file 'nowhere.lib' does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"'a': model file 'nowhere.lib' does not exist"):
         DiodeLayer("a", kind="real", param={"path": "nowhere.lib", "model_name": "D1"})
 
 
@@ -184,7 +194,9 @@ def test_diodes_on_a_layer_are_found_where_the_graph_goes_on_from_the_layer_itse
         return Model(x, CurrentLayer("y", fold=False)(g))
 
     volts = np.array([[2.0, 1.0], [-2.0, -1.0]])
-    assert [e.name for e in net(False).circuit.each(Devices)] == [e.name for e in net(True).circuit.each(Devices)]
+    assert [e.name for e in net(False).circuit.each(Devices)] == [
+        e.name for e in net(True).circuit.each(Devices)
+    ]
     assert np.abs(net(False).predict(volts)).max() < 4 * 0.5
     np.testing.assert_allclose(net(False).predict(volts), net(True).predict(volts), rtol=1e-12)
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from nets import dense, linear
 
 from ebana import AmplificationLayer, CurrentLayer, InputVoltageLayer, Model, VoltageLayer
+from nets import dense, linear
 
 VOLTS = np.array([[1.0, -0.5], [0.25, 2.0]])
 
@@ -23,7 +23,7 @@ def test_values_are_counted_from_the_nodes():
 
 @pytest.mark.parametrize("layer", [CurrentLayer("y"), VoltageLayer("y", fold=True)])
 def test_an_odd_number_of_nodes_cannot_be_folded(layer):
-    with pytest.raises(ValueError, match="'y' folds pairs of nodes but is called on 3.*fold=False"):
+    with pytest.raises(ValueError, match=r"'y' folds pairs of nodes but is called on 3.*fold=False"):
         layer(InputVoltageLayer(3, "x"))
 
 
@@ -48,10 +48,14 @@ def test_a_voltage_layer_holds_the_nodes_at_its_data(fold):
 
 def test_only_all_nodes_of_one_crossbar_are_held():
     x = InputVoltageLayer(2, "x")
-    with pytest.raises(ValueError, match="'held' must be called on all nodes of one dense layer.*'amp' \\(amplified"):
+    with pytest.raises(
+        ValueError, match=r"'held' must be called on all nodes of one dense layer.*'amp' \(amplified"
+    ):
         Model(x, VoltageLayer("held")(AmplificationLayer(2.0, "amp")(dense(2, "d")(x))))
     x = InputVoltageLayer(2, "x")
-    with pytest.raises(ValueError, match="'held' must be called on all nodes of one dense layer.*'x' \\(source"):
+    with pytest.raises(
+        ValueError, match=r"'held' must be called on all nodes of one dense layer.*'x' \(source"
+    ):
         Model(x, VoltageLayer("held")(x))
 
 
@@ -59,5 +63,5 @@ def test_only_all_nodes_of_one_crossbar_are_held():
 def test_a_model_that_is_only_held_says_what_it_is_for(verb):
     x = InputVoltageLayer(2, "x")
     model = Model(x, VoltageLayer("held")(dense(2, "d")(x)), name="pair")
-    with pytest.raises(ValueError, match="'pair' has no output that is read.*energy"):
+    with pytest.raises(ValueError, match=r"'pair' has no output that is read.*energy"):
         getattr(model, verb)({"x": VOLTS, "held": VOLTS})

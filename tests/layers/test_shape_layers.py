@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from nets import Probe, dense
 
 from ebana import ConcatenateLayer, CurrentLayer, InputVoltageLayer, Model, ReshapeLayer, StackLayer
+from nets import Probe, dense
 
 
 def grid(name, *shape):
@@ -14,7 +14,9 @@ def grid(name, *shape):
 def arrangement(make, *shapes):
     """The nodes that a layer hands on, and those of its inputs in their shapes."""
     sources = [InputVoltageLayer(int(np.prod(shape)), f"x{i}") for i, shape in enumerate(shapes)]
-    parents = [ReshapeLayer(f"r{i}", shape)(x) for i, (x, shape) in enumerate(zip(sources, shapes, strict=True))]
+    parents = [
+        ReshapeLayer(f"r{i}", shape)(x) for i, (x, shape) in enumerate(zip(sources, shapes, strict=True))
+    ]
     probe = Probe("probe")
     result = make(parents)
     flat = ReshapeLayer("flat", (-1,))(probe(result))
@@ -46,9 +48,15 @@ def test_reshaping_keeps_the_order_of_the_nodes(target):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ConcatenateLayer("j")([grid("a", 2, 2), grid("b", 3, 2)]), "'j' joins shapes \\(2, 2\\), \\(3, 2\\)"),
+        (
+            lambda: ConcatenateLayer("j")([grid("a", 2, 2), grid("b", 3, 2)]),
+            "'j' joins shapes \\(2, 2\\), \\(3, 2\\)",
+        ),
         (lambda: StackLayer("s")([grid("a", 2), grid("b", 3)]), "'s' stacks shapes \\(2,\\), \\(3,\\)"),
-        (lambda: ReshapeLayer("r", (4,))(grid("a", 2, 3)), "'r' cannot arrange shape \\(2, 3\\) \\(6 nodes\\) as \\(4,\\)"),
+        (
+            lambda: ReshapeLayer("r", (4,))(grid("a", 2, 3)),
+            "'r' cannot arrange shape \\(2, 3\\) \\(6 nodes\\) as \\(4,\\)",
+        ),
         (lambda: ReshapeLayer("r", (2,))([grid("a", 1), grid("b", 1)]), "'r' takes one input. Received 2"),
         (
             lambda: ConcatenateLayer("j")([InputVoltageLayer(2, "a", enabled=False)]),

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from nets import MILLI, dense
 
 from ebana import (
     BiasVoltageLayer,
@@ -13,6 +12,7 @@ from ebana import (
     InputVoltageLayer,
     Model,
 )
+from nets import MILLI, dense
 
 VOLTS = np.array([[1.0, -0.5], [0.25, 2.0], [-1.0, -1.0]])
 
@@ -24,7 +24,7 @@ def single_nodes(signal):
 @pytest.mark.parametrize("units", [0, -1, 2.5, True, "3", [2]])
 @pytest.mark.parametrize("layer", [InputVoltageLayer, BiasVoltageLayer, DenseLayer])
 def test_a_count_that_is_no_whole_number_above_zero_is_refused(layer, units):
-    with pytest.raises(ValueError, match="'probe'.*units.*whole number above zero"):
+    with pytest.raises(ValueError, match=r"'probe'.*units.*whole number above zero"):
         layer(units, "probe")
 
 
@@ -36,7 +36,7 @@ def test_a_name_must_be_a_string_without_slashes(name):
 
 def test_inputs_carry_data_and_are_never_trained():
     assert InputVoltageLayer(3, "x", trainable=False).shape == (3,)
-    with pytest.raises(ValueError, match="'x'.*BiasVoltageLayer\\(trainable=True\\)"):
+    with pytest.raises(ValueError, match=r"'x'.*BiasVoltageLayer\(trainable=True\)"):
         InputVoltageLayer(3, "x", trainable=True)
     with pytest.raises(ValueError, match="'x' needs units"):
         InputVoltageLayer(name="x")
@@ -49,7 +49,9 @@ def test_a_source_is_not_called():
 
 def test_an_inverted_input_equals_feeding_minus_x():
     x = InputVoltageLayer(2, "x")
-    declared = Model(x, single_nodes(dense(2, "d")(ConcatenateLayer("j")([x, InputVoltageLayer(name="n", inverts=x)]))))
+    declared = Model(
+        x, single_nodes(dense(2, "d")(ConcatenateLayer("j")([x, InputVoltageLayer(name="n", inverts=x)])))
+    )
     x, n = InputVoltageLayer(2, "x"), InputVoltageLayer(2, "n")
     fed = Model([x, n], single_nodes(dense(2, "d")(ConcatenateLayer("j")([x, n]))))
     assert declared.input_columns == {"x": 2}
@@ -98,7 +100,10 @@ def test_biases_that_do_not_fit_are_refused(options, message):
 
 
 def test_trained_sources_keep_their_bounds_and_learning_rate():
-    x, b = InputVoltageLayer(2, "x"), BiasVoltageLayer(2, "b", [1.0, -1.0], trainable=True, lr=0.1, low=-2.0, high=2.0)
+    x, b = (
+        InputVoltageLayer(2, "x"),
+        BiasVoltageLayer(2, "b", [1.0, -1.0], trainable=True, lr=0.1, low=-2.0, high=2.0),
+    )
     d = dense(2, "d")(ConcatenateLayer("j")([x, b]))
     i = CurrentSourceLayer("i", [1e-4, 0.0], trainable=True, lr=1e-6, low=-1e-3, high=1e-3)(d)
     parameters = Model([x, b], CurrentLayer("y")(i)).circuit.parameters
@@ -120,7 +125,7 @@ def test_bias_currents_must_fit_the_units():
     x = InputVoltageLayer(2, "x")
     with pytest.raises(ValueError, match="'i': current has 3 values for 2 units"):
         CurrentSourceLayer("i", [1.0, 2.0, 3.0])(x)
-    with pytest.raises(ValueError, match="'i' takes one input. Received 2"):
+    with pytest.raises(ValueError, match=r"'i' takes one input. Received 2"):
         CurrentSourceLayer("i")([x, x])
 
 

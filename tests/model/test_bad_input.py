@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from nets import Refuses, X, Y, dense, linear, same_values, shared
 
 from ebana import (
     BatchGenerator,
@@ -19,6 +18,7 @@ from ebana import (
 )
 from ebana.engines import libngspice, ngspice
 from ebana.training.callbacks import Checkpoint, CSVLogger, EarlyStopping
+from nets import Refuses, X, Y, dense, linear, same_values, shared
 
 WITH_NAN, WITH_INF = X.copy(), X.copy()
 WITH_NAN[3, 1], WITH_INF[0, 0] = np.nan, np.inf
@@ -83,7 +83,7 @@ def test_targets_that_do_not_fit_are_named(verb, y, message):
 @pytest.mark.parametrize("label", [-1, 2, 0.5])
 def test_labels_out_of_range_are_named(label):
     model = linear(4)
-    with pytest.raises(ValueError, match=f"targets of 'y': sample 1 has the class {label:g}.*from 0 to 1"):
+    with pytest.raises(ValueError, match=rf"targets of 'y': sample 1 has the class {label:g}.*from 0 to 1"):
         model.fit(X, [0, label, 1, 0, 1])
 
 
@@ -96,9 +96,9 @@ def test_training_needs_targets(data):
 def test_several_inputs_need_names():
     u, v = InputVoltageLayer(1, "u"), InputVoltageLayer(1, "v")
     model = Model([u, v], [CurrentLayer("a")(dense(2, "d")(u)), CurrentLayer("b")(dense(2, "e")(v))])
-    with pytest.raises(ValueError, match="one array \\(ndarray\\) for 2 input layers \\['u', 'v'\\]"):
+    with pytest.raises(ValueError, match=r"one array \(ndarray\) for 2 input layers \['u', 'v'\]"):
         model.predict(X)
-    with pytest.raises(ValueError, match="one array \\(ndarray\\) for 2 output layers \\['a', 'b'\\]"):
+    with pytest.raises(ValueError, match=r"one array \(ndarray\) for 2 output layers \['a', 'b'\]"):
         model.evaluate({"u": X[:, :1], "v": X[:, 1:]}, Y)
 
 
@@ -116,7 +116,7 @@ def test_a_nudging_strength_that_is_not_above_zero_is_refused(verb, beta):
 @pytest.mark.parametrize("verb", ["fit", "gradients"])
 def test_a_clamped_nudge_that_leaves_no_minimum_is_refused(verb, estimator):
     bound = 100 * shared().default_beta()
-    with pytest.raises(ValueError, match="too strong for a clamped nudge.*'y' is held by only.*below"):
+    with pytest.raises(ValueError, match=r"too strong for a clamped nudge.*'y' is held by only.*below"):
         getattr(shared(), verb)(X, Y, beta=bound * 1.01, nudge="clamped", estimator=estimator)
 
 
@@ -136,7 +136,7 @@ def test_unknown_options_list_the_known_ones(verb, options, message):
 
 
 def test_an_unknown_method_lists_the_known_ones():
-    with pytest.raises(ValueError, match="method='backprop'.*Expected 'ep' or 'adjoint'"):
+    with pytest.raises(ValueError, match=r"method='backprop'.*Expected 'ep' or 'adjoint'"):
         shared().gradients(X, Y, method="backprop")
 
 
@@ -184,7 +184,7 @@ def test_a_schedule_that_cannot_be_is_refused():
 
 
 def test_an_early_stop_on_what_is_not_measured_is_refused():
-    with pytest.raises(ValueError, match="'val_loss', which is not measured.*validation_data"):
+    with pytest.raises(ValueError, match=r"'val_loss', which is not measured.*validation_data"):
         shared().fit(X, Y, callbacks=[EarlyStopping("val_loss")])
 
 
@@ -194,7 +194,7 @@ def test_an_early_stop_on_what_is_not_measured_is_refused():
 @pytest.mark.parametrize("key", ["g_min", "clip_low", "g_max", "L", "init_high"])
 @pytest.mark.parametrize("value", [0, -1e-6, np.nan, np.inf, "1e-6"])
 def test_conductance_bounds_are_above_zero(key, value):
-    with pytest.raises(ValueError, match=f"{key}=.*above zero, in siemens"):
+    with pytest.raises(ValueError, match=rf"{key}=.*above zero, in siemens"):
         Initializers("glorot", {key: value})
 
 
@@ -206,7 +206,7 @@ def test_an_initializer_of_ones_own_is_held_to_the_same_bounds(bounds):
 
     Own.bounds = bounds
     x = InputVoltageLayer(2, "x")
-    with pytest.raises(ValueError, match="'d/conductance' have the lower bound.*Raise g_min"):
+    with pytest.raises(ValueError, match=r"'d/conductance' have the lower bound.*Raise g_min"):
         Model(x, CurrentLayer("y")(DenseLayer(2, "d", init_type=Own())(x)))
 
 
@@ -235,7 +235,9 @@ def test_bounds_are_in_order(limits):
 
 @pytest.mark.parametrize("engine", ["spectre", "", 3, None])
 def test_an_unknown_engine_lists_the_known_ones(engine):
-    with pytest.raises((ValueError, TypeError), match=r"engine=.*(Expected 'native', 'ngspice'|does not fit the contract)"):
+    with pytest.raises(
+        (ValueError, TypeError), match=r"engine=.*(Expected 'native', 'ngspice'|does not fit the contract)"
+    ):
         linear(engine=engine)
 
 
@@ -243,7 +245,9 @@ def test_an_engine_that_is_not_installed_tells_how_to_get_it(monkeypatch):
     libngspice.library.cache_clear()
     monkeypatch.setattr(libngspice, "_candidates", lambda: ["libnowhere.so"])
     try:
-        with pytest.raises(libngspice.EngineNotInstalled, match=r"libngspice was not found \(tried libnowhere.so\).*install"):
+        with pytest.raises(
+            libngspice.EngineNotInstalled, match=r"libngspice was not found \(tried libnowhere.so\).*install"
+        ):
             linear(engine="ngspice")
         found, message = ngspice.available()
         assert not found
@@ -255,7 +259,7 @@ def test_an_engine_that_is_not_installed_tells_how_to_get_it(monkeypatch):
 def test_nothing_that_did_not_converge_is_used_silently():
     model = linear(engine=Refuses(-9.0), name="dead")
     for verb, arguments in (("predict", (X,)), ("evaluate", (X, Y)), ("gradients", (X, Y)), ("energy", (X,))):
-        with pytest.raises(NotConverged, match="'dead'.*5 of 5"):
+        with pytest.raises(NotConverged, match=r"'dead'.*5 of 5"):
             getattr(model, verb)(*arguments)
 
 
@@ -265,7 +269,7 @@ def test_nothing_that_did_not_converge_is_used_silently():
 def test_files_that_are_not_there_are_named():
     model = shared()
     for read in (model.load_history, model.load_values, optimizers.Adam(model).load_state):
-        with pytest.raises(FileNotFoundError, match="there is no .* file nowhere"):
+        with pytest.raises(FileNotFoundError, match=r"there is no .* file nowhere"):
             read("nowhere")
     with pytest.raises(FileNotFoundError, match="no checkpoint file nowhere"):
         model.fit(X, Y, resume="nowhere")
@@ -309,6 +313,6 @@ def test_a_write_that_fails_leaves_the_old_file(folder, monkeypatch):
 
 def test_a_text_file_is_no_history(folder):
     (folder / "notes.txt").write_text("loss 0.1")
-    with pytest.raises(CorruptFile, match="notes.txt"):
+    with pytest.raises(CorruptFile, match=r"notes.txt"):
         shared().load_history("notes.txt")
     (folder / "notes.txt").unlink()

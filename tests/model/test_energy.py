@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from nets import Refuses, X, Y, dense, hidden, linear, shared
 
 from ebana import AmplificationLayer, CurrentLayer, InputVoltageLayer, Model, NotConverged, VoltageLayer
+from nets import Refuses, X, Y, dense, hidden, linear, shared
 
 VOLTS = np.hstack([X, np.ones((5, 1))])
 
@@ -25,7 +25,9 @@ def test_the_energy_is_the_co_content_of_the_elements():
 
 
 def test_a_pair_holds_folded_outputs_at_plus_and_minus_half():
-    np.testing.assert_allclose(shared().energy(X, Y), content(shared(), np.hstack([Y / 2, -Y / 2])), rtol=1e-12)
+    np.testing.assert_allclose(
+        shared().energy(X, Y), content(shared(), np.hstack([Y / 2, -Y / 2])), rtol=1e-12
+    )
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -77,17 +79,17 @@ def test_a_voltage_layer_reads_the_same_energy_of_a_pair():
 def test_an_output_behind_an_amplifier_cannot_be_held():
     x = InputVoltageLayer(2, "x")
     model = Model(x, CurrentLayer("y")(AmplificationLayer(2.0, "amp")(dense(2, "d")(x))))
-    with pytest.raises(ValueError, match="'y' cannot be clamped: it reads 2 nodes of 'amp' \\(amplified"):
+    with pytest.raises(ValueError, match=r"'y' cannot be clamped: it reads 2 nodes of 'amp' \(amplified"):
         model.energy(X, Y)
 
 
 def test_the_energy_of_a_state_that_was_not_found_is_an_error_or_nan():
     model = hidden(engine=Refuses(1.5), name="half")
-    with pytest.raises(NotConverged, match="energy of model 'half'.*samples 2, 3"):
+    with pytest.raises(NotConverged, match=r"energy of model 'half'.*samples 2, 3"):
         model.energy(X)
     assert np.isnan(model.energy(X, strict=False)).tolist() == [False, False, True, True, False]
 
 
 def test_a_pair_needs_targets_of_the_right_width():
-    with pytest.raises(ValueError, match="'y'.*shape \\(5, 2\\)"):
+    with pytest.raises(ValueError, match=r"'y'.*shape \(5, 2\)"):
         shared().energy(X, np.zeros((5, 2)))

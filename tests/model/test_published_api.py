@@ -1,5 +1,7 @@
 """Code in the published spellings runs as it stands, but for its import line."""
 
+import contextlib
+import io
 import json
 import pickle
 import subprocess
@@ -96,11 +98,9 @@ model.save_history(save_name + "_history.pickle")
 NMOS = ".model N1 NMOS(LEVEL=1 VTO=0.3 KP=1)"
 
 
-@pytest.fixture
-def given(tmp_path, monkeypatch):
+def given():
     """Arrays and numbers for the variables that the snippets name."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "nmos.inc").write_text(NMOS + "\n")
+    Path("nmos.inc").write_text(NMOS + "\n")
     train = {"inputs": {"xp": BITS, "xn": -BITS}, "outputs": {"xor": XOR}}
     names = {
         "input_units": 2,
@@ -131,67 +131,90 @@ def given(tmp_path, monkeypatch):
     }
 
 
-def test_the_later_spelling_trains_xor(given, capsys):
-    exec(f"{IMPORTS['star']}\n{LATER}", given)
-    loss, accuracy = given["predictions"]
+def run(code, folder):
+    """What a snippet leaves behind, and what it says."""
+    space, err, out = {}, io.StringIO(), io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stderr(err), contextlib.redirect_stdout(out):
+        space = given()
+        exec(code, space)
+    return space, err.getvalue(), out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def later(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("later")
+    return folder, *run(f"{IMPORTS['modules']}\n{LATER}", folder)
+
+
+def test_the_later_spelling_trains_xor(later):
+    _, space, err, out = later
+    loss, accuracy = space["predictions"]
     assert accuracy == 1.0
     assert loss < 1e-3
-    assert given["model"].evaluate(given["test_dataset"]).accuracy == 1.0
-    curves = given["model"].history.history
-    assert [e for e, v in zip(curves["epoch"], curves["val_loss"], strict=True) if v == v] == list(range(10, 101, 10))
-    said = capsys.readouterr()
-    assert "100/100" in said.err
-    assert said.out == ""
-    g = given["model"].values["d1/conductance"]
-    assert 1e-7 <= g.min()
-    assert g.max() <= 2e-5
+    curves = space["model"].history.history
+    validated = [e for e, v in zip(curves["epoch"], curves["val_loss"], strict=True) if not np.isnan(v)]
+    assert validated == list(range(10, 101, 10))
+    assert "epoch 100/100: loss" in err
+    assert out == ""
+    g = space["model"].values["d1/conductance"]
+    assert ((g >= 1e-7) & (g <= 2e-5)).all()
 
 
-@pytest.mark.parametrize("card", [False, True])
-def test_the_early_spelling_runs(given, card):
-    if card:
-        given["mos"] = NMOS
-    given_epochs = EARLY.replace("epochs=100", "epochs=20")
-    exec(f"{IMPORTS['names']}\n{given_epochs}", given)
-    assert len(given["model"].history.epochs) == 20
-    assert np.isfinite(given["predictions"].loss)
-    assert sum(given["model"].history.history["unconverged"]) == 0
+def test_the_early_spelling_runs(tmp_path):
+    space, _, _ = run(f"{IMPORTS['star']}\n{EARLY.replace('epochs=100', 'epochs=20')}", tmp_path)
+    history = space["model"].history
+    assert len(history.epochs) == 20
+    assert history.last("loss") < history.history["loss"][0]
+    assert np.isfinite(space["predictions"].loss)
+    assert sum(history.history["unconverged"]) == 0
+    assert {"xor_optimizer.pickle", "xor_history.pickle"} < {p.name for p in tmp_path.iterdir()}
 
 
-def test_the_files_are_safe_whatever_they_are_called(given):
-    exec(f"{IMPORTS['modules']}\n{LATER.replace('epochs=100', 'epochs=10')}", given)
-    folder = Path.cwd()
-    assert {p.name for p in folder.glob("xor2*")} == {"xor2_optimizer.pickle", "xor2_history.pickle"}
-    for file in folder.glob("xor2*"):
+@pytest.mark.parametrize("imports", IMPORTS.values(), ids=IMPORTS)
+def test_every_way_to_import_gives_the_names(imports):
+    space = {}
+    exec(imports, space)
+    names = ("Model", "DenseLayer", "Initializers", "BatchGenerator", "losses", "optimizers", "metrics")
+    assert all(space[name] is getattr(ebana, name) for name in names)
+    assert isinstance(space["losses"].BCE(), space["losses"].Loss)
+
+
+def test_the_files_are_safe_whatever_they_are_called(later):
+    folder, space, _, _ = later
+    files = sorted(folder.glob("xor2*"))
+    assert [file.name for file in files] == ["xor2_history.pickle", "xor2_optimizer.pickle"]
+    for file in files:
         with pytest.raises(pickle.UnpicklingError), open(file, "rb") as stream:
             pickle.load(stream)
         with zipfile.ZipFile(file) as archive:
             json.loads(archive.read("manifest.json"))
-            assert all(name == "manifest.json" or name.endswith(".safetensors") for name in archive.namelist())
+            assert all(
+                name == "manifest.json" or name.endswith(".safetensors") for name in archive.namelist()
+            )
 
-    model, history = given["model"], History.load("xor2_history.pickle")
+    model, history = space["model"], History.load(files[0])
     np.testing.assert_array_equal(history.history["loss"], model.history.history["loss"])
     trained = model.values
     model.set_values(model.circuit.initial())
-    assert model.load_history("xor2_history.pickle").epochs == list(range(1, 11))
+    assert model.load_history(files[0]).epochs == list(range(1, 101))
     again = ebana.optimizers.Adam(model, beta=1e-6)
-    again.load_state("xor2_optimizer.pickle")
+    again.load_state(files[1])
     assert all(np.array_equal(trained[name], value) for name, value in model.values.items())
 
 
-def test_published_code_pickles_nothing(given, monkeypatch):
+def test_published_code_pickles_nothing(tmp_path, monkeypatch):
     def refuse(*_):
         raise AssertionError("something is pickled")
 
     monkeypatch.setattr(pickle, "dump", refuse)
     monkeypatch.setattr(pickle, "dumps", refuse)
-    given["model"] = model = ebana.Model(*_linear())
+    model = ebana.Model(*_linear())
     optimizer = ebana.optimizers.Adam(model)
     model.fit(BITS, XOR, epochs=1, optimizer=optimizer)
-    optimizer.save_state("o.pickle")
-    model.save_history("h.pickle")
-    model.save("m.pickle")
-    assert ebana.load_model("m.pickle").values.keys() == model.values.keys()
+    optimizer.save_state(tmp_path / "o.pickle")
+    model.save_history(tmp_path / "h.pickle")
+    model.save(tmp_path / "m.pickle")
+    assert ebana.load_model(tmp_path / "m.pickle").values.keys() == model.values.keys()
 
 
 def _linear():
@@ -224,11 +247,13 @@ def test_importing_warns_of_nothing_and_configures_nothing():
         "import logging, ebana, jax; assert not jax.config.jax_enable_x64;"
         "assert logging.getLogger().handlers == [] and logging.getLogger('ebana').level == 0"
     )
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_options_that_are_commented_out_in_published_code_say_what_they_do(given):
+def test_options_that_are_commented_out_in_published_code_say_what_they_do():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         kept = metrics.Metrics(None, save_output_voltages="last", verbose=False)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from nets import DIODE, MILLI, X, dense, hidden, linear, same_values, shared
 
 from ebana import (
     AmplificationLayer,
@@ -32,6 +31,7 @@ from ebana import (
 )
 from ebana.circuit.mosfet import MosDiode
 from ebana.training import storage
+from nets import DIODE, MILLI, X, dense, hidden, linear, same_values, shared
 
 
 def everything():
@@ -40,15 +40,23 @@ def everything():
     n = InputVoltageLayer(name="n", inverts=x)
     b = BiasVoltageLayer(2, "b", [1.0, -0.5], trainable=True, lr=1e-3, low=-2.0, high=2.0)
     first = DenseLayer(4, "first", lr=1e-5, init_type=MILLI)(ConcatenateLayer("j")([x, off, n, b]))
-    lift = CurrentSourceLayer("lift", [1e-5, 0, -1e-5, 0], trainable=True, lr=1e-8, low=-1e-4, high=1e-4)(first)
-    down = DiodeLayer("down", "down", [0.1, 0.2, 0.3, 0.4], param=DIODE | {"ROFF": 1e9}, trainable=True, low=0.0)(lift)
+    lift = CurrentSourceLayer("lift", [1e-5, 0, -1e-5, 0], trainable=True, lr=1e-8, low=-1e-4, high=1e-4)(
+        first
+    )
+    down = DiodeLayer(
+        "down", "down", [0.1, 0.2, 0.3, 0.4], param=DIODE | {"ROFF": 1e9}, trainable=True, low=0.0
+    )(lift)
     up = DiodeLayer("up", "up", 0.2, model=BehavioralDiode(0.3, 50.0, np.inf))(down)
-    mixed = DiodeLayer("mixed", ["up", "down", "up", "down"], model=".model D1 D(IS=2.52n N=1.752 RS=0.568)")(up)
+    mixed = DiodeLayer("mixed", ["up", "down", "up", "down"], model=".model D1 D(IS=2.52n N=1.752 RS=0.568)")(
+        up
+    )
     warm = DiodeLayer("warm", bias=1.0, model=JunctionDiode(1e-12, 1.5, temperature=50.0, gmin=1e-10))(mixed)
     mos = DiodeLayer("mos", bias=1.0, model=MosDiode(0.4, 1e-3, 2e-6, 1e-6, lambda_=0.01, gmin=1e-11))(warm)
     ideal = DiodeLayer("ideal", bias=5.0)(mos)
     unused = DiodeLayer("unused", enabled=False)(ideal)
-    amp = AmplificationLayer(3.0, "amp", 0.1, backward_gain=3.0, trainable=["gain"], lr=1e-2, low=0.5, high=9.0)(unused)
+    amp = AmplificationLayer(
+        3.0, "amp", 0.1, backward_gain=3.0, trainable=["gain"], lr=1e-2, low=0.5, high=9.0
+    )(unused)
     pair = StackLayer("pair", axis=0)([amp, first])
     flat = ReshapeLayer("flat", [-1])(pair)
     square = dense(2, "square")
@@ -94,7 +102,7 @@ def test_every_kind_of_layer_comes_back_as_it_was(tmp_path):
 
 def test_a_model_predicts_the_same_bits_after_its_way_through_a_file(tmp_path):
     model = shared("hidden")
-    model.fit(X, np.zeros(5), epochs=3, optimizer="adam")
+    model.set_values({name: value * (1 + 1e-9) for name, value in model.values.items() if "conduct" in name})
     model.save(tmp_path / "model")
     assert np.array_equal(load_model(tmp_path / "model").predict(X), model.predict(X))
 
@@ -121,7 +129,7 @@ def leaky():
 
 def test_a_layer_of_ones_own_is_given_by_hand(tmp_path):
     leaky().save(tmp_path / "leaky")
-    with pytest.raises(ValueError, match="layer 'leak' of class 'Leak'.*custom_layers=\\{'Leak': Leak\\}"):
+    with pytest.raises(ValueError, match=r"layer 'leak' of class 'Leak'.*custom_layers=\{'Leak': Leak\}"):
         load_model(tmp_path / "leaky")
     again = load_model(tmp_path / "leaky", custom_layers={"Leak": Leak})
     assert again.values["leak/conductance"].tolist() == [3e-6, 3e-6]
@@ -138,7 +146,7 @@ def test_a_device_of_ones_own_has_no_stored_form_but_the_values_have(tmp_path):
         x = InputVoltageLayer(2, "x")
         return Model(x, CurrentLayer("y")(DiodeLayer("a", model=Cubic())(dense(2, "d")(x))), seed=seed)
 
-    with pytest.raises(TypeError, match="'a' carries a device of class Cubic.*save_values"):
+    with pytest.raises(TypeError, match=r"'a' carries a device of class Cubic.*save_values"):
         net(0).save(tmp_path / "model")
     assert not list(tmp_path.iterdir())
     net(0).save_values(tmp_path / "values")
@@ -150,7 +158,9 @@ def test_a_device_of_ones_own_has_no_stored_form_but_the_values_have(tmp_path):
 def test_values_of_another_model_are_refused(tmp_path):
     hidden().save_values(tmp_path / "values")
     model = shared()
-    with pytest.raises(ValueError, match="values of another model: parameters .*d1/conductance.* there, .*d/conductance"):
+    with pytest.raises(
+        ValueError, match=r"values of another model: parameters .*d1/conductance.* there, .*d/conductance"
+    ):
         model.load_values(tmp_path / "values")
 
 
@@ -163,7 +173,7 @@ def test_an_initializer_without_a_description_is_named(tmp_path):
 
     x = InputVoltageLayer(2, "x")
     model = Model(x, CurrentLayer("y")(DenseLayer(2, "d", init_type=Half())(x)))
-    with pytest.raises(TypeError, match="'d' starts from an initializer of class Half.*save_values"):
+    with pytest.raises(TypeError, match=r"'d' starts from an initializer of class Half.*save_values"):
         model.save(tmp_path / "model")
     assert not list(tmp_path.iterdir())
 
@@ -192,13 +202,13 @@ def saved(tmp_path_factory):
 def test_a_file_cut_short_is_refused_by_name(tmp_path, saved, share):
     path = tmp_path / "cut.ebana"
     path.write_bytes(saved[: int(share * len(saved))])
-    with pytest.raises(CorruptFile, match="cut.ebana: it is damaged or cut short"):
+    with pytest.raises(CorruptFile, match=r"cut.ebana: it is damaged or cut short"):
         load_model(path)
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
     shared().save_history(tmp_path / "history")
-    with pytest.raises(CorruptFile, match="it holds a history. Give the name of a model file"):
+    with pytest.raises(CorruptFile, match=r"it holds a history. Give the name of a model file"):
         load_model(tmp_path / "history")
     with pytest.raises(FileNotFoundError, match="no model file"):
         load_model(tmp_path / "nowhere")
@@ -227,7 +237,7 @@ def test_a_description_that_makes_no_model_is_refused(tmp_path, saved, change):
     path = tmp_path / "odd.ebana"
     path.write_bytes(saved)
     changed(path, change)
-    with pytest.raises(CorruptFile, match="odd.ebana"):
+    with pytest.raises(CorruptFile, match=r"odd.ebana"):
         load_model(path)
 
 
@@ -236,7 +246,7 @@ def test_a_file_names_no_class_but_the_layers(tmp_path, saved, name):
     path = tmp_path / "odd.ebana"
     path.write_bytes(saved)
     changed(path, lambda m, a: m["layers"]["d"].update({"class": name}))
-    with pytest.raises(ValueError, match=f"class '{name}', which is not built in"):
+    with pytest.raises(ValueError, match=rf"class '{name}', which is not built in"):
         load_model(path)
 
 

@@ -58,7 +58,7 @@ def test_layers_may_have_learning_rates_of_their_own():
 def test_unknown_names_are_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"'roses'. Expected one of xor, gates, iris, wine"):
         recipes.get("roses")
-    with pytest.raises(ValueError, match="'ring'. Expected one of stack3, bridge"):
+    with pytest.raises(ValueError, match=r"'ring'. Expected one of stack3, bridge"):
         recipes.probe("ring")
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import optax
 import pytest
-from nets import DIODE, X, Y, dense, linear, same_values, shared
 
 from ebana import (
     BiasVoltageLayer,
@@ -26,6 +25,7 @@ from ebana import (
 from ebana.optimizers import SGD, Adam
 from ebana.training import loop
 from ebana.training.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping
+from nets import DIODE, X, Y, as_it_is, dense, linear, same_values, shared
 
 EPOCHS = 6  # of three steps each
 
@@ -43,9 +43,19 @@ class Stop(Callback):
             raise KeyboardInterrupt
 
 
-class SaveOnInterrupt(Callback):
+class StopAtOnce(Callback):
+    def on_train_begin(self):
+        raise KeyboardInterrupt
+
+
+class Save(Callback):
+    """Saves where it begins, and where it is interrupted."""
+
     def __init__(self, path):
         self.path = path
+
+    def on_train_begin(self):
+        self.run.save(self.path)
 
     def on_interrupt(self):
         self.run.save(self.path)
@@ -56,7 +66,13 @@ def adam(**options):
 
 
 def fit(model, **options):
-    options = {"epochs": EPOCHS, "batch_size": 2, "seed": 7, "optimizer": adam(), "validation_data": (X, Y)} | options
+    options = {
+        "epochs": EPOCHS,
+        "batch_size": 2,
+        "seed": 7,
+        "optimizer": adam(),
+        "validation_data": (X, Y),
+    } | options
     return model.fit(X, Y, **options)
 
 
@@ -109,9 +125,9 @@ def test_a_run_stopped_in_the_middle_of_an_epoch_ends_as_if_it_had_not(tmp_path,
         patch.setattr(loop, "run_chunk", interrupted)
         patch.setattr(loop, "CHUNK_SECONDS", 0.0)  # chunks of one step
         with pytest.raises(KeyboardInterrupt):
-            fit(shared(), beta=beta, callbacks=[SaveOnInterrupt(path)])
+            fit(shared(), beta=beta, callbacks=[Save(path)])
     model = scrambled()
-    resumed = fit(model, beta=beta, callbacks=[SaveOnInterrupt(path)], resume=path)
+    resumed = fit(model, beta=beta, callbacks=[Save(path)], resume=path)
     assert same_values(model.values, values)
     assert curves(resumed) == history
 
@@ -205,7 +221,7 @@ def test_callbacks_go_on_where_they_were(tmp_path, early, back):
 
 def test_a_run_that_stopped_early_stays_stopped(early, tmp_path):
     path, _, last, _, values = early
-    stop, options = stopping(tmp_path / "run.ckpt", tmp_path / "log.csv")
+    _, options = stopping(tmp_path / "run.ckpt", tmp_path / "log.csv")
     model = scrambled()
     assert fit(model, resume=path, **options).epochs[-1] == last
     assert same_values(model.values, values)
@@ -221,17 +237,21 @@ def test_the_early_stop_itself_is_in_the_checkpoint(early, tmp_path):
 def test_other_callbacks_than_those_of_the_checkpoint_are_refused(early, tmp_path):
     path, _, _, _, _ = early
     _, options = stopping(tmp_path / "run.ckpt", tmp_path / "log.csv")
-    with pytest.raises(ValueError, match=r"\['Checkpoint', 'EarlyStopping', 'CSVLogger'\].*received \['CSVLogger'\]"):
+    with pytest.raises(
+        ValueError, match=r"\['Checkpoint', 'EarlyStopping', 'CSVLogger'\].*received \['CSVLogger'\]"
+    ):
         fit(shared(), resume=path, **options | {"callbacks": [CSVLogger(tmp_path / "log.csv")]})
 
 
 # -- longer runs -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("engine", [NativeEngine(), NativeEngine(dtype="float32")], ids=["float64", "float32"])
-def test_a_finished_run_is_made_longer(tmp_path, engine):
+@pytest.mark.parametrize(
+    "make", [shared, lambda: linear(engine=NativeEngine(dtype="float32"))], ids=["double", "single"]
+)
+def test_a_finished_run_is_made_longer(tmp_path, make):
     path, options = tmp_path / "run.ckpt", {"optimizer": adam(schedule=None), "beta": 1e-5}
-    model = linear(engine=engine)
+    model = make()
     long = fit(model, **options)
     values = model.values
     model.set_values(model.circuit.initial())
@@ -242,9 +262,12 @@ def test_a_finished_run_is_made_longer(tmp_path, engine):
 
 
 def test_a_schedule_of_ones_own_is_resumed(tmp_path):
-    path, options = tmp_path / "run.ckpt", {"optimizer": adam(schedule=optax.linear_schedule(1.0, 0.1, 18)), "beta": 1e-6}
+    path, options = (
+        tmp_path / "run.ckpt",
+        {"optimizer": adam(schedule=optax.linear_schedule(1.0, 0.1, 18)), "beta": 1e-6},
+    )
     fit(shared(), **options)
-    values = shared.__globals__["_shared"]("linear").values
+    values = as_it_is("linear").values
     with pytest.raises(KeyboardInterrupt):
         fit(shared(), callbacks=[Checkpoint(path, every=1), Stop(2)], **options)
     model = scrambled()
@@ -258,7 +281,7 @@ def test_a_finished_run_has_nothing_left_to_do(tmp_path):
     values = model.values
     again = fit(scrambled(), resume=path, beta=1e-6)
     assert curves(again) == curves(first)
-    assert same_values(shared.__globals__["_shared"]("linear").values, values)
+    assert same_values(as_it_is("linear").values, values)
 
 
 def test_checkpoints_of_several_epochs_are_kept_by_name(tmp_path):
@@ -305,7 +328,7 @@ def test_another_run_is_refused_naming_what_differs(saved, options, message):
 
 @pytest.mark.parametrize(("x", "y", "which"), [(X + 1e-9, Y, "x: "), (X, Y[::-1], "y \\(target\\): ")])
 def test_other_data_are_refused(saved, x, y, which):
-    with pytest.raises(ValueError, match=f"another run \\(data differ: {which}"):
+    with pytest.raises(ValueError, match=rf"another run \(data differ: {which}"):
         shared().fit(x, y, epochs=EPOCHS, batch_size=2, seed=7, optimizer=adam(), beta=1e-6, resume=saved)
 
 
@@ -332,9 +355,10 @@ def test_another_model_is_refused_naming_what_differs(saved, changes, message):
 
 def test_other_devices_are_another_model(tmp_path):
     path = tmp_path / "run.ckpt"
-    fit(other(diode=DIODE), epochs=1, beta=1e-6, callbacks=[Checkpoint(path)])
-    with pytest.raises(ValueError, match="another model \\(model differ: devices: .*vth=0.3.*there.*vth=0.4"):
-        fit(other(diode=DIODE | {"VTH": 0.4}), epochs=1, beta=1e-6, resume=path)
+    with pytest.raises(KeyboardInterrupt):
+        fit(other(diode=DIODE), beta=1e-6, callbacks=[Save(path), StopAtOnce()])
+    with pytest.raises(ValueError, match=r"another model \(model differ: devices: .*vth=0.3.*there.*vth=0.4"):
+        fit(other(diode=DIODE | {"VTH": 0.4}), beta=1e-6, resume=path)
 
 
 def test_another_precision_is_refused(saved):
@@ -349,14 +373,14 @@ def test_a_checkpoint_cut_short_is_refused(tmp_path, saved, share):
     path.write_bytes(content[: int(share * len(content))])
     model = scrambled()
     before = model.values
-    with pytest.raises(CorruptFile, match="cut.ckpt: it is damaged or cut short"):
+    with pytest.raises(CorruptFile, match=r"cut.ckpt: it is damaged or cut short"):
         fit(model, beta=1e-6, resume=path)
     assert same_values(model.values, before)
 
 
 def test_a_file_of_another_kind_is_no_checkpoint(tmp_path):
     History().save(tmp_path / "history")
-    with pytest.raises(CorruptFile, match="it holds a history. Give the name of a checkpoint file"):
+    with pytest.raises(CorruptFile, match=r"it holds a history. Give the name of a checkpoint file"):
         fit(shared(), resume=tmp_path / "history")
 
 

@@ -3,11 +3,10 @@
 import math
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
-from nets import Bench, Refuses, X, Y, dense, linear, same_values, shared
 
 from ebana import (
     BatchGenerator,
@@ -26,9 +25,10 @@ from ebana import (
     NotConverged,
     metrics,
 )
-from ebana.optimizers import SGD, Adam, Momentum, Optimizer
+from ebana.optimizers import SGD, Adam, Optimizer
 from ebana.training import loop, step
 from ebana.training.callbacks import Callback, EarlyStopping
+from nets import Bench, Refuses, X, Y, as_it_is, dense, linear, same_values, shared
 
 G = "d/conductance"
 FIT = {"epochs": 4, "batch_size": 2}  # three steps an epoch, the last of one sample
@@ -75,7 +75,13 @@ def test_fit_learns_records_and_reports():
     beta = model.default_beta()
     before = model.evaluate(X, Y).loss
     history = model.fit(
-        X, Y, batch_size=2, epochs=30, validation_data=(X, Y), callbacks=[notes], optimizer=adam(schedule="cosine")
+        X,
+        Y,
+        batch_size=2,
+        epochs=30,
+        validation_data=(X, Y),
+        callbacks=[notes],
+        optimizer=adam(schedule="cosine"),
     )
     assert isinstance(history, History)
     assert history is model.history
@@ -147,6 +153,10 @@ def test_any_batch_size_uses_every_sample(size):
 # -- chunks ------------------------------------------------------------------------------------------
 
 
+LONG = (np.tile(X, (4, 1)), np.tile(Y, (4, 1)) + 0.1 * np.arange(20)[:, None])
+"""Twenty samples."""
+
+
 def in_chunks(monkeypatch, steps, seconds, **options):
     lengths = []
     run = loop.run_chunk
@@ -159,8 +169,9 @@ def in_chunks(monkeypatch, steps, seconds, **options):
         patch.setattr(loop, "run_chunk", counted)
         patch.setattr(loop, "CHUNK_STEPS", steps)
         patch.setattr(loop, "CHUNK_SECONDS", seconds)
-        values = trained(epochs=20, **options)
-    return values, lengths
+        values = trained(epochs=3, batch_size=1, data=LONG, **options)
+    history = as_it_is("linear").history
+    return values | {"curve": history.history["loss"]}, lengths
 
 
 def test_the_length_of_the_chunks_changes_no_bit(monkeypatch):
@@ -168,8 +179,8 @@ def test_the_length_of_the_chunks_changes_no_bit(monkeypatch):
     assert lengths == [1, 1, 58]
     single, lengths = in_chunks(monkeypatch, 64, 0.0)
     assert lengths == [1] * 60
-    called, lengths = in_chunks(monkeypatch, 64, 1e9, callbacks=[Notes(every=5)])
-    assert lengths == [1, 1, 13, 15, 15, 15]
+    called, lengths = in_chunks(monkeypatch, 64, 1e9, callbacks=[Notes()])
+    assert lengths == [1, 1, 18, 20, 20]
     thirds, lengths = in_chunks(monkeypatch, 20, 1e9)
     assert lengths == [1, 1, 20, 20, 18]
     assert same_values(long, single)
@@ -189,7 +200,11 @@ def test_numbers_that_change_compile_nothing_again():
 
 
 def measured(history, name="val_loss"):
-    return [epoch for epoch, v in zip(history.epochs, history.history.get(name, []), strict=False) if not math.isnan(v)]
+    return [
+        epoch
+        for epoch, v in zip(history.epochs, history.history.get(name, []), strict=False)
+        if not math.isnan(v)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +220,9 @@ def measured(history, name="val_loss"):
     ],
 )
 def test_validation_every_so_many_epochs_or_batches(every, epochs, steps):
-    history = shared().fit(X, Y, batch_size=2, epochs=5, validation_data=(X, Y), validate_every=every, optimizer=adam())
+    history = shared().fit(
+        X, Y, batch_size=2, epochs=5, validation_data=(X, Y), validate_every=every, optimizer=adam()
+    )
     assert measured(history) == epochs
     assert history.batches["step"] == steps
 
@@ -236,7 +253,9 @@ def test_several_outputs_have_curves_of_their_own():
     history = model.fit(X, y, epochs=2, validation_data=({"x": X}, y), optimizer=adam())
     curves = history.history
     for prefix in ("", "val_"):
-        assert curves[f"{prefix}loss"] == pytest.approx(np.add(curves[f"{prefix}a_loss"], curves[f"{prefix}b_loss"]))
+        assert curves[f"{prefix}loss"] == pytest.approx(
+            np.add(curves[f"{prefix}a_loss"], curves[f"{prefix}b_loss"])
+        )
         both = curves[f"{prefix}a_accuracy"], curves[f"{prefix}b_accuracy"]
         assert curves[f"{prefix}accuracy"] == pytest.approx(np.mean(both, 0))
 
@@ -342,14 +361,11 @@ def refuses(half):
 KEPT = [0, 1, 4]
 
 
-@pytest.mark.parametrize("rule", [Adam, Momentum])
-def test_a_batch_without_an_operating_point_changes_nothing(refuses, rule):
-    some, all_ = rule(lr=2e-5), rule(lr=2e-5)
+def test_a_batch_without_an_operating_point_changes_nothing(refuses):
+    some, all_ = adam(), adam()
     options = {"batch_size": 1, "shuffle": False, "epochs": 3}
     kept = trained(data=(X[KEPT], Y[KEPT]), optimizer=some, **options)
     assert same_values(trained(refuses, optimizer=all_, **options), kept)
-    import jax
-
     for a, b in zip(jax.tree.leaves(some.state), jax.tree.leaves(all_.state), strict=True):
         assert np.array_equal(a, b)
 
@@ -363,17 +379,16 @@ def test_what_was_not_found_is_left_out_and_counted(refuses):
     assert history.last("val_loss") == pytest.approx(expected, rel=1e-9)
 
 
-def test_an_epoch_without_any_operating_point_has_no_loss():
-    model = linear(engine=Refuses(-9.0))
-    before = model.values
-    history = model.fit(X, Y, epochs=2, optimizer=adam())
-    assert same_values(before, model.values)
+def test_an_epoch_without_any_operating_point_has_no_loss(refuses):
+    before = refuses.values
+    history = refuses.fit(X + 9.0, Y, epochs=2, batch_size=5, optimizer=adam())
+    assert same_values(before, refuses.values)
     assert np.isnan(history.history["loss"]).all()
     assert history.history["unconverged"] == [15.0, 15.0]
 
 
 def test_strict_training_stops_at_the_first(refuses):
-    with pytest.raises(NotConverged, match="epoch 1 of model 'half'.*strict=False"):
+    with pytest.raises(NotConverged, match=r"epoch 1 of model 'half'.*strict=False"):
         refuses.fit(X, Y, strict=True, optimizer=adam(), **FIT)
 
 
@@ -430,11 +445,9 @@ class SignDescent(Optimizer):
         {"loss_fn": Huber(), "beta": 1e-5},
         {"loss_fn": "bce", "beta": 1e-6},
         {"optimizer": SignDescent(lr=5e-6)},
-        {"optimizer": Optimizer(lr=5e-6, transform=optax.scale_by_lion())},
-        {"optimizer": SGD(lr=1e-7)},
         {"nudge": "clamped", "estimator": "negative"},
     ],
-    ids=["huber", "bce", "sign", "lion", "sgd", "clamped"],
+    ids=["huber", "bce", "sign", "clamped"],
 )
 def test_rules_and_losses_of_all_kinds_learn(options):
     loss = options.get("loss_fn", "mse")
@@ -461,7 +474,9 @@ def test_each_layer_has_its_own_learning_rate():
     layers = [dense(2, "still", lr=0.0), dense(2, "own", lr=1e-6), dense(2, "common")]
     model = Model(x, CurrentLayer("y")(ConcatenateLayer("j")([layer(x) for layer in layers])))
     before = model.values
-    model.fit(X, np.hstack([Y, Y, Y]), epochs=1, batch_size=5, optimizer=adam(lr=1e-5))  # Adam's first step is the rate
+    model.fit(
+        X, np.hstack([Y, Y, Y]), epochs=1, batch_size=5, optimizer=adam(lr=1e-5)
+    )  # Adam's first step is the rate
     moved = {name: np.abs(value - before[name]).max() for name, value in model.values.items()}
     assert moved["still/conductance"] == 0
     assert moved["own/conductance"] == pytest.approx(1e-6, rel=1e-3)
@@ -469,7 +484,10 @@ def test_each_layer_has_its_own_learning_rate():
 
 
 def test_sources_are_trained_in_their_own_units_and_bounds():
-    x, b = InputVoltageLayer(2, "x"), BiasVoltageLayer(1, "b", 1.0, trainable=True, lr=0.1, low=0.75, high=1.25)
+    x, b = (
+        InputVoltageLayer(2, "x"),
+        BiasVoltageLayer(1, "b", 1.0, trainable=True, lr=0.1, low=0.75, high=1.25),
+    )
     d = dense(2, "d", trainable=False)(ConcatenateLayer("j")([x, b]))
     i = CurrentSourceLayer("i", 0.0, trainable=True, lr=1e-5, low=-1e-4, high=1e-4)(d)
     model = Model([x, b], CurrentLayer("y")(i))

@@ -85,7 +85,7 @@ def node_names(circuit: Circuit) -> list[str]:
 
 
 def subcircuit_names(circuit: Circuit) -> dict[tuple[str, str], str]:
-    """Name of each subcircuit (its instance is called ``X<name>``), by what it holds.
+    """Name of each subcircuit (``block_<name>``, its instance ``X<name>``), by what it holds.
 
     Keys are ``("element", name)`` for element arrays, and ``("held", port)`` and ``("clamp", port)``
     for the two kinds of nudge.
@@ -194,14 +194,17 @@ def _comment(text: str) -> str:
 
 
 def _subcircuit(name: str, nodes: Iterable[str], comment: str, body: Iterable[str]) -> Iterator[str]:
-    """A subcircuit over ``nodes`` (ground is global) and its one instance."""
+    """A subcircuit over ``nodes`` (ground is global) and its one instance.
+
+    Its definition has a prefix because ngspice replaces bare words such as ``gnd`` and ``temper``.
+    """
     ports = [node for node in dict.fromkeys(nodes) if node != "0"]
     yield ""
     yield _comment(comment)
-    yield from _wrap([f".subckt {name}", *ports])
+    yield from _wrap([f".subckt block_{name}", *ports])
     yield from body
-    yield f".ends {name}"
-    yield from _wrap([f"X{name}", *ports, name])
+    yield f".ends block_{name}"
+    yield from _wrap([f"X{name}", *ports, f"block_{name}"])
 
 
 def _crossbar_body(names: _Names, element: Crossbar, ohms: np.ndarray) -> Iterator[str]:
@@ -546,7 +549,7 @@ def netlist(
         >>> x = build.input("x", 1)
         >>> build.resistors("load", x, build.ground(), 1e-3)
         >>> print(netlist(build.build(), analysis=False).splitlines()[-3])
-        Xload x_0 load
+        Xload x_0 block_load
     """
     values = circuit.initial() if parameters is None else parameters
     driven = [element for element in circuit.each(VoltageSources) if element.input]

@@ -33,9 +33,9 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from ebana import __version__
 
-        typer.echo(f"ebana {version('ebana')}")
+        typer.echo(f"ebana {__version__}")
         raise typer.Exit
 
 

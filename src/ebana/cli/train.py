@@ -97,6 +97,7 @@ def train(request: Request, terminal: Terminal) -> dict[str, Any]:
     model = recipe.build(request.seed, request.engine)
     parts = data.parts(model, recipe.data(request.seed))
     _fit(model, recipe, parts, request, folder, terminal)
+    _check_trained(model)
     result = _result(model, recipe, parts, request)
     result = folder.write(model, recipe, parts["train"], result)
     _show(result, folder, terminal)
@@ -135,6 +136,17 @@ def _fit(
     except KeyboardInterrupt:
         _tell_how_to_resume(model, request, folder, terminal)
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _check_trained(model: Model) -> None:
+    """A run whose operating points all failed has trained nothing, and leaves nothing."""
+    from ebana.engines.base import NotConverged
+
+    if math.isnan(model.history.history["loss"][-1]):
+        raise NotConverged(
+            f"no operating point was found in epoch {model.history.epochs[-1]} of model {model.name!r} on engine "
+            f"{model.engine.name!r}, so nothing was trained. Try another seed or engine."
+        )
 
 
 def _start(request: Request, folder: RunFolder, terminal: Terminal) -> Path | None:

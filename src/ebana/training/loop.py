@@ -192,10 +192,11 @@ class Tally:
     unconverged: int = 0
 
     def add(self, records: Records, rows: slice) -> None:
-        """Count some steps of a chunk."""
+        """Count some steps of a chunk, one after the other: the sum must not depend on the chunks."""
         for total, new in ((self.cost, records.cost), (self.right, records.right)):
             for name, value in new.items():
-                total[name] = total.get(name, 0.0) + float(np.sum(value[rows]))
+                for one in value[rows].tolist():
+                    total[name] = total.get(name, 0.0) + one
         self.used += float(np.sum(records.used[rows]))
         self.unconverged += int(np.sum(records.unconverged[rows]))
 
