@@ -174,7 +174,7 @@ def draw_inputs(
 def stack3(model: Device | None = None, *, trainable: bool = True, bias: float = 0.1) -> Circuit:
     """Three stages behind gains 3, 0.7 (with a backward gain of its own) and 2, shifts, outputs at two depths."""
     rng = np.random.default_rng(0)
-    model = model or BehavioralDiode(vth=0.3, ron=1e3)
+    model = model or BehavioralDiode(vth=0.3, ron=1e5, roff=1e8)  # as soft as the crossbars
     build = CircuitBuilder()
     x = build.input("x", 4)
     rows = np.concatenate(
@@ -192,11 +192,12 @@ def stack3(model: Device | None = None, *, trainable: bool = True, bias: float =
         diodes(build, f"{name}d", nodes, model, down, up, -1.0, trainable)
         return nodes
 
-    h1 = hidden("h1", rows, 6)
-    build.current_sources("bias_current", h1, rng.normal(size=6) * 1e-6, trainable=trainable)
+    h1 = hidden("h1", rows, 4)
+    build.current_sources("bias_current", h1, rng.normal(size=4) * 1e-6, trainable=trainable)
     w1 = amplify(build, "a1", h1, 3.0, 0.1, trainable=trainable)
-    w2 = amplify(build, "a2", hidden("h2", w1, 5), 0.7, -0.1, 1.1, trainable)
+    w2 = amplify(build, "a2", hidden("h2", w1, 3), 0.7, -0.1, 1.1, trainable)
     build.output("near", dense("near", w1, 4))
-    w3 = amplify(build, "a3", hidden("h3", w2, 5), 2.0, 0.05, trainable=trainable)
-    build.output("far", dense("far", w3, 4))
+    w3 = amplify(build, "a3", hidden("h3", w2, 3), 2.0, 0.05, trainable=trainable)
+    b2 = build.bias("b2", [1.0, -1.0], trainable=trainable)  # else a3's shift would cancel in v+ - v-
+    build.output("far", dense("far", np.concatenate([w3, b2]), 4))
     return build.build()

@@ -19,7 +19,7 @@ from ebana.circuit.netlist import netlist as write_netlist
 from ebana.circuit.stages import stages
 from ebana.circuit.strengths import output_stiffness
 from ebana.engines import get as get_engine
-from ebana.engines.base import Nudge, OperatingPoint, precision, raise_unless_converged
+from ebana.engines.base import Nudge, OperatingPoint, batch_size, precision, raise_unless_converged
 from ebana.engines.system import CircuitSystem
 from ebana.layers.base import Signal
 from ebana.layers.graph import build, signals_of, trace
@@ -40,6 +40,10 @@ DEFAULT_BETA_SHARE = 0.01
 
 class StageConflict(UserWarning):
     """Amplifiers give one stage of a circuit several factors: it has no global energy."""
+
+
+BLOCK = 128
+"""Samples that a compiled engine solves at a time in predictions and evaluations."""
 
 
 class Model:
@@ -156,15 +160,29 @@ class Model:
 
     def _solve(self, inputs: Values, strict: bool) -> tuple[OperatingPoint, dict[str, Array]]:
         with precision(self.engine):
-            forward = _forward_jit if self.engine.traceable else _forward
-            point, outputs = forward(self.system, self._cast(self._values), self._cast(inputs))
-            point = jax.tree.map(np.asarray, point)
-            result = {name: np.array(value, dtype=np.float64) for name, value in outputs.items()}
+            point, outputs = self._forward(self._cast(self._values), self._cast(inputs))
         if strict:
             raise_unless_converged(point, self.circuit, f"model {self.name!r}, engine {self.engine.name!r}")
-        for value in result.values():
+        for value in outputs.values():
             value[~np.asarray(point.converged)] = np.nan
-        return point, result
+        return point, outputs
+
+    def _forward(self, values: Values, inputs: Values) -> tuple[OperatingPoint, dict[str, Array]]:
+        """Free operating points and outputs as NumPy arrays.
+
+        A compiled engine works in blocks of one size, the last one filled up, so that one compiled
+        program serves data sets of all sizes.
+        """
+        if not self.engine.traceable:
+            return _to_numpy(_forward(self.system, values, inputs))
+        size = batch_size(inputs)
+        parts = []
+        for start in range(0, size, BLOCK):
+            rows = np.minimum(np.arange(start, start + BLOCK), size - 1)
+            part = _to_numpy(_forward_jit(self.system, values, {n: x[rows] for n, x in inputs.items()}))
+            keep = min(BLOCK, size - start) if inputs else size
+            parts.append(jax.tree.map(lambda a, keep=keep: a[:keep], part))
+        return jax.tree.map(lambda *rows: np.concatenate(rows), *parts)
 
     def _cast(self, arrays: Values) -> dict[str, Any]:
         """Arrays in the engine's precision."""
@@ -395,6 +413,11 @@ def clamped(circuit: Circuit) -> Circuit:
     from ebana.circuit.transform import clamp_outputs
 
     return clamp_outputs(circuit)
+
+
+def _to_numpy(result: tuple[OperatingPoint, dict[str, Any]]) -> tuple[OperatingPoint, dict[str, Array]]:
+    point, outputs = result
+    return jax.tree.map(np.asarray, point), {n: np.array(y, np.float64) for n, y in outputs.items()}
 
 
 def _forward(system: CircuitSystem, values: Any, inputs: Any) -> tuple[OperatingPoint, dict[str, Any]]:

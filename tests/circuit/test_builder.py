@@ -141,7 +141,7 @@ def test_outputs_are_found_by_name():
     circuit = build.build()
     assert circuit.output("pair").units == 1
     assert circuit.output("single").units == 2
-    with pytest.raises(KeyError, match="no output 'z'.*pair, single"):
+    with pytest.raises(KeyError, match=r"no output 'z'.*pair, single"):
         circuit.output("z")
 
 

@@ -89,7 +89,7 @@ def test_values_that_nobody_registered_are_named(use):
     else:
         build.amplifiers("culprit", h, "elsewhere", "elsewhere")
     with pytest.raises(
-        ValueError, match="'culprit' uses parameter 'elsewhere', which does not exist.*fits/conductance"
+        ValueError, match=r"'culprit' uses parameter 'elsewhere', which does not exist.*fits/conductance"
     ):
         build.build()
 

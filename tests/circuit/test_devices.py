@@ -105,6 +105,6 @@ def test_what_a_device_does_not_state_follows_by_derivation():
 def test_a_device_says_what_it_lacks():
     with pytest.raises(NotImplementedError, match="Device states no co-content"):
         Device().cocontent(0.0, {})
-    with pytest.raises(NotImplementedError, match="Cubic has no SPICE form.*native"):
+    with pytest.raises(NotImplementedError, match=r"Cubic has no SPICE form.*native"):
         Cubic().spice("d1", "a", "b", {})
     assert Cubic().spice_model() == ""

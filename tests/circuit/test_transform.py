@@ -40,7 +40,7 @@ def test_no_pair_has_less_energy_than_the_free_state():
             p = kirchhoff.potentials(circuit, values, traced(inputs), jnp.asarray(v))
             return np.asarray(energy(circuit, values, p)), np.asarray(p)
 
-    least, p = total(circuit, inputs, free)
+    least, _ = total(circuit, inputs, free)
     clamped = clamp_outputs(circuit)
     for _ in range(3):
         clamps = {f"{port.name} clamp": rng.normal(size=(4, port.units)) for port in circuit.outputs}

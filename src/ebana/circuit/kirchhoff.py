@@ -39,7 +39,9 @@ def source_potentials(circuit: Circuit, parameters: Values, inputs: Values) -> I
     """Each array of voltage sources with its potentials, shape ``(B, k)`` or ``(1, k)``."""
     for element in circuit.each(VoltageSources):
         value = parameters[element.parameter][None] if element.parameter else inputs[element.input]
-        scale = element.scale.astype(jnp.promote_types(value.dtype, jnp.float32))  # a copy in the precision in force
+        scale = element.scale.astype(
+            jnp.promote_types(value.dtype, jnp.float32)
+        )  # a copy in the precision in force
         yield element, value[:, element.columns] * scale
 
 

@@ -108,6 +108,19 @@ class OperatingPoint:
     error: Array
     iterations: Array
 
+    @staticmethod
+    def found(v: Any, error: Any = 0.0) -> OperatingPoint:
+        """Operating points that an engine vouches for, with its estimate of their error in volts.
+
+        Example:
+            >>> OperatingPoint.found(np.zeros((3, 2)), error=1e-3).code.tolist()
+            [0, 0, 0]
+        """
+        v = np.asarray(v)
+        batch = v.shape[0]
+        error = np.broadcast_to(np.asarray(error, dtype=v.dtype), (batch,))
+        return OperatingPoint(v, np.full(batch, int(Result.CONVERGED)), error, np.zeros(batch, dtype=int))
+
     @property
     def converged(self) -> Array:
         """Mask of the samples that converged, ``(B,)``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -66,9 +67,7 @@ class CircuitSystem:
         """Settle a batch under a nudge and measure all nodes."""
         nudge = nudge or Nudge.none()
         point = self.engine.solve(self.circuit, values, inputs, nudge, None if start is None else start.v)
-        v = jnp.where(jnp.isfinite(point.v), point.v, 0.0)  # lost samples weigh nothing and must not give NaN
-        p = kirchhoff.potentials(self.circuit, values, inputs, v)
-        return Settled(point, energy.measure(self.circuit, values, p, nudge.injected(self.circuit, p)))
+        return Settled(point, _measure(self.circuit, dict(values), dict(inputs), point.v, nudge))
 
     def outputs(self, state: Settled) -> dict[str, Array]:
         """Output values, ``{name: (B, units)}``, volts."""
@@ -105,13 +104,7 @@ class CircuitSystem:
 
     def contrast(self, values: Values, plus: Settled, minus: Settled, weight: Array) -> dict[str, Array]:
         """Differences of the energy's partial derivatives (see :func:`ebana.circuit.energy.contrast`)."""
-
-        def phase(state: Settled) -> energy.Phase:
-            """What is left out may be NaN or infinite, and zero times that would still be NaN."""
-            kept = weight[:, None] != 0
-            return jax.tree.map(lambda x: jnp.where(kept, x, 0.0), state.phase)
-
-        return energy.contrast(self.circuit, values, phase(plus), phase(minus), weight)
+        return _contrast(self.circuit, dict(values), plus.phase, minus.phase, weight)
 
     def converged(self, state: Settled) -> Array:
         """Mask of the samples whose operating point was found."""
@@ -152,3 +145,22 @@ class CircuitSystem:
 
         jacobian = jax.vmap(jax.jacfwd(one))(v, dict(inputs))
         return jnp.linalg.solve(jnp.swapaxes(jacobian, 1, 2), rhs[..., None])[..., 0]
+
+
+# Compiled, so that engines outside JAX do not pay for hundreds of single operations.
+
+
+@partial(jax.jit, static_argnums=0)
+def _measure(circuit: Circuit, values: Values, inputs: Values, v: Array, nudge: Nudge) -> energy.Phase:
+    v = jnp.where(jnp.isfinite(v), v, 0.0)  # lost samples weigh nothing and must not give NaN
+    p = kirchhoff.potentials(circuit, values, inputs, v)
+    return energy.measure(circuit, values, p, nudge.injected(circuit, p))
+
+
+@partial(jax.jit, static_argnums=0)
+def _contrast(circuit: Circuit, values: Values, plus: Any, minus: Any, weight: Array) -> dict[str, Array]:
+    def kept(phase: energy.Phase) -> energy.Phase:
+        """What is left out may be NaN or infinite, and zero times that would still be NaN."""
+        return jax.tree.map(lambda x: jnp.where(weight[:, None] != 0, x, 0.0), phase)
+
+    return energy.contrast(circuit, values, kept(plus), kept(minus), weight)

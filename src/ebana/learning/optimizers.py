@@ -193,6 +193,8 @@ class Optimizer:
             if self.state is None:
                 self.state = self.init({name: values[name] for name in gradients})
             factor = self.schedule.factor(self.steps, total_steps, steps_per_epoch)
+            if scale is None and getattr(self, "rule", "gradient") == "paper":
+                scale = model.system.gradient_scale(values)
             new, state = self.update(
                 {name: np.asarray(g) for name, g in gradients.items()},
                 self.state,
