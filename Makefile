@@ -25,7 +25,7 @@ types: $(INSTALLED_TEST)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 tests: $(INSTALLED_TEST)
-	$(BIN)/pytest -n auto --dist loadscope --durations=15
+	$(BIN)/pytest -n auto --dist worksteal --durations=20
 
 bench: $(INSTALLED_TEST) ## measure speed, parity and gradients against their targets
 	$(BIN)/python -m benchmarks

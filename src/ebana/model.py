@@ -19,7 +19,15 @@ from ebana.circuit.netlist import netlist as write_netlist
 from ebana.circuit.stages import stages
 from ebana.circuit.strengths import output_stiffness
 from ebana.engines import get as get_engine
-from ebana.engines.base import Nudge, OperatingPoint, batch_size, precision, raise_unless_converged
+from ebana.engines.base import (
+    Engine,
+    Nudge,
+    OperatingPoint,
+    batch_size,
+    checked,
+    precision,
+    raise_unless_converged,
+)
 from ebana.engines.system import CircuitSystem
 from ebana.layers.base import Signal
 from ebana.layers.graph import build, signals_of, trace
@@ -84,12 +92,21 @@ class Model:
 
     def _start(self, circuit: Circuit, engine: Any, name: str, seed: int) -> None:
         self.circuit, self.name, self.seed = circuit, name, seed
-        self.engine = get_engine(engine)
+        self._engine = get_engine(engine)
         self._values = circuit.initial()
         self.history = History()
         conflicts = stages(circuit).conflicts
         if conflicts:
             warnings.warn(_conflict_text(name, conflicts), StageConflict, stacklevel=3)
+
+    @property
+    def engine(self) -> Engine:
+        """Who finds operating points; set it to a name or an :class:`~ebana.engines.base.Engine`."""
+        return self._engine
+
+    @engine.setter
+    def engine(self, engine: Any) -> None:
+        self._engine = get_engine(engine)
 
     # -- values -------------------------------------------------------------------------------------
 
@@ -238,6 +255,8 @@ class Model:
         settles: the lower the energy, the better x and y go together. A model whose outputs are
         :class:`~ebana.layers.VoltageLayer` takes y among its inputs instead.
         """
+        if y is not None and not self.circuit.outputs:
+            x, y = self._with_clamps(x, y), None
         if y is None:
             inputs, circuit = self._inputs(x), self.circuit
         else:
@@ -252,6 +271,13 @@ class Model:
         if strict:
             raise_unless_converged(point, circuit, f"energy of model {self.name!r}")
         return np.where(point.converged, total, np.nan)
+
+    def _with_clamps(self, x: Any, y: Any) -> dict[str, Any]:
+        """Inputs by name with the data of the voltage layers among them."""
+        clamps = [s.name for s in self.outputs]
+        names = [name for name in self.circuit.inputs if name not in clamps]
+        by_input = x if isinstance(x, Mapping) else {names[0]: x}
+        return {**by_input, **(y if isinstance(y, Mapping) else {clamps[0]: y})}
 
     # -- learning -----------------------------------------------------------------------------------
 
@@ -332,9 +358,7 @@ class Model:
                 )
         return beta
 
-    def fit(self, *args: Any, **kwargs: Any) -> History:
-        """Train the model; see :func:`ebana.training.loop.fit` for all arguments."""
-        return run_fit(self, *args, **kwargs)
+    fit = run_fit
 
     # -- looking at it ------------------------------------------------------------------------------
 
@@ -401,9 +425,9 @@ class Model:
 
 def _conflict_text(name: str, conflicts: tuple[str, ...]) -> str:
     return (
-        f"model {name!r} has no global energy: the amplifier layers {', '.join(map(repr, conflicts))} give one "
-        "stage different factors (backward gain over gain), by several paths or unit by unit. Operating points "
-        "are right, but gradients by equilibrium propagation are off; see by how much with "
+        f"model {name!r} has no global energy: at the layers {', '.join(map(repr, conflicts))} stages of different "
+        "factors (backward gain over gain) meet, by several paths or unit by unit. Operating points are right, "
+        " but gradients by equilibrium propagation are off; see by how much with "
         "model.gradients(..., method='adjoint'), or give the paths equal gains."
     )
 
@@ -426,7 +450,7 @@ def _forward(system: CircuitSystem, values: Any, inputs: Any) -> tuple[Operating
 
 
 def _energy(system: CircuitSystem, values: Any, inputs: Any) -> tuple[OperatingPoint, Any]:
-    point = system.engine.solve(system.circuit, values, inputs, Nudge.none())
+    point = checked(system.engine.solve(system.circuit, values, inputs, Nudge.none()))
     p = kirchhoff.potentials(system.circuit, values, inputs, point.v)
     return point, circuit_energy.energy(system.circuit, values, p)
 

@@ -262,7 +262,7 @@ def test_the_netlist_holds_one_sample(tmp_path):
     assert (tmp_path / "circuit.cir").read_text() == text
     assert "Vxp_0 xp_0 0 DC 1.0" in text
     assert "Vxp_0 xp_0 0 DC 0.0" in model.netlist()
-    assert all(f".subckt {name} " in text for name in ("d1", "d2"))
+    assert all(f"'{name}': " in text for name in ("xp", "xn", "b1", "d1", "a_down", "a_up", "amp", "d2"))
 
 
 @pytest.mark.parametrize("sample", [5, -1])

@@ -46,6 +46,13 @@ def _references(element: Element) -> Iterator[tuple[str, tuple[tuple[int, ...], 
 
 def _check_shapes(circuit: Circuit) -> None:
     for element in circuit.elements:
+        if isinstance(element, Devices) and element.model.own is not None:
+            unread = sorted(set(element.parameters) - set(element.model.own))
+            if unread:
+                raise ValueError(
+                    f"devices {element.name!r} are given the values {', '.join(unread)}, which "
+                    f"{type(element.model).__name__} does not read. It reads: {', '.join(element.model.own) or 'none'}."
+                )
         for name, shapes in _references(element):
             if name not in circuit.parameters:
                 known = ", ".join(circuit.parameters) or "none"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -51,6 +51,9 @@ class Device:
 
     ideal: bool = False
     """True for a bound on ``dv`` instead of a current law (the ideal diode)."""
+
+    own: ClassVar[tuple[str, ...] | None] = None
+    """Names of the values in ``p`` that the device reads; None where it does not say."""
 
     def ramp(self) -> tuple[float, float, float] | None:
         """``(threshold, slope below, slope above)`` where the law is piecewise linear with one corner.
@@ -101,6 +104,8 @@ class IdealDiode(Device):
     point where one end of the diode is held by a source, which is what the native engine asks for too.
     """
 
+    own: ClassVar[tuple[str, ...] | None] = ()
+
     ron: float = 1e-6
     ideal = True
 
@@ -143,6 +148,8 @@ class BehavioralDiode(Device):
         >>> round(float(d.current(0.5, {})), 6)
         0.2
     """
+
+    own: ClassVar[tuple[str, ...] | None] = ()
 
     vth: float = 0.0
     ron: float = 1.0

@@ -16,6 +16,7 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -56,6 +57,8 @@ class JunctionDiode(Device):
         >>> d.is_, d.n, d.rs
         (2.52e-09, 1.752, 0.568)
     """
+
+    own: ClassVar[tuple[str, ...] | None] = ()
 
     is_: float = 1e-14
     n: float = 1.0

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
@@ -89,6 +89,8 @@ class MosDiode(Device):
         >>> round(float(d.current(1.5, {})), 9)  # KP/2 W/L (v - VTO)^2
         0.0001
     """
+
+    own: ClassVar[tuple[str, ...] | None] = ()
 
     vto: float = 1.0
     kp: float = 2e-5

@@ -67,6 +67,12 @@ class Parameter:
                 "check the initializer or the array that was given."
             )
 
+        if initial.size and (initial.min() < self.low or initial.max() > self.high):
+            raise ValueError(
+                f"parameter {self.name!r} starts at {initial.min():g} to {initial.max():g} {self.unit}, outside its "
+                f"bounds from {self.low:g} to {self.high:g} {self.unit}. Widen the bounds or change the values."
+            )
+
     @property
     def layer(self) -> str:
         """Name of the layer (or element) that the values belong to."""

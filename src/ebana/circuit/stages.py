@@ -16,8 +16,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit.circuit import Circuit, connected
-from ebana.circuit.elements import GROUND, Amplifiers
+from ebana.circuit.circuit import Circuit, connected, terminals
+from ebana.circuit.elements import GROUND, Amplifiers, CurrentSources, Devices, Output, Resistors
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,8 @@ class Stages:
     Args:
         of_node: stage of each node, -1 for source nodes (they hold a potential and join nothing).
         routes: for each stage the amplifiers on the way from its root, as ``(name, +1 | -1)``.
-        conflicts: names of the amplifiers that give a stage a second factor.
+        conflicts: names of the amplifiers that give a stage a second factor, and of the elements and
+            outputs that span stages of different factors.
     """
 
     of_node: np.ndarray
@@ -92,11 +93,25 @@ def stages(circuit: Circuit) -> Stages:
         if not np.isclose(factor(routes[h]) * ratio[name], factor(routes[w]), rtol=1e-9)  # type: ignore[arg-type]
     }
     conflicts |= {a.name for a in circuit.each(Amplifiers) if np.isnan(ratio[a.name])}
+    values = np.array([factor(route or ()) for route in routes])
+    for item in (*circuit.each(Resistors, Devices, CurrentSources), *circuit.outputs):
+        nodes = np.concatenate([np.ravel(t) for t in _ends(item)])
+        reached = label[nodes[nodes != GROUND]]
+        touched = values[reached[reached >= 0]]
+        if touched.size and not np.allclose(touched, touched[0], rtol=1e-9):
+            conflicts.add(item.name)
     return Stages(label, tuple(r or () for r in routes), tuple(sorted(conflicts)))
 
 
+def _ends(item: Any) -> tuple[np.ndarray, ...]:
+    return (item.nodes,) if isinstance(item, Output) else terminals(item)
+
+
 def _initial_ratio(circuit: Circuit, amplifier: Amplifiers) -> float:
-    """``kappa / A`` when it is one number for all units, else NaN."""
+    """``kappa / A`` when it is one number for all units, and stays so in training, else NaN."""
+    named = [circuit.parameters[n] for n in (amplifier.gain, amplifier.backward) if n is not None]
+    if any(p.trainable and p.initial.size > 1 for p in named):
+        return float("nan")
     values = np.unique(np.asarray(_ratio(circuit.initial(), amplifier)))
     return float(values[0]) if np.allclose(values, values[0], rtol=1e-9) else float("nan")
 

@@ -8,7 +8,7 @@ solver and a chip on a bench all fit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
@@ -118,13 +118,20 @@ class OperatingPoint:
         """
         v = np.asarray(v)
         batch = v.shape[0]
+        code = np.where(np.isfinite(v).all(1), int(Result.CONVERGED), int(Result.NOT_FINITE))
         error = np.broadcast_to(np.asarray(error, dtype=v.dtype), (batch,))
-        return OperatingPoint(v, np.full(batch, int(Result.CONVERGED)), error, np.zeros(batch, dtype=int))
+        return OperatingPoint(v, code, error, np.zeros(batch, dtype=int))
 
     @property
     def converged(self) -> Array:
         """Mask of the samples that converged, ``(B,)``."""
         return self.code == Result.CONVERGED
+
+
+def checked(point: OperatingPoint) -> OperatingPoint:
+    """The same with every sample marked that holds a potential that is no number, whatever its engine says."""
+    finite = jnp.isfinite(point.v).all(1)
+    return replace(point, code=jnp.where(finite | ~point.converged, point.code, int(Result.NOT_FINITE)))
 
 
 class NotConverged(RuntimeError):

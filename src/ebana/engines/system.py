@@ -12,7 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit import Circuit, Crossbar, Devices, Resistors, energy, kirchhoff
-from ebana.engines.base import Engine, Nudge, OperatingPoint
+from ebana.circuit.circuit import terminals
+from ebana.circuit.stages import stages
+from ebana.engines.base import Engine, Nudge, OperatingPoint, checked
 
 Array = Any
 Values = Mapping[str, Array]
@@ -55,6 +57,15 @@ class CircuitSystem:
         Equation (4) of the EBANA paper moves a conductance by ``-(lr / beta) (dv_b^2 - dv_0^2)``: without
         the 1/2 of the energy and without the stages' factors. Other parameters keep the gradient.
         """
+        routes: dict[str, Any] = {}
+        plan = stages(self.circuit)
+        for element in self.circuit.each(Crossbar, Resistors):
+            route = plan.routes[plan.of(*terminals(element))]
+            if routes.setdefault(element.conductance, route) != route:
+                raise ValueError(
+                    f"the published rule knows one stage for each layer, but {element.conductance!r} is shared by "
+                    "stages behind different amplifiers. Use rule='gradient'."
+                )
         c = energy.element_factors(self.circuit, values)
         c_out = jnp.min(jnp.stack(list(self.factors(values).values())))
         return {
@@ -67,6 +78,7 @@ class CircuitSystem:
         """Settle a batch under a nudge and measure all nodes."""
         nudge = nudge or Nudge.none()
         point = self.engine.solve(self.circuit, values, inputs, nudge, None if start is None else start.v)
+        point = checked(point)
         return Settled(point, _measure(self.circuit, dict(values), dict(inputs), point.v, nudge))
 
     def outputs(self, state: Settled) -> dict[str, Array]:

@@ -85,6 +85,7 @@ class AmplificationLayer(Layer):
         return build.amplifiers(signal.name, nodes.ravel(), gain, shift, back).reshape(nodes.shape)
 
     def _parameter(self, build: CircuitBuilder, what: Any, value: np.ndarray, **bounds: float) -> str:
+        bounds = bounds if what in self.trainable else {}
         return build.parameter(
             f"{self.name}/{what}",
             what,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -200,7 +199,8 @@ def as_signal(item: Any, caller: Layer) -> Signal:
 
 def positive_integer(value: Any, layer: Layer, what: str) -> int:
     """Check a count."""
-    if isinstance(value, bool) or not isinstance(value, Real) or int(value) != value or int(value) < 1:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not np.isfinite(float(value)) or float(value) != int(value) or int(value) < 1:
         raise ValueError(f"layer {layer.name!r}: {what}={value!r}. Expected a whole number above zero.")
     return int(value)
 

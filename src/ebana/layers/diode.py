@@ -119,6 +119,16 @@ class DiodeLayer(Layer):
             build.devices(label, anode, cathode, self.device)
         return nodes
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Layer:
+        """See :meth:`Layer.from_config`; a stored layer holds its card, so a path in it is refused."""
+        for value in (config.get("param"), config.get("model")):
+            if isinstance(value, dict) and "path" in value:
+                raise ValueError(
+                    f"stored diode layer {config.get('name')!r} names a file. Expected the card itself."
+                )
+        return cls(**config)
+
     def config(self) -> dict[str, Any]:
         """See :meth:`Layer.config`."""
         return super().config() | {

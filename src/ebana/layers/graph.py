@@ -11,6 +11,7 @@ import numpy as np
 from ebana.circuit import Circuit, CircuitBuilder
 from ebana.layers.base import Layer, Signal, SourceLayer
 from ebana.layers.outputs import CurrentLayer, VoltageLayer
+from ebana.layers.shape import ConcatenateLayer, ReshapeLayer, StackLayer
 from ebana.layers.sources import InputVoltageLayer
 
 
@@ -43,12 +44,22 @@ def trace(inputs: Sequence[Signal], outputs: Sequence[Signal]) -> tuple[Signal, 
         if id(signal) in found:
             continue
         found[id(signal)] = signal
-        waiting.extend([*signal.parents, *signal.children, *_inverted(signal)])
+        waiting.extend([*signal.parents, *_inverted(signal)])
+        if not _held(signal):  # what else hangs on sources cannot be felt, and may be another model
+            waiting.extend(signal.children)
     order = _sorted(found)
     _check_names(order)
     _check_inputs(order, inputs)
     _check_outputs(order, outputs)
     return order
+
+
+def _held(signal: Signal) -> bool:
+    """Whether all nodes of a signal are sources', rearranged or not."""
+    if isinstance(signal.layer, SourceLayer):
+        return True
+    rearranged = isinstance(signal.layer, ConcatenateLayer | ReshapeLayer | StackLayer)
+    return rearranged and all(_held(parent) for parent in signal.parents)
 
 
 def _inverted(signal: Signal) -> Iterable[Signal]:

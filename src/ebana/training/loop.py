@@ -8,6 +8,7 @@ stopped anywhere resumes from its checkpoint and ends bit-identical to one that 
 from __future__ import annotations
 
 import time
+import warnings
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -149,7 +150,31 @@ def fit(
     if resume is not None:
         run.restore(resume)
     with Progress(settings.epochs, verbose=verbose) as progress:
-        return run.go(progress)
+        if given is None:
+            progress.note(
+                f"nudging strength derived from the outputs' conductances: beta = {settings.beta:.3g} S"
+            )
+        history = run.go(progress)
+    _warn_unconverged(model, history)
+    return history
+
+
+class UnconvergedWarning(UserWarning):
+    """Training left out samples whose operating points were not found."""
+
+
+def _warn_unconverged(model: Any, history: History) -> None:
+    counts = history.history.get("unconverged", [])
+    lost = int(np.nansum(counts)) if counts else 0
+    if lost:
+        first = next(epoch for epoch, n in zip(history.epochs, counts, strict=True) if n)
+        warnings.warn(
+            f"training of model {model.name!r}: {lost} operating points did not converge, first in epoch {first}. "
+            "Their samples were left out of the gradients (history.history['unconverged'] counts them by epoch). "
+            "Pass strict=True to stop at the first one.",
+            UnconvergedWarning,
+            stacklevel=3,
+        )
 
 
 def _one_of(**given: Any) -> None:
@@ -233,6 +258,7 @@ class Run:
         self.steps_per_epoch = generator.num_batches
         self.total_steps = settings.epochs * self.steps_per_epoch
         self.step = 0
+        self.first_step = 0
         self.tally = Tally()
         self.seconds = 0.0
         self.compile_seconds = 0.0
@@ -335,11 +361,9 @@ class Run:
 
     def _chunk_length(self) -> int:
         """Steps until something is due, as many as fit the time of a chunk."""
-        steps = CHUNK_STEPS
-        if not self.step_seconds:
-            steps = 1  # the first chunk compiles; the second tells how long a step takes
-        else:
-            steps = int(np.clip(CHUNK_SECONDS / self.step_seconds, 1, CHUNK_STEPS))
+        # the first chunk compiles, the second tells how long a step takes: one step each
+        fit_in = CHUNK_SECONDS / self.step_seconds if self.step_seconds else 1
+        steps = int(np.clip(fit_in, 1, CHUNK_STEPS))
         due = [self.total_steps - self.step]
         period = self._period()
         if period is not None:
@@ -468,7 +492,7 @@ class Run:
             self.optimizer.state = jax.tree.map(np.asarray, self.state)
         self.optimizer.steps = self.step
         busy = self.seconds or float("nan")
-        trained = max(self.step - 1, 0) * self.generator.dataset_size / self.steps_per_epoch
+        trained = max(self.step - self.first_step - 1, 0) * self.generator.dataset_size / self.steps_per_epoch
         self.history.settings |= {
             "compile_seconds": self.compile_seconds,
             "samples_per_second": trained / busy,
@@ -489,3 +513,4 @@ class Run:
     def restore(self, path: Any) -> None:
         """Continue from a checkpoint of this run."""
         checkpoint.restore(self, path)
+        self.first_step = self.step

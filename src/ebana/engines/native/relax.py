@@ -93,14 +93,14 @@ def _iterate(
     v = state.v if sweeps is None else sweeps.sweep(state.v)
     f = system.residual(v)
     step, pivot = system.correction(v, f, radius)
+    target = system.clip(v + step)
     error = jnp.abs(step).max(0, initial=0.0)  # no free nodes: nothing to find
-    done = running & (error <= tolerance)
+    done = running & (error <= tolerance) & ~system.softens(v, target, radius)
     code = jnp.where(done, jnp.where(pivot > 0, int(Result.CONVERGED), int(Result.NO_MINIMUM)), RUNNING)
     code = jnp.where(jnp.isfinite(error), code, int(Result.NOT_FINITE)).astype(jnp.int32)
     code = jnp.where(running, code, state.code)
     going = code == RUNNING
 
-    target = system.clip(v + step)
     moved = _move(system, v, target, f, going, state.count, sweeps is None) if newton else v
     return State(
         jnp.where(going, moved, jnp.where(done, target, state.v)),

@@ -28,6 +28,9 @@ from ebana.engines.native.terms import Local, Pair, PortNudge, Tie
 
 Array = Any
 
+SOFTER = 0.5
+"""A device softens when its conductance falls below this share."""
+
 LOCKED = 1e25
 """Relative stiffness of a node that an ideal diode holds: its Newton correction vanishes."""
 
@@ -93,6 +96,17 @@ class System:
     def held(self, v: Array, f: Array) -> Array:
         """Mask of the nodes that an ideal diode holds: at a bound, and pushed against it."""
         return ((v >= self.upper) & (f < 0)) | ((v <= self.lower) & (f > 0))
+
+    def softens(self, v: Array, target: Array, shift: float) -> Array:
+        """Samples in which a device conducts much less at ``target`` than a correction at ``v`` took it to.
+
+        Such a correction crossed a corner and proves nothing about the state on the other side.
+        """
+        softer = jnp.zeros(v.shape[1], bool)
+        for term in (*self.locals, *self.pairs):
+            there, here = term.slopes(target, 0.0), term.slopes(v, shift)
+            softer = softer | (there < SOFTER * here).any(0)
+        return softer
 
     def correction(self, v: Array, f: Array, shift: float = 0.0) -> tuple[Array, Array]:
         """Newton correction ``-J^-1 F`` in volts, ``(F, B)``, and the smallest pivot, ``(B,)``.

@@ -76,8 +76,11 @@ class Local:
 
     def conductances(self, v: Array, shift: float) -> Array:
         """Incremental conductance at the base: the least within ``shift`` volts of the state."""
-        g = self.model.least_conductance(self.dv(v), self.own, shift)
-        return self.map.alpha * self.map.kappa * g
+        return self.map.alpha * self.map.kappa * self.slopes(v, shift)
+
+    def slopes(self, v: Array, shift: float) -> Array:
+        """Incremental conductance of the devices themselves, ``(k, B)``."""
+        return self.model.least_conductance(self.dv(v), self.own, shift)
 
     def bound(self) -> Array:
         """Base potential at which an ideal diode starts to conduct."""
@@ -113,12 +116,15 @@ class Pair:
         total = total.at[self.a].add(self.a_map.kappa * current, mode="drop")
         return total.at[self.b].add(-self.b_map.kappa * current, mode="drop")
 
+    def slopes(self, v: Array, shift: float) -> Array:
+        """Incremental conductance of each, ``(k, B)``."""
+        if self.model is None:
+            return self.conductance + jnp.zeros((len(self.a), v.shape[-1]), v.dtype)
+        return self.model.least_conductance(self._dv(v), self.own, shift)
+
     def add_conductances(self, matrix: Array, where: np.ndarray, v: Array, shift: float) -> Array:
         """Add the stamps to a Jacobian over the kept nodes; ``where`` maps free positions to its rows."""
-        if self.model is None:
-            g = self.conductance + jnp.zeros((len(self.a), v.shape[-1]), v.dtype)
-        else:
-            g = self.model.least_conductance(self._dv(v), self.own, shift)
+        g = self.slopes(v, shift)
         ends = ((self.a, self.a_map, 1.0), (self.b, self.b_map, -1.0))
         for at, at_map, at_sign in ends:
             for by, by_map, by_sign in ends:
