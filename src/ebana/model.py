@@ -18,6 +18,7 @@ from ebana.circuit import energy as circuit_energy
 from ebana.circuit.netlist import netlist as write_netlist
 from ebana.circuit.stages import stages
 from ebana.circuit.strengths import output_stiffness
+from ebana.engines import NativeEngine
 from ebana.engines import get as get_engine
 from ebana.engines.base import (
     Engine,
@@ -28,6 +29,7 @@ from ebana.engines.base import (
     precision,
     raise_unless_converged,
 )
+from ebana.engines.compiling import compiled
 from ebana.engines.system import CircuitSystem
 from ebana.layers.base import Signal
 from ebana.layers.graph import build, signals_of, trace
@@ -330,14 +332,15 @@ class Model:
 
     def _adjoint(self, data: Dataset, loss: losses.Loss, strict: bool) -> dict[str, Array]:
         """The exact gradient over the samples whose operating point was found."""
-        found = np.flatnonzero(self._solve(data.inputs, strict)[0].converged)
+        point, _ = self._solve(data.inputs, strict)
+        found = np.flatnonzero(point.converged)
         if not found.size:
             return {name: np.zeros_like(self._values[name]) for name in self.circuit.trainable}
         data = data.select(found)
         with precision(self.engine):
             values, inputs, targets = (self._cast(a) for a in (self._values, data.inputs, data.outputs))
-            run = _adjoint_jit if self.engine.traceable else adjoint
-            return kirchhoff.as_numpy(run(self.system, values, inputs, targets, loss))
+            v = jnp.asarray(point.v[found], getattr(self.engine, "dtype", "float64"))
+            return kirchhoff.as_numpy(_adjoint(self.circuit, values, inputs, targets, loss, v))
 
     def check_beta(self, beta: float, rule: Rule, loss: Any) -> float:
         """Refuse nudging strengths that cannot work; returns beta as a float."""
@@ -439,6 +442,12 @@ def clamped(circuit: Circuit) -> Circuit:
     return clamp_outputs(circuit)
 
 
+@partial(jax.jit, static_argnums=(0, 4))
+def _adjoint(circuit: Circuit, values: Any, inputs: Any, targets: Any, loss: Any, v: Any) -> dict[str, Any]:
+    system = CircuitSystem(circuit, NativeEngine())  # for the equations; the state is known
+    return adjoint(system, values, inputs, targets, loss, v)
+
+
 def _to_numpy(result: tuple[OperatingPoint, dict[str, Any]]) -> tuple[OperatingPoint, dict[str, Array]]:
     point, outputs = result
     return jax.tree.map(np.asarray, point), {n: np.array(y, np.float64) for n, y in outputs.items()}
@@ -459,7 +468,7 @@ def _estimate(system: Any, values: Any, inputs: Any, targets: Any, beta: Any, lo
     return estimate(system, values, inputs, targets, beta, loss, rule)
 
 
-_forward_jit = partial(jax.jit, static_argnums=0)(_forward)
-_energy_jit = partial(jax.jit, static_argnums=0)(_energy)
-_estimate_jit = partial(jax.jit, static_argnums=(0, 5, 6))(_estimate)
-_adjoint_jit = partial(jax.jit, static_argnums=(0, 4))(adjoint)
+_forward_jit = compiled(_forward, 0)
+_energy_jit = compiled(_energy, 0)
+_estimate_jit = compiled(_estimate, (0, 5, 6))
+_adjoint_jit = compiled(adjoint, (0, 4))

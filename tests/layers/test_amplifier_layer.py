@@ -66,7 +66,8 @@ def test_what_is_trained_is_chosen(options, trained):
     circuit = Model(x, CurrentLayer("y")(dense(2, "e")(amp(dense(2, "d")(x))))).circuit
     assert {name.split("/")[1] for name in circuit.trainable if name.startswith("amp/")} == trained
     gain = circuit.parameters["amp/gain"]
-    assert (gain.learning_rate, gain.low, gain.high) == (0.1, 0.5, 8.0)
+    if "gain" in trained:
+        assert (gain.learning_rate, gain.low, gain.high) == (0.1, 0.5, 8.0)
 
 
 def test_an_unloaded_amplifier_multiplies_what_exceeds_the_shift():

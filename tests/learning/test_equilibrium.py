@@ -18,6 +18,7 @@ from ebana.learning.equilibrium import Rule, adjoint, estimate
 from ebana.learning.losses import MSE, CrossEntropyLoss, Loss
 
 BATCH = 6
+SQUARED = MSE()
 KINDS = ("conductance", "voltage", "current", "gain", "shift", "backward_gain")
 CENTERED, CLAMPED = Rule("centered", "current"), Rule("centered", "clamped")
 ONE_SIDED, NEGATIVE = Rule("one_sided", "current"), Rule("negative", "clamped")
@@ -67,8 +68,15 @@ def _loss(system, loss, values, inputs, targets):
 
 
 def ep(
-    system: CircuitSystem, rule: Rule, beta: float, *, loss: Loss = MSE(), values=None, valid=None, batch=None
-):  # noqa: B008
+    system: CircuitSystem,
+    rule: Rule,
+    beta: float,
+    *,
+    loss: Loss = SQUARED,
+    values=None,
+    valid=None,
+    batch=None,
+):
     """An estimate; everything in it as NumPy."""
     inputs, targets = batch or data(system.circuit)
     values = system.circuit.initial() if values is None else values
@@ -80,7 +88,7 @@ def ep(
         return jax.tree.map(np.asarray, result)
 
 
-def exact(system: CircuitSystem, *, loss: Loss = MSE(), values=None, batch=None) -> dict[str, np.ndarray]:  # noqa: B008
+def exact(system: CircuitSystem, *, loss: Loss = SQUARED, values=None, batch=None) -> dict[str, np.ndarray]:
     inputs, targets = batch or data(system.circuit)
     values = system.circuit.initial() if values is None else values
     with jax.enable_x64(True):

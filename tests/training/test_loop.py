@@ -28,6 +28,7 @@ from ebana import (
 from ebana.optimizers import SGD, Adam, Optimizer
 from ebana.training import loop, step
 from ebana.training.callbacks import Callback, EarlyStopping
+from ebana.training.loop import UnconvergedWarning
 from nets import Bench, Refuses, X, Y, as_it_is, dense, linear, same_values, shared
 
 G = "d/conductance"
@@ -365,13 +366,16 @@ def test_a_batch_without_an_operating_point_changes_nothing(refuses):
     some, all_ = adam(), adam()
     options = {"batch_size": 1, "shuffle": False, "epochs": 3}
     kept = trained(data=(X[KEPT], Y[KEPT]), optimizer=some, **options)
-    assert same_values(trained(refuses, optimizer=all_, **options), kept)
+    with pytest.warns(UnconvergedWarning, match="'half': 18 operating points did not converge") as caught:
+        assert same_values(trained(refuses, optimizer=all_, **options), kept)
+    assert caught[0].filename == __file__
     for a, b in zip(jax.tree.leaves(some.state), jax.tree.leaves(all_.state), strict=True):
         assert np.array_equal(a, b)
 
 
 def test_what_was_not_found_is_left_out_and_counted(refuses):
-    history = refuses.fit(X, Y, epochs=2, batch_size=5, optimizer=adam(lr=0.0), validation_data=(X, Y))
+    with pytest.warns(UnconvergedWarning, match="12 operating points .* first in epoch 1"):
+        history = refuses.fit(X, Y, epochs=2, batch_size=5, optimizer=adam(lr=0.0), validation_data=(X, Y))
     assert history.history["unconverged"] == [6.0, 6.0]  # two samples in three phases
     assert history.history["val_unconverged"] == [2.0, 2.0]
     expected = shared().evaluate(X[KEPT], Y[KEPT]).loss
@@ -381,7 +385,8 @@ def test_what_was_not_found_is_left_out_and_counted(refuses):
 
 def test_an_epoch_without_any_operating_point_has_no_loss(refuses):
     before = refuses.values
-    history = refuses.fit(X + 9.0, Y, epochs=2, batch_size=5, optimizer=adam())
+    with pytest.warns(UnconvergedWarning):
+        history = refuses.fit(X + 9.0, Y, epochs=2, batch_size=5, optimizer=adam())
     assert same_values(before, refuses.values)
     assert np.isnan(history.history["loss"]).all()
     assert history.history["unconverged"] == [15.0, 15.0]

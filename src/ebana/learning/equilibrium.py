@@ -183,15 +183,16 @@ def estimate(
     return Estimate(gradients, outputs, free, plus, minus, used, failures)
 
 
-def adjoint(system: Any, values: Values, inputs: Values, targets: Values, loss: Any) -> dict[str, Array]:
+def adjoint(
+    system: Any, values: Values, inputs: Values, targets: Values, loss: Any, v: Array | None = None
+) -> dict[str, Array]:
     """The exact gradient of the mean loss by implicit differentiation at the free state.
 
     ``dL/dtheta = -(dC/dv)^T (dF/dv)^-1 dF/dtheta`` with F Kirchhoff's current law: the reference that
     equilibrium propagation is held to. ``system`` must offer ``residual`` (see
-    :class:`~ebana.engines.system.CircuitSystem`).
+    :class:`~ebana.engines.system.CircuitSystem`). ``v``: the free state, where it is known.
     """
-    free = system.relax(values, inputs, None, None)
-    v = free.v
+    v = system.relax(values, inputs, None, None).v if v is None else v
 
     def cost(v: Array, values: Values) -> Array:
         outputs = system.read(values, inputs, v)

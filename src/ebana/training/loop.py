@@ -173,7 +173,7 @@ def _warn_unconverged(model: Any, history: History) -> None:
             "Their samples were left out of the gradients (history.history['unconverged'] counts them by epoch). "
             "Pass strict=True to stop at the first one.",
             UnconvergedWarning,
-            stacklevel=3,
+            stacklevel=4,  # beyond fit and Model.fit
         )
 
 

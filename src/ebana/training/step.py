@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ebana.engines.compiling import compiled
 from ebana.learning.equilibrium import EnergySystem, Rule, estimate
 
 Array = Any
@@ -148,8 +149,7 @@ def _stepwise(program: Program, values: Values, state: Any, batches: Batches, st
     return values, state, jax.tree.map(lambda *rows: jnp.stack(rows), *records), kept
 
 
-@partial(jax.jit, static_argnums=0)
-def _compiled(program: Program, values: Values, state: Any, batches: Batches, steps: Array, knobs: Knobs):
+def _traced(program: Program, values: Values, state: Any, batches: Batches, steps: Array, knobs: Knobs):
     def one(values: Values, state: Any, i: Any):
         return train_step(program, values, state, _batch(batches, i), knobs, knobs.factor[i])
 
@@ -169,6 +169,9 @@ def _compiled(program: Program, values: Values, state: Any, batches: Batches, st
         return values, state, records, _states(result) if program.keep_states else None
 
     return jax.lax.fori_loop(0, steps, body, (dict(values), state, records, kept))
+
+
+_compiled = compiled(_traced, 0)
 
 
 def _states(result: Any) -> dict[str, Array]:
