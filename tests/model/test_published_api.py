@@ -104,16 +104,16 @@ def given():
     train = {"inputs": {"xp": BITS, "xn": -BITS}, "outputs": {"xor": XOR}}
     names = {
         "input_units": 2,
-        "hidden_1_units": 10,
+        "hidden_1_units": 4,
         "output_units": 1,
         "bias1": np.array([1.0]),
         "bias2": np.array([1.0]),
-        "a1_bias": np.zeros(10),
+        "a1_bias": np.zeros(4),
         "mos": {"path": "nmos.inc", "model_name": "N1", "length": 1e-6, "width": 1e-5},
         "bias_p": np.array([0]) + 1,
         "bias_n": np.array([0]) - 1,
-        "down_bias": np.zeros(shape=(10,)),
-        "up_bias": np.zeros(shape=(10,)),
+        "down_bias": np.zeros(shape=(4,)),
+        "up_bias": np.zeros(shape=(4,)),
         "weight_initializer": ebana.Initializers(
             init_type="glorot", params={"L": 1e-7, "U": 8e-6, "g_max": 2e-5, "g_min": 1e-7}
         ),
@@ -150,7 +150,7 @@ def test_the_later_spelling_trains_xor(later):
     _, space, err, out = later
     loss, accuracy = space["predictions"]
     assert accuracy == 1.0
-    assert loss < 1e-3
+    assert loss < 1e-2
     curves = space["model"].history.history
     validated = [e for e, v in zip(curves["epoch"], curves["val_loss"], strict=True) if not np.isnan(v)]
     assert validated == list(range(10, 101, 10))
