@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -62,8 +63,15 @@ def described() -> dict[str, Any]:
 
     import ebana
 
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     libraries = {name: version(name) for name in ("jax", "jaxlib", "numpy", "scikit-learn")}
-    return {"ebana": ebana.__version__, "python": platform.python_version(), "libraries": libraries}
+    machine = {"cores": os.cpu_count(), "load_before": busy}
+    return {
+        "ebana": ebana.__version__,
+        "python": platform.python_version(),
+        "machine": machine,
+        "libraries": libraries,
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -81,11 +89,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     progress = Console(stderr=True)
+    about = described()
+    load, cores = about["machine"]["load_before"], about["machine"]["cores"]
+    if load is not None and load > cores / 2:
+        progress.print(f"[yellow]load average {load:.1f} on {cores} cores: times will be too long[/]")
     chosen = sections(options.quick, options.accuracy)
     if options.only:
         chosen = ((name, run) for name, run in chosen if any(part in name for part in options.only))
     rows = measure(chosen, progress)
-    result = described() | {"quick": options.quick, "rows": [row.to_dict() for row in rows]}
+    result = about | {"quick": options.quick, "rows": [row.to_dict() for row in rows]}
     missed = [row for row in rows if row.met is False]
     text = json.dumps(result, indent=None if options.json else 2)
     if options.out:

@@ -44,7 +44,7 @@ from ebana.training.storage import replacing
 Array = np.ndarray
 Values = Mapping[str, Array]
 
-DEFAULT_BETA_SHARE = 0.01
+DEFAULT_BETA_SHARE = 0.002
 """The default nudging strength, as a share of the least conductance that holds an output."""
 
 
@@ -284,7 +284,7 @@ class Model:
     # -- learning -----------------------------------------------------------------------------------
 
     def default_beta(self) -> float:
-        """Nudging strength for users who give none: a hundredth of the least conductance at an output, S."""
+        """Nudging strength for users who give none: a five-hundredth of the least conductance at an output, S."""
         return DEFAULT_BETA_SHARE * min(output_stiffness(self.circuit, self._values).values())
 
     def gradients(

@@ -21,8 +21,7 @@ BATCH = 6
 SQUARED = MSE()
 KINDS = ("conductance", "voltage", "current", "gain", "shift", "backward_gain")
 CENTERED, CLAMPED = Rule("centered", "current"), Rule("centered", "clamped")
-ONE_SIDED, NEGATIVE = Rule("one_sided", "current"), Rule("negative", "clamped")
-ONE_SIDED_CLAMPED = Rule("one_sided", "clamped")
+ONE_SIDED, NEGATIVE = Rule("one_sided", "clamped"), Rule("negative", "clamped")
 
 
 def name_of(rule: Rule) -> str:
@@ -31,7 +30,9 @@ def name_of(rule: Rule) -> str:
 
 def system(which: str, **options) -> CircuitSystem:
     """A circuit on the native engine, solved far below what the estimates resolve."""
-    return CircuitSystem(_circuit(which), NativeEngine(**({"tolerance": 1e-12} | options)))
+    return CircuitSystem(
+        _circuit(which), NativeEngine(**({"tolerance": 1e-12, "method": "newton"} | options))
+    )
 
 
 @cache
@@ -39,7 +40,7 @@ def _circuit(which: str) -> Circuit:
     circuits = {
         "piecewise": stack3,
         "smooth": lambda: stack3(JunctionDiode(is_=1e-7, n=6.0)),
-        "ideal": lambda: stack3(IdealDiode(), bias=0.4),
+        "ideal": lambda: stack3(IdealDiode()),
         "shared": shared_crossbar,
     }
     return circuits[which]()
@@ -141,8 +142,8 @@ def test_the_three_stages_have_every_kind_of_trainable_parameter():
 
 @pytest.mark.parametrize(
     ("which", "loss"),
-    [("smooth", MSE()), ("piecewise", CrossEntropyLoss()), ("ideal", MSE())],
-    ids=["smooth", "cross-entropy", "ideal"],
+    [("smooth", MSE()), ("ideal", MSE()), ("shared", CrossEntropyLoss())],
+    ids=["smooth", "ideal", "cross-entropy"],
 )
 def test_the_adjoint_is_the_derivative_of_the_loss(which, loss):
     """Along one random direction for each parameter, in units of its values."""
@@ -164,7 +165,6 @@ def test_the_adjoint_is_the_derivative_of_the_loss(which, loss):
         ("smooth", ONE_SIDED),
         ("smooth", NEGATIVE),
         ("piecewise", CENTERED),
-        ("piecewise", ONE_SIDED_CLAMPED),
     ],
     ids=lambda part: part if isinstance(part, str) else name_of(part),
 )
@@ -177,8 +177,8 @@ def test_every_estimator_gives_the_gradient_of_every_kind_of_parameter(which, ru
 
 def test_cross_entropy_nudges_are_estimated_as_well():
     loss = CrossEntropyLoss()
-    result = ep(system("piecewise"), CLAMPED, 1e-8, loss=loss)
-    assert_equal_gradients(result.gradients, exact(system("piecewise"), loss=loss))
+    result = ep(system("shared"), CLAMPED, 1e-9, loss=loss)
+    assert_equal_gradients(result.gradients, exact(system("shared"), loss=loss))
 
 
 def test_the_centered_estimate_matches_finite_differences_directly():
@@ -234,8 +234,10 @@ def test_halving_beta_divides_the_error_by_four_or_two(rule, factor):
 
 def test_the_centered_estimator_is_the_mean_of_the_two_one_sided_ones():
     beta = 1e-6
-    plus, minus = (ep(system("smooth"), rule, beta).gradients for rule in (ONE_SIDED_CLAMPED, NEGATIVE))
+    plus, minus = (ep(system("smooth"), rule, beta).gradients for rule in (ONE_SIDED, NEGATIVE))
     for name, value in ep(system("smooth"), CLAMPED, beta).gradients.items():
+        if name.endswith("gain"):
+            continue  # products of means and changes, not differences of one function
         np.testing.assert_allclose(
             value, (plus[name] + minus[name]) / 2, rtol=1e-6, atol=1e-6 * np.abs(value).max()
         )
@@ -249,16 +251,16 @@ def _rows(batch: tuple[dict, dict], index) -> tuple[dict, dict]:
 
 
 def test_samples_that_did_not_converge_leave_the_gradient():
-    """Three iterations are too few for some samples: the mean is that of the others."""
-    hasty, batch = system("piecewise", max_iterations=3), data(system("piecewise").circuit)
+    """Two iterations are too few for some samples: the mean is that of the others."""
+    hasty, batch = system("piecewise", max_iterations=3), data(system("shared").circuit)
     batch = ({n: a * np.array([[1e-3, 1, 3, 1e-3, 10, 30]]).T for n, a in batch[0].items()}, batch[1])
-    result = ep(hasty, CENTERED, 1e-8, batch=batch)
+    result = ep(hasty, CENTERED, 1e-9, batch=batch)
     assert 0 < result.used.sum() < BATCH
     assert result.unconverged >= BATCH - result.used.sum()
     alone = _rows(batch, result.used)
     repeated = _rows(alone, np.resize(np.arange(result.used.sum()), BATCH))  # same shape: one compilation
     mask = np.arange(BATCH) < result.used.sum()
-    reference = ep(hasty, CENTERED, 1e-8, batch=repeated, valid=mask)
+    reference = ep(hasty, CENTERED, 1e-9, batch=repeated, valid=mask)
     assert reference.unconverged == 0
     for name, value in result.gradients.items():
         np.testing.assert_allclose(
@@ -268,13 +270,13 @@ def test_samples_that_did_not_converge_leave_the_gradient():
 
 @pytest.mark.parametrize("where", ["inputs", "targets"])
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
-@pytest.mark.parametrize("rule", [CENTERED, ONE_SIDED_CLAMPED], ids=name_of)
+@pytest.mark.parametrize("rule", [CENTERED, ONE_SIDED], ids=name_of)
 def test_not_a_number_never_enters_a_gradient(rule, poison, where):
-    inputs, targets = data(system("piecewise").circuit)
-    clean = ep(system("piecewise"), rule, 1e-8, valid=np.arange(BATCH) != 2)
-    spoilt = {"inputs": inputs["x"], "targets": targets["near"]}[where]
+    inputs, targets = data(system("shared").circuit)
+    clean = ep(system("shared"), rule, 1e-9, valid=np.arange(BATCH) != 2)
+    spoilt = {"inputs": inputs["x"], "targets": targets["y"]}[where]
     spoilt[2] = poison
-    result = ep(system("piecewise"), rule, 1e-8, batch=(inputs, targets))
+    result = ep(system("shared"), rule, 1e-9, batch=(inputs, targets))
     np.testing.assert_array_equal(result.used, np.arange(BATCH) != 2)
     assert result.unconverged > 0
     for name, value in result.gradients.items():
@@ -282,32 +284,30 @@ def test_not_a_number_never_enters_a_gradient(rule, poison, where):
 
 
 def test_a_batch_without_one_operating_point_has_no_gradient():
-    inputs, targets = data(system("piecewise").circuit)
-    result = ep(system("piecewise"), Rule(), 1e-8, batch=({"x": inputs["x"] * np.nan}, targets))
+    inputs, targets = data(system("shared").circuit)
+    result = ep(system("shared"), Rule(), 1e-9, batch=({"x": inputs["x"] * np.nan}, targets))
     assert not result.used.any()
     assert all((g == 0).all() for g in result.gradients.values())
 
 
 def test_padding_has_no_effect():
-    inputs, targets = batch = data(system("piecewise").circuit)
+    inputs, targets = batch = data(system("shared").circuit)
     mask = np.array([True, True, True, True, False, False])
-    padded = ep(system("piecewise"), Rule(), 1e-8, valid=mask)
+    padded = ep(system("shared"), Rule(), 1e-9, valid=mask)
     other = _rows(batch, np.array([0, 1, 2, 3, 0, 1]))
-    again = ep(system("piecewise"), Rule(), 1e-8, batch=other, valid=mask)
+    again = ep(system("shared"), Rule(), 1e-9, batch=other, valid=mask)
     np.testing.assert_array_equal(padded.used, mask)
     for name, value in padded.gradients.items():
         np.testing.assert_allclose(value, again.gradients[name], rtol=1e-6, atol=1e-6 * np.abs(value).max())
     spoilt = {"x": inputs["x"].copy()}
     spoilt["x"][4:] = np.nan
-    assert ep(system("piecewise"), Rule(), 1e-8, batch=(spoilt, targets), valid=mask).unconverged == 0
+    assert ep(system("shared"), Rule(), 1e-9, batch=(spoilt, targets), valid=mask).unconverged == 0
 
 
 def test_the_gradient_is_the_mean_over_samples():
-    batch = data(system("piecewise").circuit)
-    whole = ep(system("piecewise"), Rule(), 1e-8).gradients
-    parts = [
-        ep(system("piecewise"), Rule(), 1e-8, valid=np.arange(BATCH) == k).gradients for k in range(BATCH)
-    ]
+    batch = data(system("shared").circuit)
+    whole = ep(system("shared"), Rule(), 1e-9).gradients
+    parts = [ep(system("shared"), Rule(), 1e-9, valid=np.arange(BATCH) == k).gradients for k in range(BATCH)]
     assert len(batch[0]["x"]) == BATCH
     for name, value in whole.items():
         mean = np.mean([part[name] for part in parts], axis=0)
