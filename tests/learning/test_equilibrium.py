@@ -40,7 +40,7 @@ def _circuit(which: str) -> Circuit:
     circuits = {
         "piecewise": stack3,
         "smooth": lambda: stack3(JunctionDiode(is_=1e-7, n=6.0)),
-        "ideal": lambda: stack3(IdealDiode()),
+        "ideal": lambda: stack3(IdealDiode(), bias=0.0),
         "shared": shared_crossbar,
     }
     return circuits[which]()
@@ -118,10 +118,14 @@ def difference_quotient(system: CircuitSystem, direction: dict, step: float, los
     return (ends[0] - ends[1]) / (2 * step)
 
 
-def assert_equal_gradients(found: dict, reference: dict, relative: float = 1e-3) -> None:
+def assert_equal_gradients(found: dict, reference: dict, relative: float = 1e-3, idle: tuple = ()) -> None:
+    """Direction and length of each parameter's gradient; that of the ``idle`` ones is zero."""
     assert found.keys() == reference.keys()
     for name, wanted in reference.items():
         size = np.linalg.norm(wanted)
+        if name in idle:
+            assert size == np.abs(found[name]).max() == 0, name
+            continue
         assert size > 0, f"{name}: no gradient to compare with"
         cosine = np.vdot(found[name], wanted) / (np.linalg.norm(found[name]) * size)
         assert cosine >= 1 - relative / 10, name
@@ -154,7 +158,9 @@ def test_the_adjoint_is_the_derivative_of_the_loss(which, loss):
         direction = {name: np.abs(value).mean() * rng.normal(size=value.shape)}
         found = difference_quotient(system(which), direction, 1e-5, loss)
         size = np.linalg.norm(reference[name]) * np.linalg.norm(direction[name])
-        assert found == pytest.approx(np.vdot(reference[name], direction[name]), abs=1e-5 * size), name
+        assert found == pytest.approx(np.vdot(reference[name], direction[name]), abs=1e-5 * size + 1e-10), (
+            name
+        )
 
 
 @pytest.mark.parametrize(
@@ -202,7 +208,10 @@ def test_ideal_diodes_that_conduct_do_not_spoil_the_gradient():
     assert held.any()
     assert not held.all()
     assert found.used.all()
-    assert_equal_gradients(found.gradients, exact(system("ideal")))
+    reference = exact(system("ideal"))
+    idle = tuple(n for n, g in reference.items() if n.endswith("voltage") and not g.any())
+    assert len(idle) <= 2, "diodes that never conduct"
+    assert_equal_gradients(found.gradients, reference, idle=idle)
 
 
 # -- the order of the error ---------------------------------------------------------------------------
@@ -252,7 +261,7 @@ def _rows(batch: tuple[dict, dict], index) -> tuple[dict, dict]:
 
 def test_samples_that_did_not_converge_leave_the_gradient():
     """Two iterations are too few for some samples: the mean is that of the others."""
-    hasty, batch = system("piecewise", max_iterations=3), data(system("shared").circuit)
+    hasty, batch = system("shared", max_iterations=2), data(system("shared").circuit)
     batch = ({n: a * np.array([[1e-3, 1, 3, 1e-3, 10, 30]]).T for n, a in batch[0].items()}, batch[1])
     result = ep(hasty, CENTERED, 1e-9, batch=batch)
     assert 0 < result.used.sum() < BATCH

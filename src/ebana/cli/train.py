@@ -27,7 +27,7 @@ NAME = "train"
 CHECKPOINT_EVERY = {True: 50, False: 5}
 """Epochs between checkpoints, for engines that are compiled and for those that are not."""
 
-VALIDATE_EVERY = 10
+VALIDATE_EVERY = 25
 """Epochs between two points of the validation curve."""
 
 
