@@ -210,7 +210,7 @@ def test_ideal_diodes_that_conduct_do_not_spoil_the_gradient():
     assert found.used.all()
     reference = exact(system("ideal"))
     idle = tuple(n for n, g in reference.items() if n.endswith("voltage") and not g.any())
-    assert len(idle) <= 2, "diodes that never conduct"
+    assert set(idle) <= {"h2d_below/voltage", "h3d_below/voltage", "h3d_above/voltage"}, "never conduct"
     assert_equal_gradients(found.gradients, reference, idle=idle)
 
 
