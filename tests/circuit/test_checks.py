@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from circuits import amplify
-from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder, IdealDiode
+from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder, Device, IdealDiode
 from ebana.circuit.elements import Amplifiers, NodeGroup, Resistors
 
 
@@ -69,13 +69,25 @@ def test_shared_values_must_fit_in_both_places(kind):
     elif kind == "current":
         build.current_sources("culprit", h, 0.0, parameter="two")
     elif kind == "device":
-        build.devices("culprit", h, build.ground(3), IdealDiode(), {"width": "two"})
+        build.devices("culprit", h, build.ground(3), Device(), {"width": "two"})
     elif kind == "voltage":
         build.bias("culprit", [1.0, 2.0, 3.0], parameter="two")
     else:
         names = {"gain": "one", "shift": "one", "backward": "one"} | {kind: "two"}
         build.amplifiers("culprit", h, **names)
     with pytest.raises(ValueError, match=r"'culprit' uses parameter 'two' of shape \(2,\)\. Expected"):
+        build.build()
+
+
+def test_values_that_a_device_does_not_read_are_named():
+    build = CircuitBuilder()
+    h = build.nodes("h", 1)
+    build.devices(
+        "culprit", h, build.ground(1), IdealDiode(), {"width": build.parameter("w", "device", [1.0])}
+    )
+    with pytest.raises(
+        ValueError, match="'culprit' are given the values width, which IdealDiode does not read"
+    ):
         build.build()
 
 

@@ -40,7 +40,7 @@ def _circuit(which: str) -> Circuit:
     circuits = {
         "piecewise": stack3,
         "smooth": lambda: stack3(JunctionDiode(is_=1e-7, n=6.0)),
-        "ideal": lambda: stack3(IdealDiode(), bias=0.0),
+        "ideal": lambda: stack3(IdealDiode(), bias=0.1),
         "shared": shared_crossbar,
     }
     return circuits[which]()

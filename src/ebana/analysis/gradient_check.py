@@ -36,7 +36,7 @@ COSINE = 0.9999
 RELATIVE_ERROR = 1e-3
 """Largest relative error that passes."""
 
-BETA_SHARE = 0.03
+BETA_SHARE = 0.15
 """The nudging strength of a check, as a share of the model's default: weak, but well above rounding."""
 
 STEP = 1e-5
