@@ -210,7 +210,7 @@ def test_the_deck_is_layered_and_says_what_it_holds() -> None:
     assert "trainable conductances" in lines[1]
     assert "ngspice -b" in lines[2]
     assert "gmin=1e-11" in lines[3]
-    assert "* 'h1': crossbar of 10 x 6 resistors" in lines
+    assert "* 'h1': crossbar of 10 x 4 resistors" in lines
     assert sum(line.startswith(".subckt") for line in lines) == sum(line.startswith("X") for line in lines)
     assert max(map(len, lines)) < 300
     assert lines[-1] == ".end"

@@ -68,7 +68,7 @@ def test_history_of_the_folder_has_curves_and_eight_conductances(trained):
     assert history.epochs == list(range(1, 31))
     assert len(history.conductances) == 8
     assert history.history["loss"][-1] < history.history["loss"][0]
-    assert np.isfinite(history.history["val_loss"]).sum() == 3
+    assert np.isfinite(history.history["val_loss"]).sum() == 2  # epochs 25 and 30
 
 
 def test_same_seed_gives_the_same_model_bit_for_bit(trained, tmp_path, ebana):

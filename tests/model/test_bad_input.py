@@ -17,6 +17,7 @@ from ebana import (
     optimizers,
 )
 from ebana.engines import libngspice, ngspice
+from ebana.model import DEFAULT_BETA_SHARE
 from ebana.training.callbacks import Checkpoint, CSVLogger, EarlyStopping
 from nets import Refuses, X, Y, dense, linear, same_values, shared
 
@@ -115,7 +116,7 @@ def test_a_nudging_strength_that_is_not_above_zero_is_refused(verb, beta):
 @pytest.mark.parametrize("estimator", ["centered", "negative"])
 @pytest.mark.parametrize("verb", ["fit", "gradients"])
 def test_a_clamped_nudge_that_leaves_no_minimum_is_refused(verb, estimator):
-    bound = 100 * shared().default_beta()
+    bound = shared().default_beta() / DEFAULT_BETA_SHARE
     with pytest.raises(ValueError, match=r"too strong for a clamped nudge.*'y' is held by only.*below"):
         getattr(shared(), verb)(X, Y, beta=bound * 1.01, nudge="clamped", estimator=estimator)
 

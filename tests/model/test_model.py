@@ -15,6 +15,7 @@ from ebana import (
     Model,
     NotConverged,
 )
+from ebana.model import DEFAULT_BETA_SHARE
 from nets import Bench, Refuses, X, Y, dense, hidden, linear, same_values, shared
 
 
@@ -178,10 +179,10 @@ def test_an_engine_outside_jax_gives_the_same_exact_gradient():
 
 def test_the_default_beta_is_a_share_of_the_least_conductance_at_an_output():
     a, b = (g := shared().values["d/conductance"].sum(0))[0], g[1]
-    assert shared().default_beta() == pytest.approx(0.01 * a * b / (a + b), rel=1e-12)
+    assert shared().default_beta() == pytest.approx(DEFAULT_BETA_SHARE * a * b / (a + b), rel=1e-12)
     single = linear(fold=False)
     assert single.default_beta() == pytest.approx(
-        0.01 * single.values["d/conductance"].sum(0).min(), rel=1e-12
+        DEFAULT_BETA_SHARE * single.values["d/conductance"].sum(0).min(), rel=1e-12
     )
 
 
@@ -191,7 +192,7 @@ def test_an_output_behind_an_amplifier_is_held_by_the_amplifier(backward, ratio)
     amplifier = ebana.AmplificationLayer(4.0, "amp", backward_gain=backward)
     model = Model(x, CurrentLayer("y", fold=False)(amplifier(dense(2, "d")(x))))
     least = model.values["d/conductance"].sum(0).min()
-    assert model.default_beta() == pytest.approx(0.01 * ratio * least, rel=1e-12)
+    assert model.default_beta() == pytest.approx(DEFAULT_BETA_SHARE * ratio * least, rel=1e-12)
 
 
 # -- values ------------------------------------------------------------------------------------------

@@ -377,7 +377,7 @@ def test_a_batch_without_an_operating_point_changes_nothing(refuses):
         assert same_values(trained(refuses, optimizer=all_, **options), kept)
     assert caught[0].filename == __file__
     for a, b in zip(jax.tree.leaves(some.state), jax.tree.leaves(all_.state), strict=True):
-        assert np.array_equal(a, b)
+        np.testing.assert_allclose(a, b, rtol=1e-12)  # two compiled programs: the last bit may differ
 
 
 def test_what_was_not_found_is_left_out_and_counted(refuses):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -121,18 +122,21 @@ def _fit(
     terminal: Terminal,
 ) -> None:
     from ebana.training.callbacks import Checkpoint
+    from ebana.training.loop import UnconvergedWarning
 
     every = request.checkpoint_every or CHECKPOINT_EVERY[model.engine.traceable]
     try:
-        model.fit(
-            parts["train"],
-            **recipe.fit_options(request.seed, request.epochs),
-            validation_data=parts["test"],
-            validate_every={"epoch_num": VALIDATE_EVERY},
-            callbacks=[Checkpoint(folder.checkpoint, every)],
-            resume=_start(request, folder, terminal),
-            verbose=True,
-        )
+        with warnings.catch_warnings():  # told at the end, with the results
+            warnings.simplefilter("ignore", UnconvergedWarning)
+            model.fit(
+                parts["train"],
+                **recipe.fit_options(request.seed, request.epochs),
+                validation_data=parts["test"],
+                validate_every={"epoch_num": VALIDATE_EVERY},
+                callbacks=[Checkpoint(folder.checkpoint, every)],
+                resume=_start(request, folder, terminal),
+                verbose=True,
+            )
     except KeyboardInterrupt:
         _tell_how_to_resume(model, request, folder, terminal)
         raise typer.Exit(INTERRUPTED) from None
