@@ -72,6 +72,16 @@ def test_layers_that_amplifiers_join_take_turns_too():
     assert colour["h1"] != colour["near"]
 
 
+def test_a_layer_that_a_crossbar_joins_to_itself_is_kept():
+    build = CircuitBuilder()
+    x, h = build.input("x", 2), build.nodes("h", 4)
+    build.crossbar("in", x, h, np.full((2, 4), 1e-6))
+    build.crossbar("across", h[:2], h[2:], np.full((2, 2), 1e-6))
+    found = plan(build.build())
+    assert not found.layered
+    assert found.eliminated.size == 0
+
+
 def test_an_amplified_node_is_no_unknown():
     build = CircuitBuilder()
     x, h = build.input("x", 1), build.nodes("h", 1)

@@ -374,6 +374,26 @@ def test_without_a_common_energy_the_estimate_is_off_and_the_adjoint_is_not():
     assert off > 0.1
 
 
+def test_sources_and_outputs_behind_amplifiers_are_trained():
+    """A trainable bias that an amplifier raises, and outputs that are amplified nodes themselves."""
+    rng = np.random.default_rng(0)
+    build = CircuitBuilder()
+    x, h = build.input("x", 3), build.nodes("h", 3)
+    bias = amplify(build, "before", build.bias("b", [0.5, -0.3], trainable=True), 2.0, 0.1)
+    build.crossbar("h", np.concatenate([x, bias]), h, rng.uniform(1e-6, 1e-5, (5, 3)), trainable=True)
+    diodes(build, "d", h, BehavioralDiode(vth=0.3, ron=1e5), 0.1, -0.1)
+    w = amplify(build, "after", h, 3.0, 0.1, trainable=True)
+    build.resistors("load", w, build.ground(3), rng.uniform(1e-6, 1e-5, 3), trainable=True)
+    build.output("y", w, folded=False)
+    amplified = CircuitSystem(build.build(), NativeEngine(tolerance=1e-12))
+    reference = exact(amplified)
+    assert_equal_gradients(ep(amplified, CENTERED, 1e-9).gradients, reference)
+    for name in ("b/voltage", "after/gain", "after/shift"):
+        direction = {name: np.ones_like(reference[name])}
+        slope = difference_quotient(amplified, direction, 1e-5, SQUARED)
+        assert slope == pytest.approx(reference[name].sum(), rel=1e-5), name
+
+
 def test_devices_of_their_own_parameter_are_trained():
     """A user's device with a trainable width, stated by its co-content alone."""
     from dataclasses import dataclass

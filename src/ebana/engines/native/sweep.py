@@ -121,7 +121,7 @@ class Sweeper:
             f, g = equation(x)
             low, high = jnp.where(f < 0, x, low), jnp.where(f > 0, x, high)
             newton = x - f / g
-            inside = (newton > low) & (newton < high)
+            inside = (newton >= low) & (newton <= high)  # at the root the step is zero: stay there
             return jnp.where(inside, newton, 0.5 * (low + high)), low, high
 
         x, _, _ = jax.lax.fori_loop(0, SCALAR_STEPS, step, (jnp.clip(old, low, high), low, high))
