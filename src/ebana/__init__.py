@@ -12,6 +12,7 @@ from ebana.circuit.junction import JunctionDiode
 from ebana.engines import Engine, NativeEngine, NotConverged, Nudge, OperatingPoint, Result
 from ebana.layers import (
     AmplificationLayer,
+    AveragePooling2DLayer,
     BiasVoltageLayer,
     ConcatenateLayer,
     CurrentLayer,
@@ -21,6 +22,7 @@ from ebana.layers import (
     Initializers,
     InputVoltageLayer,
     Layer,
+    LocallyConnected2DLayer,
     ReshapeLayer,
     StackLayer,
     VoltageLayer,
@@ -45,6 +47,7 @@ except PackageNotFoundError:  # a checkout that was not installed
 
 __all__ = [
     "AmplificationLayer",
+    "AveragePooling2DLayer",
     "BatchGenerator",
     "BehavioralDiode",
     "BiasVoltageLayer",
@@ -67,6 +70,7 @@ __all__ = [
     "InputVoltageLayer",
     "JunctionDiode",
     "Layer",
+    "LocallyConnected2DLayer",
     "Loss",
     "Model",
     "NativeEngine",

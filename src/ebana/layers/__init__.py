@@ -5,12 +5,15 @@ from ebana.layers.base import Layer, Signal
 from ebana.layers.dense import DenseLayer
 from ebana.layers.diode import DiodeLayer
 from ebana.layers.initializers import Initializers
+from ebana.layers.local import LocallyConnected2DLayer
 from ebana.layers.outputs import CurrentLayer, VoltageLayer
+from ebana.layers.pooling import AveragePooling2DLayer
 from ebana.layers.shape import ConcatenateLayer, ReshapeLayer, StackLayer
 from ebana.layers.sources import BiasVoltageLayer, CurrentSourceLayer, InputVoltageLayer
 
 __all__ = [
     "AmplificationLayer",
+    "AveragePooling2DLayer",
     "BiasVoltageLayer",
     "ConcatenateLayer",
     "CurrentLayer",
@@ -20,6 +23,7 @@ __all__ = [
     "Initializers",
     "InputVoltageLayer",
     "Layer",
+    "LocallyConnected2DLayer",
     "ReshapeLayer",
     "Signal",
     "StackLayer",

@@ -1,0 +1,136 @@
+"""The locally connected layer: a crossbar's conductances, but only within windows of an image.
+
+An output node o with the input nodes i of its window R(o), unloaded, sits at their weighted mean
+
+    v_o = sum_{i in R(o)} g_oi v_i / sum_{i in R(o)} g_oi
+
+as in Keras' ``LocallyConnected2D``, a convolution whose weights are not shared: each conductance of a
+physical array is a device of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ebana.circuit import CircuitBuilder
+from ebana.layers.base import Layer, Shape, Signal, either, positive_integer
+from ebana.layers.initializers import get as get_initializer
+from ebana.layers.windows import Padding, image_of, local_pairs, padding_of, pair, windows_of
+
+
+class LocallyConnected2DLayer(Layer):
+    """Programmable conductances from each window of an image onto ``filters`` new nodes.
+
+    The conductances are one array of shape ``(k,)``, in the order
+    (out_h, out_w, filters, kh, kw, channels); taps that ``padding="same"`` puts outside the image have
+    none. Called twice the layer stands for the same conductances in two places.
+
+    Args:
+        filters: number of output nodes of each window.
+        kernel_size: height and width of a window in pixels, a number or a pair.
+        strides: pixels from one window to the next, a number or a pair.
+        padding: ``"valid"`` (windows inside the image) or ``"same"`` (``ceil(size / stride)`` windows a
+            side, cut off at the edges of the image).
+        name: name of the layer.
+        lr: learning rate of the conductances; None for the optimizer's own.
+        init_type: how the conductances start (also spelled ``initializer``), as for
+            :class:`~ebana.layers.dense.DenseLayer`; a window counts as a crossbar of ``kh kw channels``
+            rows and ``kh kw filters`` columns.
+        trainable: whether the conductances are trained.
+
+    Input shape: ``(height, width, channels)``, or ``(height, width)`` for one channel.
+    Output shape: ``(out_h, out_w, filters)``.
+
+    Raises:
+        ValueError: for sizes that are no whole numbers above zero, an unknown padding, an input that is
+            no image, a window larger than it, or a second call on an image of another shape.
+
+    Example:
+        >>> from ebana import InputVoltageLayer, ReshapeLayer
+        >>> image = ReshapeLayer("image", (8, 8, 1))(InputVoltageLayer(64, "x"))
+        >>> LocallyConnected2DLayer(2, 3, name="valid")(image).shape
+        (6, 6, 2)
+        >>> LocallyConnected2DLayer(2, 3, strides=2, padding="same", name="same")(image).shape
+        (4, 4, 2)
+    """
+
+    kind_label = "local"
+    passes_when_disabled = False
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        name: str = "local",
+        lr: float | None = None,
+        init_type: Any = None,
+        *,
+        initializer: Any = None,
+        trainable: bool = True,
+        enabled: bool = True,
+    ) -> None:
+        super().__init__(name, enabled=enabled)
+        self.filters = positive_integer(filters, self, "filters")
+        self.kernel_size = pair(kernel_size, self, "kernel_size")
+        self.strides = pair(strides, self, "strides")
+        self.padding: Padding = padding_of(padding, self)
+        self.lr = lr
+        self.initializer = get_initializer(
+            either(name, "uniform", init_type=init_type, initializer=initializer)
+        )
+        self.trainable = bool(trainable)
+
+    def output_shape(self, shapes: Any) -> Shape:
+        """``(out_h, out_w, filters)``."""
+        image = image_of(self.only(shapes), self)
+        made_for = image_of(self.calls[0].parents[0].shape, self) if self.calls else image
+        if image != made_for:
+            raise ValueError(
+                f"local layer {self.name!r} is called again on an image of shape {image} but its conductances were "
+                f"made for {made_for}. Shared conductances need equal inputs."
+            )
+        out = windows_of(image, self.kernel_size, self.strides, self.padding, self, "kernel_size")
+        return (*out, self.filters)
+
+    def add(
+        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+    ) -> np.ndarray:
+        """New nodes, and conductances from the windows onto them."""
+        image = image_of(inputs[0].shape, self)
+        pixels, outputs = local_pairs(image, self.filters, self.kernel_size, self.strides, self.padding)
+        area = self.kernel_size[0] * self.kernel_size[1]
+        low, high = self.initializer.bounds
+        parameter = build.parameter(
+            f"{self.name}/conductance",
+            "conductance",
+            lambda: self.initializer.sample(pixels.shape, area * image[2], area * self.filters, rng),
+            trainable=self.trainable,
+            learning_rate=self.lr,
+            low=low,
+            high=high,
+        )
+        nodes = build.nodes(signal.name, signal.units)
+        build.resistors(signal.name, inputs[0].ravel()[pixels], nodes[outputs], parameter)
+        return nodes.reshape(signal.shape)
+
+    def config(self) -> dict[str, Any]:
+        """See :meth:`Layer.config`."""
+        if not hasattr(self.initializer, "to_config"):
+            raise TypeError(
+                f"local layer {self.name!r} starts from an initializer of class {type(self.initializer).__name__}, "
+                "which has no to_config() and so no stored form. Add it, or save the values with "
+                "model.save_values() and rebuild the model in Python."
+            )
+        return super().config() | {
+            "filters": self.filters,
+            "kernel_size": list(self.kernel_size),
+            "strides": list(self.strides),
+            "padding": self.padding,
+            "lr": self.lr,
+            "initializer": self.initializer.to_config(),
+            "trainable": self.trainable,
+        }
