@@ -4,38 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ebana.datasets.digits import digits
+from ebana.datasets.idx import PathLike
+from ebana.datasets.images import images
 from ebana.datasets.logic import gates, xor
+from ebana.datasets.sources import SOURCES
 from ebana.datasets.split import Split
 from ebana.datasets.tables import iris, wine
 
-_LOADERS: dict[str, Callable[..., Split]] = {"xor": xor, "gates": gates, "iris": iris, "wine": wine}
+_BUILT_IN: dict[str, Callable[..., Split]] = {
+    "xor": xor,
+    "gates": gates,
+    "iris": iris,
+    "wine": wine,
+    "digits": digits,
+}
 
 
 def names() -> tuple[str, ...]:
     """The names that :func:`load` knows."""
-    return tuple(_LOADERS)
+    return (*_BUILT_IN, *SOURCES)
 
 
-def load(name: str, seed: int = 0, scale: float | None = None) -> Split:
-    """A named data set, split by ``seed`` and scaled to volts.
+def load(
+    name: str,
+    seed: int = 0,
+    scale: float | None = None,
+    *,
+    folder: PathLike | None = None,
+    download: bool = False,
+) -> Split:
+    """A named data set, split into a training and a test part and scaled to volts.
 
     Args:
         name: ``"iris"`` or ``"wine"`` (scikit-learn's tables, stratified split, features of mean 0 and
             standard deviation ``scale`` over the training part), ``"xor"`` or ``"gates"`` (truth tables of
-            two inputs of ``-scale`` and ``+scale``).
-        seed: seed of the split. Truth tables are not split: their two parts are the same 4 samples.
-        scale: volts; 4 for the tables and 2 for the truth tables where it is None.
+            two inputs of ``-scale`` and ``+scale``), ``"digits"`` (scikit-learn's 8 x 8 images, stratified
+            split), ``"mnist"``, ``"fashion-mnist"`` or ``"k-mnist"`` (28 x 28 images, 60000 and 10000).
+            Pixels are from 0 to ``scale``, float32.
+        seed: seed of the split. Truth tables are not split: their two parts are the same 4 samples. The
+            28 x 28 images have a published split, so no seed matters for them.
+        scale: volts; where it is None, 4 for the tables, 2 for the truth tables and 1 for images.
+        folder: for 28 x 28 images, the folder with the four IDX files. Where it is None they are looked
+            for in ``$EBANA_DATA`` (or its folder of the set's name), in ``ebana/<name>`` of the user's
+            cache, and where Debian's package has them.
+        download: for 28 x 28 images, whether to fetch the files if they are not found, into ``folder`` or
+            the user's cache.
 
     Raises:
-        ValueError: for an unknown name (the known ones are listed) or a scale that is not positive.
+        ValueError: for an unknown name (the known ones are listed), a scale that is not positive, or a
+            folder or a download for a set that has no files.
+        FileNotFoundError: if the files of an image set are nowhere; the message says how to get them.
+        CorruptData: if one of these is damaged; a ValueError.
+        DownloadFailed: if one could not be fetched; an OSError.
 
     Example:
         >>> split = load("iris", seed=0)
         >>> split.x_train.shape, split.y_train.shape, split.x_test.shape
         ((105, 4), (105, 3), (45, 4))
+        >>> load("digits").x_train.shape
+        (1257, 64)
     """
-    loader = _LOADERS.get(name)
+    options = {} if scale is None else {"scale": float(scale)}
+    if name in SOURCES:
+        return images(name, folder=folder, download=download, **options)
+    loader = _BUILT_IN.get(name)
     if loader is None:
         known = ", ".join(repr(n) for n in names())
         raise ValueError(f"unknown data set. Expected one of {known}. Received: name={name!r}")
-    return loader(seed) if scale is None else loader(seed, scale=float(scale))
+    if folder is not None or download:
+        raise ValueError(
+            f"data set {name!r} comes with the package and has no files of its own. Leave out folder= and "
+            f"download=. Received: folder={folder!r}, download={download!r}"
+        )
+    return loader(seed, **options)

@@ -17,13 +17,16 @@ class Split:
 
     Args:
         name: name of the data set.
-        x_train, x_test: inputs in volts, shape ``(samples, features)``, float64.
-        y_train, y_test: targets, shape ``(samples, values)``, float64: one-hot rows for classes, 0 or 1
-            for logic functions. A dict of such arrays where the data set has several outputs.
+        x_train, x_test: inputs in volts, shape ``(samples, features)``, float64; float32 for images.
+        y_train, y_test: targets, shape ``(samples, values)``, of the same type: one-hot rows for classes,
+            0 or 1 for logic functions. A dict of such arrays where the data set has several outputs.
         classes: names of the classes, in the order of the one-hot columns.
         features: names of the inputs, in the order of the columns of ``x_train``.
         outputs: names of the outputs; the keys of ``y_train`` where that is a dict.
-        scale: standard deviation (tables) or amplitude (logic functions) of the inputs in volts.
+        scale: standard deviation (tables), amplitude (logic functions) or largest value (images) of the
+            inputs in volts.
+        standardized: whether the scaling was fitted on ``x_train``, so that it has to be fitted again where
+            a part of that is held out.
     """
 
     name: str
@@ -35,3 +38,4 @@ class Split:
     features: tuple[str, ...]
     outputs: tuple[str, ...]
     scale: float
+    standardized: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ebana.datasets.scaling import standardize
 from ebana.datasets.split import Split
@@ -27,9 +28,9 @@ def wine(seed: int, scale: float = 4.0) -> Split:
     return _split("wine", load_wine(), "cultivar", test_size=0.3, seed=seed, scale=scale)
 
 
-def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
-    """Rows of a unit matrix: shape ``(samples, classes)``, float64."""
-    return np.eye(classes)[labels]
+def one_hot(labels: np.ndarray, classes: int, dtype: DTypeLike = np.float64) -> np.ndarray:
+    """Rows of a unit matrix: shape ``(samples, classes)``."""
+    return np.eye(classes, dtype=dtype)[labels]
 
 
 def _split(name: str, table: Any, output: str, *, test_size: float, seed: int, scale: float) -> Split:
@@ -50,4 +51,5 @@ def _split(name: str, table: Any, output: str, *, test_size: float, seed: int, s
         features=tuple(str(f) for f in table.feature_names),
         outputs=(output,),
         scale=scale,
+        standardized=True,
     )
