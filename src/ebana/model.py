@@ -179,7 +179,7 @@ class Model:
 
     def _solve(self, inputs: Values, strict: bool) -> tuple[OperatingPoint, dict[str, Array]]:
         with precision(self.engine):
-            point, outputs = self._forward(self._cast(self._values), self._cast(inputs))
+            point, outputs = self._forward(self._cast(self._values), inputs)
         if strict:
             raise_unless_converged(point, self.circuit, f"model {self.name!r}, engine {self.engine.name!r}")
         for value in outputs.values():
@@ -193,12 +193,13 @@ class Model:
         program serves data sets of all sizes.
         """
         if not self.engine.traceable:
-            return _to_numpy(_forward(self.system, values, inputs))
+            return _to_numpy(_forward(self.system, values, self._cast(inputs)))
         size = batch_size(inputs)
         parts = []
         for start in range(0, size, BLOCK):
             rows = np.minimum(np.arange(start, start + BLOCK), size - 1)
-            part = _to_numpy(_forward_jit(self.system, values, {n: x[rows] for n, x in inputs.items()}))
+            block = self._cast({name: x[rows] for name, x in inputs.items()})
+            part = _to_numpy(_forward_jit(self.system, values, block))
             keep = min(BLOCK, size - start) if inputs else size
             parts.append(jax.tree.map(lambda a, keep=keep: a[:keep], part))
         return jax.tree.map(lambda *rows: np.concatenate(rows), *parts)

@@ -84,7 +84,7 @@ def test_the_contrast_is_the_difference_of_the_energys_partial_derivatives(which
 
         def phase(v, values=values):
             p = kirchhoff.potentials(circuit, values, inputs, jnp.asarray(v))
-            return measure(circuit, values, p, jnp.zeros_like(p))
+            return measure(circuit, values, inputs, p, jnp.zeros_like(p))
 
         found = jax.jit(lambda a, b: contrast(circuit, values, a, b, jnp.asarray(weight)))(
             phase(v), phase(other)
@@ -133,7 +133,7 @@ def test_a_tiny_change_on_a_large_voltage_is_not_lost():
         values, inputs = traced(values), traced(inputs)
         states = [jnp.asarray(v) + s * jnp.asarray(change) for s in (1, -1)]
         p = [kirchhoff.potentials(circuit, values, inputs, s) for s in states]
-        phases = [measure(circuit, values, x, jnp.zeros_like(x)) for x in p]
+        phases = [measure(circuit, values, inputs, x, jnp.zeros_like(x)) for x in p]
         found = np.asarray(contrast(circuit, values, *phases, jnp.ones(BATCH))["h1/conductance"])
     before, after = (np.asarray(x, dtype=np.longdouble) for x in p)
     (crossbar,) = [e for e in circuit.elements if e.name == "h1"]

@@ -20,6 +20,7 @@ from ebana.circuit.elements import (
     NodeGroup,
     Output,
     Resistors,
+    VoltageSources,
 )
 from ebana.circuit.parameters import Parameter
 
@@ -141,6 +142,17 @@ class Circuit:
     def base_position(self) -> np.ndarray:
         """Column of every node's base among the free nodes, -1 where it is held; shape ``(size + 1,)``."""
         return np.append(self.free_position, INDEX(GROUND))[self.base]
+
+    @cached_property
+    def driven_by(self) -> tuple[np.ndarray, np.ndarray]:
+        """For every node (ground last): the number of the voltage sources that hold its base, and its place there.
+
+        The number counts ``each(VoltageSources)``; -1 for nodes whose base no source holds.
+        """
+        number, place = (np.full(self.size + 1, -1, dtype=INDEX) for _ in range(2))
+        for k, element in enumerate(self.each(VoltageSources)):
+            number[element.nodes], place[element.nodes] = k, np.arange(len(element.nodes))
+        return number[self.base], place[self.base]
 
     def _of_kind(self, kind: str) -> np.ndarray:
         runs = [group.indices for group in self.groups if group.kind == kind]

@@ -12,7 +12,7 @@ in differences ``d`` between two phases, with I2 the net current drawn from the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ from ebana.circuit.elements import (
     Devices,
     Resistors,
     VoltageSources,
+    run,
 )
 from ebana.circuit.stages import factors, stages
 
@@ -47,17 +48,19 @@ class Phase:
         net: net current drawn from each node, ideal diodes included, ``(B, N + 1)``, amperes; zero at
             free nodes, and what the sources and amplifiers deliver elsewhere.
         ideal: currents of the ideal diodes, ``{element: (B, k)}``, amperes.
+        inputs: the data that the sources carried, ``{name: (B, columns)}``.
     """
 
     p: Array
     net: Array
     ideal: dict[str, Array]
+    inputs: dict[str, Array]
 
 
-def measure(circuit: Circuit, parameters: Values, p: Array, injected: Array) -> Phase:
+def measure(circuit: Circuit, parameters: Values, inputs: Values, p: Array, injected: Array) -> Phase:
     """Read the currents of a phase from the potentials of its nodes and the currents injected there."""
     net = kirchhoff.net_currents(circuit, parameters, p, injected)
-    return Phase(p, *kirchhoff.balanced(circuit, parameters, p, net))
+    return Phase(p, *kirchhoff.balanced(circuit, parameters, p, net), dict(inputs))
 
 
 def element_factors(circuit: Circuit, parameters: Values) -> dict[str, Array]:
@@ -82,16 +85,16 @@ def energy(circuit: Circuit, parameters: Values, p: Array) -> Array:
     total = jnp.zeros(p.shape[0], p.dtype)
     for element in circuit.each(Crossbar, Resistors, Devices):
         if isinstance(element, Crossbar):
-            dv = p[:, element.rows][:, :, None] - p[:, element.columns][:, None, :]
+            dv = kirchhoff.at_nodes(p, element.rows)[:, :, None] - kirchhoff.at_nodes(p, element.columns)[:, None, :]
         else:
-            dv = p[:, element.a] - p[:, element.b]
+            dv = kirchhoff.at_nodes(p, element.a) - kirchhoff.at_nodes(p, element.b)
         if isinstance(element, Devices):
             content = element.model.cocontent(dv, kirchhoff.device_values(element, parameters))
         else:
             content = 0.5 * parameters[element.conductance] * dv * dv
         total = total + c[element.name] * content.reshape(p.shape[0], -1).sum(1)
     for element in circuit.each(CurrentSources):
-        total = total - c[element.name] * (parameters[element.current] * p[:, element.nodes]).sum(1)
+        total = total - c[element.name] * (parameters[element.current] * kirchhoff.at_nodes(p, element.nodes)).sum(1)
     return total
 
 
@@ -105,7 +108,7 @@ def contrast(
 
     Args:
         plus, minus: the two phases, over the same samples.
-        weight: a weight for each sample, shape ``(B,)``; zero leaves a sample out.
+        weight: a weight for each sample, shape ``(B,)``; zero leaves a sample out, whatever it holds.
 
     Returns:
         One array for each name in ``circuit.trainable``, of the parameter's shape.
@@ -116,6 +119,7 @@ def contrast(
     for element in circuit.each(Crossbar, Resistors, CurrentSources, Devices):
         for name, value in _element_contrast(circuit, element, parameters, plus, minus, weight, wanted):
             total[name] = total[name] + c[element.name] * value
+    plus, minus = (_without(phase, weight == 0) for phase in (plus, minus))
     for name, value in _source_contrast(circuit, parameters, plus, minus, weight, c, wanted):
         total[name] = total[name] + value
     for name, value in _amplifier_contrast(circuit, parameters, plus, minus, weight, wanted):
@@ -123,18 +127,27 @@ def contrast(
     return total
 
 
+def _without(phase: Phase, left_out: Array) -> Phase:
+    """Zeros for samples that are left out: their currents may be infinite, and zero times that is no number.
+
+    Potentials are finite, so that elements which only weigh them need no such copy of all nodes.
+    """
+    return jax.tree.map(lambda x: jnp.where(left_out[:, None], 0.0, x), phase)
+
+
 def _element_contrast(circuit, element, parameters, plus, minus, weight, wanted):
     if isinstance(element, Crossbar | Resistors) and element.conductance in wanted:
         if isinstance(element, Crossbar):
-            yield element.conductance, _crossbar_difference(circuit, element, plus.p, minus.p, weight)
+            yield element.conductance, _crossbar_difference(circuit, element, plus, minus, weight)
         else:
             yield element.conductance, _resistor_difference(element, plus.p, minus.p, weight)
     elif isinstance(element, CurrentSources) and element.current in wanted:
-        yield element.current, -(weight[:, None] * (plus.p - minus.p)[:, element.nodes]).sum(0)
+        yield element.current, -_mean_and_change(plus, minus, weight, element.nodes)[1].sum(0)
     elif isinstance(element, Devices):
         trained = {own: name for own, name in element.parameters.items() if name in wanted}
         if trained:
-            gradient = _device_difference(element, parameters, plus.p, minus.p, weight)
+            up, down = (_without(phase, weight == 0).p for phase in (plus, minus))
+            gradient = _device_difference(element, parameters, up, down, weight)
             yield from ((name, gradient[own]) for own, name in trained.items())
 
 
@@ -145,29 +158,58 @@ def _resistor_difference(element: Resistors, plus: Array, minus: Array, weight: 
 
 
 def _crossbar_difference(
-    circuit: Circuit, element: Crossbar, plus: Array, minus: Array, weight: Array
+    circuit: Circuit, element: Crossbar, plus: Phase, minus: Phase, weight: Array
 ) -> Array:
     """``sum_b w (dv_+^2 - dv_-^2) / 2 = sum_b w (mean of dv)(change of dv)``, in sums and matrix products.
 
-    The change is taken before the product, so that a nudge of nanovolts on volts is not lost; rows that
-    sources hold do not change and cost one product instead of two.
+    The change is taken before the product, so that a nudge of nanovolts on volts is not lost. Rows that
+    sources hold do not change and cost one product instead of two; rows at x and at -x share theirs.
     """
-    mean, change = 0.5 * (plus + minus), weight[:, None] * (plus - minus)
-    mean_c, change_c = mean[:, element.columns], change[:, element.columns]
-    value = -(mean[:, element.rows].T @ change_c) + (mean_c * change_c).sum(0)
-    moving = np.flatnonzero(~np.isin(element.rows, circuit.sources)).astype(INDEX)
-    if moving.size:
-        rows = element.rows[moving]
-        own = (mean[:, rows] * change[:, rows]).sum(0)[:, None] - change[:, rows].T @ mean_c
-        value = value + own if moving.size == len(element.rows) else value.at[moving].add(own)
-    return value
+    mean_c, change_c = _mean_and_change(plus, minus, weight, element.columns)
+    columns = (mean_c * change_c).sum(0)
+    parts = []
+    for rows, source, places in _row_parts(circuit, element):
+        if source is not None:
+            data = plus.inputs[source.input][:, run(source.columns[places])].astype(plus.p.dtype)
+            scale = jnp.asarray(-source.scale[places], plus.p.dtype)[:, None]
+            parts.append(scale * (data.T @ change_c) + columns)
+            continue
+        mean_r, change_r = _mean_and_change(plus, minus, weight, rows)
+        value = columns - mean_r.T @ change_c
+        if not np.isin(rows, circuit.sources).all():
+            value = value + (mean_r * change_r).sum(0)[:, None] - change_r.T @ mean_c
+        parts.append(value)
+    return jnp.concatenate(parts)
+
+
+def _mean_and_change(plus: Phase, minus: Phase, weight: Array, nodes: np.ndarray) -> tuple[Array, Array]:
+    """Mean of two phases' potentials at some nodes, and their weighted difference, each ``(B, k)``."""
+    up, down = kirchhoff.at_nodes(plus.p, nodes), kirchhoff.at_nodes(minus.p, nodes)
+    return 0.5 * (up + down), weight[:, None] * (up - down)
+
+
+def _row_parts(
+    circuit: Circuit, element: Crossbar
+) -> Iterator[tuple[np.ndarray, VoltageSources | None, np.ndarray]]:
+    """The rows of a crossbar in runs: those on one array of data sources, with their places in it, and others."""
+    sources = tuple(circuit.each(VoltageSources))
+    number, place = (array[element.rows] for array in circuit.driven_by)
+    direct = element.rows == circuit.base[element.rows]
+    carries = np.array([s.input is not None for s in sources] + [False])
+    number = np.where(direct & carries[number], number, -1)
+    held = np.isin(element.rows, circuit.sources)
+    kind = np.where(number >= 0, number, -1 - held.astype(int))
+    cuts = np.flatnonzero(np.diff(kind)) + 1
+    for at in np.split(np.arange(len(kind)), cuts):
+        k = number[at[0]]
+        yield element.rows[at], sources[k] if k >= 0 else None, place[at]
 
 
 def _device_difference(element: Devices, parameters: Values, plus: Array, minus: Array, weight: Array):
     own = kirchhoff.device_values(element, parameters)
 
     def total(values: Values, p: Array) -> Array:
-        content = element.model.cocontent(p[:, element.a] - p[:, element.b], values)
+        content = element.model.cocontent(kirchhoff.at_nodes(p, element.a) - kirchhoff.at_nodes(p, element.b), values)
         return (weight[:, None] * content).sum()
 
     up, down = jax.grad(total)(own, plus), jax.grad(total)(own, minus)
@@ -212,8 +254,8 @@ def _amplifier_contrast(circuit, parameters, plus, minus, weight, wanted):
         gain, shift = parameters[amplifier.gain], parameters[amplifier.shift]
         c_out = c[stage_out] if stage_out >= 0 else one
         c_in = c[stage_in] if stage_in >= 0 else one
-        mean_h = 0.5 * (plus.p + minus.p)[:, amplifier.inputs] - shift
-        change_h = (plus.p - minus.p)[:, amplifier.inputs]
+        mean_h = 0.5 * kirchhoff.at_nodes(plus.p + minus.p, amplifier.inputs) - shift
+        change_h = kirchhoff.at_nodes(plus.p - minus.p, amplifier.inputs)
         mean_i = 0.5 * (plus.net + minus.net)[:, amplifier.outputs]
         change_i = (plus.net - minus.net)[:, amplifier.outputs]
         dkappa = -1.0 / gain**2 if amplifier.backward is None else 0.0

@@ -14,7 +14,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit.circuit import Circuit
-from ebana.circuit.elements import Crossbar, CurrentSources, Devices, Resistors, VoltageSources
+from ebana.circuit.elements import (
+    INDEX,
+    Crossbar,
+    CurrentSources,
+    Devices,
+    NodeGroup,
+    Resistors,
+    VoltageSources,
+    run,
+)
 
 Array = Any
 Values = Mapping[str, Array]
@@ -42,7 +51,8 @@ def source_potentials(circuit: Circuit, parameters: Values, inputs: Values) -> I
         scale = element.scale.astype(
             jnp.promote_types(value.dtype, jnp.float32)
         )  # a copy in the precision in force
-        yield element, value[:, element.columns] * scale
+        value = at_nodes(value, element.columns)
+        yield element, value if (element.scale == 1.0).all() else value * scale
 
 
 def potentials(circuit: Circuit, parameters: Values, inputs: Values, v: Array) -> Array:
@@ -52,15 +62,55 @@ def potentials(circuit: Circuit, parameters: Values, inputs: Values, v: Array) -
         v: potentials of the free nodes, shape ``(B, F)``, volts.
     """
     v = jnp.asarray(v)
-    full = jnp.zeros((v.shape[0], circuit.size + 1), v.dtype)
-    full = full.at[:, circuit.free].set(v)
+    batch = v.shape[0]
+    pieces: dict[str, Array] = {}
+
+    def piece(name: str, size: int) -> Array:
+        return pieces[name] if name in pieces else jnp.zeros((batch, size), v.dtype)
+
+    start = 0
+    for group in circuit.free_groups:
+        pieces[group.name] = v[:, start : start + group.size]
+        start += group.size
     for element, value in source_potentials(circuit, parameters, inputs):
-        full = full.at[:, element.nodes].set(value)
+        value = jnp.broadcast_to(value.astype(v.dtype), (batch, len(element.nodes)))
+        for group, at, within in _by_group(circuit, element.nodes):
+            if within is None:
+                pieces[group.name] = value[:, at]
+            else:
+                pieces[group.name] = piece(group.name, group.size).at[:, within].set(value[:, at])
     for amplifier in circuit.amplifiers:
         shift = parameters[amplifier.shift]
-        raised = shift + parameters[amplifier.gain] * (full[:, amplifier.inputs] - shift)
-        full = full.at[:, amplifier.outputs].set(raised)
-    return full
+        groups = _by_group(circuit, amplifier.inputs)
+        parts = [pieces[g.name] if w is None else pieces[g.name][:, w] for g, _, w in groups]
+        order = np.argsort(np.concatenate([at for _, at, _ in groups])) if len(groups) > 1 else None
+        below = parts[0] if order is None else jnp.concatenate(parts, axis=1)[:, order]
+        ((group, _, _),) = _by_group(circuit, amplifier.outputs)
+        pieces[group.name] = (shift + parameters[amplifier.gain] * (below - shift)).astype(v.dtype)
+    return jnp.concatenate([*(piece(g.name, g.size) for g in circuit.groups), jnp.zeros((batch, 1), v.dtype)], axis=1)
+
+
+def _by_group(circuit: Circuit, nodes: np.ndarray) -> list[tuple[NodeGroup, Any, np.ndarray | None]]:
+    """Nodes by the groups they belong to: each group, places among the nodes, and places in the group.
+
+    The places in the group are None where the nodes are the whole group in its order.
+    """
+    parts = []
+    for group in circuit.groups:
+        at = np.flatnonzero((nodes >= group.start) & (nodes < group.start + group.size)).astype(INDEX)
+        if not at.size:
+            continue
+        whole = np.array_equal(nodes[at], group.indices)
+        if at.size == len(nodes):
+            parts.append((group, slice(None), None if whole else nodes - group.start))
+        else:
+            parts.append((group, at, None if whole else nodes[at] - group.start))
+    return parts
+
+
+def at_nodes(p: Array, nodes: np.ndarray) -> Array:
+    """Columns of an array over all nodes."""
+    return p[:, run(nodes)]
 
 
 def affine_maps(circuit: Circuit, parameters: Values, dtype: Any) -> tuple[Array, Array, Array]:
@@ -84,9 +134,9 @@ def branch_currents(element: Any, parameters: Values, p: Array) -> tuple[Array, 
     """Currents that a passive element draws from its two arrays of terminals, each ``(B, k)``, amperes."""
     if isinstance(element, Crossbar):
         g = parameters[element.conductance]
-        i = g * (p[:, element.rows][:, :, None] - p[:, element.columns][:, None, :])
+        i = g * (at_nodes(p, element.rows)[:, :, None] - at_nodes(p, element.columns)[:, None, :])
         return i.sum(2), -i.sum(1)
-    dv = p[:, element.a] - p[:, element.b]
+    dv = at_nodes(p, element.a) - at_nodes(p, element.b)
     if isinstance(element, Resistors):
         i = parameters[element.conductance] * dv
     else:
@@ -111,7 +161,7 @@ def drawn_currents(
         scale = 1.0 if weight is None else weight[element.name]
         ends = (element.rows, element.columns) if isinstance(element, Crossbar) else (element.a, element.b)
         for nodes, current in zip(ends, branch_currents(element, parameters, p), strict=True):
-            drawn = drawn.at[:, nodes].add(scale * current)
+            drawn = drawn.at[:, run(nodes)].add(scale * current)
     for element in circuit.each(CurrentSources):
         scale = 1.0 if weight is None else weight[element.name]
         drawn = drawn.at[:, element.nodes].add(-scale * parameters[element.current])
@@ -156,7 +206,7 @@ def ideal_currents(circuit: Circuit, parameters: Values, p: Array, net: Array) -
         near = np.where(anode_is_free, element.a, element.b)
         left = net[:, circuit.base[near]] / kappa[near]
         current = jnp.where(anode_is_free, -left, left)
-        conducts = (p[:, element.a] - p[:, element.b] >= -HELD) & (current > 0)
+        conducts = (at_nodes(p, element.a) - at_nodes(p, element.b) >= -HELD) & (current > 0)
         currents[element.name] = jnp.where(conducts, current, 0.0)
     return currents
 
@@ -195,7 +245,7 @@ def inject(circuit: Circuit, currents: Mapping[str, Array], batch: int) -> Array
 def read(circuit: Circuit, name: str, p: Array) -> Array:
     """Value of an output port, ``v+ - v-`` where folded: shape ``(B, units)``, volts."""
     port = circuit.output(name)
-    v = p[:, port.nodes]
+    v = at_nodes(p, port.nodes)
     return v[:, 0::2] - v[:, 1::2] if port.folded else v
 
 

@@ -2,7 +2,7 @@
 
 A training step has a few hundred small loops. XLA's older emitters compile them in two thirds of the
 time of its newer ones and run them a quarter slower: on circuits that train in seconds the start counts
-for more. The option only exists on CPUs, and only as long as XLA keeps it, so it is tried before use.
+for more; large networks, whose steps are matrix products, do without it. The option only exists on CPUs, and only as long as XLA keeps it, so it is tried before use.
 """
 
 from __future__ import annotations
@@ -28,12 +28,15 @@ def quick_options() -> dict[str, bool]:
     return dict(QUICK)
 
 
-def compiled(function: Callable[..., Any], static_argnums: int | tuple[int, ...] = ()) -> Callable[..., Any]:
-    """``jax.jit`` with :func:`quick_options`, made at the first call so that importing costs nothing."""
+def compiled(
+    function: Callable[..., Any], static_argnums: int | tuple[int, ...] = (), *, quick: bool = True
+) -> Callable[..., Any]:
+    """``jax.jit``, made at the first call so that importing costs nothing; ``quick``: with :func:`quick_options`."""
 
     @cache
     def jitted() -> Callable[..., Any]:
-        return jax.jit(function, static_argnums=static_argnums, compiler_options=quick_options())
+        options = quick_options() if quick else None
+        return jax.jit(function, static_argnums=static_argnums, compiler_options=options)
 
     def call(*args: Any) -> Any:
         return jitted()(*args)

@@ -51,6 +51,16 @@ class CircuitSystem:
         """Whether the engine is made of JAX operations."""
         return self.engine.traceable
 
+    @property
+    def phases_apart(self) -> bool:
+        """Whether nudged phases are relaxed one by one: their common products are then computed once."""
+        return bool(getattr(self.engine, "sweeps", None))
+
+    @property
+    def long_running(self) -> bool:
+        """Whether training is worth a slower compilation."""
+        return self.phases_apart
+
     def gradient_scale(self, values: Values) -> dict[str, Array]:
         """Factor ``2 c_out / c_l`` for each conductance: the published update in terms of the gradient.
 
@@ -166,13 +176,9 @@ class CircuitSystem:
 def _measure(circuit: Circuit, values: Values, inputs: Values, v: Array, nudge: Nudge) -> energy.Phase:
     v = jnp.where(jnp.isfinite(v), v, 0.0)  # lost samples weigh nothing and must not give NaN
     p = kirchhoff.potentials(circuit, values, inputs, v)
-    return energy.measure(circuit, values, p, nudge.injected(circuit, p))
+    return energy.measure(circuit, values, inputs, p, nudge.injected(circuit, p))
 
 
 @partial(jax.jit, static_argnums=0)
 def _contrast(circuit: Circuit, values: Values, plus: Any, minus: Any, weight: Array) -> dict[str, Array]:
-    def kept(phase: energy.Phase) -> energy.Phase:
-        """What is left out may be NaN or infinite, and zero times that would still be NaN."""
-        return jax.tree.map(lambda x: jnp.where(weight[:, None] != 0, x, 0.0), phase)
-
-    return energy.contrast(circuit, values, kept(plus), kept(minus), weight)
+    return energy.contrast(circuit, values, plus, minus, weight)

@@ -5,6 +5,7 @@ Each rule draws from an interval [low, high] and clips to [g_min, g_max], all in
     uniform, log_uniform    [L, U]
     glorot, glorot_log      [L, U / sqrt(n_in + n_out + 1)]
     he                      [L, U / sqrt(n_in)]
+    rectified               [-U / sqrt(n_in), U / sqrt(n_in)], so that half of them start at g_min
 
 A ``log`` rule draws the logarithm uniformly, which suits conductances that span decades. A crossbar of
 many rows draws more current into each column, so the last three lower the upper end as it grows.
@@ -30,6 +31,7 @@ ALIASES = {
     "glorot_log": "glorot_log",
     "he": "he",
     "he_uniform": "he",
+    "rectified": "rectified",
 }
 """Accepted names of the rules."""
 
@@ -60,7 +62,8 @@ class Initializers:
     """How conductances start, and their bounds.
 
     Args:
-        init_type: ``"uniform"`` (default), ``"log_uniform"``, ``"glorot"``, ``"glorot_log"`` or ``"he"``;
+        init_type: ``"uniform"`` (default), ``"log_uniform"``, ``"glorot"``, ``"glorot_log"``, ``"he"`` or
+            ``"rectified"`` (which has no ``L``);
             ``"random_uniform"``, ``"glorot_uniform"`` and ``"he_uniform"`` are accepted too.
         params: siemens, all above zero. ``L`` and ``U`` (also spelled ``init_low``, ``init_high``): the
             interval to draw from, 1e-4 to 1e-1 for the uniform rules and 1e-7 to 0.08 for the others.
@@ -83,7 +86,7 @@ class Initializers:
     params: Mapping[str, float] | None = field(default=None, hash=False)
 
     DEFAULTS: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType(
-        {"uniform": UNIFORM_INTERVAL, "log_uniform": UNIFORM_INTERVAL}
+        {"uniform": UNIFORM_INTERVAL, "log_uniform": UNIFORM_INTERVAL, "rectified": (1e-7, 1.0)}
     )
 
     def __post_init__(self) -> None:
@@ -104,7 +107,8 @@ class Initializers:
     def interval(self, n_in: int, n_out: int) -> tuple[float, float]:
         """The interval to draw from before clipping, in siemens, for a crossbar of that size."""
         params = self.params or {}
-        low, high = params["L"], params["U"] * _shrink(self.init_type, n_in, n_out)
+        high = params["U"] * _shrink(self.init_type, n_in, n_out)
+        low = -high if self.init_type == "rectified" else params["L"]
         if low > high:
             raise ValueError(
                 f"initializer {self.init_type!r} on a crossbar of {n_in} x {n_out}: its upper limit is "
@@ -225,4 +229,4 @@ def _check(params: Mapping[str, float]) -> None:
 def _shrink(rule: str, n_in: int, n_out: int) -> float:
     if rule.startswith("glorot"):
         return 1.0 / math.sqrt(n_in + n_out + 1)
-    return 1.0 / math.sqrt(max(n_in, 1)) if rule == "he" else 1.0
+    return 1.0 / math.sqrt(max(n_in, 1)) if rule in ("he", "rectified") else 1.0

@@ -162,7 +162,11 @@ def estimate(
         )
 
     ones = jnp.ones(batch)
-    if rule.estimator == "centered":  # both nudged phases side by side, as one batch
+    if rule.estimator == "centered" and getattr(system, "phases_apart", False):
+        plus, minus = (system.relax(values, inputs, nudge(s * ones), free) for s in (upper, lower))
+        ok = system.converged(plus) & system.converged(minus)
+        nudged_failures = jnp.stack([~system.converged(plus), ~system.converged(minus)])
+    elif rule.estimator == "centered":  # both nudged phases side by side, as one batch
         doubled = system.join(inputs, inputs)
         strength = jnp.concatenate([upper * ones, lower * ones])
         both = system.relax(values, doubled, nudge(strength), system.join(free, free))

@@ -136,6 +136,8 @@ class Optimizer:
             name: (g * scale.get(name, 1.0)).astype(trained[name].dtype) for name, g in gradients.items()
         }
         direction, state = self.direction(scaled, state, trained)
+        # Stored before use: else XLA computes the state twice, and then copies what it must not overwrite.
+        direction, state = jax.lax.optimization_barrier((direction, state))
         new = dict(values)
         for name, old in trained.items():
             moved = old - (rates[name] * factor * direction[name]).astype(old.dtype)

@@ -237,9 +237,11 @@ def _checked(arrays: Mapping[str, Any], what: str) -> Arrays:
 
 
 def _array(data: Any, what: str) -> np.ndarray:
-    """A copy as float64, ``(samples, columns)``, checked."""
+    """As float64 (float32 stays), ``(samples, columns)``, checked; a view that cannot be written where it can be one."""
     try:
-        array = np.array(data, dtype=np.float64, order="C")
+        array = np.asarray(data)
+        array = np.ascontiguousarray(array, np.float32 if array.dtype == np.float32 else np.float64).view()
+        array.setflags(write=False)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{what} is not an array of numbers ({error}). Expected shape (samples, units)."
@@ -255,9 +257,8 @@ def _array(data: Any, what: str) -> np.ndarray:
         )
     if array.shape[0] == 0:
         raise ValueError(f"{what} has no samples. Expected at least one.")
-    bad = np.argwhere(~np.isfinite(array))
-    if bad.size:
-        row, column = map(int, bad[0])
+    if not np.isfinite(array).all():
+        row, column = map(int, np.argwhere(~np.isfinite(array))[0])
         raise ValueError(
             f"{what}: sample {row}, column {column} is {array[row, column]}. Expected finite numbers; "
             "remove or fill in such samples."

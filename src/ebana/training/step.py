@@ -134,7 +134,10 @@ def run_chunk(program: Program, values: Values, state: Any, batches: Batches, st
         Values, optimizer state, :class:`Records` (entries beyond ``steps`` are zero), and the free and
         nudged states of the last step where the program keeps them.
     """
-    run = _compiled if getattr(program.system, "traceable", True) else _stepwise
+    if not getattr(program.system, "traceable", True):
+        run = _stepwise
+    else:
+        run = _compiled_well if getattr(program.system, "long_running", False) else _compiled
     return run(program, values, state, batches, steps, knobs)
 
 
@@ -172,6 +175,7 @@ def _traced(program: Program, values: Values, state: Any, batches: Batches, step
 
 
 _compiled = compiled(_traced, 0)
+_compiled_well = compiled(_traced, 0, quick=False)
 
 
 def _states(result: Any) -> dict[str, Array]:

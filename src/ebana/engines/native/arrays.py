@@ -7,16 +7,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit.elements import INDEX
+from ebana.circuit.elements import INDEX, run
 
 Array = Any
-
-
-def run(index: np.ndarray) -> slice | np.ndarray:
-    """The indices as a slice where they are consecutive, else as they are."""
-    if index.size and index[0] >= 0 and np.array_equal(index, np.arange(index[0], index[0] + index.size)):
-        return slice(int(index[0]), int(index[0]) + index.size)
-    return index.astype(INDEX)
 
 
 def take(array: Array, index: np.ndarray) -> Array:
@@ -29,7 +22,7 @@ def add(total: Array, index: np.ndarray, value: Array) -> Array:
     at = run(index)
     if isinstance(at, slice):
         return _splice(total, at, total[at] + value)
-    return total.at[at].add(value)
+    return widened(total, value).at[at].add(value)
 
 
 def put(total: Array, index: np.ndarray, value: Array) -> Array:
@@ -37,11 +30,18 @@ def put(total: Array, index: np.ndarray, value: Array) -> Array:
     at = run(index)
     if isinstance(at, slice):
         return _splice(total, at, value)
-    return total.at[at].set(value)
+    return widened(total, value).at[at].set(value)
+
+
+def widened(total: Array, value: Array) -> Array:
+    """``total`` with as many columns as ``value``: what is equal for all samples is kept in one column."""
+    tail = jnp.broadcast_shapes(total.shape[1:], jnp.shape(value)[1:])
+    return total if tail == total.shape[1:] else jnp.broadcast_to(total, (total.shape[0], *tail))
 
 
 def _splice(total: Array, at: slice, value: Array) -> Array:
     """Rows replaced by concatenation, which fuses and compiles where a scatter does not."""
+    total = widened(total, value)
     before, after = total[: at.start], total[at.stop :]
     value = jnp.broadcast_to(value, (at.stop - at.start, *total.shape[1:]))
     return jnp.concatenate([before, value.astype(total.dtype), after]) if before.size or after.size else value

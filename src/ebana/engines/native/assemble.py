@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit import Circuit, CurrentSources, Devices, kirchhoff
-from ebana.circuit.elements import INDEX
+from ebana.circuit import Circuit, CurrentSources, Devices, VoltageSources, kirchhoff
+from ebana.circuit.elements import GROUND, INDEX, run
 from ebana.circuit.stages import factors, stages
 from ebana.engines.base import Nudge
-from ebana.engines.native.arrays import add, embed, take
-from ebana.engines.native.plan import Coupling, Pairs, Plan, plan
+from ebana.engines.native.arrays import add, embed, put, take, widened
+from ebana.engines.native.plan import Coupling, Feed, Pairs, Plan, plan
 from ebana.engines.native.system import System
 from ebana.engines.native.terms import Local, Map, Pair, PortNudge, Tie
 
@@ -33,6 +34,11 @@ def assemble(circuit: Circuit, parameters: Values, inputs: Values, nudge: Nudge,
     return _Assembly(circuit, parameters, inputs, nudge, batch).system()
 
 
+def stored(value: Array) -> Array:
+    """The value as a product of its own: a transpose around it, folded in, would cost as much as the product."""
+    return jax.lax.optimization_barrier(value)
+
+
 class _Assembly:
     """The common subexpressions of one assembly."""
 
@@ -42,25 +48,35 @@ class _Assembly:
         self.circuit, self.parameters, self.nudge, self.batch = circuit, parameters, nudge, batch
         self.plan: Plan = plan(circuit, coupled_outputs(circuit, nudge))
         self.dtype = jnp.result_type(*parameters.values(), *inputs.values(), jnp.float32)
+        self.inputs = inputs
         self.maps = kirchhoff.affine_maps(circuit, parameters, self.dtype)
-        self.held = self._held_potentials(inputs)
 
     def map(self, nodes: np.ndarray) -> Map:
         return Map(*(take(array, nodes)[:, None] for array in self.maps))
 
+    def amplified(self, nodes: np.ndarray) -> bool:
+        """Whether some of the nodes lie behind amplifiers."""
+        return bool((self.circuit.base[nodes] != nodes)[nodes != GROUND].any())
+
     def positions(self, nodes: np.ndarray) -> np.ndarray:
         return self.plan.column[nodes]
 
-    def _held_potentials(self, inputs: Values) -> Array:
-        """Potentials of the source nodes, zero elsewhere, ``(N + 1, B)``."""
-        held = jnp.zeros((self.circuit.size + 1, self.batch), self.dtype)
-        for element, value in kirchhoff.source_potentials(self.circuit, self.parameters, inputs):
-            held = held.at[element.nodes].set(jnp.broadcast_to(value.T, (len(element.nodes), self.batch)))
-        return held
+    def data(self, source: VoltageSources, columns: np.ndarray) -> Array:
+        """Values that sources follow, before their scale, ``(B, k)`` or ``(1, k)``."""
+        value = self.parameters[source.parameter][None] if source.parameter else self.inputs[source.input]
+        return value[:, run(columns)].astype(self.dtype)
 
     def far(self, nodes: np.ndarray) -> Array:
-        """Potentials of held nodes, amplified ones included, ``(k, B)``."""
-        return self.map(nodes)(take(self.held, self.circuit.base[nodes]))
+        """Potentials of held nodes, amplified ones included, ``(k, B)``, or ``(k, 1)`` where no data enter."""
+        sources = tuple(self.circuit.each(VoltageSources))
+        number, place = (array[nodes] for array in self.circuit.driven_by)
+        base = jnp.zeros((len(nodes), 1), self.dtype)
+        for k in np.unique(number[number >= 0]):
+            at = np.flatnonzero(number == k)
+            source, places = sources[k], place[at]
+            value = self.data(source, source.columns[places]) * jnp.asarray(source.scale[places], self.dtype)
+            base = put(base, at, value.T)
+        return self.map(nodes)(base)
 
     def system(self) -> System:
         free = len(self.circuit.free)
@@ -94,7 +110,7 @@ class _Assembly:
         return c[stages(self.circuit).of_node[self.circuit.free]][:, None]
 
     def _injected(self, free: int) -> Array:
-        rhs = jnp.zeros((free, self.batch), self.dtype)
+        rhs = jnp.zeros((free, 1), self.dtype)
         for element in self.circuit.each(CurrentSources):
             at = np.flatnonzero(self.positions(element.nodes) < free).astype(INDEX)
             nodes, current = element.nodes[at], self.parameters[element.current][at]
@@ -105,15 +121,36 @@ class _Assembly:
         return rhs
 
     def _held_terms(self, diagonal: Array, rhs: Array) -> tuple[Array, Array]:
+        products: dict[Any, tuple[Feed, Array]] = {}
         for feed in self.plan.feeds:
-            g = self.parameters[feed.conductance]
-            g = take(take(g, feed.row_positions).T, feed.column_positions).T
-            g = g.T if feed.transposed else g
-            diagonal, rhs = self._hold(diagonal, rhs, feed.free, g.sum(0)[:, None], g.T @ self.far(feed.held))
+            g = self._oriented(feed)
+            constant = g.T @ self.map(feed.held).beta if self.amplified(feed.held) else 0.0
+            diagonal, rhs = self._hold(diagonal, rhs, feed.free, g.sum(0)[:, None], constant)
+            if feed.source is not None:
+                columns = feed.source.columns[feed.places]
+                key = feed.source.input, feed.source.parameter, columns.tobytes(), feed.free.tobytes()
+                signed = self._signed(feed, g)
+                products[key] = (feed, products[key][1] + signed if key in products else signed)
+        for feed, g in products.values():  # x and -x into the same nodes are one product, x (G+ - G-)
+            x = self.data(feed.source, feed.source.columns[feed.places])
+            current = stored(x @ g).T
+            rhs = add(rhs, self.positions(feed.free), self.map(feed.free).kappa * current)
         for name, at, near, far in self.plan.local_resistors:
             g = self.parameters[name][at][:, None]
             diagonal, rhs = self._hold(diagonal, rhs, near, g, g * self.far(far))
         return diagonal, rhs
+
+    def _oriented(self, part: Feed | Coupling) -> Array:
+        """A part of a crossbar's conductances, ``(rows, columns)``; of a feed, ``(held, free)``."""
+        g = take(take(self.parameters[part.conductance], part.row_positions).T, part.column_positions).T
+        return g.T if isinstance(part, Feed) and part.transposed else g
+
+    def _signed(self, feed: Feed, g: Array) -> Array:
+        """Current into the free nodes for each volt of the feed's data, ``(held, free)``, siemens."""
+        scale = feed.source.scale[feed.places]
+        if self.amplified(feed.held):
+            g = self.map(feed.held).alpha * g
+        return g if (scale == 1.0).all() else jnp.asarray(scale, self.dtype)[:, None] * g
 
     def _hold(self, diagonal: Array, rhs: Array, nodes: np.ndarray, total: Array, current: Array):
         """Free nodes tied to held ones by ``total`` siemens, with short-circuit current ``current``."""
@@ -122,7 +159,7 @@ class _Assembly:
         return diagonal, add(rhs, at, m.kappa * (current - total * m.beta))
 
     def _tie(self, c: Coupling) -> Tie:
-        g = take(take(self.parameters[c.conductance], c.row_positions).T, c.column_positions).T
+        g = self._oriented(c)
         rows, columns = self.positions(c.rows), self.positions(c.columns)
         return Tie(g, rows, columns, self.map(c.rows), self.map(c.columns))
 
@@ -209,12 +246,12 @@ class _Assembly:
     def _bounds(self, ideal: list[Local], free: int) -> tuple[Array | None, Array | None]:
         if not ideal:
             return None, None
-        lower = jnp.full((free, self.batch), -jnp.inf, self.dtype)
-        upper = jnp.full((free, self.batch), jnp.inf, self.dtype)
+        lower = jnp.full((free, 1), -jnp.inf, self.dtype)
+        upper = jnp.full((free, 1), jnp.inf, self.dtype)
         for term in ideal:
             bound, up = term.bound(), term.sign * term.map.alpha > 0
-            upper = upper.at[term.positions].min(jnp.where(up, bound, jnp.inf))
-            lower = lower.at[term.positions].max(jnp.where(up, -jnp.inf, bound))
+            upper = widened(upper, bound).at[term.positions].min(jnp.where(up, bound, jnp.inf))
+            lower = widened(lower, bound).at[term.positions].max(jnp.where(up, -jnp.inf, bound))
         return lower, upper
 
 

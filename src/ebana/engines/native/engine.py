@@ -9,9 +9,11 @@ from typing import Any, Literal
 import jax.numpy as jnp
 
 from ebana.circuit import Circuit
-from ebana.engines.base import Nudge, OperatingPoint, batch_size
+from ebana.engines.base import Nudge, OperatingPoint, Result, batch_size
 from ebana.engines.native.assemble import assemble
 from ebana.engines.native.relax import relax
+from ebana.engines.native.sweep import settle
+from ebana.engines.native.system import System
 
 Array = Any
 Values = Mapping[str, Array]
@@ -35,16 +37,22 @@ class NativeEngine:
             on others; ``"newton"`` leaves the sweeps out; ``"sweeps"`` moves by sweeps alone (layered
             circuits only). All three are certified by a Newton correction.
         dtype: ``"float64"`` or ``"float32"``.
+        sweeps: relax by exactly this many sweeps instead, on layered circuits, and take what they leave:
+            **no certificate**. ``error`` is then the largest change in the last sweep, which bounds
+            nothing; ``tolerance``, ``max_iterations`` and ``method`` are not used. This is how large
+            networks train fast; ``model.estimate_error(x)`` tells how far the states are from the operating points.
 
     Example:
         >>> NativeEngine(tolerance=1e-12).name
         'native'
+        >>> fast = NativeEngine(dtype="float32", sweeps=4)
     """
 
     tolerance: float | None = None
     max_iterations: int = 100
     method: Literal["auto", "newton", "sweeps"] = "auto"
     dtype: Literal["float64", "float32"] = "float64"
+    sweeps: int | None = None
 
     name = "native"
     traceable = True
@@ -58,6 +66,8 @@ class NativeEngine:
             raise ValueError(f"NativeEngine(tolerance={self.tolerance!r}). Expected volts above zero.")
         if self.max_iterations < 1:
             raise ValueError(f"NativeEngine(max_iterations={self.max_iterations}). Expected at least one.")
+        if self.sweeps is not None and (isinstance(self.sweeps, bool) or self.sweeps != int(self.sweeps) or self.sweeps < 1):
+            raise ValueError(f"NativeEngine(sweeps={self.sweeps!r}). Expected a whole number above zero, or None.")
 
     @property
     def volts(self) -> float:
@@ -75,11 +85,14 @@ class NativeEngine:
         """Operating points of a batch (see :class:`~ebana.engines.base.Engine`)."""
         batch = batch_size(inputs)
         system = assemble(circuit, parameters, inputs, nudge, batch)
-        if self.method == "sweeps" and not system.plan.layered:
+        if (self.method == "sweeps" or self.sweeps) and not system.plan.layered:
+            setting = f"sweeps={self.sweeps}" if self.sweeps else "method='sweeps'"
             raise ValueError(
-                "NativeEngine(method='sweeps') got a circuit that is not layered (some element joins two nodes "
-                "of one layer, or two free nodes directly). Use method='auto' or 'newton'."
+                f"NativeEngine({setting}) got a circuit that is not layered (some element joins two nodes "
+                "of one layer, or two free nodes directly). Use method='auto' or 'newton', without sweeps."
             )
+        if self.sweeps:
+            return self._fixed(system, batch, nudge, start)
         cold = jnp.zeros((len(circuit.free), batch), system.rhs.dtype)
         v, code, error, iterations = relax(
             system,
@@ -91,3 +104,12 @@ class NativeEngine:
             newton=self.method != "sweeps",
         )
         return OperatingPoint(v.T, code, error, iterations)
+
+    def _fixed(self, system: System, batch: int, nudge: Nudge, start: Array | None) -> OperatingPoint:
+        """What a fixed number of sweeps leaves."""
+        backward = bool(nudge.currents or nudge.strength) and start is not None
+        v, change = settle(system, start, int(self.sweeps or 0), backward=backward)
+        v = jnp.broadcast_to(v, (batch, v.shape[1]))
+        code = jnp.where(jnp.isfinite(v).all(1), int(Result.CONVERGED), int(Result.NOT_FINITE))
+        count = jnp.full(batch, self.sweeps, jnp.int32)
+        return OperatingPoint(v, code.astype(jnp.int32), jnp.broadcast_to(change, (batch,)), count)

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ebana.circuit import Circuit, Crossbar, Devices, Resistors
+from ebana.circuit import Circuit, Crossbar, Devices, Resistors, VoltageSources
 from ebana.circuit.elements import INDEX
 
 HELD = -1
@@ -34,7 +34,13 @@ class Coupling:
 
 @dataclass(frozen=True, eq=False)
 class Feed:
-    """A part of a crossbar between held nodes and free ones; ``transposed``: the columns are held."""
+    """A part of a crossbar between nodes that one array of sources (or ground) holds and free ones.
+
+    Args:
+        source: the sources at the held nodes' bases, or None for ground.
+        places: which of the sources each held node follows.
+        transposed: whether the crossbar's columns are held.
+    """
 
     conductance: str
     row_positions: np.ndarray
@@ -42,6 +48,8 @@ class Feed:
     held: np.ndarray
     free: np.ndarray
     transposed: bool
+    source: VoltageSources | None
+    places: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +114,7 @@ def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Pla
     couplings: list[Coupling] = []
     feeds: list[Feed] = []
     for element in circuit.each(Crossbar):
-        parts = _split_crossbar(element, node_block)
+        parts = _split_crossbar(circuit, element, node_block)
         couplings += [part for part in parts if isinstance(part, Coupling)]
         feeds += [part for part in parts if isinstance(part, Feed)]
 
@@ -162,7 +170,7 @@ def _blocks(circuit: Circuit) -> tuple[tuple[int, int], ...]:
     return tuple((int(a), int(b)) for a, b in pairwise(stops))
 
 
-def _split_crossbar(element: Crossbar, node_block: np.ndarray) -> list[Coupling | Feed]:
+def _split_crossbar(circuit: Circuit, element: Crossbar, node_block: np.ndarray) -> list[Coupling | Feed]:
     parts: list[Coupling | Feed] = []
     row_block, column_block = node_block[element.rows], node_block[element.columns]
     for i in np.unique(row_block):
@@ -172,10 +180,31 @@ def _split_crossbar(element: Crossbar, node_block: np.ndarray) -> list[Coupling 
             if i != HELD and j != HELD:
                 parts.append(Coupling(element.conductance, r, c, rows, columns))
             elif i == HELD and j != HELD:
-                parts.append(Feed(element.conductance, r, c, rows, columns, transposed=False))
+                parts += _feeds(circuit, element.conductance, r, c, rows, columns)
             elif i != HELD:
-                parts.append(Feed(element.conductance, r, c, columns, rows, transposed=True))
+                parts += _feeds(circuit, element.conductance, c, r, columns, rows, transposed=True)
     return parts
+
+
+def _feeds(
+    circuit: Circuit,
+    conductance: str,
+    held_at: np.ndarray,
+    free_at: np.ndarray,
+    held: np.ndarray,
+    free: np.ndarray,
+    transposed: bool = False,
+) -> list[Feed]:
+    """One part for each array of sources, with the positions of the held and free nodes in the crossbar."""
+    sources = tuple(circuit.each(VoltageSources))
+    number, place = (array[held] for array in circuit.driven_by)
+    feeds = []
+    for k in np.unique(number):
+        at = np.flatnonzero(number == k)
+        positions = (free_at, held_at[at]) if transposed else (held_at[at], free_at)
+        source = sources[k] if k >= 0 else None
+        feeds.append(Feed(conductance, *positions, held[at], free, transposed, source, place[at]))
+    return feeds
 
 
 def _colour(count: int, edges: set[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:

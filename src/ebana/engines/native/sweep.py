@@ -5,18 +5,26 @@
 For piecewise-linear devices the root is closed-form: the sign of the left side at each corner tells
 on which side of it the root lies. For smooth devices a bracketed Newton iteration finds it. Ideal
 diodes clip. Each sweep lowers the energy; near the end Newton's method takes over.
+
+A sweep goes from block to block (a block is one layer of nodes), each with arrays of its own. Small
+circuits keep the batch along the last axis, ``(n, B)``, as everything else here does; wide layers are
+quicker with a sample to a row, ``(B, n)``, where no product needs a transpose. What is the same for all
+samples has length one along the batch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.engines.native.arrays import add, put, take
+from ebana.circuit.elements import run
+from ebana.engines.native.arrays import add, embed, put, take
 from ebana.engines.native.system import System
 from ebana.engines.native.terms import Local, Map
 
@@ -26,6 +34,7 @@ SCALAR_STEPS = 12
 """Bracketed Newton steps for smooth devices; what they leave is for the next sweep or for Newton."""
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Corner:
     """A change of slope ``k`` at the potential ``t`` of each node: ``s k max(0, s (v - t))``."""
@@ -36,73 +45,121 @@ class Corner:
     level: Array
 
 
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["a", "b", "inverse", "links", "corners", "lower", "upper"],
+    meta_fields=["nodes", "smooth", "nudged"],
+)
 @dataclass(frozen=True)
-class Sweeper:
-    """What a sweep needs beside the system, computed once for a batch."""
+class Block:
+    """What a sweep needs of one block of ``n`` nodes.
 
-    system: System
+    Args:
+        nodes: its free positions.
+        a, b: coefficients of the node equations above.
+        inverse: ``1 / a``.
+        links: coefficients of the neighbouring blocks, ``{block: (n, m)}``, or ``(m, n)`` with samples in rows.
+        corners: of piecewise-linear devices.
+        lower, upper: bounds of ideal diodes, or None.
+        smooth: whether a smooth device sits on it.
+        nudged: whether a clamped nudge that couples nodes, or is no parabola, acts on it.
+    """
+
+    nodes: np.ndarray
     a: Array
     b: Array
+    inverse: Array
+    links: dict[int, Array]
     corners: tuple[Corner, ...]
+    lower: Array | None
+    upper: Array | None
+    smooth: bool
+    nudged: bool
+
+
+@dataclass(frozen=True)
+class Sweeper:
+    """What sweeps need beside the system, computed once for a batch."""
+
+    system: System
+    blocks: tuple[Block, ...]
     smooth: tuple[Local, ...]
+    rows: bool = False
+
+    def split(self, v: Array) -> list[Array | None]:
+        """Potentials of all free nodes block by block."""
+        return [v[:, run(block.nodes)] if self.rows else take(v, block.nodes) for block in self.blocks]
+
+    def join(self, parts: Sequence[Array | None]) -> Array:
+        """The inverse of :meth:`split`; blocks that have not been reached yet count as 0 V."""
+        along, across = (0, 1) if self.rows else (1, 0)
+        batch = max((part.shape[along] for part in parts if part is not None), default=1)
+        filled = []
+        for block, part in zip(self.blocks, parts, strict=True):
+            shape = (batch, block.nodes.size) if self.rows else (block.nodes.size, batch)
+            filled.append(jnp.broadcast_to(jnp.zeros((), block.a.dtype) if part is None else part, shape))
+        return jnp.concatenate(filled, axis=across) if filled else jnp.zeros((batch, 0) if self.rows else (0, batch))
+
+    def _last(self, array: Array) -> Array:
+        """From this layout to one with the batch last, or back."""
+        return array.T if self.rows else array
 
     def sweep(self, v: Array) -> Array:
-        """Update the eliminated nodes from the kept ones, then the kept ones block by block."""
-        system, plan = self.system, self.system.plan
-        if plan.eliminated.size:
-            v = self._update(v, plan.eliminated, system.to_eliminated @ take(v, plan.kept))
-        for nodes in self._kept_blocks():
-            rows = np.searchsorted(plan.kept, nodes)
-            neighbours = take(system.to_kept, rows) @ take(v, plan.eliminated)
-            if system.among_kept is not None:
-                neighbours = neighbours + take(system.among_kept, rows) @ take(v, plan.kept)
-            v = self._update(v, nodes, neighbours)
-        return v
+        """Update the eliminated blocks from the kept ones, then the kept ones one after the other."""
+        first = set(self.system.plan.eliminated)
+        order = sorted(range(len(self.blocks)), key=lambda i: int(self.blocks[i].nodes[0]) not in first)
+        return self.join(self.visit(self.split(v), order))
 
-    def _kept_blocks(self) -> list[np.ndarray]:
-        plan = self.system.plan
-        if self.system.among_kept is None:
-            return [plan.kept] if plan.kept.size else []
-        blocks = [np.arange(*block) for block in plan.blocks]
-        return [nodes for nodes in blocks if np.isin(nodes[:1], plan.kept).all()]
+    def visit(self, parts: list[Array | None], order: Sequence[int]) -> list[Array | None]:
+        """Update some blocks one after the other."""
+        for i in order:
+            parts = [*parts[:i], self._update(i, parts), *parts[i + 1 :]]
+        return parts
 
-    def _update(self, v: Array, nodes: np.ndarray, neighbours: Array) -> Array:
-        a, b = take(self.a, nodes), take(self.b, nodes) + neighbours
-        old = take(v, nodes)
-        pull, extra = self._nudges(v, nodes, old)
-        a, b = a + extra, b + pull
+    def _update(self, i: int, parts: list[Array | None]) -> Array:
+        block = self.blocks[i]
+        a, b = block.a, block.b
+        for j, matrix in block.links.items():
+            if parts[j] is not None:
+                b = b + (parts[j] @ matrix if self.rows else matrix @ parts[j])
+        extra: Array = 0.0
+        if block.nudged:
+            pull, extra = map(self._last, self._nudges(self._last(self.join(parts)), block.nodes))
+            a, b = a + extra, b + pull
         top, bottom = b, a
-        for corner in self.corners:
-            k, t, s = take(corner.k, nodes), take(corner.t, nodes), take(corner.s, nodes)
-            beyond = s * (take(corner.level, nodes) + extra * t - b) < 0
-            top, bottom = top + jnp.where(beyond, k * t, 0.0), bottom + jnp.where(beyond, k, 0.0)
-        new = top / bottom
-        if any(np.isin(nodes, term.positions).any() for term in self.smooth):
-            new = self._smooth(v, nodes, a, b, new)
-        return self.system.clip(put(v, nodes, new))
+        for corner in block.corners:
+            beyond = corner.s * (corner.level + extra * corner.t - b) < 0
+            top = top + jnp.where(beyond, corner.k * corner.t, 0.0)
+            bottom = bottom + jnp.where(beyond, corner.k, 0.0)
+        new = top / bottom if block.corners or block.nudged else top * block.inverse
+        if block.smooth:
+            new = self._smooth(self._last(self.join(parts)), block, *map(self._last, (a, b, new)))
+            new = self._last(new)
+        return new if block.lower is None else jnp.clip(new, block.lower, block.upper)
 
-    def _nudges(self, v: Array, nodes: np.ndarray, old: Array) -> tuple[Array, Array]:
+    def _nudges(self, v: Array, nodes: np.ndarray) -> tuple[Array, Array]:
         """Clamped nudges by their tangent plus a bound on their curvature, which cannot overshoot."""
-        if not self.system.nudges:
-            return jnp.zeros_like(old), jnp.zeros_like(old)
         pull, extra = jnp.zeros_like(v), jnp.zeros_like(v)
         for nudge in self.system.nudges:
-            steep = nudge.steepest()
-            pull = add(pull, nudge.positions, nudge.currents(v) + steep * take(v, nudge.positions))
-            extra = add(extra, nudge.positions, steep)
+            if nudge.couples:
+                steep = nudge.steepest()
+                pull = add(pull, nudge.positions, nudge.currents(v) + steep * take(v, nudge.positions))
+                extra = add(extra, nudge.positions, steep)
         return take(pull, nodes), take(extra, nodes)
 
-    def _smooth(self, v: Array, nodes: np.ndarray, a: Array, b: Array, linear: Array) -> Array:
+    def _smooth(self, v: Array, block: Block, a: Array, b: Array, linear: Array) -> Array:
         """Root of the scalar equations with smooth devices, from the present state."""
+        nodes = block.nodes
+        v = jnp.broadcast_to(v, (v.shape[0], linear.shape[1]))
         old = take(v, nodes)
 
         def equation(x: Array) -> tuple[Array, Array]:
             full = put(v, nodes, x)
             current, conductance = a * x - b, a + jnp.zeros_like(x)
-            for corner in self.corners:
-                k, t, s = take(corner.k, nodes), take(corner.t, nodes), take(corner.s, nodes)
-                over = s * (x - t)
-                current = current + jnp.where(over > 0, s * k * over, 0.0)
+            for corner in block.corners:
+                k, t, side = map(self._last, (corner.k, corner.t, corner.s))
+                over = side * (x - t)
+                current = current + jnp.where(over > 0, side * k * over, 0.0)
                 conductance = conductance + jnp.where(over > 0, k, 0.0)
             extra_i, extra_g = jnp.zeros_like(v), jnp.zeros_like(v)
             for term in self.smooth:
@@ -129,8 +186,8 @@ class Sweeper:
         return jnp.where(better, x, old)
 
 
-def sweeper(system: System) -> Sweeper:
-    """Prepare sweeps over a system."""
+def sweeper(system: System, *, rows: bool = False) -> Sweeper:
+    """Prepare sweeps over a system; ``rows``: with a sample to a row."""
     a, b = system.diagonal, system.rhs
     corners: list[Corner] = []
     smooth: list[Local] = []
@@ -143,24 +200,78 @@ def sweeper(system: System) -> Sweeper:
         for at in _one_a_node(term.positions):
             nodes, m = term.positions[at], Map(*(take(array, at) for array in term.map))
             at_corner = take(term.far, at) + term.sign * threshold - m.beta
-            a = add(a + jnp.zeros_like(a), nodes, m.kappa * m.alpha * below)
+            a = add(a, nodes, m.kappa * m.alpha * below)
             b = add(b, nodes, m.kappa * below * at_corner)
-            blank = jnp.zeros_like(b)
+            blank = jnp.zeros((a.shape[0], 1), a.dtype)
             corners.append(
                 Corner(
-                    add(jnp.zeros_like(a), nodes, m.kappa * m.alpha * (above - below)),
+                    add(blank, nodes, m.kappa * m.alpha * (above - below)),
                     put(blank, nodes, at_corner / m.alpha),
-                    put(jnp.ones_like(a), nodes, term.sign * jnp.sign(m.alpha)),
+                    put(blank + 1.0, nodes, term.sign * jnp.sign(m.alpha)),
                     blank,
                 )
             )
-    return Sweeper(system, a, b, tuple(_with_level(c, a, corners) for c in corners), tuple(smooth))
+    blocks = _blocks(system, a, b, corners, smooth)
+    if rows:
+        blocks = tuple(jax.tree.map(jnp.transpose, block) for block in blocks)
+    return Sweeper(system, blocks, tuple(smooth), rows)
+
+
+def _blocks(
+    system: System, a: Array, b: Array, corners: list[Corner], smooth: list[Local]
+) -> tuple[Block, ...]:
+    runs = [np.arange(*block) for block in system.plan.blocks]
+    links = _links(system, runs)
+    touched = {
+        "smooth": [term.positions for term in smooth],
+        "nudged": [nudge.positions for nudge in system.nudges if nudge.couples],
+    }
+    blocks = []
+    for i, nodes in enumerate(runs):
+        own_a, own_b = _with_nudges(system, nodes, take(a, nodes), take(b, nodes))
+        own = [Corner(*(take(array, nodes) for array in vars(c).values())) for c in corners]
+        own = [_with_level(corner, own_a, own) for corner in own]
+        flags = {what: any(np.isin(nodes, at).any() for at in arrays) for what, arrays in touched.items()}
+        bounds = (None if side is None else take(side, nodes) for side in (system.lower, system.upper))
+        blocks.append(Block(nodes, own_a, own_b, 1.0 / own_a, links[i], tuple(own), *bounds, **flags))
+    return tuple(blocks)
+
+
+def _with_nudges(system: System, nodes: np.ndarray, a: Array, b: Array) -> tuple[Array, Array]:
+    """A block's coefficients with the nudges that are conductances to sources at the targets."""
+    for nudge in system.nudges:
+        inside = np.flatnonzero(np.isin(nudge.positions, nodes))
+        if not nudge.couples and inside.size:
+            at, (pull, own) = nudge.positions[inside] - nodes[0], nudge.conductance()
+            a, b = add(a, at, take(own, inside)), add(b, at, take(pull, inside))
+    return a, b
+
+
+def _links(system: System, runs: list[np.ndarray]) -> list[dict[int, Array]]:
+    """Coefficients of every block in the equations of its neighbours."""
+    links: list[dict[int, Array]] = [{} for _ in runs]
+    starts = np.array([run[0] if run.size else 0 for run in runs])
+    for tie in system.ties:
+        i, j = (int(np.searchsorted(starts, at[0], side="right")) - 1 for at in (tie.row, tie.column))
+        forward = tie.row_map.kappa * tie.g * tie.column_map.alpha.T
+        backward = tie.column_map.kappa * tie.g.T * tie.row_map.alpha.T
+        for to, by, rows, columns, value in (
+            (i, j, tie.row, tie.column, forward),
+            (j, i, tie.column, tie.row, backward),
+        ):
+            shape = runs[to].size, runs[by].size
+            part = embed(value, rows - starts[to], columns - starts[by], shape)
+            links[to][by] = part if by not in links[to] else links[to][by] + part
+    return links
 
 
 def _one_a_node(positions: np.ndarray) -> list[np.ndarray]:
     """Split devices so that no part has two at one node: their corners may lie apart."""
-    number = [int((positions[:i] == node).sum()) for i, node in enumerate(positions)]
-    return [np.flatnonzero(np.array(number) == n) for n in range(max(number, default=-1) + 1)]
+    order = np.argsort(positions, kind="stable")
+    ranked = positions[order]
+    number = np.empty(len(positions), dtype=int)
+    number[order] = np.arange(len(positions)) - np.searchsorted(ranked, ranked)
+    return [np.flatnonzero(number == n) for n in range(number.max(initial=-1) + 1)]
 
 
 def _with_level(corner: Corner, a: Array, corners: list[Corner]) -> Corner:
@@ -169,3 +280,23 @@ def _with_level(corner: Corner, a: Array, corners: list[Corner]) -> Corner:
     for other in corners:
         level = level + other.s * other.k * jnp.maximum(other.s * (corner.t - other.t), 0.0)
     return Corner(corner.k, corner.t, corner.s, level)
+
+
+def settle(system: System, v: Array | None, sweeps: int, *, backward: bool) -> tuple[Array, Array]:
+    """Exactly so many sweeps over a layered circuit.
+
+    Args:
+        system: the circuit's equations.
+        v: state to start from, ``(B, F)``, or None; the first sweep then only sees blocks before each.
+        backward: whether to sweep from the outputs to the inputs, which carries a nudge through in one sweep.
+
+    Returns:
+        The state ``(B, F)``, and each sample's largest change in the last sweep, ``(B,)``, volts.
+    """
+    prepared = sweeper(system, rows=True)
+    order = range(len(prepared.blocks))
+    before = parts = [None for _ in order] if v is None else prepared.split(v)
+    for _ in range(sweeps):
+        before, parts = parts, prepared.visit(parts, order[::-1] if backward else order)
+    after = prepared.join(parts)
+    return after, jnp.abs(after - prepared.join(before)).max(1, initial=0.0)

@@ -163,6 +163,11 @@ class PortNudge:
         """The curvature at each base of a port whose nodes are not coupled, ``(nodes, B)``."""
         return self.map.kappa * self.map.alpha * self.strength[None, :]
 
+    def conductance(self) -> tuple[Array, Array]:
+        """A port whose nodes are not coupled as conductances to its targets: currents at 0 V and conductances."""
+        own = self.own_curvature()
+        return own / self.map.alpha * (self.target.T - self.map.beta), own
+
     def curvature(self, v: Array) -> Array:
         """Minus the derivative of the injection by the bases' potentials, ``(nodes, nodes, B)``."""
         y = self._value(v)
