@@ -45,11 +45,11 @@ def estimate_error(
 def _estimate(circuit: Circuit, radius: float, parameters: Any, inputs: Any, v: Array, nudge: Nudge) -> Array:
     system = assemble(circuit, parameters, inputs, nudge, v.shape[0])
     f = system.residual(v.T)
-    plain, pivot = system.correction(v.T, f)
-    cautious, least = system.correction(v.T, f, shift=radius)
+    plain, pivot, sure = system.correction(v.T, f)
+    cautious, least, also = system.correction(v.T, f, shift=radius)
     target = system.clip(v.T + plain)  # the correction may cross a corner: look again on the other side
-    again, _ = system.correction(target, system.residual(target), shift=radius)
+    again, _, third = system.correction(target, system.residual(target), shift=radius)
     plain = jnp.maximum(jnp.abs(plain), jnp.abs(target + again - v.T))
     beyond = jnp.abs(system.clip(v.T) - v.T)  # how far ideal diodes would have to give way
     error = jnp.maximum(jnp.maximum(jnp.abs(plain), jnp.abs(cautious)), beyond).max(0, initial=0.0)
-    return jnp.where(jnp.minimum(pivot, least) > 0, error, jnp.inf)
+    return jnp.where((jnp.minimum(pivot, least) > 0) & sure & also & third, error, jnp.inf)

@@ -14,9 +14,9 @@ from ebana.circuit.elements import GROUND, INDEX, run
 from ebana.circuit.stages import factors, stages
 from ebana.engines.base import Nudge
 from ebana.engines.native.arrays import add, embed, put, take, widened
-from ebana.engines.native.plan import Coupling, Feed, Pairs, Plan, plan
+from ebana.engines.native.plan import Coupling, Feed, Links, Pairs, Plan, plan
 from ebana.engines.native.system import System
-from ebana.engines.native.terms import Local, Map, Pair, PortNudge, Tie
+from ebana.engines.native.terms import LinkTie, Local, Map, Pair, PortNudge, Tie
 
 Array = Any
 Values = Mapping[str, Array]
@@ -81,7 +81,7 @@ class _Assembly:
     def system(self) -> System:
         free = len(self.circuit.free)
         diagonal, rhs = self._held_terms(jnp.zeros((free, 1), self.dtype), self._injected(free))
-        ties = tuple(self._tie(coupling) for coupling in self.plan.couplings)
+        ties = (*map(self._tie, self.plan.couplings), *map(self._link, self.plan.links))
         full_diagonal, full_rhs = diagonal, rhs
         for tie in ties:
             full_diagonal, full_rhs = _own_share(tie, full_diagonal, full_rhs)
@@ -162,6 +162,16 @@ class _Assembly:
         g = self._oriented(c)
         rows, columns = self.positions(c.rows), self.positions(c.columns)
         return Tie(g, rows, columns, self.map(c.rows), self.map(c.columns))
+
+    def _link(self, link: Links) -> LinkTie:
+        """Resistors of two blocks, one by one and spread over a matrix."""
+        each = self.parameters[link.conductance][link.positions]
+        rows, columns = np.unique(link.a), np.unique(link.b)
+        at = np.searchsorted(rows, link.a).astype(INDEX), np.searchsorted(columns, link.b).astype(INDEX)
+        g = jnp.zeros((rows.size, columns.size), self.dtype).at[at].add(each)
+        ends = self.positions(rows), self.positions(columns), self.map(rows), self.map(columns)
+        one_by_one = self.positions(link.a), self.positions(link.b), self.map(link.a), self.map(link.b)
+        return LinkTie(g, *ends, each[:, None], *one_by_one)
 
     def _coefficients(self, ties: tuple[Tie, ...]) -> tuple[Array, Array, Array | None]:
         e, k = self.plan.eliminated, self.plan.kept

@@ -2,8 +2,8 @@
 
 Every node is an affine function of one *base* node, ``p = alpha V + beta``, and sends ``kappa`` times
 the current drawn from it to that base: amplifiers disappear, and only free nodes remain unknown.
-Free nodes come in blocks (one for each group). Couplings run between blocks; local elements tie one
-free node to held ones; pairs join arbitrary nodes and make a circuit *not layered*.
+Free nodes come in blocks (one for each group). Couplings and links run between blocks; local elements
+tie one free node to held ones; pairs join arbitrary nodes and make a circuit *not layered*.
 """
 
 from __future__ import annotations
@@ -30,6 +30,21 @@ class Coupling:
     column_positions: np.ndarray
     rows: np.ndarray
     columns: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Links:
+    """Resistors between the nodes of two blocks, few against all pairs of them.
+
+    Args:
+        positions: which of the element's resistors.
+        a, b: their ends, nodes whose bases are free; all of ``a`` in one block and all of ``b`` in another.
+    """
+
+    conductance: str
+    positions: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +101,7 @@ class Plan:
     column: np.ndarray
     blocks: tuple[tuple[int, int], ...]
     couplings: tuple[Coupling, ...]
+    links: tuple[Links, ...]
     feeds: tuple[Feed, ...]
     local_resistors: tuple[tuple[str, np.ndarray, np.ndarray, np.ndarray], ...]
     local_devices: tuple[LocalDevices, ...]
@@ -118,6 +134,7 @@ def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Pla
         couplings += [part for part in parts if isinstance(part, Coupling)]
         feeds += [part for part in parts if isinstance(part, Feed)]
 
+    links: list[Links] = []
     local_resistors, local_devices, pairs = [], [], []
     for element in circuit.each(Resistors, Devices):
         a_free, b_free = node_block[element.a] != HELD, node_block[element.b] != HELD
@@ -128,8 +145,13 @@ def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Pla
                     "each: the native engine keeps an ideal diode as a bound on one node. Use a BehavioralDiode "
                     "of small ron between free nodes."
                 )
-            pairs.append(Pairs(element))
-            continue
+            both = np.flatnonzero(a_free & b_free)
+            found = _split_resistors(element, node_block, both, blocks) if isinstance(element, Resistors) else None
+            if found is None:
+                pairs.append(Pairs(element))
+                continue
+            links += found
+            a_free, b_free = a_free & ~b_free, b_free & ~a_free
         for mask, near, far, sign in (
             (a_free, element.a, element.b, 1),
             (b_free & ~a_free, element.b, element.a, -1),
@@ -143,6 +165,7 @@ def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Pla
                 local_devices.append(LocalDevices(element, at, near[at], far[at], sign))
 
     edges = {(int(node_block[c.rows[0]]), int(node_block[c.columns[0]])) for c in couplings}
+    edges |= {(int(node_block[link.a[0]]), int(node_block[link.b[0]])) for link in links}
     inner = any(i == j for i, j in edges)
     colours = _colour(len(blocks), edges)
     tied = {int(node_block[n]) for name in coupled_outputs for n in circuit.output(name).nodes}
@@ -154,6 +177,7 @@ def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Pla
         column,
         blocks,
         tuple(couplings),
+        tuple(links),
         tuple(feeds),
         tuple(local_resistors),
         tuple(local_devices),
@@ -184,6 +208,23 @@ def _split_crossbar(circuit: Circuit, element: Crossbar, node_block: np.ndarray)
             elif i != HELD:
                 parts += _feeds(circuit, element.conductance, c, r, columns, rows, transposed=True)
     return parts
+
+
+DENSE_LINKS = 20_000_000
+"""Most pairs of nodes of two blocks over which resistors are spread as a matrix."""
+
+
+def _split_resistors(
+    element: Resistors, node_block: np.ndarray, at: np.ndarray, blocks: tuple[tuple[int, int], ...]
+) -> list[Links] | None:
+    """Resistors by the pair of blocks that they join; None where some stay in a block, or blocks are too large."""
+    i, j = node_block[element.a[at]], node_block[element.b[at]]
+    sizes = np.array([stop - start for start, stop in blocks])
+    if (i == j).any() or (sizes[i].astype(float) * sizes[j] > DENSE_LINKS).any():
+        return None
+    pairs = i * len(blocks) + j
+    groups = (at[pairs == pair] for pair in np.unique(pairs))
+    return [Links(element.conductance, k, element.a[k], element.b[k]) for k in groups]
 
 
 def _feeds(

@@ -9,19 +9,20 @@ with a and r from held neighbours (computed once for a batch). Couplings are sum
 ``g (p_i - p_j)``, which keeps a nanoampere beside a siemens (see :mod:`ebana.circuit.kirchhoff`).
 
 One class of nodes, the *eliminated* ones, do not see each other: their part of the Jacobian is
-diagonal, and a Newton correction costs one small dense system over the others, the *kept* ones.
+diagonal, and a Newton correction costs one small dense system over the others, the *kept* ones, or
+conjugate gradients where these are many.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit.elements import INDEX
-from ebana.engines.native import linear
+from ebana.engines.native import krylov, linear
 from ebana.engines.native.arrays import add, put, take
 from ebana.engines.native.plan import Plan
 from ebana.engines.native.terms import Local, Pair, PortNudge, Tie
@@ -33,6 +34,24 @@ SOFTER = 0.5
 
 LOCKED = 1e25
 """Relative stiffness of a node that an ideal diode holds: its Newton correction vanishes."""
+
+
+DENSE_KEPT = 256
+"""Most kept nodes whose systems are factorised; beyond, conjugate gradients solve them."""
+
+
+class Correction(NamedTuple):
+    """A Newton correction.
+
+    Args:
+        step: volts, ``(F, B)``.
+        pivot: the smallest pivot, ``(B,)``; not above zero where the energy has no minimum.
+        sure: False where the linear system was not solved, ``(B,)``.
+    """
+
+    step: Array
+    pivot: Array
+    sure: Array
 
 
 @dataclass(frozen=True)
@@ -108,18 +127,19 @@ class System:
             softer = softer | (there < SOFTER * here).any(0)
         return softer
 
-    def correction(self, v: Array, f: Array, shift: float = 0.0) -> tuple[Array, Array]:
-        """Newton correction ``-J^-1 F`` in volts, ``(F, B)``, and the smallest pivot, ``(B,)``.
+    def correction(self, v: Array, f: Array, shift: float = 0.0) -> Correction:
+        """Newton correction ``-J^-1 F``.
 
         With ``shift`` devices count with their least conductance within that many volts, so that a
         corner or an exponential nearby cannot make the correction look smaller than the error.
         """
-        step, pivot = self._unbounded_correction(v, f, shift)
+        result = self._unbounded_correction(v, f, shift)
         if self.lower is not None:  # crossed bounds: no state keeps them all
-            pivot = jnp.where((self.lower > self.upper).any(0), -jnp.inf, pivot)
-        return step, pivot
+            crossed = (self.lower > self.upper).any(0)
+            result = result._replace(pivot=jnp.where(crossed, -jnp.inf, result.pivot))
+        return result
 
-    def _unbounded_correction(self, v: Array, f: Array, shift: float) -> tuple[Array, Array]:
+    def _unbounded_correction(self, v: Array, f: Array, shift: float) -> Correction:
         e, k = self.plan.eliminated, self.plan.kept
         d = self.diagonal + jnp.zeros_like(v)
         for local in self.locals:
@@ -130,23 +150,55 @@ class System:
         if self.lower is not None:
             locked = self.held(v, f)
             f, d = jnp.where(locked, 0.0, f), jnp.where(locked, d * LOCKED, d)
-        matrix = self._among_kept(v, take(d, k), shift)
-        if not e.size:
-            return linear.solve(matrix, -f)
         inverse, f_e = 1.0 / take(d, e), take(f, e)
-        if not k.size:
-            return -inverse * f_e, take(d, e).min(0)
-        matrix = matrix - _sandwich(self.to_kept, inverse, self.to_eliminated)
-        kept, pivot = linear.solve(matrix, -take(f, k) - self.to_kept @ (inverse * f_e))
+        rhs = -take(f, k) - (self.to_kept @ (inverse * f_e) if e.size else 0.0)
+        kept, pivot, sure = self._solve_kept(v, take(d, k), inverse, rhs, shift)
+        if not e.size:
+            return Correction(kept, pivot, sure)
         rest = inverse * (self.to_eliminated @ kept - f_e)
-        result = put(put(jnp.zeros_like(v), e, rest), k, kept)
-        return result, jnp.minimum(pivot, take(d, e).min(0))
+        step = put(put(jnp.zeros_like(v), e, rest), k, kept)
+        return Correction(step, jnp.minimum(pivot, take(d, e).min(0)), sure)
+
+    def _solve_kept(
+        self, v: Array, diagonal: Array, inverse: Array, rhs: Array, shift: float
+    ) -> tuple[Array, Array, Array]:
+        """The kept nodes' part of a correction, the eliminated ones folded in."""
+        if self.plan.kept.size > DENSE_KEPT:
+            weight = take(self.weight, self.plan.kept)
+
+            def product(x: Array) -> Array:
+                folded = self.to_kept @ (inverse * (self.to_eliminated @ x)) if inverse.size else 0.0
+                return weight * (diagonal * x - folded + self._couple_kept(x, v, shift))
+
+            return krylov.solve(product, weight * diagonal, weight * rhs)
+        matrix = self._among_kept(v, diagonal, shift)
+        if inverse.size and rhs.size:
+            matrix = matrix - _sandwich(self.to_kept, inverse, self.to_eliminated)
+        kept, pivot = linear.solve(matrix, rhs)
+        return kept, pivot, jnp.full(pivot.shape, True)
+
+    def _couple_kept(self, x: Array, v: Array, shift: float) -> Array:
+        """What :meth:`_among_kept` adds to the diagonal, times a vector ``(K, B)``."""
+        where = self._places()
+        total = jnp.zeros_like(x) if self.among_kept is None else -(self.among_kept @ x)
+        for pair in self.pairs:
+            total = pair.add_products(total, x, where, v, shift)
+        for nudge in self.nudges:
+            if nudge.couples:
+                at = where[nudge.positions]
+                total = add(total, at, jnp.einsum("ijb,jb->ib", nudge.curvature(v), take(x, at)))
+        return total
+
+    def _places(self) -> np.ndarray:
+        """Place of every free position among the kept nodes, -1 for the others (and for held ends)."""
+        where = np.full(len(self.plan.circuit.free) + 1, -1, dtype=INDEX)
+        where[self.plan.kept] = np.arange(self.plan.kept.size)
+        return where
 
     def _among_kept(self, v: Array, diagonal: Array, shift: float) -> Array:
         """Jacobian of the kept nodes by the kept nodes, ``(K, K, B)``."""
         k = self.plan.kept
-        where = np.full(len(self.plan.circuit.free) + 1, -1, dtype=INDEX)
-        where[k] = np.arange(k.size)
+        where = self._places()
         matrix = jnp.eye(k.size, dtype=v.dtype)[:, :, None] * diagonal[None]
         if self.among_kept is not None:
             matrix = matrix - self.among_kept[:, :, None]

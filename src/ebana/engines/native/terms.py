@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit import Device, Output, kirchhoff
-from ebana.engines.native.arrays import add, take
+from ebana.engines.native.arrays import add, take, widened
 
 Array = Any
 Values = Mapping[str, Array]
@@ -53,6 +53,27 @@ class Tie:
         current = self.g[:, :, None] * (r[:, None, :] - c[None, :, :])
         total = add(total, self.row, self.row_map.kappa * current.sum(1))
         return add(total, self.column, -self.column_map.kappa * current.sum(0))
+
+
+@dataclass(frozen=True)
+class LinkTie(Tie):
+    """A tie of few resistors: ``each`` of conductances (k, 1), from free positions ``a`` to ``b``.
+
+    ``g`` holds them spread over all pairs of the two blocks, for products; currents are summed one by one.
+    """
+
+    each: Array
+    a: np.ndarray
+    b: np.ndarray
+    a_map: Map
+    b_map: Map
+
+    def add_currents(self, total: Array, v: Array) -> Array:
+        """As for :class:`Tie`."""
+        current = self.each * (self.a_map(take(v, self.a)) - self.b_map(take(v, self.b)))
+        total = widened(total, current)
+        total = total.at[self.a].add(self.a_map.kappa * current)
+        return total.at[self.b].add(-self.b_map.kappa * current)
 
 
 @dataclass(frozen=True)
@@ -132,6 +153,18 @@ class Pair:
                 value = at_sign * by_sign * (at_map.kappa * by_map.alpha * g)
                 matrix = matrix.at[where[at[ok]], where[by[ok]]].add(value[ok])
         return matrix
+
+
+    def add_products(self, total: Array, x: Array, where: np.ndarray, v: Array, shift: float) -> Array:
+        """Add the same stamps times a vector ``x`` over the kept nodes."""
+        g = self.slopes(v, shift)
+        ends = ((self.a, self.a_map, 1.0), (self.b, self.b_map, -1.0))
+        for at, at_map, at_sign in ends:
+            for by, by_map, by_sign in ends:
+                ok = np.flatnonzero((where[at] >= 0) & (where[by] >= 0))
+                value = at_sign * by_sign * (at_map.kappa * by_map.alpha * g)
+                total = total.at[where[at[ok]]].add(value[ok] * x[where[by[ok]]])
+        return total
 
 
 @dataclass(frozen=True)
