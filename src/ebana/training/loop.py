@@ -29,7 +29,7 @@ from ebana.training.data import BatchGenerator, as_dataset
 from ebana.training.history import History
 from ebana.training.metrics import Metrics
 from ebana.training.progress import Progress
-from ebana.training.step import Batches, Knobs, OptimizerKey, Program, Records, run_chunk
+from ebana.training.step import Batches, Knobs, OptimizerKey, Placement, Program, Records, run_chunk
 from ebana.training.watch import watch_labels, watch_points
 
 CHUNK_SECONDS = 0.5
@@ -92,6 +92,7 @@ def fit(
     watch: int | str = 8,
     verbose: bool | None = None,
     strict: bool = False,
+    devices: int | Sequence[Any] | None = None,
 ) -> History:
     """Train a model by equilibrium propagation.
 
@@ -117,6 +118,7 @@ def fit(
         verbose: show progress (on standard error); by default where that is a terminal.
         strict: raise on the first operating point that does not converge, instead of leaving its sample
             out of the gradient and counting it.
+        devices: how many JAX devices share each batch, or which; JAX's default device if not given.
 
     Returns:
         The history of this run, which is also ``model.history``.
@@ -146,7 +148,8 @@ def fit(
     validation = validation_data if validation_data is not None else test_dataloader
     if validation is not None:
         validation = as_dataset(validation, None, model.input_columns, model.output_units)
-    run = Run(model, generator, optimizer, settings, validation, list(callbacks))
+    placement = _placement(model, devices, generator.batch_size)
+    run = Run(model, generator, optimizer, settings, validation, list(callbacks), placement)
     if resume is not None:
         run.restore(resume)
     with Progress(settings.epochs, verbose=verbose) as progress:
@@ -201,6 +204,15 @@ def _generator(
     return BatchGenerator(dataset, size, shuffle=shuffle, seed=seed)
 
 
+def _placement(model: Any, devices: Any, batch_size: int) -> Placement:
+    if devices is not None and not model.engine.traceable:
+        raise ValueError(
+            f"fit(devices={devices!r}): engine {model.engine.name!r} does not run on JAX's devices. "
+            "Leave devices out, or train on the native engine."
+        )
+    return Placement.of(devices, batch_size)
+
+
 def _epochs(epochs: Any) -> int:
     if isinstance(epochs, bool) or int(epochs) != epochs or int(epochs) < 1:
         raise ValueError(f"fit(epochs={epochs!r}). Expected a whole number above zero.")
@@ -252,7 +264,9 @@ class Run:
         settings: Settings,
         validation: Any,
         callbacks: list[Callback],
+        placement: Placement,
     ) -> None:
+        self.placement = placement
         self.model, self.generator, self.optimizer, self.settings = model, generator, optimizer, settings
         self.validation, self.callbacks = validation, callbacks
         self.steps_per_epoch = generator.num_batches
@@ -276,6 +290,8 @@ class Run:
                 self.state = jax.tree.map(jnp.asarray, optimizer.state)
             self.inputs = {n: jnp.asarray(v, self.dtype) for n, v in generator.dataset.inputs.items()}
             self.targets = {n: jnp.asarray(v, self.dtype) for n, v in generator.dataset.outputs.items()}
+            self._place()
+            self.inputs, self.targets = placement.everywhere((self.inputs, self.targets))
         optimizer.model, optimizer.restored = model, False
         outputs = generator.dataset.outputs
         self.program = Program(
@@ -290,6 +306,10 @@ class Run:
     def _describe(self) -> dict[str, Any]:
         described = self.settings.fingerprint(self.generator, self.optimizer)
         return described | {"epochs": self.settings.epochs, "engine": self.model.engine.name}
+
+    def _place(self) -> None:
+        """Put what training changes on the devices of the run."""
+        self.values, self.state = self.placement.everywhere((self.values, self.state))
 
     @cached_property
     def checksums(self) -> dict[str, int]:
@@ -337,6 +357,7 @@ class Run:
             self.values, self.state, records, kept = run_chunk(
                 self.program, self.values, self.state, batches, count, knobs
             )
+            self._place()  # the compiler may have left parts of them on each device
             records = jax.tree.map(np.asarray, records)
         elapsed = time.perf_counter() - started
         if self.step_seconds is None:  # compilation says nothing about the time left
@@ -391,7 +412,8 @@ class Run:
             index[row, : len(samples)] = samples
             index[row, len(samples) :] = samples[0]
             valid[row, : len(samples)] = True
-        return Batches(self.inputs, self.targets, jnp.asarray(index), jnp.asarray(valid))
+        order = self.placement.along_batch((jnp.asarray(index), jnp.asarray(valid)))
+        return Batches(self.inputs, self.targets, *order)
 
     def _permutation(self, epoch: int) -> np.ndarray:
         if getattr(self, "_order", (None, None))[0] != epoch:
@@ -403,7 +425,7 @@ class Run:
         steps = np.arange(self.step, self.step + CHUNK_STEPS)
         factor = jnp.asarray(schedule.factor(steps, self.total_steps, self.steps_per_epoch), self.dtype)
         circuit, dtype = self.model.circuit, self.dtype
-        return Knobs(
+        knobs = Knobs(
             jnp.asarray(self.settings.beta, dtype),
             {n: jnp.asarray(r, dtype) for n, r in self.optimizer.rates(circuit).items()},
             {
@@ -413,6 +435,7 @@ class Run:
             jnp.broadcast_to(factor, (CHUNK_STEPS,)),
             {name: jnp.asarray(at) for name, at in self.watched.items()},
         )
+        return self.placement.everywhere(knobs)
 
     def _time(self, elapsed: float, count: int) -> None:
         """Keep compilation apart: the first chunk is all compilation but for one step."""
@@ -513,4 +536,6 @@ class Run:
     def restore(self, path: Any) -> None:
         """Continue from a checkpoint of this run."""
         checkpoint.restore(self, path)
+        with precision(self.model.engine):
+            self._place()
         self.first_step = self.step

@@ -2,17 +2,22 @@
 
 A chunk runs a number of steps that is itself an argument, so that chunks of any length share one
 compiled program and give the same bits. Learning rates, beta and the like are arguments too.
+
+Over several devices, each solves its share of every batch: the order of the samples is split along the
+batch, all else is held by every device, and the compiler adds up the gradients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from ebana.engines.compiling import compiled
 from ebana.learning.equilibrium import EnergySystem, Rule, estimate
@@ -65,6 +70,71 @@ class Batches(NamedTuple):
     targets: dict[str, Array]
     index: Array
     valid: Array
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the arrays of a run live.
+
+    Args:
+        devices: JAX devices that share every batch; none for JAX's default device.
+    """
+
+    devices: tuple[Any, ...] = ()
+
+    @staticmethod
+    def of(devices: int | Sequence[Any] | None, batch_size: int) -> Placement:
+        """The devices that a user asks for, by their number or themselves, to share batches of this size.
+
+        Raises:
+            ValueError: if there are not as many, or the batch size does not divide by their number.
+
+        Example:
+            >>> len(Placement.of(1, 32).devices)
+            1
+        """
+        if devices is None:
+            return Placement()
+        chosen = tuple(_first(devices) if isinstance(devices, int) else devices)
+        if not chosen or len(set(chosen)) < len(chosen):
+            raise ValueError(f"fit(devices={devices!r}). Expected different devices, at least one.")
+        if batch_size % len(chosen):
+            least = len(chosen) * max(1, batch_size // len(chosen))
+            raise ValueError(
+                f"fit got batches of {batch_size} samples for {len(chosen)} devices, which cannot share them "
+                f"equally. Choose a batch size that {len(chosen)} divides, such as {least}, or other devices."
+            )
+        return Placement(chosen)
+
+    @cached_property
+    def mesh(self) -> Mesh:
+        """The devices in a row along the batch."""
+        return Mesh(np.array(self.devices), ("batch",))
+
+    def everywhere(self, arrays: Any) -> Any:
+        """A pytree of arrays, whole on every device."""
+        return self._put(arrays, PartitionSpec())
+
+    def along_batch(self, arrays: Any) -> Any:
+        """Arrays ``(steps, batch)`` of which each device holds its share of every batch."""
+        return self._put(arrays, PartitionSpec(None, "batch"))
+
+    def _put(self, arrays: Any, spec: PartitionSpec) -> Any:
+        return jax.device_put(arrays, NamedSharding(self.mesh, spec)) if self.devices else arrays
+
+
+def _first(count: int) -> Sequence[Any]:
+    """So many of JAX's devices."""
+    found = jax.devices()
+    if isinstance(count, bool) or count < 1:
+        raise ValueError(f"fit(devices={count!r}). Expected a number of devices, from 1, or JAX devices.")
+    if count > len(found):
+        raise ValueError(
+            f"fit(devices={count}): JAX finds {len(found)} ({found[0].platform}). To split a CPU, set "
+            f"XLA_FLAGS=--xla_force_host_platform_device_count={count} before Python starts; for accelerators "
+            'install their wheel of JAX, such as pip install "jax[cuda13]".'
+        )
+    return found[:count]
 
 
 class Records(NamedTuple):
