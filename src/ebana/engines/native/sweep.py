@@ -47,7 +47,7 @@ class Corner:
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["a", "b", "inverse", "links", "corners", "lower", "upper"],
+    data_fields=["a", "b", "links", "corners", "lower", "upper"],
     meta_fields=["nodes", "smooth", "nudged"],
 )
 @dataclass(frozen=True)
@@ -57,7 +57,6 @@ class Block:
     Args:
         nodes: its free positions.
         a, b: coefficients of the node equations above.
-        inverse: ``1 / a``.
         links: coefficients of the neighbouring blocks, ``{block: (n, m)}``, or ``(m, n)`` with samples in rows.
         corners: of piecewise-linear devices.
         lower, upper: bounds of ideal diodes, or None.
@@ -68,7 +67,6 @@ class Block:
     nodes: np.ndarray
     a: Array
     b: Array
-    inverse: Array
     links: dict[int, Array]
     corners: tuple[Corner, ...]
     lower: Array | None
@@ -131,7 +129,7 @@ class Sweeper:
             beyond = corner.s * (corner.level + extra * corner.t - b) < 0
             top = top + jnp.where(beyond, corner.k * corner.t, 0.0)
             bottom = bottom + jnp.where(beyond, corner.k, 0.0)
-        new = top / bottom if block.corners or block.nudged else top * block.inverse
+        new = top / bottom
         if block.smooth:
             new = self._smooth(self._last(self.join(parts)), block, *map(self._last, (a, b, new)))
             new = self._last(new)
@@ -233,7 +231,7 @@ def _blocks(
         own = [_with_level(corner, own_a, own) for corner in own]
         flags = {what: any(np.isin(nodes, at).any() for at in arrays) for what, arrays in touched.items()}
         bounds = (None if side is None else take(side, nodes) for side in (system.lower, system.upper))
-        blocks.append(Block(nodes, own_a, own_b, 1.0 / own_a, links[i], tuple(own), *bounds, **flags))
+        blocks.append(Block(nodes, own_a, own_b, links[i], tuple(own), *bounds, **flags))
     return tuple(blocks)
 
 
