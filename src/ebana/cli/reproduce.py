@@ -1,0 +1,169 @@
+"""``ebana reproduce``: run a published result again, and hold ours to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ebana.cli.clock import process_seconds
+from ebana.cli.failures import FAILED
+from ebana.cli.options import Json, Seed, check_count, check_seed
+from ebana.cli.terminal import Terminal, to_json
+
+if TYPE_CHECKING:
+    from ebana.reproductions.outcome import Outcome
+    from ebana.reproductions.request import Request
+
+NAME = "reproduce"
+
+PAPERS = ("kendall2020", "scellier2024", "ebana2022")
+
+
+def run(
+    paper: Annotated[str, typer.Argument(help="kendall2020, scellier2024 or ebana2022.")],
+    model: Annotated[
+        str | None, typer.Option(help="scellier2024: xs, 1h, 2h, 3h or xl.", show_default=False)
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="scellier2024: mnist, fashion-mnist or k-mnist.", show_default="mnist"),
+    ] = None,
+    table: Annotated[
+        int | None, typer.Option(help="ebana2022: number of the table (1).", show_default=False)
+    ] = None,
+    fashion: Annotated[
+        bool, typer.Option("--fashion", help="ebana2022: Fashion-MNIST in 128 features, one epoch.")
+    ] = False,
+    published_settings: Annotated[
+        bool,
+        typer.Option("--published-settings", help="scellier2024: batches of 4 and SGD, as in the paper."),
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A shortened run with a lower bar, to see that it works.")
+    ] = False,
+    baselines: Annotated[
+        bool,
+        typer.Option(
+            "--baselines", help="Train logistic regression and software EP too; ours must beat both."
+        ),
+    ] = False,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the data; those of the settings if left out.")
+    ] = None,
+    seed: Seed = 0,
+    seeds: Annotated[int, typer.Option(help="Number of seeds; the figure is their median.")] = 1,
+    data_folder: Annotated[
+        Path | None, typer.Option(help="Folder with the four IDX files of the images.", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for result.json and the trained model.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run a published result again and print its figure beside ours; exit code 1 where the goal is missed."""
+    terminal = Terminal(json)
+    with terminal.quiet():
+        options = {"model": model, "data": data, "table": table, "fashion": fashion}
+        check_options(paper, options, published_settings, baselines)
+        check_seed(seed)
+        check_count("--seeds", seeds)
+        check_seed(seed + seeds - 1)
+        if epochs is not None:
+            check_count("--epochs", epochs)
+        if out is not None:
+            check_folder(out)
+        from ebana.reproductions.request import Request
+
+        request = Request(
+            seed=seed,
+            seeds=seeds,
+            epochs=epochs,
+            quick=quick,
+            baselines=baselines,
+            published_settings=published_settings,
+            data_folder=data_folder,
+            say=lambda text: terminal.note(f"{text} ..."),
+            clock=process_seconds,
+            verbose=True,
+        )
+        outcome = reproduce(paper, request, options)
+        _show(outcome, terminal)
+        result = outcome.to_dict()
+        if out is not None:
+            write(out, outcome, result)
+            terminal.say(f"Written to {out}: {', '.join(sorted(p.name for p in out.iterdir()))}")
+    terminal.result(result)
+    if not outcome.passed:
+        raise typer.Exit(FAILED)
+
+
+def check_options(paper: str, options: dict[str, Any], published_settings: bool, baselines: bool) -> None:
+    """Refuse what a paper does not have, before anything heavy is loaded."""
+    if paper not in PAPERS:
+        raise ValueError(f"unknown paper {paper!r}. Expected one of {', '.join(PAPERS)}.")
+    owners = {"model": "scellier2024", "data": "scellier2024", "table": "ebana2022", "fashion": "ebana2022"}
+    for option, owner in owners.items():
+        if options[option] not in (None, False) and paper != owner:
+            raise ValueError(f"--{option} is an option of {owner}. Leave it out for {paper}.")
+    if paper == "scellier2024" and options["model"] is None:
+        raise ValueError("scellier2024 has several networks. Choose one with --model xs, 1h, 2h, 3h or xl.")
+    if published_settings and paper != "scellier2024":
+        raise ValueError(
+            f"{paper} has no --published-settings: those of scellier2024 alone are written out. Leave the option out."
+        )
+    if baselines and paper == "ebana2022":
+        raise ValueError(
+            "--baselines is an option of kendall2020 and scellier2024; --fashion always trains its backprop network."
+        )
+    if paper == "ebana2022" and (options["table"] is None) == (not options["fashion"]):
+        raise ValueError("ebana2022 has two results. Choose one with --table 1 or --fashion.")
+    if options["table"] not in (None, 1):
+        raise ValueError(f"--table {options['table']} of ebana2022 is unknown. Expected 1.")
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be, before work is spent on it."""
+    from ebana.cli.run_folder import RunFolder
+
+    RunFolder(folder).check()
+
+
+def reproduce(paper: str, request: Request, options: dict[str, Any]) -> Outcome:
+    """Run one reproduction."""
+    if paper == "kendall2020":
+        from ebana.reproductions import kendall2020
+
+        return kendall2020.run(request)
+    if paper == "scellier2024":
+        from ebana.reproductions import scellier2024
+
+        return scellier2024.run(request, options["model"], options["data"] or "mnist")
+    from ebana.reproductions import ebana2022
+
+    return ebana2022.fashion(request) if options["fashion"] else ebana2022.table_1(request)
+
+
+def _show(outcome: Outcome, terminal: Terminal) -> None:
+    terminal.table(outcome.name, outcome.rows)
+    for note in outcome.notes:
+        terminal.say(note)
+    if outcome.shortened:
+        terminal.say(f"{outcome.shortened}. It is held to a lower bar, not to the published figure.")
+    if outcome.passed:
+        terminal.say("Goal reached.")
+    else:
+        terminal.say(f"Goal missed: {'; '.join(outcome.missed)}.")
+
+
+def write(folder: Path, outcome: Outcome, result: dict[str, Any]) -> None:
+    """Leave the result and the trained models in a folder."""
+    from ebana.training.storage import replacing
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, model in outcome.models.items():
+        model.save(folder / f"{name}.ebana")
+    with replacing(folder / "result.json") as file:
+        file.write(f"{to_json(result, indent=2)}\n".encode())

@@ -1,0 +1,1 @@
+"""Published results, run again: settings, networks, baselines and the comparison with the papers."""

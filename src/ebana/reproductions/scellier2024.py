@@ -1,0 +1,65 @@
+"""Scellier (2024): deep resistive networks of ideal diodes on MNIST, Fashion-MNIST and K-MNIST."""
+
+from __future__ import annotations
+
+from ebana.reproductions import images
+from ebana.reproductions.images import Quick, Task
+from ebana.reproductions.kendall2020 import both_baselines
+from ebana.reproductions.outcome import Goal, Outcome
+from ebana.reproductions.published import SCELLIER_2024
+from ebana.reproductions.request import Request
+from ebana.reproductions.settings import PUBLISHED, RESISTIVE, RESISTIVE_ON
+
+MODELS = tuple(RESISTIVE)
+DATA = ("mnist", "fashion-mnist", "k-mnist")
+
+GOALS: dict[tuple[str, str], Goal] = {
+    ("xs", "mnist"): Goal(3.30, 20.0),
+    ("1h", "mnist"): Goal(1.50, 120.0),
+    ("2h", "mnist"): Goal(1.48, 900.0),
+    ("3h", "mnist"): Goal(1.60, 900.0),
+    ("xl", "mnist"): Goal(1.33, 5400.0),
+    ("1h", "fashion-mnist"): Goal(10.20, 300.0),
+}
+"""By model and data set; elsewhere the published test error itself is the goal."""
+
+QUICK: dict[str, Quick] = {
+    "mnist": Quick(test_error_percent=15.0),
+    "fashion-mnist": Quick(test_error_percent=25.0),
+    "k-mnist": Quick(test_error_percent=35.0),
+}
+
+
+def run(request: Request, model: str = "1h", data: str = "mnist") -> Outcome:
+    """Train a network and compare.
+
+    Args:
+        request: what is asked.
+        model: one of :data:`MODELS`.
+        data: one of :data:`DATA`.
+
+    Raises:
+        ValueError: for an unknown model or data set, or one on which there is no published figure.
+    """
+    return images.run(task(model, data, request.published_settings), request)
+
+
+def task(model: str, data: str, published_settings: bool = False) -> Task:
+    """The network, its data and what it is held to; see :func:`run`."""
+    if model not in MODELS:
+        raise ValueError(f"unknown model {model!r} of scellier2024. Expected one of {', '.join(MODELS)}.")
+    if data not in DATA:
+        raise ValueError(f"unknown data {data!r} of scellier2024. Expected one of {', '.join(DATA)}.")
+    published = SCELLIER_2024.get((model, data))
+    if published is None:
+        having = ", ".join(m for m, d in SCELLIER_2024 if d == data)
+        raise ValueError(
+            f"there is no published figure of model {model!r} on {data}. Expected one of {having}."
+        )
+    if published_settings:
+        settings, name = PUBLISHED[model], f"scellier2024-{model}-published"
+    else:
+        settings, name = RESISTIVE_ON.get((model, data), RESISTIVE[model]), f"scellier2024-{model}"
+    name += "" if data == "mnist" else f"-{data}"
+    goal = GOALS.get((model, data), Goal(published.test_error_percent))
+    return Task(name, data, settings, published, goal, QUICK[data], both_baselines)
