@@ -129,8 +129,6 @@ def contrast(
 
 def _without(phase: Phase, left_out: Array) -> Phase:
     """Zeros for samples that are left out: their currents may be infinite, and zero times that is no number.
-
-    Potentials are finite, so that elements which only weigh them need no such copy of all nodes.
     """
     return jax.tree.map(lambda x: jnp.where(left_out[:, None], 0.0, x), phase)
 
@@ -140,7 +138,7 @@ def _element_contrast(circuit, element, parameters, plus, minus, weight, wanted)
         if isinstance(element, Crossbar):
             yield element.conductance, _crossbar_difference(circuit, element, plus, minus, weight)
         else:
-            yield element.conductance, _resistor_difference(element, plus.p, minus.p, weight)
+            yield element.conductance, _resistor_difference(element, plus, minus, weight)
     elif isinstance(element, CurrentSources) and element.current in wanted:
         yield element.current, -_mean_and_change(plus, minus, weight, element.nodes)[1].sum(0)
     elif isinstance(element, Devices):
@@ -151,10 +149,10 @@ def _element_contrast(circuit, element, parameters, plus, minus, weight, wanted)
             yield from ((name, gradient[own]) for own, name in trained.items())
 
 
-def _resistor_difference(element: Resistors, plus: Array, minus: Array, weight: Array) -> Array:
-    mean = 0.5 * ((plus + minus)[:, element.a] - (plus + minus)[:, element.b])
-    change = (plus - minus)[:, element.a] - (plus - minus)[:, element.b]
-    return (weight[:, None] * mean * change).sum(0)
+def _resistor_difference(element: Resistors, plus: Phase, minus: Phase, weight: Array) -> Array:
+    mean_a, change_a = _mean_and_change(plus, minus, weight, element.a)
+    mean_b, change_b = _mean_and_change(plus, minus, weight, element.b)
+    return ((mean_a - mean_b) * (change_a - change_b)).sum(0)
 
 
 def _crossbar_difference(
@@ -171,6 +169,7 @@ def _crossbar_difference(
     for rows, source, places in _row_parts(circuit, element):
         if source is not None:
             data = plus.inputs[source.input][:, run(source.columns[places])].astype(plus.p.dtype)
+            data = jnp.where(weight[:, None] == 0, 0.0, data)
             scale = jnp.asarray(-source.scale[places], plus.p.dtype)[:, None]
             parts.append(scale * (data.T @ change_c) + columns)
             continue
@@ -184,7 +183,7 @@ def _crossbar_difference(
 
 def _mean_and_change(plus: Phase, minus: Phase, weight: Array, nodes: np.ndarray) -> tuple[Array, Array]:
     """Mean of two phases' potentials at some nodes, and their weighted difference, each ``(B, k)``."""
-    up, down = kirchhoff.at_nodes(plus.p, nodes), kirchhoff.at_nodes(minus.p, nodes)
+    up, down = (jnp.where(weight[:, None] == 0, 0.0, kirchhoff.at_nodes(x.p, nodes)) for x in (plus, minus))
     return 0.5 * (up + down), weight[:, None] * (up - down)
 
 
