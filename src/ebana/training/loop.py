@@ -23,7 +23,7 @@ from ebana.engines.base import NotConverged, precision
 from ebana.learning import optimizers
 from ebana.learning.equilibrium import Rule
 from ebana.learning.losses import exclusive
-from ebana.training import checkpoint
+from ebana.training import checkpoint, memory
 from ebana.training.callbacks import Callback
 from ebana.training.data import BatchGenerator, as_dataset
 from ebana.training.history import History
@@ -37,6 +37,9 @@ CHUNK_SECONDS = 0.5
 
 CHUNK_STEPS = 64
 """Most steps of a chunk."""
+
+VALIDATED = 128
+"""Samples that validation solves at a time, for the estimate of memory."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,9 @@ def fit(
 
     Returns:
         The history of this run, which is also ``model.history``.
+
+    Raises:
+        NotEnoughMemory: before any work, if training would take more memory than is available.
     """
     model.require_outputs()
     _one_of(x=x, train_dataloader=train_dataloader)
@@ -149,6 +155,16 @@ def fit(
     if validation is not None:
         validation = as_dataset(validation, None, model.input_columns, model.output_units)
     placement = _placement(model, devices, generator.batch_size)
+    wanted = memory.needs(
+        model,
+        generator,
+        optimizer,
+        rule,
+        loss,
+        devices=len(placement.devices) or 1,
+        least_batch=1 if validation is None else VALIDATED,
+    )
+    memory.require(model, wanted, generator.batch_size, placement.devices)
     run = Run(model, generator, optimizer, settings, validation, list(callbacks), placement)
     if resume is not None:
         run.restore(resume)
@@ -508,10 +524,12 @@ class Run:
     def _hand_back(self) -> None:
         """Give the values and the optimizer's state to the objects that the user holds."""
         with precision(self.model.engine):
-            bounds = self.optimizer.bounds(self.model.circuit)  # float32 rounds them, to either side
-            self.model.set_values(
-                {n: np.clip(np.float64(self.values[n]), *limits) for n, limits in bounds.items()}
-            )
+            for name, limits in self.optimizer.bounds(
+                self.model.circuit
+            ).items():  # one by one: they may be large
+                value = np.array(self.values[name], np.float64)
+                np.clip(value, *limits, out=value)  # float32 rounds bounds, to either side
+                self.model.set_values({name: value})
             self.optimizer.state = jax.tree.map(np.asarray, self.state)
         self.optimizer.steps = self.step
         busy = self.seconds or float("nan")
