@@ -267,4 +267,4 @@ def duration(seconds: float | None) -> str:
         return "-"
     if seconds < 600:
         return f"{seconds:.1f} s"
-    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02} min"
+    return f"{int(seconds // 3600)}:{int(seconds % 3600 // 60):02} h"

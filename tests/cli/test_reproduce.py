@@ -1,0 +1,153 @@
+"""``ebana reproduce`` on a small set of images: what it prints, what it leaves, what it refuses."""
+
+import json
+
+import pytest
+
+from ebana import load_model
+from ebana.cli.clock import process_seconds
+from idx_files import write_set
+
+XS = ["reproduce", "scellier2024", "--model", "xs"]
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory):
+    """A folder with images that a network can tell apart."""
+    return write_set(tmp_path_factory.mktemp("squares"), train=300, test=100)
+
+
+@pytest.fixture
+def quick(ebana, squares):
+    """Runs a quick version on these: ``quick("--seed", 1)``."""
+
+    def run(*options, of=XS, epochs=3):
+        return ebana(*of, "--quick", "--json", "--epochs", epochs, "--data-folder", squares, *options)
+
+    return run
+
+
+def test_one_run_tells_everything(quick, tmp_path):
+    folder = tmp_path / "deeper" / "xs"
+    outcome = quick("--seeds", 2, "--seed", 3, "--baselines", "--out", folder, epochs=12)
+    result = outcome.json
+    published, ours = result["published"], result["ours"]
+
+    assert outcome.code == 0, outcome.err
+    assert result["name"] == "scellier2024-xs"
+    assert result["passed"] is True
+    assert result["missed"] == []
+
+    assert (published["test_error_percent"], published["epochs"]) == (3.46, 10)
+    assert (published["seconds"], published["hardware"]) == (1800, "one A100 GPU")
+    assert "arXiv:2402.11674" in published["paper"]
+
+    errors = [seed["test_error_percent"] for seed in ours["seeds"]]
+    assert [seed["seed"] for seed in ours["seeds"]] == [3, 4]
+    assert ours["test_error_percent"] == sum(errors) / 2
+    assert ours["epochs"] == 12
+    assert ours["seconds_to_first_result"] < ours["wall_seconds"] < process_seconds()
+    assert [seed["unconverged"] for seed in ours["seeds"]] == [0, 0]
+
+    names = [baseline["name"] for baseline in ours["baselines"]]
+    assert names == ["logistic regression", "software equilibrium propagation, 784-100-10"]
+    for shown in ("3.46%", "0:30 h", "logistic regression", "ours, seed 4", "arXiv:2402.11674"):
+        assert shown in outcome.err
+
+    assert result["quick"] is True
+    assert "300 training and 100 test samples, 12 epochs" in result["shortened"]
+    assert "not to the published figure" in outcome.err
+
+    assert sorted(p.name for p in folder.iterdir()) == ["model.ebana", "result.json"]
+    assert json.loads((folder / "result.json").read_text()) == result
+    assert load_model(folder / "model.ebana").input_columns == {"x": 784}
+
+
+def test_missed_goal_is_said_and_is_an_exit_code(quick, monkeypatch):
+    from ebana.reproductions import images
+
+    monkeypatch.setattr("ebana.reproductions.scellier2024.QUICK", {"mnist": images.Quick(-1.0)})
+    outcome = quick(epochs=1)
+    assert outcome.code == 1
+    assert outcome.json["passed"] is False
+    assert "is above -1.00%" in outcome.json["missed"][0]
+    assert "Goal missed: test error" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "error"),
+    [
+        (["kendall2020"], "kendall2020", 3.43),
+        (["scellier2024", "--model", "2h", "--published-settings"], "scellier2024-2h-published", 1.48),
+        (["scellier2024", "--model", "1h", "--data", "k-mnist"], "scellier2024-1h-k-mnist", 7.57),
+        (["ebana2022", "--fashion"], "ebana2022-fashion", 14.0),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_each_network_runs(command, name, error, quick):
+    outcome = quick(of=["reproduce", *command], epochs=1)
+    result = outcome.json
+    assert outcome.code == (0 if result["passed"] else 1)
+    assert (result["name"], result["published"]["test_error_percent"]) == (name, error)
+    assert result["ours"]["epochs"] == 1
+
+
+def test_published_settings_are_those_of_the_paper(quick):
+    settings = quick("--published-settings", epochs=1).json["settings"]
+    assert (settings["batch_size"], settings["optimizer"], settings["beta"]) == (4, "sgd", 1.0)
+    assert set(settings["lr"].values()) == {0.006}
+
+
+def test_table_1_compares_times(ebana):
+    outcome = ebana("reproduce", "ebana2022", "--table", 1, "--quick", "--epochs", 2, "--json")
+    result = outcome.json
+    rows = result["published"]["rows"]
+    assert {name: row["seconds"] for name, row in rows.items()} == {"xor": 14, "iris": 182, "wine": 217}
+    assert rows["xor"]["seconds_per_node_epoch_sample"] == pytest.approx(25.7e-4, rel=0.01)
+    assert rows["iris"]["seconds_per_node_epoch_sample"] == pytest.approx(7.99e-4, rel=0.01)
+    assert result["ours"]["epochs"] == {"xor": 2, "iris": 2, "wine": 2}
+    assert result["ours"]["rows"].keys() == result["ours"]["test_error_percent"].keys() == rows.keys()
+    assert "other data" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["vaswani2017"], ["'vaswani2017'", "kendall2020, scellier2024, ebana2022"]),
+        (["scellier2024"], ["--model xs, 1h, 2h, 3h or xl"]),
+        (["scellier2024", "--model", "4h"], ["'4h'", "xs, 1h, 2h, 3h, xl"]),
+        (["scellier2024", "--model", "xl", "--data", "k-mnist"], ["no published figure", "1h, 2h, 3h"]),
+        (["scellier2024", "--model", "xs", "--data", "cifar"], ["'cifar'", "k-mnist"]),
+        (["scellier2024", "--model", "xs", "--table", "1"], ["--table", "ebana2022"]),
+        (["kendall2020", "--model", "xs"], ["--model", "scellier2024"]),
+        (["kendall2020", "--published-settings"], ["kendall2020", "--published-settings"]),
+        (["kendall2020", "--epochs", "0"], ["--epochs 0", "at least 1"]),
+        (["kendall2020", "--seeds", "0"], ["--seeds 0", "at least 1"]),
+        (["kendall2020", "--seed", "4294967295", "--seeds", "2"], ["--seed 4294967296"]),
+        (["ebana2022"], ["--table 1 or --fashion"]),
+        (["ebana2022", "--table", "1", "--fashion"], ["--table 1 or --fashion"]),
+        (["ebana2022", "--table", "2"], ["--table 2", "Expected 1"]),
+        (["ebana2022", "--table", "1", "--published-settings"], ["--published-settings"]),
+        (["ebana2022", "--fashion", "--baselines"], ["--baselines"]),
+        (["kendall2020", "--data-folder", "nowhere"], ["nowhere", "no such file", "mnist"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_bad_usage_is_one_line_and_leaves_nothing(arguments, words, tmp_path, monkeypatch, ebana):
+    monkeypatch.chdir(tmp_path)
+    outcome = ebana("reproduce", *arguments, "--out", "left")
+    assert outcome.code == 2
+    assert outcome.out == ""
+    for word in words:
+        assert word in outcome.err
+    last = outcome.err.splitlines()[-1]
+    assert last.startswith("ebana: ")
+    assert "Traceback" not in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_out_that_is_a_file_is_refused_before_training(tmp_path, ebana):
+    (tmp_path / "taken").write_text("precious")
+    outcome = ebana("reproduce", "kendall2020", "--out", tmp_path / "taken")
+    assert outcome.code == 2
+    assert "is a file" in outcome.err
