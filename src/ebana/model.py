@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from ebana.engines.base import (
     precision,
     raise_unless_converged,
 )
+from ebana.engines.certificate import estimate_error
 from ebana.engines.compiling import compiled
 from ebana.engines.system import CircuitSystem
 from ebana.layers.base import Signal
@@ -162,6 +163,21 @@ class Model:
         """Free operating points of a batch, as NumPy arrays (see :class:`OperatingPoint`)."""
         return self._solve(self._inputs(x), strict)[0]
 
+    def estimate_error(self, x: Any) -> Array:
+        """How far the engine's free states are from the operating points: an estimate in volts, ``(B,)``.
+
+        By a Newton correction in float64, whatever engine found the states
+        (:mod:`ebana.engines.certificate`); infinite where there is no estimate.
+        """
+        inputs = self._inputs(x)
+        point, _ = self._solve(inputs, strict=False)
+        errors = []
+        for rows in _blocks(batch_size(inputs)):
+            part = {name: value[rows] for name, value in inputs.items()}
+            v = np.asarray(point.v[rows], np.float64)
+            errors.append(estimate_error(self.circuit, self._values, part, v, Nudge.none()))
+        return np.concatenate(errors)[: len(point.v)]
+
     def predict(self, x: Any, *, strict: bool = True) -> Any:
         """Output values in volts: an array ``(B, units)``, or a dict of them where there are several outputs.
 
@@ -196,11 +212,10 @@ class Model:
             return _to_numpy(_forward(self.system, values, self._cast(inputs)))
         size = batch_size(inputs)
         parts = []
-        for start in range(0, size, BLOCK):
-            rows = np.minimum(np.arange(start, start + BLOCK), size - 1)
+        for rows in _blocks(size):
             block = self._cast({name: x[rows] for name, x in inputs.items()})
             part = _to_numpy(_forward_jit(self.system, values, block))
-            keep = min(BLOCK, size - start) if inputs else size
+            keep = min(BLOCK, size - int(rows[0])) if inputs else size
             parts.append(jax.tree.map(lambda a, keep=keep: a[:keep], part))
         return jax.tree.map(lambda *rows: np.concatenate(rows), *parts)
 
@@ -434,6 +449,12 @@ def _conflict_text(name: str, conflicts: tuple[str, ...]) -> str:
         " but gradients by equilibrium propagation are off; see by how much with "
         "model.gradients(..., method='adjoint'), or give the paths equal gains."
     )
+
+
+def _blocks(size: int) -> Iterator[Array]:
+    """Sample numbers in blocks of one size; the last one repeats the last sample."""
+    for start in range(0, size, BLOCK):
+        yield np.minimum(np.arange(start, start + BLOCK), size - 1)
 
 
 def clamped(circuit: Circuit) -> Circuit:

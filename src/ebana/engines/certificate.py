@@ -44,12 +44,13 @@ def estimate_error(
 @partial(jax.jit, static_argnums=(0, 1))
 def _estimate(circuit: Circuit, radius: float, parameters: Any, inputs: Any, v: Array, nudge: Nudge) -> Array:
     system = assemble(circuit, parameters, inputs, nudge, v.shape[0])
-    f = system.residual(v.T)
-    plain, pivot, sure = system.correction(v.T, f)
-    cautious, least, also = system.correction(v.T, f, shift=radius)
-    target = system.clip(v.T + plain)  # the correction may cross a corner: look again on the other side
+    given, v = v.T, system.snap(v.T, radius)
+    f = system.residual(v)
+    plain, pivot, sure = system.correction(v, f)
+    cautious, least, also = system.correction(v, f, shift=radius)
+    target = system.clip(v + plain)  # the correction may cross a corner: look again on the other side
     again, _, third = system.correction(target, system.residual(target), shift=radius)
-    plain = jnp.maximum(jnp.abs(plain), jnp.abs(target + again - v.T))
-    beyond = jnp.abs(system.clip(v.T) - v.T)  # how far ideal diodes would have to give way
-    error = jnp.maximum(jnp.maximum(jnp.abs(plain), jnp.abs(cautious)), beyond).max(0, initial=0.0)
+    plain = jnp.maximum(jnp.abs(plain), jnp.abs(target + again - v))
+    moved = jnp.abs(v - given)  # to a bound, or back from where an ideal diode would have to give way
+    error = (jnp.maximum(plain, jnp.abs(cautious)) + moved).max(0, initial=0.0)
     return jnp.where((jnp.minimum(pivot, least) > 0) & sure & also & third, error, jnp.inf)

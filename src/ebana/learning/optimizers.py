@@ -11,12 +11,17 @@ One update of a parameter theta, with direction d made of the gradients, learnin
 The raw rule of the EBANA paper, equation (4), ``g <- g - (lr / beta) [dv_b^2 - dv_0^2]``, leaves out
 the 1/2 of the co-content and the factors of the stages: it is SGD on the true gradient with the learning
 rate ``2 lr c_out / c_l``.
+
+Conductances span decades, so a step may also be taken in another coordinate u of them, with the gradient
+``dL/du = (dg/du) dL/dg``: ``g = u^2`` ("sqrt": small conductances move little, none crosses zero) or
+``g = exp(u)`` ("log": the learning rate is a relative change).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -34,6 +39,9 @@ Array = Any
 Values = Mapping[str, Array]
 
 
+Parametrization = Literal["linear", "sqrt", "log"]
+
+
 class Optimizer:
     """Turns gradients into new values. SGD and Adam are built in; anything of optax fits in.
 
@@ -48,6 +56,8 @@ class Optimizer:
         schedule: factor for all learning rates (:mod:`ebana.learning.schedules`).
         transform: an optax transformation that makes a direction of gradients, without a learning rate
             and without a minus sign, such as ``optax.scale_by_lion()``.
+        parametrization: coordinate in which values that are bounded above zero (conductances) take their
+            steps: ``"linear"``, ``"sqrt"`` or ``"log"``. Learning rates are in that coordinate's unit.
 
     Example:
         >>> clipped = Optimizer(lr=1e-6, transform=optax.chain(optax.clip(1.0), optax.scale_by_lion()))
@@ -74,6 +84,7 @@ class Optimizer:
         learning_rate: float | None = None,
         schedule: Any = None,
         transform: optax.GradientTransformation | None = None,
+        parametrization: Parametrization = "linear",
     ) -> None:
         if isinstance(model, int | float):
             raise TypeError(
@@ -86,6 +97,12 @@ class Optimizer:
         self.beta = None if beta is None else _number(self, "beta", beta, above=0.0)
         self.lr = None if lr is None else _number(self, "lr", lr, least=0.0)
         self.schedule = schedules.get(schedule)
+        if parametrization not in _COORDINATES:
+            raise ValueError(
+                f"{type(self).__name__}(parametrization={parametrization!r}). "
+                f"Expected one of {', '.join(map(repr, _COORDINATES))}."
+            )
+        self.parametrization: Parametrization = parametrization
         if transform is not None:
             _check_direction(transform)
         self.transform = optax.identity() if transform is None else transform
@@ -132,17 +149,22 @@ class Optimizer:
         """
         scale, bounds = scale or {}, bounds or {}
         trained = {name: jnp.asarray(values[name]) for name in gradients}
+        lows = {name: jnp.asarray(bounds.get(name, (-jnp.inf,))[0], v.dtype) for name, v in trained.items()}
+        coordinate = _COORDINATES[self.parametrization]
         scaled = {
-            name: (g * scale.get(name, 1.0)).astype(trained[name].dtype) for name, g in gradients.items()
+            name: (g * scale.get(name, 1.0) * coordinate.slope(trained[name], lows[name])).astype(
+                trained[name].dtype
+            )
+            for name, g in gradients.items()
         }
         direction, state = self.direction(scaled, state, trained)
         # Stored before use: else XLA computes the state twice, and then copies what it must not overwrite.
         direction, state = jax.lax.optimization_barrier((direction, state))
         new = dict(values)
         for name, old in trained.items():
-            moved = old - (rates[name] * factor * direction[name]).astype(old.dtype)
-            low, high = bounds.get(name, (-jnp.inf, jnp.inf))
-            new[name] = jnp.clip(moved, jnp.asarray(low, old.dtype), jnp.asarray(high, old.dtype))
+            moved = coordinate.move(old, (rates[name] * factor * direction[name]).astype(old.dtype), lows[name])
+            high = bounds.get(name, (-jnp.inf, jnp.inf))[1]
+            new[name] = jnp.clip(moved, lows[name], jnp.asarray(high, old.dtype))
         return new, state
 
     def rates(self, circuit: Circuit) -> dict[str, float]:
@@ -164,7 +186,7 @@ class Optimizer:
         It does not cover learning rates, schedule, bounds and scale, which a step takes as arguments.
         """
         built_in = type(self) is Optimizer or type(self) in _BUILT_IN.values()
-        return (type(self), self.transform if built_in else self)
+        return (type(self), self.transform if built_in else self, self.parametrization)
 
     # -- loops written by hand ----------------------------------------------------------------------
 
@@ -258,6 +280,8 @@ class Optimizer:
     def to_config(self) -> dict[str, Any]:
         """JSON-compatible description. That of a user's own rule only holds its name."""
         common = {"beta": self.beta, "lr": self.lr, "schedule": self.schedule.to_config()}
+        if self.parametrization != "linear":
+            common["parametrization"] = self.parametrization
         custom = {} if type(self) in _BUILT_IN.values() else {"custom": True}
         return {"class": type(self).__name__, **custom, **common, **self.options()}
 
@@ -285,7 +309,7 @@ class SGD(Optimizer):
     smaller. The default, 1e-5, suits conductances around 10 mS.
 
     Args:
-        model, beta, lr, schedule: see :class:`Optimizer`.
+        model, beta, lr, schedule, parametrization: see :class:`Optimizer`.
         momentum: from 0 (none) to below 1.
         rule: ``"gradient"``, or ``"paper"`` for the EBANA paper's equation (4), which multiplies the
             gradients by conductances with ``2 c_out / c_l`` (see :meth:`paper_scale`).
@@ -308,8 +332,11 @@ class SGD(Optimizer):
         schedule: Any = None,
         *,
         learning_rate: float | None = None,
+        parametrization: Parametrization = "linear",
     ) -> None:
-        super().__init__(model, beta, lr, learning_rate=learning_rate, schedule=schedule)
+        super().__init__(
+            model, beta, lr, learning_rate=learning_rate, schedule=schedule, parametrization=parametrization
+        )
         if rule not in ("gradient", "paper"):
             raise ValueError(f"{type(self).__name__}(rule={rule!r}). Expected 'gradient' or 'paper'.")
         self.rule = rule
@@ -367,8 +394,18 @@ class Momentum(SGD):
         schedule: Any = None,
         *,
         learning_rate: float | None = None,
+        parametrization: Parametrization = "linear",
     ) -> None:
-        super().__init__(model, beta, lr, momentum, rule, schedule, learning_rate=learning_rate)
+        super().__init__(
+            model,
+            beta,
+            lr,
+            momentum,
+            rule,
+            schedule,
+            learning_rate=learning_rate,
+            parametrization=parametrization,
+        )
 
 
 class Adam(Optimizer):
@@ -378,7 +415,7 @@ class Adam(Optimizer):
     conductance by at most about 1e-4 S an update. Choose it well below the conductances themselves.
 
     Args:
-        model, beta, lr, schedule: see :class:`Optimizer`.
+        model, beta, lr, schedule, parametrization: see :class:`Optimizer`.
         b1, b2: decays of the running means of gradients and of their squares.
         eps: added to the root of the mean of squares, in units of the gradient (V^2/S for conductances
             and a squared error). Such gradients are of the order of 1 to 1e9, so 1e-8 only guards
@@ -406,8 +443,11 @@ class Adam(Optimizer):
         schedule: Any = None,
         *,
         learning_rate: float | None = None,
+        parametrization: Parametrization = "linear",
     ) -> None:
-        super().__init__(model, beta, lr, learning_rate=learning_rate, schedule=schedule)
+        super().__init__(
+            model, beta, lr, learning_rate=learning_rate, schedule=schedule, parametrization=parametrization
+        )
         self.b1 = _number(self, "b1", b1, least=0.0, below=1.0)
         self.b2 = _number(self, "b2", b2, least=0.0, below=1.0)
         self.eps = _number(self, "eps", eps, above=0.0)
@@ -444,6 +484,40 @@ def get(spec: Any = "adam") -> Optimizer:
         return Optimizer.from_config(spec)
     known = ", ".join(map(repr, NAMES))
     raise ValueError(f"unknown optimizer {spec!r}. Expected one of {known}, or an Optimizer object.")
+
+
+@dataclass(frozen=True)
+class _Coordinate:
+    """A coordinate u of values g: ``slope`` is dg/du, ``move`` takes a step in u; both given the lower bound.
+
+    Values whose lower bound is not above zero keep their own coordinate.
+    """
+
+    slope_of: Callable[[Array], Array]
+    moved: Callable[[Array, Array], Array]
+
+    def slope(self, g: Array, low: Array) -> Array:
+        return jnp.where(low > 0, self.slope_of(jnp.maximum(g, low)), 1.0)
+
+    def move(self, g: Array, step: Array, low: Array) -> Array:
+        return jnp.where(low > 0, self.moved(jnp.maximum(g, low), step), g - step)
+
+
+class _Linear(_Coordinate):
+    def slope(self, g: Array, low: Array) -> Array:
+        return jnp.ones((), g.dtype)
+
+    def move(self, g: Array, step: Array, low: Array) -> Array:
+        return g - step
+
+
+_COORDINATES: dict[str, _Coordinate] = {
+    "linear": _Linear(jnp.ones_like, jnp.subtract),
+    "sqrt": _Coordinate(
+        lambda g: 2.0 * jnp.sqrt(g), lambda g, step: jnp.square(jnp.maximum(jnp.sqrt(g) - step, 0.0))
+    ),
+    "log": _Coordinate(lambda g: g, lambda g, step: g * jnp.exp(-step)),
+}
 
 
 def _number(

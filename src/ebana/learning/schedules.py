@@ -71,15 +71,19 @@ class Cosine(Schedule):
         steps: number of updates that the decay takes.
         epochs: the same in epochs; give one or none of the two.
         final: factor at the end, from 0 to 1.
+        warmup: share of that time, from 0 to below 1, in which the factor rises to 1 in proportion first.
 
     Example:
         >>> round(float(Cosine(steps=10, final=0.1).factor(5)), 6)
         0.55
+        >>> [round(float(Cosine(steps=10, warmup=0.4).factor(s)), 2) for s in (0, 1, 3, 4, 7)]
+        [0.25, 0.5, 1.0, 1.0, 0.5]
     """
 
     steps: int | None = None
     epochs: float | None = None
     final: float = 0.0
+    warmup: float = 0.0
 
     def __post_init__(self) -> None:
         if self.steps is not None and self.epochs is not None:
@@ -92,6 +96,8 @@ class Cosine(Schedule):
                 raise ValueError(f"Cosine({what}={value!r}). Expected a number above zero, or None.")
         if isinstance(self.final, bool) or not isinstance(self.final, Real) or not 0 <= self.final <= 1:
             raise ValueError(f"Cosine(final={self.final!r}). Expected a fraction from 0 to 1.")
+        if isinstance(self.warmup, bool) or not isinstance(self.warmup, Real) or not 0 <= self.warmup < 1:
+            raise ValueError(f"Cosine(warmup={self.warmup!r}). Expected a fraction from 0 to below 1.")
 
     def factor(self, step: Array, total_steps: Array = None, steps_per_epoch: Array = None) -> Array:
         """See :meth:`Schedule.factor`."""
@@ -101,8 +107,10 @@ class Cosine(Schedule):
             span = self.epochs * _given(steps_per_epoch, "steps_per_epoch", self)
         else:
             span = _given(total_steps, "total_steps", self)
-        done = jnp.clip(step / span, 0.0, 1.0)
-        return self.final + (1.0 - self.final) * (1.0 + jnp.cos(jnp.pi * done)) / 2
+        rise = self.warmup * span
+        done = jnp.clip((step - rise) / (span - rise), 0.0, 1.0)
+        falling = self.final + (1.0 - self.final) * (1.0 + jnp.cos(jnp.pi * done)) / 2
+        return falling if not self.warmup else jnp.minimum((step + 1.0) / rise, falling)
 
 
 @dataclass(frozen=True)
@@ -153,7 +161,7 @@ def get(spec: Any = None) -> Schedule:
 
     Example:
         >>> get("cosine")
-        Cosine(steps=None, epochs=None, final=0.0)
+        Cosine(steps=None, epochs=None, final=0.0, warmup=0.0)
         >>> get(None)
         Constant()
     """

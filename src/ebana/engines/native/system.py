@@ -112,6 +112,13 @@ class System:
         """Keep the bounds that ideal diodes set."""
         return v if self.lower is None else jnp.clip(v, self.lower, self.upper)
 
+    def snap(self, v: Array, distance: float) -> Array:
+        """Move what lies within so many volts of a bound, or beyond it, onto the bound."""
+        if self.lower is None:
+            return v
+        v = jnp.where(v <= self.lower + distance, self.lower, v)
+        return jnp.where(v >= self.upper - distance, self.upper, v)
+
     def held(self, v: Array, f: Array) -> Array:
         """Mask of the nodes that an ideal diode holds: at a bound, and pushed against it."""
         return ((v >= self.upper) & (f < 0)) | ((v <= self.lower) & (f > 0))
@@ -153,11 +160,14 @@ class System:
         inverse, f_e = 1.0 / take(d, e), take(f, e)
         rhs = -take(f, k) - (self.to_kept @ (inverse * f_e) if e.size else 0.0)
         kept, pivot, sure = self._solve_kept(v, take(d, k), inverse, rhs, shift)
-        if not e.size:
-            return Correction(kept, pivot, sure)
-        rest = inverse * (self.to_eliminated @ kept - f_e)
-        step = put(put(jnp.zeros_like(v), e, rest), k, kept)
-        return Correction(step, jnp.minimum(pivot, take(d, e).min(0)), sure)
+        step = kept
+        if e.size:
+            rest = inverse * (self.to_eliminated @ kept - f_e)
+            step = put(put(jnp.zeros_like(v), e, rest), k, kept)
+            pivot = jnp.minimum(pivot, take(d, e).min(0))
+        if self.lower is not None:  # exactly at their bounds they stay, or the next look would find them free
+            step = jnp.where(locked, 0.0, step)
+        return Correction(step, pivot, sure)
 
     def _solve_kept(
         self, v: Array, diagonal: Array, inverse: Array, rhs: Array, shift: float
