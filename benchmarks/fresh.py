@@ -8,6 +8,7 @@ and prints one JSON object as its last line.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -53,8 +54,16 @@ def keep_to_two_cores() -> int:
 
 
 def peak_megabytes() -> float:
-    """Largest resident set of this process so far."""
+    """Largest resident set of this process so far.
+
+    Linux tells it of the program that runs now; what ``getrusage`` tells, a process inherits from its parent.
+    """
     import resource
+
+    with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) * 1024 / 1e6
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
@@ -96,7 +105,6 @@ def training(recipe: str, epochs: int, compare_epochs: int = 0) -> dict[str, Any
 
 def command(recipe: str, seed: int = 0) -> dict[str, Any]:
     """``ebana train <recipe> --json``, in a folder that is removed again."""
-    import contextlib
     import io
     import tempfile
 
@@ -110,7 +118,14 @@ def command(recipe: str, seed: int = 0) -> dict[str, Any]:
     return json.loads(out.getvalue().strip().splitlines()[-1])
 
 
-TASKS = {"training": training, "command": command}
+def images(measurement: str, **options: Any) -> dict[str, Any]:
+    """A measurement of :mod:`benchmarks.scaling`."""
+    from benchmarks import scaling
+
+    return scaling.MEASUREMENTS[measurement](**options)
+
+
+TASKS = {"training": training, "command": command, "images": images}
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
     python -m benchmarks                 speed, memory, agreement with ngspice, gradients
     python -m benchmarks --accuracy      test accuracies too
+    python -m benchmarks --only speed    the sections whose names contain this, such as "speed: batch size"
     python -m benchmarks --quick         a small version, to see that it runs
 
 Things that are compared are compared in one run, as ratios.
@@ -15,6 +16,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +29,27 @@ Section = tuple[str, Callable[[], Iterable[Row]]]
 
 def sections(quick: bool, accuracy: bool) -> Iterator[Section]:
     """Names and measurements, in order."""
-    from benchmarks import gradients, parity, speed
+    from benchmarks import gradients, parity, scaling, speed
+
+    shapes = {
+        "speed: against backpropagation": scaling.backpropagation_rows,
+        "speed: width and depth": scaling.size_rows,
+        "speed: precision": scaling.precision_rows,
+        "speed: batch size": scaling.batch_rows,
+    }
 
     if quick:
         yield "training", lambda: speed.training(epochs=100, ngspice_epochs=0)
         yield "native against ngspice", lambda: parity.rows(samples=4, only=("xor",))
         yield "gradients", gradients.small
+        yield from ((name, partial(rows, quick=True)) for name, rows in shapes.items())
         return
     yield "training", lambda: speed.training(epochs=4000, ngspice_epochs=4)
     yield "ebana train iris", speed.command
     yield "native against ngspice", parity.rows
     yield "gradients", gradients.rows
+    yield from shapes.items()
+    yield "speed: against ngspice", scaling.ngspice_rows
     if accuracy:
         from benchmarks import accuracy as accuracies
 
