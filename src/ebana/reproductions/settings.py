@@ -99,12 +99,26 @@ KENDALL = Settings(
     nudge="current",
 )
 
+def _rates(weights: float, out: float, hidden: int = 1) -> dict[str, float]:
+    """Learning rates: of the output conductances their own, of all other conductances and biases another."""
+    layers = [f"{kind}{k}" for k in range(1, hidden + 1) for kind in ("d", "i")]
+    return dict.fromkeys([*layers, "i_out"], weights) | {"out": out}
+
+
 RESISTIVE: dict[str, Settings] = {
-    "xs": Settings(Resistive((100,)), 100.0, 10, 64, lr=3e-4, options=ADAM, beta=0.5),
-    "1h": Settings(Resistive((1024,)), 480.0, 12, 128, lr=2e-4, options=ADAM),
-    "2h": Settings(Resistive((1024, 1024)), 2000.0, 12, 128, lr=2e-4, options=ADAM, sweeps=5),
-    "3h": Settings(Resistive((1024, 1024, 1024)), 4000.0, 12, 128, lr=2e-4, options=ADAM, sweeps=6),
-    "xl": Settings(Resistive((32768,)), 800.0, 12, 128, lr=2e-4, options=ADAM),
+    "xs": Settings(
+        Resistive((100,)), 100.0, 10, 64, lr=_rates(3e-4, 1e-3), options=ADAM, beta=0.2, sweeps=3
+    ),
+    "1h": Settings(Resistive((1024,)), 480.0, 16, 128, lr=_rates(3e-4, 1e-3), options=ADAM, sweeps=3),
+    "2h": Settings(
+        Resistive((1024, 1024)), 2000.0, 20, 128, lr=_rates(3e-4, 1e-3, 2), options=ADAM, sweeps=5
+    ),
+    "3h": Settings(
+        Resistive((1024, 1024, 1024)), 4000.0, 11, 128, lr=_rates(3e-4, 1e-3, 3), options=ADAM, sweeps=6
+    ),
+    "xl": Settings(
+        Resistive((32768,)), 800.0, 16, 128, lr=_rates(1e-4, 4e-5), options=ADAM, beta=2.0, sweeps=2
+    ),
 }
 """Deep resistive networks by model, on MNIST."""
 
