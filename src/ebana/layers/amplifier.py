@@ -25,6 +25,7 @@ class AmplificationLayer(Layer):
     """
 
     kind_label = "amplifier"
+    makes_nodes = True
 
     def __init__(
         self,

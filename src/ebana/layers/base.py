@@ -80,6 +80,8 @@ class Layer:
 
     kind_label: ClassVar[str] = "layer"
     passes_when_disabled: ClassVar[bool] = True
+    makes_nodes: ClassVar[bool] = False
+    """True for layers whose result is new nodes, so that it must lead to an output."""
 
     def __init__(self, name: str, *, enabled: bool = True) -> None:
         if not isinstance(name, str) or not name:

@@ -30,6 +30,7 @@ class DenseLayer(Layer):
     """
 
     kind_label = "dense"
+    makes_nodes = True
     passes_when_disabled = False
 
     def __init__(

@@ -147,7 +147,7 @@ def _check_outputs(order: Sequence[Signal], outputs: Sequence[Signal]) -> None:
 
 def _carriers(signal: Signal) -> list[Signal]:
     """The signals whose nodes a shunt (or a rearrangement of nodes) hands on."""
-    if signal.kind_label in ("dense", "amplifier") or not signal.parents:
+    if signal.layer.makes_nodes or not signal.parents:
         return []
     return [*signal.parents, *(s for parent in signal.parents for s in _carriers(parent))]
 

@@ -57,6 +57,7 @@ class LocallyConnected2DLayer(Layer):
     """
 
     kind_label = "local"
+    makes_nodes = True
     passes_when_disabled = False
 
     def __init__(

@@ -57,6 +57,7 @@ class AveragePooling2DLayer(Layer):
     """
 
     kind_label = "pooling"
+    makes_nodes = True
 
     def __init__(
         self,

@@ -21,6 +21,8 @@ COLORS = {
     "bias": SKY,
     "current source": SKY,
     "dense": ORANGE,
+    "local": ORANGE,
+    "pooling": ORANGE,
     "diode": GREEN,
     "amplifier": PURPLE,
     "current": BLUE,
