@@ -229,22 +229,20 @@ def _first(targets: Any, count: int) -> Any:
 def _rows(task: Task, ours: dict[str, Any], goal: Goal, compared: list[Baseline]) -> list[dict[str, str]]:
     """The comparison, for a person."""
     published, seeds = task.published, ours["seeds"]
-    about = f"{len(seeds)} seeds, median" if len(seeds) > 1 else f"seed {seeds[0]['seed']}"
+    about = f"here, {len(seeds)} seeds" if len(seeds) > 1 else f"here, seed {seeds[0]['seed']}"
     rows = [
         row(
             "published", published.test_error_percent, published.epochs, published.seconds, published.hardware
         ),
-        row(
-            "ours", ours["test_error_percent"], ours["epochs"], seeds[0]["finished"], f"this machine, {about}"
-        ),
+        row("ours", ours["test_error_percent"], ours["epochs"], seeds[0]["finished"], about),
         row("goal", goal.test_error_percent, None, goal.wall_seconds, None),
     ]
     rows += [
-        row(f"ours, seed {s['seed']}", s["test_error_percent"], ours["epochs"], None, None)
+        row(f"seed {s['seed']}", s["test_error_percent"], ours["epochs"], None, None)
         for s in seeds
         if len(seeds) > 1
     ]
-    rows += [row(b.name, b.test_error_percent, b.epochs, b.seconds, "training alone") for b in compared]
+    rows += [row(b.name, b.test_error_percent, b.epochs, b.seconds, "here") for b in compared]
     return rows
 
 
@@ -254,7 +252,7 @@ def row(
     """One row of a comparison."""
     return {
         "": what,
-        "test error": "-" if error is None else f"{error:.2f}%",
+        "error": "-" if error is None else f"{error:.2f}%",
         "epochs": "-" if epochs is None else str(epochs),
         "time": duration(seconds),
         "on": where or "-",

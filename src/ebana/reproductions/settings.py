@@ -89,8 +89,8 @@ class Settings:
 ADAM = {"b1": 0.9, "b2": 0.99}
 
 KENDALL = Settings(
-    network=Amplified(hidden=100, vth=0.3, ron=1e-4),
-    gain=20.0,
+    network=Amplified(hidden=100, vth=1.0, bias=10.0),
+    gain=60.0,
     epochs=10,
     batch_size=64,
     lr=1e-3,
@@ -99,6 +99,7 @@ KENDALL = Settings(
     nudge="current",
 )
 
+
 def _rates(weights: float, out: float, hidden: int = 1) -> dict[str, float]:
     """Learning rates: of the output conductances their own, of all other conductances and biases another."""
     layers = [f"{kind}{k}" for k in range(1, hidden + 1) for kind in ("d", "i")]
@@ -106,9 +107,7 @@ def _rates(weights: float, out: float, hidden: int = 1) -> dict[str, float]:
 
 
 RESISTIVE: dict[str, Settings] = {
-    "xs": Settings(
-        Resistive((100,)), 100.0, 10, 64, lr=_rates(3e-4, 1e-3), options=ADAM, beta=0.2, sweeps=3
-    ),
+    "xs": Settings(Resistive((100,)), 100.0, 10, 64, lr=_rates(3e-4, 1e-3), options=ADAM, beta=0.2, sweeps=3),
     "1h": Settings(Resistive((1024,)), 480.0, 16, 128, lr=_rates(3e-4, 1e-3), options=ADAM, sweeps=3),
     "2h": Settings(
         Resistive((1024, 1024)), 2000.0, 20, 128, lr=_rates(3e-4, 1e-3, 2), options=ADAM, sweeps=5
@@ -128,11 +127,11 @@ RESISTIVE_ON: dict[tuple[str, str], Settings] = {
 """Where another data set has settings of its own."""
 
 FASHION = Settings(
-    network=Amplified(hidden=100, vth=0.3, ron=1e-4),
-    gain=4.0,
+    network=Amplified(hidden=100, vth=1.0, bias=10.0),
+    gain=30.0,
     epochs=1,
     batch_size=32,
-    lr=1e-3,
+    lr=2e-3,
     options=ADAM,
     loss="cross_entropy",
     beta=0.1,
