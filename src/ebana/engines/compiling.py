@@ -29,14 +29,28 @@ def quick_options() -> dict[str, bool]:
 
 
 def compiled(
-    function: Callable[..., Any], static_argnums: int | tuple[int, ...] = (), *, quick: bool = True
+    function: Callable[..., Any],
+    static_argnums: int | tuple[int, ...] = (),
+    *,
+    quick: bool = True,
+    donate_argnums: tuple[int, ...] = (),
 ) -> Callable[..., Any]:
-    """``jax.jit``, made at the first call so that importing costs nothing; ``quick``: with :func:`quick_options`."""
+    """``jax.jit``, made at the first call so that importing costs nothing.
+
+    Args:
+        quick: with :func:`quick_options`.
+        donate_argnums: arguments whose memory the results may take; the caller must not use them again.
+    """
 
     @cache
     def jitted() -> Callable[..., Any]:
         options = quick_options() if quick else None
-        return jax.jit(function, static_argnums=static_argnums, compiler_options=options)
+        return jax.jit(
+            function,
+            static_argnums=static_argnums,
+            donate_argnums=donate_argnums,
+            compiler_options=options,
+        )
 
     def call(*args: Any) -> Any:
         return jitted()(*args)

@@ -116,7 +116,7 @@ RESISTIVE: dict[str, Settings] = {
         Resistive((1024, 1024, 1024)), 4000.0, 11, 128, lr=_rates(3e-4, 1e-3, 3), options=ADAM, sweeps=6
     ),
     "xl": Settings(
-        Resistive((32768,)), 800.0, 16, 128, lr=_rates(1e-4, 4e-5), options=ADAM, beta=2.0, sweeps=2
+        Resistive((32768,)), 800.0, 10, 128, lr=_rates(1e-4, 4e-5), options=ADAM, beta=2.0, sweeps=2
     ),
 }
 """Deep resistive networks by model, on MNIST."""
@@ -127,21 +127,21 @@ RESISTIVE_ON: dict[tuple[str, str], Settings] = {
 """Where another data set has settings of its own."""
 
 FASHION = Settings(
-    network=Amplified(hidden=100, vth=1.0, bias=10.0),
-    gain=30.0,
+    network=Amplified(hidden=100, vth=3.0, bias=10.0),
+    gain=100.0,
     epochs=1,
-    batch_size=32,
-    lr=2e-3,
+    batch_size=16,
+    lr=1e-3,
     options=ADAM,
     loss="cross_entropy",
     beta=0.1,
     nudge="current",
 )
 FASHION_FEATURES = 128
-FASHION_WHITENING = 0.5
+FASHION_WHITENING = 0.0
 """Share of whitening of the features (:func:`ebana.reproductions.encoder.fit`)."""
 
-FASHION_BACKPROP_RATE = 2e-3
+FASHION_BACKPROP_RATE = 3e-3
 """Learning rate of the network that is trained by backpropagation beside it."""
 
 

@@ -35,6 +35,9 @@ from ebana.training.watch import watch_labels, watch_points
 CHUNK_SECONDS = 0.5
 """A chunk of steps takes about this long at most, so that Ctrl-C, progress and checkpoints stay prompt."""
 
+LEAST_STEPS = 4
+"""Steps of a chunk of a network so large that a step takes seconds' tenths: each chunk pays for fresh memory."""
+
 CHUNK_STEPS = 64
 """Most steps of a chunk."""
 
@@ -399,7 +402,7 @@ class Run:
     def _chunk_length(self) -> int:
         """Steps until something is due, as many as fit the time of a chunk."""
         # the first chunk compiles, the second tells how long a step takes: one step each
-        fit_in = CHUNK_SECONDS / self.step_seconds if self.step_seconds else 1
+        fit_in = max(CHUNK_SECONDS / self.step_seconds, self._least_steps()) if self.step_seconds else 1
         steps = int(np.clip(fit_in, 1, CHUNK_STEPS))
         due = [self.total_steps - self.step]
         period = self._period()
@@ -408,6 +411,9 @@ class Run:
         if self.settings.every_batches:
             due.append(self.settings.every_batches - self.step % self.settings.every_batches)
         return max(1, min(steps, *due))
+
+    def _least_steps(self) -> int:
+        return LEAST_STEPS if getattr(self.model.system, "long_running", False) else 1
 
     def _period(self) -> int | None:
         """Epochs between two that end a chunk: for validation, callbacks and kept states."""
@@ -523,6 +529,8 @@ class Run:
 
     def _hand_back(self) -> None:
         """Give the values and the optimizer's state to the objects that the user holds."""
+        if any(leaf.is_deleted() for leaf in jax.tree.leaves((self.values, self.state))):
+            return  # interrupted inside a chunk that took over their memory: what was handed back last stays
         with precision(self.model.engine):
             for name, limits in self.optimizer.bounds(
                 self.model.circuit
@@ -530,7 +538,7 @@ class Run:
                 value = np.array(self.values[name], np.float64)
                 np.clip(value, *limits, out=value)  # float32 rounds bounds, to either side
                 self.model.set_values({name: value})
-            self.optimizer.state = jax.tree.map(np.asarray, self.state)
+            self.optimizer.state = jax.tree.map(np.array, self.state)  # copies: the next chunk writes over it
         self.optimizer.steps = self.step
         busy = self.seconds or float("nan")
         trained = max(self.step - self.first_step - 1, 0) * self.generator.dataset_size / self.steps_per_epoch

@@ -200,6 +200,8 @@ def _batch(batches: Batches, i: Any) -> Any:
 def run_chunk(program: Program, values: Values, state: Any, batches: Batches, steps: Any, knobs: Knobs):
     """Run ``steps`` steps; compiled for engines that are traceable, one by one for others.
 
+    Values and state may be gone afterwards: long runs write the new ones over them.
+
     Returns:
         Values, optimizer state, :class:`Records` (entries beyond ``steps`` are zero), and the free and
         nudged states of the last step where the program keeps them.
@@ -245,7 +247,7 @@ def _traced(program: Program, values: Values, state: Any, batches: Batches, step
 
 
 _compiled = compiled(_traced, 0)
-_compiled_well = compiled(_traced, 0, quick=False)
+_compiled_well = compiled(_traced, 0, quick=False, donate_argnums=(1, 2))
 
 
 def _states(result: Any) -> dict[str, Array]:

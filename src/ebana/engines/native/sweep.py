@@ -30,8 +30,15 @@ from ebana.engines.native.terms import Local, Map
 
 Array = Any
 
-SCALAR_STEPS = 12
-"""Bracketed Newton steps for smooth devices; what they leave is for the next sweep or for Newton."""
+SCALAR_STEPS = 20
+"""Steps for smooth devices; what they leave is for the next sweep or for Newton's method on all nodes."""
+
+UNROLLED = 8
+"""Sweeps up to this number are laid out one after the other, which runs faster; more go round a loop."""
+
+SLOW = 0.1
+"""A Newton step that leaves more than this share of the residual is followed by a halving of the bracket:
+down an exponential Newton's method creeps by one thermal voltage a step."""
 
 
 @jax.tree_util.register_dataclass
@@ -171,15 +178,17 @@ class Sweeper:
             low = jnp.minimum(low, take(jnp.full_like(v, jnp.inf).at[term.positions].min(bound), nodes))
             high = jnp.maximum(high, take(jnp.full_like(v, -jnp.inf).at[term.positions].max(bound), nodes))
 
-        def step(_: int, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-            x, low, high = carry
+        def step(_: int, carry: tuple[Array, ...]) -> tuple[Array, ...]:
+            x, low, high, last = carry
             f, g = equation(x)
             low, high = jnp.where(f < 0, x, low), jnp.where(f > 0, x, high)
             newton = x - f / g
             inside = (newton >= low) & (newton <= high)  # at the root the step is zero: stay there
-            return jnp.where(inside, newton, 0.5 * (low + high)), low, high
+            quick = jnp.abs(f) <= SLOW * last
+            return jnp.where(inside & quick, newton, 0.5 * (low + high)), low, high, jnp.abs(f)
 
-        x, _, _ = jax.lax.fori_loop(0, SCALAR_STEPS, step, (jnp.clip(old, low, high), low, high))
+        first = jnp.clip(old, low, high)
+        x, *_ = jax.lax.fori_loop(0, SCALAR_STEPS, step, (first, low, high, jnp.full_like(first, jnp.inf)))
         better = jnp.abs(equation(x)[0]) < jnp.abs(equation(old)[0])
         return jnp.where(better, x, old)
 
@@ -293,8 +302,13 @@ def settle(system: System, v: Array | None, sweeps: int, *, backward: bool) -> t
     """
     prepared = sweeper(system, rows=True)
     order = range(len(prepared.blocks))
+    order = order[::-1] if backward else order
     before = parts = [None for _ in order] if v is None else prepared.split(v)
+    if sweeps > UNROLLED:  # the first and the last stand apart: for the start, and for the change
+        first = prepared.split(prepared.join(prepared.visit(parts, order)))
+        parts = jax.lax.fori_loop(0, sweeps - 2, lambda _, parts: prepared.visit(parts, order), first)
+        sweeps = 1
     for _ in range(sweeps):
-        before, parts = parts, prepared.visit(parts, order[::-1] if backward else order)
+        before, parts = parts, prepared.visit(parts, order)
     after = prepared.join(parts)
     return after, jnp.abs(after - prepared.join(before)).max(1, initial=0.0)

@@ -1,0 +1,237 @@
+"""A fixed number of sweeps: what it leaves, against certified operating points and the exact adjoint."""
+
+import jax
+import numpy as np
+import pytest
+
+from ebana import (
+    AmplificationLayer,
+    BiasVoltageLayer,
+    CircuitBuilder,
+    ConcatenateLayer,
+    CurrentLayer,
+    CurrentSourceLayer,
+    DenseLayer,
+    DiodeLayer,
+    Initializers,
+    InputVoltageLayer,
+    JunctionDiode,
+    Model,
+    NativeEngine,
+)
+from ebana.engines.native import sweep as sweep_module
+from ebana.engines.native import system as system_module
+from ebana.engines.native.plan import plan
+from ebana.learning.losses import CrossEntropyLoss
+
+START = Initializers("rectified", {"U": 1.0, "g_min": 1e-6, "g_max": 1e3})
+X = np.random.default_rng(0).uniform(-3, 3, (7, 6))
+Y = np.eye(3)[[0, 1, 2, 0, 1, 2, 0]]
+
+
+def resistive(*hidden, seed=0):
+    """Inputs x and -x, ideal diodes half up and half down, bias currents, outputs that are not folded."""
+    x = InputVoltageLayer(6, "x")
+    nodes = ConcatenateLayer("j")([x, InputVoltageLayer(name="xn", inverts=x)])
+    for k, units in enumerate(hidden):
+        nodes = DenseLayer(units, f"d{k}", init_type=START)(nodes)
+        nodes = CurrentSourceLayer(f"i{k}", 0.05, trainable=True, low=-9.0, high=9.0)(nodes)
+        nodes = DiodeLayer(f"n{k}", direction=["up"] * (units // 2) + ["down"] * (units - units // 2))(nodes)
+    nodes = DenseLayer(3, "out", init_type=START)(nodes)
+    return Model([x], CurrentLayer("y", fold=False)(nodes), seed=seed)
+
+
+def amplified(device):
+    """A diode pair and an amplifier on every hidden node, folded outputs."""
+    x, b = InputVoltageLayer(6, "x"), BiasVoltageLayer(1, "b", 0.7)
+    nodes = DenseLayer(8, "d1", init_type=START)(ConcatenateLayer("j")([x, b]))
+    for direction in ("down", "up"):
+        nodes = DiodeLayer(direction, direction=direction, bias_voltage=0.0, **device)(nodes)
+    nodes = AmplificationLayer(gain=4.0, name="amp")(nodes)
+    return Model([x, b], CurrentLayer("y")(DenseLayer(6, "d2", init_type=START)(nodes)))
+
+
+DEVICES = {
+    "behavioral": {"kind": "behavioral", "param": {"VTH": 0.3, "RON": 0.1}},
+    "junction": {"model": JunctionDiode(is_=1e-6)},
+}
+NETWORKS = {
+    "one layer": lambda: resistive(8),
+    "three layers": lambda: resistive(8, 6, 4),
+    "behavioral": lambda: amplified(DEVICES["behavioral"]),
+    "junction": lambda: amplified(DEVICES["junction"]),
+}
+
+
+@pytest.mark.parametrize("which", NETWORKS)
+def test_enough_sweeps_reach_the_certified_operating_point(which):
+    model = NETWORKS[which]()
+    certified = model.operating_point(X)
+    model.engine = NativeEngine(sweeps=60)
+    swept = model.operating_point(X)
+    np.testing.assert_allclose(swept.v, certified.v, rtol=0, atol=1e-9)
+    assert (swept.iterations == 60).all()
+    assert swept.error.max() < 1e-9
+    assert model.estimate_error(X).max() < 1e-9
+
+
+def test_too_few_sweeps_are_found_out_by_the_error_estimate():
+    model = resistive(8, 6, 4)
+    exact = model.operating_point(X).v
+    model.engine = NativeEngine(sweeps=1)
+    point = model.operating_point(X)
+    wrong = np.abs(point.v - exact).max(1)
+    assert wrong.min() > 1e-3
+    estimated = model.estimate_error(X)
+    assert (estimated > 0.3 * wrong).all(), "the estimate must not hide an error"
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_float32_is_as_good_as_its_digits(dtype):
+    model = resistive(8)
+    exact = model.operating_point(X).v
+    model.engine = NativeEngine(sweeps=20, dtype=dtype)
+    error = np.abs(model.operating_point(X).v - exact).max()
+    assert error < {"float64": 1e-12, "float32": 1e-5}[dtype]
+
+
+@pytest.mark.parametrize("estimator", ["centered", "one_sided", "negative"])
+@pytest.mark.parametrize(
+    ("which", "nudge", "loss"),
+    [
+        ("one layer", "clamped", "mse"),
+        ("three layers", "clamped", "mse"),
+        ("three layers", "current", "mse"),
+        ("behavioral", "clamped", "mse"),
+        ("behavioral", "current", "cross_entropy"),
+        ("behavioral", "clamped", "cross_entropy"),
+        ("junction", "clamped", "mse"),
+    ],
+)
+def test_gradients_match_the_exact_adjoint(which, nudge, loss, estimator):
+    """Phases relaxed apart, backward sweeps, nudges as conductances and as tangents: one law holds for all."""
+    model = NETWORKS[which]()
+    loss = CrossEntropyLoss() if loss == "cross_entropy" else loss
+    exact = model.gradients(X, Y, loss_fn=loss, method="adjoint")
+    model.engine = NativeEngine(sweeps=80)
+    beta = 1e-6 if estimator == "centered" else 1e-7
+    found = model.gradients(X, Y, loss_fn=loss, beta=beta, nudge=nudge, estimator=estimator)
+    for name, wanted in exact.items():
+        scale = np.abs(wanted).max()
+        np.testing.assert_allclose(found[name], wanted, rtol=0, atol=2e-5 * scale, err_msg=name)
+
+
+def test_inputs_and_their_inverse_are_one_product():
+    """The gradient by both halves shares a product too, and the two signs come out right."""
+    model = resistive(5)
+    model.engine = NativeEngine(sweeps=3)
+    text = _step_text(model)
+    wide = [line for line in text.splitlines() if "dot_general" in line and ("7x6x" in line or "6x7x" in line)]
+    assert len(wide) == 2, f"expected x (G+ - G-) and the gradient's product, found {len(wide)}"
+
+
+def _step_text(model):
+    from ebana.learning.equilibrium import Rule, estimate
+    from ebana.learning.losses import MSE
+
+    values = {n: np.float32(v) for n, v in model.values.items()}
+
+    def step(values, x, y):
+        return estimate(
+            model.system, values, {"x": x}, {"y": y}, 0.1, MSE(), Rule("centered", "clamped")
+        ).gradients
+
+    lowered = jax.jit(step).lower(values, np.float32(X), np.float32(Y))
+    text = lowered.compile().as_text()
+    # optimised programs name products by their shapes: keep those of the seven samples and six inputs
+    kept = []
+    for line in text.splitlines():
+        if " dot(" in line or "custom-call" in line and "matmul" in line:
+            shapes = line.replace("f32[", " [")
+            for a, b in (("7,6", "7x6x"), ("6,7", "6x7x")):
+                if f"[{a}]" in shapes:
+                    kept.append(f"dot_general {b}")
+                    break
+    return "\n".join(kept)
+
+
+def test_circuits_that_are_not_layered_are_refused():
+    build = CircuitBuilder()
+    x, a = build.input("x", 1), build.nodes("a", 2)
+    build.crossbar("in", x, a, 1e-3)
+    build.resistors("bridge", a[:1], a[1:], 1e-3)
+    build.output("y", a, folded=False)
+    model = Model.from_circuit(build.build(), engine=NativeEngine(sweeps=3))
+    with pytest.raises(ValueError, match=r"sweeps=3.*not layered"):
+        model.predict([[1.0]])
+
+
+@pytest.mark.parametrize("sweeps", [0, -1, 2.5, True])
+def test_wrong_numbers_of_sweeps_are_refused(sweeps):
+    with pytest.raises(ValueError, match="whole number above zero"):
+        NativeEngine(sweeps=sweeps)
+
+
+# -- resistors between layers --------------------------------------------------------------------------
+
+
+def linked(seed=0):
+    """Two layers joined by a few resistors, some in parallel, the first behind amplifiers for half of them."""
+    rng = np.random.default_rng(seed)
+    build = CircuitBuilder()
+    x, h, o = build.input("x", 3), build.nodes("h", 6), build.nodes("o", 4)
+    build.crossbar("in", x, h, rng.uniform(1e-4, 1e-3, (3, 6)))
+    a, b = rng.integers(0, 6, 15), rng.integers(0, 4, 15)
+    a[:4], b[:4] = np.arange(4), np.arange(4)
+    build.resistors("links", h[a], o[b], rng.uniform(1e-4, 1e-3, 15), trainable=True)
+    build.resistors("leak", o, build.ground(4), 1e-4)
+    build.output("y", o, folded=False)
+    return build.build()
+
+
+def test_resistors_between_layers_keep_a_circuit_layered(monkeypatch):
+    circuit = linked()
+    found = plan(circuit)
+    assert found.layered
+    assert len(found.links) == 1
+    assert not found.pairs
+    x = np.random.default_rng(1).normal(size=(5, 3))
+    layered = Model.from_circuit(circuit).operating_point(x).v
+    swept = Model.from_circuit(circuit, engine=NativeEngine(sweeps=100)).operating_point(x).v
+    monkeypatch.setattr("ebana.engines.native.plan.DENSE_LINKS", 0)
+    other = linked()
+    assert len(plan(other).pairs) == 1
+    dense = Model.from_circuit(other).operating_point(x).v
+    np.testing.assert_allclose(layered, dense, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(swept, dense, rtol=0, atol=1e-9)
+
+
+# -- many kept nodes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["three layers", "behavioral", "junction"])
+def test_conjugate_gradients_find_what_elimination_finds(which, monkeypatch):
+    dense = NETWORKS[which]().operating_point(X)
+    monkeypatch.setattr(system_module, "DENSE_KEPT", 0)
+    model = NETWORKS[which]()  # another circuit: nothing compiled before is used
+    point = model.operating_point(X)
+    assert point.converged.all()
+    np.testing.assert_allclose(point.v, dense.v, rtol=0, atol=1e-9)
+
+
+def test_conjugate_gradients_refuse_a_nudge_without_a_minimum(monkeypatch):
+    from ebana.engines import Nudge, Result
+    from ebana.learning.losses import MSE
+
+    monkeypatch.setattr(system_module, "DENSE_KEPT", 0)
+    model = amplified(DEVICES["behavioral"])
+    with jax.enable_x64(True):
+        nudge = Nudge({}, {"y": np.full(7, -100.0)}, {"y": Y}, MSE())
+        point = model.engine.solve(model.circuit, model.values, {"x": X}, nudge)
+    assert not np.asarray(point.converged).any()
+    assert set(np.asarray(point.code).tolist()) <= {int(Result.NO_MINIMUM), int(Result.STALLED), int(Result.NOT_FINITE)}
+
+
+def test_devices_that_share_a_node_are_told_apart():
+    groups = sweep_module._one_a_node(np.array([3, 1, 3, 2, 3, 1]))
+    assert [g.tolist() for g in groups] == [[0, 1, 3], [2, 5], [4]]
