@@ -50,7 +50,7 @@ def test_one_run_tells_everything(quick, tmp_path):
     assert [seed["unconverged"] for seed in ours["seeds"]] == [0, 0]
 
     names = [baseline["name"] for baseline in ours["baselines"]]
-    assert names == ["logistic regression", "software equilibrium propagation, 784-100-10"]
+    assert names == ["logistic regression", "software EP, 784-100-10"]
     for shown in ("3.46%", "0:30 h", "logistic regression", "seed 4", "arXiv:2402.11674"):
         assert shown in outcome.err
 

@@ -76,5 +76,5 @@ def test_ebana2022_table_1_is_quicker_than_published(quick):
 def test_baselines_stand_beside_ours(quick):
     ours = quick("mnist", "scellier2024", "--model", "xs", "--baselines")["ours"]
     errors = {baseline["name"]: baseline["test_error_percent"] for baseline in ours["baselines"]}
-    assert errors.keys() == {"logistic regression", "software equilibrium propagation, 784-100-10"}
+    assert errors.keys() == {"logistic regression", "software EP, 784-100-10"}
     assert all(0 < error < 30 for error in errors.values())

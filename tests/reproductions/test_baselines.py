@@ -38,7 +38,7 @@ def test_software_equilibrium_propagation_learns_digits():
     digits = datasets.load("digits")
     found = hopfield.software_ep(digits, epochs=20, seed=0, settings=hopfield.HopfieldSettings(hidden=32))
     assert found.test_error_percent < 10
-    assert found.name == "software equilibrium propagation, 64-32-10"
+    assert found.name == "software EP, 64-32-10"
 
 
 @pytest.mark.parametrize("train", [baselines.logistic_regression, hopfield.software_ep])

@@ -167,7 +167,7 @@ def _threads() -> int:
 
 def _shown(row: TableRow, found: dict[str, Any]) -> list[dict[str, str]]:
     """Two rows for a person: theirs and ours."""
-    theirs = row.to_dict() | {"test_error_percent": None}
+    theirs: dict[str, Any] = row.to_dict() | {"test_error_percent": None}
     return [
         {
             "": f"{row.data}, {whose}",

@@ -74,7 +74,7 @@ def software_ep(split: Any, epochs: int, seed: int, settings: HopfieldSettings |
     outputs = _free(settings, weights, jnp.asarray(split.x_test, jnp.float32))[1]
     size = f"{x.shape[1]}-{settings.hidden}-{y.shape[1]}"
     error = error_percent(outputs, split.y_test)
-    return Baseline(f"software equilibrium propagation, {size}", error, epochs, time.perf_counter() - started)
+    return Baseline(f"software EP, {size}", error, epochs, time.perf_counter() - started)
 
 
 def _start(n_in: int, hidden: int, n_out: int, seed: int) -> Weights:
