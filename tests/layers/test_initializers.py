@@ -129,3 +129,12 @@ def test_get_refuses_the_rest(spec):
 def test_description_with_other_keys_is_refused():
     with pytest.raises(ValueError, match=r"keys \['U'\]"):
         initializers.get({"init_type": "he", "U": 1})
+
+
+def test_rectified_starts_half_of_the_conductances_at_the_lower_bound():
+    rule = Initializers("rectified", {"U": 1.0, "g_min": 1e-6, "g_max": 10.0})
+    g = rule.sample((100, 400), 100, 400, np.random.default_rng(0))
+    assert 0.48 < (g == 1e-6).mean() < 0.52
+    np.testing.assert_allclose(g.max(), 0.1, rtol=1e-3)
+    above = g[g > 1e-6]
+    np.testing.assert_allclose(np.median(above), 0.05, rtol=0.03)

@@ -334,3 +334,51 @@ def test_a_users_rule_does_not_come_back_from_a_file():
 @pytest.mark.parametrize("spec", ["adam", Adam, {"class": "Adam"}])
 def test_get_resolves(spec):
     assert isinstance(optimizers.get(spec), Adam)
+
+
+# -- parametrizations -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "back"),
+    [("sqrt", np.sqrt, np.square), ("log", np.log, np.exp), ("linear", lambda g: g, lambda g: g)],
+)
+def test_steps_are_taken_in_the_coordinate_of_the_parametrization(name, to, back):
+    """SGD on g in a coordinate u is SGD on u with the gradient by u, found here by differences."""
+    g, slope, lr = np.array([0.1, 0.5, 2.0]), np.array([0.3, -0.2, 0.1]), 0.05
+    rule = SGD(lr=lr, parametrization=name)
+    bounds = {"g": (1e-6, 1e3)}
+    with jax.enable_x64(True):
+        new, _ = rule.update({"g": slope}, rule.init({"g": g}), {"g": g}, {"g": lr}, bounds=bounds)
+    u, h = to(g), 1e-7
+    by_u = slope * (back(u + h) - back(u - h)) / (2 * h)
+    np.testing.assert_allclose(new["g"], back(u - lr * by_u), rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["sqrt", "log"])
+def test_values_that_may_be_negative_keep_their_own_coordinate(name):
+    values, slopes = {"i": np.array([-0.5, 0.5])}, {"i": np.array([1.0, 1.0])}
+    for low in (-1.0, -np.inf):
+        rule = SGD(lr=0.1, parametrization=name)
+        new, _ = rule.update(slopes, rule.init(values), values, {"i": 0.1}, bounds={"i": (low, 1.0)})
+        np.testing.assert_allclose(new["i"], [-0.6, 0.4], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sqrt", "log"])
+def test_no_step_leaves_the_bounds(name):
+    values, bounds = {"g": np.array([1e-3, 1.0])}, {"g": (1e-6, 2.0)}
+    rule = SGD(lr=1.0, parametrization=name)
+    for sign in (1.0, -1.0):
+        slopes = {"g": np.array([1e4, 1e4]) * sign}
+        new, _ = rule.update(slopes, rule.init(values), values, {"g": 1.0}, bounds=bounds)
+        assert np.isfinite(new["g"]).all()
+        assert (new["g"] >= np.float32(1e-6)).all()
+        assert (new["g"] <= 2.0).all()
+
+
+def test_the_parametrization_is_part_of_what_is_compiled_and_stored():
+    rules = [Adam(lr=1e-3, parametrization=name) for name in ("linear", "sqrt", "log")]
+    assert len({rule.signature for rule in rules}) == 3
+    assert Optimizer.from_config(rules[2].to_config()).parametrization == "log"
+    with pytest.raises(ValueError, match=r"parametrization='cubic'.*'linear', 'sqrt', 'log'"):
+        Adam(parametrization="cubic")

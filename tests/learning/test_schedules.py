@@ -89,3 +89,17 @@ def test_get_resolves(spec):
 def test_base_class_names_the_missing_method():
     with pytest.raises(NotImplementedError, match="factor"):
         Schedule().factor(1)
+
+
+def test_a_warm_up_rises_to_one_and_hands_over_to_the_cosine():
+    schedule = Cosine(final=0.1, warmup=0.25)
+    factors = np.array([float(schedule.factor(step, 100)) for step in range(101)])
+    np.testing.assert_allclose(factors[:25], (np.arange(25) + 1) / 25, rtol=1e-6)
+    assert (np.diff(factors[25:]) <= 0).all()
+    np.testing.assert_allclose(factors[100], 0.1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("warmup", [-0.1, 1.0, True, "a"])
+def test_a_warm_up_is_a_share_of_the_run(warmup):
+    with pytest.raises(ValueError, match="warmup"):
+        Cosine(warmup=warmup)

@@ -18,7 +18,8 @@ class Dataset:
     """Inputs and targets by layer name, one row a sample.
 
     Args:
-        inputs: ``{layer: (samples, units)}``, volts; a 1-D array is one column.
+        inputs: ``{layer: (samples, units)}``, volts; a 1-D array is one column. Arrays are copied, as float64,
+            or as float32 where that is what they are.
         outputs: ``{layer: (samples, units)}``, targets in output units, or one class number a sample;
             None for data without targets.
 
@@ -237,11 +238,10 @@ def _checked(arrays: Mapping[str, Any], what: str) -> Arrays:
 
 
 def _array(data: Any, what: str) -> np.ndarray:
-    """As float64 (float32 stays), ``(samples, columns)``, checked; a view that cannot be written where it can be one."""
+    """A copy as float64 (float32 stays what it is), ``(samples, columns)``, checked."""
     try:
-        array = np.asarray(data)
-        array = np.ascontiguousarray(array, np.float32 if array.dtype == np.float32 else np.float64).view()
-        array.setflags(write=False)
+        single = isinstance(data, np.ndarray) and data.dtype == np.float32
+        array = np.array(data, dtype=np.float32 if single else np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{what} is not an array of numbers ({error}). Expected shape (samples, units)."
