@@ -128,6 +128,16 @@ def test_a_branch_without_an_output_is_named():
         Model(x, CurrentLayer("y")(d))
 
 
+@pytest.mark.parametrize("layer", [LocallyConnected2DLayer(1, 2, name="loose"), AveragePooling2DLayer(2, name="loose")])
+def test_a_layer_of_new_nodes_without_an_output_is_named(layer):
+    x = InputVoltageLayer(4, "x")
+    image = ReshapeLayer("image", (2, 2))(x)
+    layer(image)
+    y = CurrentLayer("y", fold=False)(DenseLayer(2, "d")(x))
+    with pytest.raises(ValueError, match="layer 'loose' has no path to an output"):
+        Model([x], y)
+
+
 def test_an_input_without_a_path_to_an_output_is_named():
     x, lonely = InputVoltageLayer(2, "x"), InputVoltageLayer(2, "lonely")
     with pytest.raises(ValueError, match="'lonely' has no path to an output"):
