@@ -1,10 +1,13 @@
 """The graph: what belongs to a model, in which order, and what is refused by name."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from ebana import (
     AmplificationLayer,
+    AveragePooling2DLayer,
     BiasVoltageLayer,
     ConcatenateLayer,
     CurrentLayer,
@@ -12,7 +15,9 @@ from ebana import (
     DiodeLayer,
     InputVoltageLayer,
     Layer,
+    LocallyConnected2DLayer,
     Model,
+    ReshapeLayer,
 )
 from ebana.circuit import Devices
 from nets import DIODE, dense
@@ -128,12 +133,12 @@ def test_a_branch_without_an_output_is_named():
         Model(x, CurrentLayer("y")(d))
 
 
-@pytest.mark.parametrize("layer", [LocallyConnected2DLayer(1, 2, name="loose"), AveragePooling2DLayer(2, name="loose")])
-def test_a_layer_of_new_nodes_without_an_output_is_named(layer):
+@pytest.mark.parametrize("make", [partial(LocallyConnected2DLayer, 1), AveragePooling2DLayer])
+def test_a_layer_of_new_nodes_without_an_output_is_named(make):
     x = InputVoltageLayer(4, "x")
     image = ReshapeLayer("image", (2, 2))(x)
-    layer(image)
-    y = CurrentLayer("y", fold=False)(DenseLayer(2, "d")(x))
+    make(2, name="loose")(image)
+    y = CurrentLayer("y")(dense(2, "d")(x))
     with pytest.raises(ValueError, match="layer 'loose' has no path to an output"):
         Model([x], y)
 
