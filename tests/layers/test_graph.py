@@ -136,9 +136,9 @@ def test_a_branch_without_an_output_is_named():
 @pytest.mark.parametrize("make", [partial(LocallyConnected2DLayer, 1), AveragePooling2DLayer])
 def test_a_layer_of_new_nodes_without_an_output_is_named(make):
     x = InputVoltageLayer(4, "x")
-    image = ReshapeLayer("image", (2, 2))(x)
-    make(2, name="loose")(image)
-    y = CurrentLayer("y")(dense(2, "d")(x))
+    hidden = dense(4, "h")(x)
+    make(2, name="loose")(ReshapeLayer("image", (2, 2))(hidden))
+    y = CurrentLayer("y")(dense(2, "d")(hidden))
     with pytest.raises(ValueError, match="layer 'loose' has no path to an output"):
         Model([x], y)
 
