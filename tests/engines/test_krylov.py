@@ -13,7 +13,8 @@ def systems(seed, n=12, batch=3, spread=3.0):
     rng = np.random.default_rng(seed)
     a = rng.normal(size=(batch, n, n))
     scale = 10.0 ** rng.uniform(-spread, spread, (batch, n))
-    return scale[:, :, None] * (a @ a.transpose(0, 2, 1) / n + np.eye(n)) * scale[:, None, :], rng.normal(size=(n, batch))
+    matrices = a @ a.transpose(0, 2, 1) / n + np.eye(n)
+    return scale[:, :, None] * matrices * scale[:, None, :], rng.normal(size=(n, batch))
 
 
 def solve(matrices, rhs):

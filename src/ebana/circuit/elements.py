@@ -23,7 +23,6 @@ GROUND = -1
 """Index of the reference node, 0 V."""
 
 
-
 def run(index: np.ndarray) -> slice | np.ndarray:
     """The indices as a slice where they are consecutive, which compiled code takes for nothing; else as they are."""
     if index.size and index[0] >= 0 and np.array_equal(index, np.arange(index[0], index[0] + index.size)):

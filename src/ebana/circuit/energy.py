@@ -23,7 +23,6 @@ import numpy as np
 from ebana.circuit import kirchhoff
 from ebana.circuit.circuit import Circuit, terminals
 from ebana.circuit.elements import (
-    INDEX,
     Amplifiers,
     Crossbar,
     CurrentSources,
@@ -85,7 +84,10 @@ def energy(circuit: Circuit, parameters: Values, p: Array) -> Array:
     total = jnp.zeros(p.shape[0], p.dtype)
     for element in circuit.each(Crossbar, Resistors, Devices):
         if isinstance(element, Crossbar):
-            dv = kirchhoff.at_nodes(p, element.rows)[:, :, None] - kirchhoff.at_nodes(p, element.columns)[:, None, :]
+            dv = (
+                kirchhoff.at_nodes(p, element.rows)[:, :, None]
+                - kirchhoff.at_nodes(p, element.columns)[:, None, :]
+            )
         else:
             dv = kirchhoff.at_nodes(p, element.a) - kirchhoff.at_nodes(p, element.b)
         if isinstance(element, Devices):
@@ -94,7 +96,9 @@ def energy(circuit: Circuit, parameters: Values, p: Array) -> Array:
             content = 0.5 * parameters[element.conductance] * dv * dv
         total = total + c[element.name] * content.reshape(p.shape[0], -1).sum(1)
     for element in circuit.each(CurrentSources):
-        total = total - c[element.name] * (parameters[element.current] * kirchhoff.at_nodes(p, element.nodes)).sum(1)
+        total = total - c[element.name] * (
+            parameters[element.current] * kirchhoff.at_nodes(p, element.nodes)
+        ).sum(1)
     return total
 
 
@@ -128,8 +132,7 @@ def contrast(
 
 
 def _without(phase: Phase, left_out: Array) -> Phase:
-    """Zeros for samples that are left out: their currents may be infinite, and zero times that is no number.
-    """
+    """Zeros for samples that are left out: their currents may be infinite, and zero times that is no number."""
     return jax.tree.map(lambda x: jnp.where(left_out[:, None], 0.0, x), phase)
 
 
@@ -167,7 +170,7 @@ def _crossbar_difference(
     columns = (mean_c * change_c).sum(0)
     parts = []
     for rows, source, places in _row_parts(circuit, element):
-        if source is not None:
+        if source is not None and source.input is not None:
             data = plus.inputs[source.input][:, run(source.columns[places])].astype(plus.p.dtype)
             data = jnp.where(weight[:, None] == 0, 0.0, data)
             scale = jnp.asarray(-source.scale[places], plus.p.dtype)[:, None]
@@ -208,7 +211,9 @@ def _device_difference(element: Devices, parameters: Values, plus: Array, minus:
     own = kirchhoff.device_values(element, parameters)
 
     def total(values: Values, p: Array) -> Array:
-        content = element.model.cocontent(kirchhoff.at_nodes(p, element.a) - kirchhoff.at_nodes(p, element.b), values)
+        content = element.model.cocontent(
+            kirchhoff.at_nodes(p, element.a) - kirchhoff.at_nodes(p, element.b), values
+        )
         return (weight[:, None] * content).sum()
 
     up, down = jax.grad(total)(own, plus), jax.grad(total)(own, minus)

@@ -87,7 +87,9 @@ def potentials(circuit: Circuit, parameters: Values, inputs: Values, v: Array) -
         below = parts[0] if order is None else jnp.concatenate(parts, axis=1)[:, order]
         ((group, _, _),) = _by_group(circuit, amplifier.outputs)
         pieces[group.name] = (shift + parameters[amplifier.gain] * (below - shift)).astype(v.dtype)
-    return jnp.concatenate([*(piece(g.name, g.size) for g in circuit.groups), jnp.zeros((batch, 1), v.dtype)], axis=1)
+    return jnp.concatenate(
+        [*(piece(g.name, g.size) for g in circuit.groups), jnp.zeros((batch, 1), v.dtype)], axis=1
+    )
 
 
 def _by_group(circuit: Circuit, nodes: np.ndarray) -> list[tuple[NodeGroup, Any, np.ndarray | None]]:

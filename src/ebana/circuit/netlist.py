@@ -1,5 +1,8 @@
 """SPICE decks of circuits: one ``.subckt`` for each array of elements, one instance of each.
 
+An array whose subcircuit would have more than :data:`MAX_PORTS` ports is written in parts: a crossbar in
+blocks of rows and columns, other arrays in runs. Its first part keeps the name of the array.
+
 The deck states the circuit that :mod:`ebana.circuit.kirchhoff` computes, element by element:
 
 * a conductance ``g`` is a resistor of ``1 / g`` ohm (17 digits, so that the value survives);
@@ -22,7 +25,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import jax
@@ -31,11 +34,13 @@ import numpy as np
 
 from ebana.circuit.circuit import Circuit, terminals
 from ebana.circuit.elements import (
+    GROUND,
     Amplifiers,
     Crossbar,
     CurrentSources,
     Devices,
     Element,
+    Output,
     Resistors,
     VoltageSources,
 )
@@ -48,8 +53,46 @@ DEFAULT_GMIN = 1e-12
 CLAMPED_LOSSES = ("mse", "cross_entropy", "binary_cross_entropy")
 """Names of the losses whose clamped nudge has a SPICE form."""
 
+MAX_PORTS = 1000
+"""Ports of the largest subcircuit that is written; ngspice 39 ends the process above 1004."""
+
 _WIDTH = 100
 _NAME_LENGTH = 48
+_RUN = MAX_PORTS // 2
+
+
+# -- parts -------------------------------------------------------------------------------------------
+
+
+def _fits(*ends: np.ndarray) -> bool:
+    """Whether a subcircuit over these nodes has few enough ports (ground is none)."""
+    nodes = np.unique(np.concatenate(ends))
+    return int(np.count_nonzero(nodes != GROUND)) <= MAX_PORTS
+
+
+def _runs(size: int) -> list[slice]:
+    return [slice(start, start + _RUN) for start in range(0, size, _RUN)]
+
+
+def _parts(element: Any) -> list[tuple[Any, tuple[slice, slice]]]:
+    """The parts that an element array is written in, and where the values of each are in :func:`_table`."""
+    whole, ends = slice(None), terminals(element)
+    if isinstance(element, VoltageSources) or _fits(*ends):  # voltage sources have no subcircuit
+        return [(element, (whole, whole))]
+    if isinstance(element, Crossbar):
+        blocks = [(rows, columns) for rows in _runs(len(ends[0])) for columns in _runs(len(ends[1]))]
+        return [(replace(element, rows=ends[0][r], columns=ends[1][c]), (r, c)) for r, c in blocks]
+    arrays = {f.name: a for f in fields(element) if isinstance(a := getattr(element, f.name), np.ndarray)}
+    return [
+        (replace(element, **{name: array[run] for name, array in arrays.items()}), (whole, run))
+        for run in _runs(len(ends[0]))
+    ]
+
+
+def _table(element: Element, values: np.ndarray) -> np.ndarray:
+    """The values of an element array in two dimensions: rows by columns of a crossbar, else kinds by units."""
+    width = len(terminals(element)[-1])
+    return values.reshape(len(values) // max(width, 1), width)
 
 
 # -- names -------------------------------------------------------------------------------------------
@@ -84,19 +127,24 @@ def node_names(circuit: Circuit) -> list[str]:
     ]
 
 
-def subcircuit_names(circuit: Circuit) -> dict[tuple[str, str], str]:
-    """Name of each subcircuit (``block_<name>``, its instance ``X<name>``), by what it holds.
+def subcircuit_names(circuit: Circuit) -> dict[tuple[str, str], list[str]]:
+    """Names of the subcircuits (``block_<name>``, its instance ``X<name>``) of the parts, by what they hold.
 
     Keys are ``("element", name)`` for element arrays, and ``("held", port)`` and ``("clamp", port)``
     for the two kinds of nudge.
     """
-    ports = [port.name for port in circuit.outputs]
     wanted = {
-        **{("element", element.name): element.name for element in circuit.elements},
-        **{("held", port): f"nudge_{port}" for port in ports},
-        **{("clamp", port): f"clamp_{port}" for port in ports},
+        **{("element", e.name): (e.name, len(_parts(e))) for e in circuit.elements},
+        **{("held", port.name): (f"nudge_{port.name}", len(_parts(_held(port)))) for port in circuit.outputs},
+        **{("clamp", port.name): (f"clamp_{port.name}", len(_unit_runs(port))) for port in circuit.outputs},
     }
-    return dict(zip(wanted, unique_names(wanted.values()), strict=True))
+    # second and later parts are named after all others, whose names are then the same with and without them
+    later = [(key, f"{name}_part{k}") for key, (name, parts) in wanted.items() for k in range(2, parts + 1)]
+    names = unique_names([*(name for name, _ in wanted.values()), *(name for _, name in later)])
+    result = {key: [name] for key, name in zip(wanted, names, strict=False)}
+    for (key, _), name in zip(later, names[len(wanted) :], strict=True):
+        result[key].append(name)
+    return result
 
 
 @dataclass(frozen=True)
@@ -104,7 +152,7 @@ class _Names:
     """All names of one deck; ``nodes`` has ground in its last place, where index -1 finds it."""
 
     nodes: list[str]
-    subcircuits: dict[tuple[str, str], str]
+    subcircuits: dict[tuple[str, str], list[str]]
 
     @staticmethod
     def of(circuit: Circuit) -> _Names:
@@ -152,7 +200,25 @@ def source_voltages(element: VoltageSources, inputs: Values, batch: int) -> np.n
 
 def handles(circuit: Circuit, element: Element) -> list[str]:
     """What ``alter`` calls each number of :func:`element_values`, e.g. ``"r.xd1.r0_3"``."""
-    name = subcircuit_names(circuit)["element", element.name].lower()
+    if isinstance(element, VoltageSources):
+        nodes = node_names(circuit)
+        return [f"v{nodes[i].lower()}" for i in element.nodes]
+    return _handles(subcircuit_names(circuit)["element", element.name], element)
+
+
+def _handles(names: list[str], element: Element) -> list[str]:
+    """Handles of an element array whose parts have these names, in the order of its values."""
+    parts = [
+        (place, _part_handles(name.lower(), part))
+        for name, (part, place) in zip(names, _parts(element), strict=True)
+    ]
+    table = _table(element, np.empty(sum(len(own) for _, own in parts), dtype=object))
+    for place, own in parts:
+        table[place] = np.array(own, dtype=object).reshape(table[place].shape)
+    return table.ravel().tolist()
+
+
+def _part_handles(name: str, element: Element) -> list[str]:
     if isinstance(element, Crossbar):
         m, n = len(element.rows), len(element.columns)
         return [f"r.x{name}.r{i}_{j}" for i in range(m) for j in range(n)]
@@ -160,9 +226,6 @@ def handles(circuit: Circuit, element: Element) -> list[str]:
         return [f"r.x{name}.r{i}" for i in range(len(element.a))]
     if isinstance(element, CurrentSources):
         return [f"i.x{name}.i{i}" for i in range(len(element.nodes))]
-    if isinstance(element, VoltageSources):
-        nodes = node_names(circuit)
-        return [f"v{nodes[i].lower()}" for i in element.nodes]
     if isinstance(element, Amplifiers):
         units = range(len(element.inputs))
         return [
@@ -270,8 +333,14 @@ def _describe(element: Element) -> str:
 
 
 def _element_lines(names: _Names, element: Element, parameters: Values) -> Iterator[str]:
+    blocks = names.subcircuits["element", element.name]
+    parts = _parts(element)
     if isinstance(element, Devices):
-        body = _device_body(names, element, parameters)
+        own = {n: _spread(parameters[n], len(element.a)) for n in element.parameters.values()}
+        bodies = [
+            _device_body(names, part, {name: value[run] for name, value in own.items()})
+            for part, (_, run) in parts
+        ]
     else:
         write: Any = {
             Crossbar: _crossbar_body,
@@ -279,10 +348,15 @@ def _element_lines(names: _Names, element: Element, parameters: Values) -> Itera
             CurrentSources: _current_body,
             Amplifiers: _amplifier_body,
         }[type(element)]
-        body = write(names, element, element_values(element, parameters))
-    nodes = [name for ends in terminals(element) for name in names.at(ends)]
-    comment = f"{element.name!r}: {_describe(element)}"
-    yield from _subcircuit(names.subcircuits["element", element.name], nodes, comment, body)
+        values = _table(element, element_values(element, parameters))
+        bodies = [write(names, part, values[place].ravel()) for part, place in parts]
+    for block, (part, _), body in zip(blocks, parts, bodies, strict=True):
+        comment = f"{element.name!r}: {_describe(part)}"
+        yield from _subcircuit(block, _nodes(names, part), comment, body)
+
+
+def _nodes(names: _Names, element: Element) -> list[str]:
+    return [name for ends in terminals(element) for name in names.at(ends)]
 
 
 def _source_lines(names: _Names, element: VoltageSources, volts: np.ndarray) -> Iterator[str]:
@@ -370,25 +444,53 @@ class Clamp:
 
 
 def clamp_handles(circuit: Circuit, port: str, loss: str) -> tuple[list[str], list[str]]:
-    """What ``alter`` calls the strengths and the offsets of a port's clamped nudge."""
-    name, units = subcircuit_names(circuit)["clamp", port].lower(), range(circuit.output(port).units)
-    offsets = [f"v.x{name}.vt{k}" for k in units]
-    if loss == "mse":
-        return [f"g.x{name}.g{k} gain" for k in units], offsets
-    return [f"v.x{name}.vs{k}" for k in units], offsets
+    """What ``alter`` calls the strengths and the offsets of a port's clamped nudge.
+
+    Raises:
+        ValueError: when ngspice cannot hold the nudge (cross-entropy of very many units).
+    """
+    output = circuit.output(port)
+    runs = _clamp_runs(output, loss)
+    names = subcircuit_names(circuit)["clamp", port]
+    places = [
+        (name.lower(), k)
+        for name, run in zip(names, runs, strict=True)
+        for k, _ in enumerate(range(output.units)[run])
+    ]
+    strength = "g.x{}.g{} gain" if loss == "mse" else "v.x{}.vs{}"
+    return [strength.format(*place) for place in places], ["v.x{}.vt{}".format(*place) for place in places]
 
 
 def held_handles(circuit: Circuit, port: str) -> list[str]:
     """What ``alter`` calls the held currents of a port."""
-    name = subcircuit_names(circuit)["held", port].lower()
-    return [f"i.x{name}.i{i}" for i in range(len(circuit.output(port).nodes))]
+    return _handles(subcircuit_names(circuit)["held", port], _held(circuit.output(port)))
+
+
+def _held(output: Output) -> CurrentSources:
+    return CurrentSources(output.name, output.nodes, current="")
 
 
 def _held_lines(circuit: Circuit, names: _Names, port: str, amperes: np.ndarray) -> Iterator[str]:
-    nodes = names.at(circuit.output(port).nodes)
-    body = (f"I{i} 0 {n} DC {a!r}" for i, (n, a) in enumerate(zip(nodes, amperes.tolist(), strict=True)))
-    comment = f"nudge of output {port!r}: {len(nodes)} held currents"
-    yield from _subcircuit(names.subcircuits["held", port], nodes, comment, body)
+    parts = _parts(_held(circuit.output(port)))
+    for block, (part, (_, run)) in zip(names.subcircuits["held", port], parts, strict=True):
+        comment = f"nudge of output {port!r}: {len(part.nodes)} held currents"
+        yield from _subcircuit(block, _nodes(names, part), comment, _current_body(names, part, amperes[run]))
+
+
+def _unit_runs(output: Output) -> list[slice]:
+    """The runs of units that a clamped nudge is written in."""
+    return [slice(None)] if _fits(output.nodes) else _runs(output.units)
+
+
+def _clamp_runs(output: Output, loss: str) -> list[slice]:
+    runs = _unit_runs(output)
+    if loss == "cross_entropy" and len(runs) > 1:
+        raise ValueError(
+            f"a clamped nudge of cross-entropy couples all nodes of output {output.name!r}, and ngspice holds "
+            f"at most {MAX_PORTS} in one subcircuit. Received: {len(output.nodes)} nodes. Use the current nudge, "
+            "or the native engine."
+        )
+    return runs
 
 
 def _unit_nodes(circuit: Circuit, names: _Names, port: str) -> list[tuple[str, str]]:
@@ -406,23 +508,28 @@ def _probability(loss: str, pairs: list[tuple[str, str]], k: int) -> str:
     return f"1/(1{others})"
 
 
+def _clamp_body(
+    loss: str, pairs: list[tuple[str, str]], strength: list[float], offset: list[float]
+) -> Iterator[str]:
+    for k, (a, b) in enumerate(pairs):
+        if loss == "mse":
+            yield f"Vt{k} t{k} {b} DC {offset[k]!r}"
+            yield f"G{k} {a} t{k} {a} t{k} {strength[k]!r}"
+        else:
+            yield f"Vs{k} s{k} 0 DC {strength[k]!r}"
+            yield f"Vt{k} t{k} 0 DC {offset[k]!r}"
+            yield f"B{k} {a} {b} I=V(s{k})*({_probability(loss, pairs, k)}-V(t{k}))"
+
+
 def _clamp_lines(circuit: Circuit, names: _Names, clamp: Clamp) -> Iterator[str]:
-    pairs = _unit_nodes(circuit, names, clamp.port)
-    strength, offset = clamp.strength.tolist(), clamp.offset.tolist()
-
-    def body() -> Iterator[str]:
-        for k, (a, b) in enumerate(pairs):
-            if clamp.loss == "mse":
-                yield f"Vt{k} t{k} {b} DC {offset[k]!r}"
-                yield f"G{k} {a} t{k} {a} t{k} {strength[k]!r}"
-            else:
-                yield f"Vs{k} s{k} 0 DC {strength[k]!r}"
-                yield f"Vt{k} t{k} 0 DC {offset[k]!r}"
-                yield f"B{k} {a} {b} I=V(s{k})*({_probability(clamp.loss, pairs, k)}-V(t{k}))"
-
-    nodes = [node for pair in pairs for node in pair]
-    comment = f"clamped nudge of output {clamp.port!r}: {clamp.loss} over {len(pairs)} units"
-    yield from _subcircuit(names.subcircuits["clamp", clamp.port], nodes, comment, body())
+    units = _unit_nodes(circuit, names, clamp.port)
+    runs = _clamp_runs(circuit.output(clamp.port), clamp.loss)
+    for block, run in zip(names.subcircuits["clamp", clamp.port], runs, strict=True):
+        pairs = units[run]
+        body = _clamp_body(clamp.loss, pairs, clamp.strength[run].tolist(), clamp.offset[run].tolist())
+        nodes = [node for pair in pairs for node in pair]
+        comment = f"clamped nudge of output {clamp.port!r}: {clamp.loss} over {len(pairs)} units"
+        yield from _subcircuit(block, nodes, comment, body)
 
 
 # -- the deck ----------------------------------------------------------------------------------------
@@ -540,7 +647,8 @@ def netlist(
         The deck; run it with ``ngspice -b file.cir``.
 
     Raises:
-        ValueError: when devices ask for different gmin, or a clamped nudge has no SPICE form.
+        ValueError: when devices ask for different gmin, or a clamped nudge has no SPICE form or too many
+            units for one.
         NotImplementedError: when a device has no SPICE form.
 
     Example:

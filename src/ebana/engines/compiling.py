@@ -2,7 +2,8 @@
 
 A training step has a few hundred small loops. XLA's older emitters compile them in two thirds of the
 time of its newer ones and run them a quarter slower: on circuits that train in seconds the start counts
-for more; large networks, whose steps are matrix products, do without it. The option only exists on CPUs, and only as long as XLA keeps it, so it is tried before use.
+for more; large networks, whose steps are matrix products, do without it. The option only exists on CPUs,
+and only as long as XLA keeps it, so it is tried before use.
 """
 
 from __future__ import annotations

@@ -162,7 +162,9 @@ class Optimizer:
         direction, state = jax.lax.optimization_barrier((direction, state))
         new = dict(values)
         for name, old in trained.items():
-            moved = coordinate.move(old, (rates[name] * factor * direction[name]).astype(old.dtype), lows[name])
+            moved = coordinate.move(
+                old, (rates[name] * factor * direction[name]).astype(old.dtype), lows[name]
+            )
             high = bounds.get(name, (-jnp.inf, jnp.inf))[1]
             new[name] = jnp.clip(moved, lows[name], jnp.asarray(high, old.dtype))
         return new, state

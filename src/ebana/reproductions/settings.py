@@ -110,10 +110,10 @@ RESISTIVE: dict[str, Settings] = {
     "xs": Settings(Resistive((100,)), 100.0, 10, 64, lr=_rates(3e-4, 1e-3), options=ADAM, beta=0.2, sweeps=3),
     "1h": Settings(Resistive((1024,)), 480.0, 16, 128, lr=_rates(3e-4, 1e-3), options=ADAM, sweeps=3),
     "2h": Settings(
-        Resistive((1024, 1024)), 2000.0, 20, 128, lr=_rates(3e-4, 1e-3, 2), options=ADAM, sweeps=5
+        Resistive((1024, 1024)), 2000.0, 14, 128, lr=_rates(2e-4, 1e-3, 2), options=ADAM, sweeps=5
     ),
     "3h": Settings(
-        Resistive((1024, 1024, 1024)), 4000.0, 11, 128, lr=_rates(3e-4, 1e-3, 3), options=ADAM, sweeps=6
+        Resistive((1024, 1024, 1024)), 4000.0, 10, 128, lr=_rates(2e-4, 1e-3, 3), options=ADAM, sweeps=6
     ),
     "xl": Settings(
         Resistive((32768,)), 800.0, 10, 128, lr=_rates(1e-4, 4e-5), options=ADAM, beta=2.0, sweeps=2

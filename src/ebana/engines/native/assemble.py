@@ -63,7 +63,10 @@ class _Assembly:
 
     def data(self, source: VoltageSources, columns: np.ndarray) -> Array:
         """Values that sources follow, before their scale, ``(B, k)`` or ``(1, k)``."""
-        value = self.parameters[source.parameter][None] if source.parameter else self.inputs[source.input]
+        if source.parameter is not None:
+            value = self.parameters[source.parameter][None]
+        else:
+            value = self.inputs[str(source.input)]
         return value[:, run(columns)].astype(self.dtype)
 
     def far(self, nodes: np.ndarray) -> Array:
@@ -121,7 +124,7 @@ class _Assembly:
         return rhs
 
     def _held_terms(self, diagonal: Array, rhs: Array) -> tuple[Array, Array]:
-        products: dict[Any, tuple[Feed, Array]] = {}
+        products: dict[Any, tuple[VoltageSources, Feed, Array]] = {}
         for feed in self.plan.feeds:
             g = self._oriented(feed)
             constant = g.T @ self.map(feed.held).beta if self.amplified(feed.held) else 0.0
@@ -129,10 +132,10 @@ class _Assembly:
             if feed.source is not None:
                 columns = feed.source.columns[feed.places]
                 key = feed.source.input, feed.source.parameter, columns.tobytes(), feed.free.tobytes()
-                signed = self._signed(feed, g)
-                products[key] = (feed, products[key][1] + signed if key in products else signed)
-        for feed, g in products.values():  # x and -x into the same nodes are one product, x (G+ - G-)
-            x = self.data(feed.source, feed.source.columns[feed.places])
+                signed = self._signed(feed, feed.source.scale[feed.places], g)
+                products[key] = (feed.source, feed, products[key][2] + signed if key in products else signed)
+        for source, feed, g in products.values():  # x and -x into the same nodes are one product, x (G+ - G-)
+            x = self.data(source, source.columns[feed.places])
             current = stored(x @ g).T
             rhs = add(rhs, self.positions(feed.free), self.map(feed.free).kappa * current)
         for name, at, near, far in self.plan.local_resistors:
@@ -145,9 +148,8 @@ class _Assembly:
         g = take(take(self.parameters[part.conductance], part.row_positions).T, part.column_positions).T
         return g.T if isinstance(part, Feed) and part.transposed else g
 
-    def _signed(self, feed: Feed, g: Array) -> Array:
+    def _signed(self, feed: Feed, scale: np.ndarray, g: Array) -> Array:
         """Current into the free nodes for each volt of the feed's data, ``(held, free)``, siemens."""
-        scale = feed.source.scale[feed.places]
         if self.amplified(feed.held):
             g = self.map(feed.held).alpha * g
         return g if (scale == 1.0).all() else jnp.asarray(scale, self.dtype)[:, None] * g

@@ -66,8 +66,11 @@ class NativeEngine:
             raise ValueError(f"NativeEngine(tolerance={self.tolerance!r}). Expected volts above zero.")
         if self.max_iterations < 1:
             raise ValueError(f"NativeEngine(max_iterations={self.max_iterations}). Expected at least one.")
-        if self.sweeps is not None and (isinstance(self.sweeps, bool) or self.sweeps != int(self.sweeps) or self.sweeps < 1):
-            raise ValueError(f"NativeEngine(sweeps={self.sweeps!r}). Expected a whole number above zero, or None.")
+        whole = isinstance(self.sweeps, int) and not isinstance(self.sweeps, bool) and self.sweeps > 0
+        if self.sweeps is not None and not whole:
+            raise ValueError(
+                f"NativeEngine(sweeps={self.sweeps!r}). Expected a whole number above zero, or None."
+            )
 
     @property
     def volts(self) -> float:
@@ -92,7 +95,7 @@ class NativeEngine:
                 "of one layer, or two free nodes directly). Use method='auto' or 'newton', without sweeps."
             )
         if self.sweeps:
-            return self._fixed(system, batch, nudge, start)
+            return self._fixed(system, batch, nudge, start, self.sweeps)
         cold = jnp.zeros((len(circuit.free), batch), system.rhs.dtype)
         v, code, error, iterations = relax(
             system,
@@ -105,11 +108,13 @@ class NativeEngine:
         )
         return OperatingPoint(v.T, code, error, iterations)
 
-    def _fixed(self, system: System, batch: int, nudge: Nudge, start: Array | None) -> OperatingPoint:
+    def _fixed(
+        self, system: System, batch: int, nudge: Nudge, start: Array | None, sweeps: int
+    ) -> OperatingPoint:
         """What a fixed number of sweeps leaves."""
         backward = bool(nudge.currents or nudge.strength) and start is not None
-        v, change = settle(system, start, int(self.sweeps or 0), backward=backward)
+        v, change = settle(system, start, sweeps, backward=backward)
         v = jnp.broadcast_to(v, (batch, v.shape[1]))
         code = jnp.where(jnp.isfinite(v).all(1), int(Result.CONVERGED), int(Result.NOT_FINITE))
-        count = jnp.full(batch, self.sweeps, jnp.int32)
+        count = jnp.full(batch, sweeps, jnp.int32)
         return OperatingPoint(v, code.astype(jnp.int32), jnp.broadcast_to(change, (batch,)), count)

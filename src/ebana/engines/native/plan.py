@@ -146,7 +146,11 @@ def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Pla
                     "of small ron between free nodes."
                 )
             both = np.flatnonzero(a_free & b_free)
-            found = _split_resistors(element, node_block, both, blocks) if isinstance(element, Resistors) else None
+            found = (
+                _split_resistors(element, node_block, both, blocks)
+                if isinstance(element, Resistors)
+                else None
+            )
             if found is None:
                 pairs.append(Pairs(element))
                 continue

@@ -103,7 +103,11 @@ class Sweeper:
         for block, part in zip(self.blocks, parts, strict=True):
             shape = (batch, block.nodes.size) if self.rows else (block.nodes.size, batch)
             filled.append(jnp.broadcast_to(jnp.zeros((), block.a.dtype) if part is None else part, shape))
-        return jnp.concatenate(filled, axis=across) if filled else jnp.zeros((batch, 0) if self.rows else (0, batch))
+        return (
+            jnp.concatenate(filled, axis=across)
+            if filled
+            else jnp.zeros((batch, 0) if self.rows else (0, batch))
+        )
 
     def _last(self, array: Array) -> Array:
         """From this layout to one with the batch last, or back."""
@@ -239,8 +243,8 @@ def _blocks(
         own = [Corner(*(take(array, nodes) for array in vars(c).values())) for c in corners]
         own = [_with_level(corner, own_a, own) for corner in own]
         flags = {what: any(np.isin(nodes, at).any() for at in arrays) for what, arrays in touched.items()}
-        bounds = (None if side is None else take(side, nodes) for side in (system.lower, system.upper))
-        blocks.append(Block(nodes, own_a, own_b, links[i], tuple(own), *bounds, **flags))
+        lower, upper = (None if side is None else take(side, nodes) for side in (system.lower, system.upper))
+        blocks.append(Block(nodes, own_a, own_b, links[i], tuple(own), lower, upper, **flags))
     return tuple(blocks)
 
 

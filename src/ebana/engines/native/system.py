@@ -114,7 +114,7 @@ class System:
 
     def snap(self, v: Array, distance: float) -> Array:
         """Move what lies within so many volts of a bound, or beyond it, onto the bound."""
-        if self.lower is None:
+        if self.lower is None or self.upper is None:
             return v
         v = jnp.where(v <= self.lower + distance, self.lower, v)
         return jnp.where(v >= self.upper - distance, self.upper, v)

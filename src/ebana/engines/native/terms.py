@@ -154,7 +154,6 @@ class Pair:
                 matrix = matrix.at[where[at[ok]], where[by[ok]]].add(value[ok])
         return matrix
 
-
     def add_products(self, total: Array, x: Array, where: np.ndarray, v: Array, shift: float) -> Array:
         """Add the same stamps times a vector ``x`` over the kept nodes."""
         g = self.slopes(v, shift)
