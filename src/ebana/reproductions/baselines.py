@@ -88,7 +88,7 @@ def shuffled(samples: int, batch_size: int, seed: int, epoch: int) -> Array:
 
 def error_percent(outputs: Array, targets: np.ndarray) -> float:
     """Share of the samples whose largest output is not that of the target, in percent."""
-    return 100.0 * float(np.mean(np.argmax(np.asarray(outputs), 1) != np.argmax(targets, 1)))
+    return round(100.0 * float(np.mean(np.argmax(np.asarray(outputs), 1) != np.argmax(targets, 1))), 6)
 
 
 def _start(widths: tuple[int, ...], seed: int) -> list[tuple[Array, Array]]:

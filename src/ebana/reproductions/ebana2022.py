@@ -140,7 +140,7 @@ def _train(row: TableRow, request: Request) -> dict[str, Any]:
         tests = recipe.dataset(split.x_test, split.y_test)
         measured = model.evaluate(tests, loss_fn=recipe.make_loss(), strict=False)
         right = measured.accuracy * (1 - measured.unconverged / len(tests)) if measured.accuracy > 0 else 0.0
-        errors.append(100.0 * (1.0 - right))
+        errors.append(round(100.0 * (1.0 - right), 6))
     nodes, threads = int(model.circuit.size), _threads()
     middle = statistics.median(seconds)
     return {

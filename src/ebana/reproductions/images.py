@@ -175,11 +175,12 @@ def train(name: str, split: Split, settings: Settings, request: Request, seed: i
     history = model.fit(samples, verbose=request.verbose, **settings.fit_options(seed))
     tests = Dataset({"x": split.x_test * gain}, {OUTPUT: split.y_test})
     measured = model.evaluate(tests, loss_fn=settings.loss, strict=False)
-    lost = measured.unconverged / len(tests)  # what was not found counts as wrong
+    found = 1.0 - measured.unconverged / len(tests)  # what was not found counts as wrong
+    right = measured.accuracy * found if found else 0.0
     return Trained(
         seed=seed,
-        test_error_percent=100.0 * (1.0 - measured.accuracy * (1.0 - lost)) if lost < 1 else 100.0,
-        train_error_percent=100.0 * (1.0 - history.last("accuracy")),
+        test_error_percent=round(100.0 * (1.0 - right), 6),  # 3.43, not 3.4300000000000008
+        train_error_percent=round(100.0 * (1.0 - history.last("accuracy")), 6),
         samples_per_second=history.settings["samples_per_second"],
         compile_seconds=history.settings["compile_seconds"],
         finished=request.clock(),

@@ -89,8 +89,8 @@ class Settings:
 ADAM = {"b1": 0.9, "b2": 0.99}
 
 KENDALL = Settings(
-    network=Amplified(hidden=100, vth=1.0, bias=10.0),
-    gain=60.0,
+    network=Amplified(hidden=100, vth=0.5, bias=5.0),
+    gain=30.0,
     epochs=10,
     batch_size=64,
     lr=1e-3,
