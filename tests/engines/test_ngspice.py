@@ -197,6 +197,85 @@ def test_a_loss_without_a_spice_form_is_refused(engine: NgspiceEngine) -> None:
         engine.solve(circuit, circuit.initial(), inputs(circuit, 1), nudge)
 
 
+# -- more nodes than one subcircuit can have -----------------------------------------------------------
+
+
+def agrees(
+    engine: NgspiceEngine, circuit: Circuit, x: dict, nudge: Nudge = FREE, values: dict | None = None
+) -> np.ndarray:
+    """The operating points, which the native engine finds too to a nanovolt."""
+    point = engine.solve(circuit, values or circuit.initial(), x, nudge)
+    native = solve(circuit, x, values=values, nudge=nudge)
+    assert point.converged.all()
+    assert native.converged.all()
+    assert np.abs(point.v - native.v).max() < 1e-9
+    return point.v
+
+
+def test_a_crossbar_of_more_than_a_thousand_rows(
+    engine: NgspiceEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    build = CircuitBuilder()
+    x, h = build.input("x", 1100), build.nodes("h", 3)
+    build.crossbar("d1", x, h, rng.uniform(1e-8, 1e-6, (1100, 3)), trainable=True)
+    diodes(build, "a", h, BehavioralDiode(vth=0.02, ron=100.0))
+    y = build.nodes("y", 4)
+    build.crossbar("d2", amplify(build, "amp", h, 4.0, 0.1), y, rng.uniform(1e-6, 1e-4, (3, 4)))
+    build.output("y", y)
+    circuit = build.build()
+    x = inputs(circuit, 2)
+    count = loads(monkeypatch)
+    free = agrees(engine, circuit, x)
+    assert (np.abs(free[:, :3]).max(1) > 0.02).all()  # diodes conduct
+    nudged = agrees(engine, circuit, x, Nudge({"y": 1e-6 * rng.normal(size=(2, 4))}, {}, {}))
+    assert np.abs(nudged - free).max() > 1e-6
+    new = {name: value * rng.uniform(0.5, 1.5, value.shape) for name, value in circuit.initial().items()}
+    assert np.abs(agrees(engine, circuit, x, values=new) - free).max() > 1e-6
+    assert len(count) == 1
+
+
+@cache
+def broad() -> Circuit:
+    """2 inputs, 1100 hidden nodes with diodes, resistors, currents and a gain; all of them are an output."""
+    rng, n = np.random.default_rng(0), 1100
+    build = CircuitBuilder()
+    x, h = build.input("x", 2), build.nodes("h", n)
+    build.crossbar("d1", x, h, rng.uniform(1e-5, 1e-4, (2, n)), trainable=True)
+    build.devices("down", h, build.ground(n), BehavioralDiode(vth=0.3, ron=100.0))
+    build.devices("up", build.ground(n), h, BehavioralDiode(vth=0.3, ron=100.0))
+    build.resistors("leak", h, np.roll(h, 1), rng.uniform(1e-6, 1e-5, n))
+    build.current_sources("i", h, rng.normal(size=n) * 1e-6)
+    y = build.nodes("y", 2)
+    build.crossbar("d2", amplify(build, "amp", h, 2.0, 0.1), y, rng.uniform(1e-8, 1e-7, (n, 2)))
+    build.output("h", h)
+    build.output("y", y)
+    return build.build()
+
+
+def test_more_than_a_thousand_hidden_nodes(engine: NgspiceEngine) -> None:
+    circuit, rng = broad(), np.random.default_rng(1)
+    x, target = inputs(circuit, 2), rng.normal(size=(2, 550))
+    free = agrees(engine, circuit, x)
+    for nudge in (
+        Nudge({"h": 1e-6 * rng.normal(size=(2, 1100))}, {}, {}),
+        Nudge({}, {"h": np.array([1e-5, 2e-5])}, {"h": target}, MSE()),
+        Nudge({}, {"h": np.array([1e-5, 2e-5])}, {"h": (target > 0).astype(float)}, BCE()),
+    ):
+        assert np.abs(agrees(engine, circuit, x, nudge) - free).max() > 1e-6
+    new = {name: value * rng.uniform(0.9, 1.1, value.shape) for name, value in circuit.initial().items()}
+    agrees(engine, circuit, x, values=new)
+
+
+def test_cross_entropy_over_more_than_a_thousand_nodes_is_refused(engine: NgspiceEngine) -> None:
+    circuit = broad()
+    x = inputs(circuit, 1)
+    nudge = Nudge({}, {"h": 1e-5}, {"h": np.eye(550)[:1]}, CrossEntropyLoss())
+    with pytest.raises(ValueError, match="couples all nodes of output 'h'"):
+        engine.solve(circuit, circuit.initial(), x, nudge)
+    assert engine.solve(circuit, circuit.initial(), x, FREE).converged.all()
+
+
 # -- the loaded circuit --------------------------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from ebana.circuit import kirchhoff
 from ebana.circuit.circuit import Circuit, terminals
 from ebana.circuit.elements import (
+    INDEX,
     Amplifiers,
     Crossbar,
     CurrentSources,
@@ -168,8 +169,10 @@ def _crossbar_difference(
     """
     mean_c, change_c = _mean_and_change(plus, minus, weight, element.columns)
     columns = (mean_c * change_c).sum(0)
-    parts = []
-    for rows, source, places in _row_parts(circuit, element):
+    parts, positions = [], []
+    for at, source, places in _row_parts(circuit, element):
+        positions.append(at)
+        rows = element.rows[at]
         if source is not None and source.input is not None:
             data = plus.inputs[source.input][:, run(source.columns[places])].astype(plus.p.dtype)
             data = jnp.where(weight[:, None] == 0, 0.0, data)
@@ -181,7 +184,7 @@ def _crossbar_difference(
         if not np.isin(rows, circuit.sources).all():
             value = value + (mean_r * change_r).sum(0)[:, None] - change_r.T @ mean_c
         parts.append(value)
-    return jnp.concatenate(parts)
+    return jnp.concatenate(parts)[run(np.argsort(np.concatenate(positions)).astype(INDEX))]
 
 
 def _mean_and_change(plus: Phase, minus: Phase, weight: Array, nodes: np.ndarray) -> tuple[Array, Array]:
@@ -193,7 +196,10 @@ def _mean_and_change(plus: Phase, minus: Phase, weight: Array, nodes: np.ndarray
 def _row_parts(
     circuit: Circuit, element: Crossbar
 ) -> Iterator[tuple[np.ndarray, VoltageSources | None, np.ndarray]]:
-    """The rows of a crossbar in runs: those on one array of data sources, with their places in it, and others."""
+    """The rows of a crossbar by the data sources that hold them; other held ones, and free ones, apart.
+
+    Yields the rows' positions in the crossbar, the sources or None, and the rows' places in the sources.
+    """
     sources = tuple(circuit.each(VoltageSources))
     number, place = (array[element.rows] for array in circuit.driven_by)
     direct = element.rows == circuit.base[element.rows]
@@ -201,10 +207,10 @@ def _row_parts(
     number = np.where(direct & carries[number], number, -1)
     held = np.isin(element.rows, circuit.sources)
     kind = np.where(number >= 0, number, -1 - held.astype(int))
-    cuts = np.flatnonzero(np.diff(kind)) + 1
-    for at in np.split(np.arange(len(kind)), cuts):
-        k = number[at[0]]
-        yield element.rows[at], sources[k] if k >= 0 else None, place[at]
+    kinds, first = np.unique(kind, return_index=True)
+    for k in kinds[np.argsort(first)]:  # in order of appearance: mostly the order of the rows
+        at = np.flatnonzero(kind == k).astype(INDEX)
+        yield at, sources[k] if k >= 0 else None, place[at]
 
 
 def _device_difference(element: Devices, parameters: Values, plus: Array, minus: Array, weight: Array):

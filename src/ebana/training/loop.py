@@ -36,7 +36,7 @@ CHUNK_SECONDS = 0.5
 """A chunk of steps takes about this long at most, so that Ctrl-C, progress and checkpoints stay prompt."""
 
 LEAST_STEPS = 4
-"""Steps of a chunk of a network so large that a step takes seconds' tenths: each chunk pays for fresh memory."""
+"""Fewest steps of a chunk where a step takes tenths of a second: each chunk pays for fresh memory."""
 
 CHUNK_STEPS = 64
 """Most steps of a chunk."""
@@ -412,15 +412,21 @@ class Run:
             due.append(self.settings.every_batches - self.step % self.settings.every_batches)
         return max(1, min(steps, *due))
 
+    @property
+    def _long_running(self) -> bool:
+        return getattr(self.model.system, "long_running", False)
+
     def _least_steps(self) -> int:
-        return LEAST_STEPS if getattr(self.model.system, "long_running", False) else 1
+        """Fewest steps of a chunk: more than one where fresh memory costs more than prompt answers are worth."""
+        slow = (self.step_seconds or 0.0) > CHUNK_SECONDS
+        return LEAST_STEPS if self._long_running and not slow else 1
 
     def _period(self) -> int | None:
         """Epochs between two that end a chunk: for validation, callbacks and kept states."""
         periods = [callback.every for callback in self.callbacks]
         if self.validation is not None and self.settings.every_epochs:
             periods.append(self.settings.every_epochs)
-        if self.settings.keep_states:
+        if self.settings.keep_states or self._long_running:  # of long runs no more than an epoch may be lost
             periods.append(1)
         return int(np.gcd.reduce(periods)) if periods else None
 
@@ -529,8 +535,9 @@ class Run:
 
     def _hand_back(self) -> None:
         """Give the values and the optimizer's state to the objects that the user holds."""
-        if any(leaf.is_deleted() for leaf in jax.tree.leaves((self.values, self.state))):
-            return  # interrupted inside a chunk that took over their memory: what was handed back last stays
+        leaves = jax.tree.leaves((self.values, self.state))
+        if any(isinstance(leaf, jax.Array) and leaf.is_deleted() for leaf in leaves):
+            return  # interrupted inside a chunk that took over their memory: the last epoch's values stay
         with precision(self.model.engine):
             for name, limits in self.optimizer.bounds(
                 self.model.circuit
