@@ -12,6 +12,8 @@ import pytest
 
 from circuits import amplify, diodes, draw_inputs, draw_values, law, random_circuit, stack3
 from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder, Device, IdealDiode
+from ebana.circuit import netlist as module
+from ebana.circuit.elements import VoltageSources
 from ebana.circuit.junction import JunctionDiode
 from ebana.circuit.netlist import clamp_values, gmin_of, netlist, node_names, unique_names
 from ebana.engines.base import Nudge
@@ -196,6 +198,147 @@ def test_no_name_reaches_the_deck_unchanged(tmp_path) -> None:
     v = free_potentials(circuit, run(deck, tmp_path))
     assert np.abs(law(circuit, inputs, v, nudge=nudge)).max() < 1e-12
     assert not (tmp_path / "injected").exists()
+
+
+# -- parts ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def four_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small circuits are written in parts, as large ones are."""
+    monkeypatch.setattr(module, "MAX_PORTS", 4)
+
+
+def subcircuits(deck: str) -> dict[str, tuple[list[str], list[list[str]]]]:
+    """Ports and lines of each subcircuit, by its name, in words."""
+    joined = deck.replace("\n+ ", " ")
+    found = re.findall(r"^\.subckt block_(\S+) ?(.*)\n([^$]*?)^\.ends", joined, re.MULTILINE)
+    return {
+        name: (ports.split(), [line.split() for line in body.splitlines()]) for name, ports, body in found
+    }
+
+
+def stated(deck: str) -> dict[str, float]:
+    """The number at the end of each line of the deck that ``alter`` can change, by what it calls it."""
+    return {
+        f"{word[0]}.x{name}.{word[0]}{word[1:]}".lower(): float(last)
+        for name, (_, lines) in subcircuits(deck).items()
+        for word, *_, last in lines
+        if word[0] in "RIEVFG"
+    }
+
+
+@pytest.mark.usefixtures("four_ports")
+@pytest.mark.parametrize("circuit", [stack3(), random_circuit(1, True)], ids=["stack3", "bridged"])
+def test_handles_of_parts_name_the_values_in_their_order(circuit: Circuit) -> None:
+    values = draw_values(circuit, np.random.default_rng(0))
+    deck = netlist(circuit, values)
+    assert max(len(ports) for ports, _ in subcircuits(deck).values()) <= 4
+    written = stated(deck)
+    for element in circuit.elements:
+        if isinstance(element, VoltageSources):
+            continue
+        named = [written[name.removesuffix(" gain")] for name in module.handles(circuit, element)]
+        assert named == module.element_values(element, values).tolist()
+
+
+@pytest.mark.usefixtures("four_ports")
+@pytest.mark.parametrize("folded", [True, False])
+@pytest.mark.parametrize("loss", [MSE(), BCE()], ids=lambda loss: loss.name)
+def test_handles_of_nudges_in_parts_name_the_values_in_their_order(loss: Loss, folded: bool) -> None:
+    circuit = comb(6, folded)
+    units = circuit.output("y").units
+    strength, target = 1e-3, np.arange(units, dtype=float)[None] / 6
+    nudge = Nudge({"y": np.arange(6.0)[None]}, {"y": strength}, {"y": target}, loss)
+    deck = netlist(circuit, nudge=nudge)
+    assert max(len(ports) for ports, _ in subcircuits(deck).values()) <= 4
+    written = stated(deck)
+    assert [written[name] for name in module.held_handles(circuit, "y")] == list(range(6))
+    strengths, offsets = module.clamp_handles(circuit, "y", loss.name)
+    expected = clamp_values(loss, strength, target)
+    assert [written[name.removesuffix(" gain")] for name in strengths] == expected[0][0].tolist()
+    assert [written[name] for name in offsets] == expected[1][0].tolist()
+
+
+def comb(size: int, folded: bool) -> Circuit:
+    """Output nodes with a resistor to one input each."""
+    build = CircuitBuilder()
+    x, y = build.input("x", size), build.nodes("y", size)
+    build.resistors("r", x, y, np.linspace(1e-3, 2e-3, size))
+    build.output("y", y, folded=folded)
+    return build.build()
+
+
+@needs_ngspice
+@pytest.mark.usefixtures("four_ports")
+@pytest.mark.parametrize("circuit", [stack3(), random_circuit(1, True)], ids=["stack3", "bridged"])
+def test_circuits_in_parts_satisfy_kirchhoffs_current_law(circuit: Circuit, tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    values, inputs = draw_values(circuit, rng, (-6, -3)), draw_inputs(circuit, rng, 1)
+    v = free_potentials(circuit, run(netlist(circuit, values, inputs), tmp_path))
+    assert np.abs(law(circuit, inputs, v, values=values)).max() < 1e-11
+
+
+@needs_ngspice
+@pytest.mark.usefixtures("four_ports")
+def test_values_of_devices_go_to_their_parts(tmp_path) -> None:
+    @dataclass(frozen=True)
+    class Shunt(Device):
+        def current(self, dv, p):
+            return p["g"] * dv
+
+        def spice(self, name, a, b, p):
+            return f"R{name} {a} {b} {1 / p['g']!r}"
+
+    build = CircuitBuilder()
+    x, y = build.input("x", 1), build.nodes("y", 9)
+    build.crossbar("d", x, y, 1e-3)
+    g = build.parameter("s/g", "device", np.linspace(1e-3, 3e-3, 9))
+    build.devices("s", y, build.ground(9), Shunt(), {"g": g})
+    build.output("y", y, folded=False)
+    circuit = build.build()
+    v = free_potentials(circuit, run(netlist(circuit, inputs={"x": [[1.0]]}), tmp_path))
+    np.testing.assert_allclose(v[0], 1e-3 / (1e-3 + np.linspace(1e-3, 3e-3, 9)), rtol=1e-9)
+
+
+@pytest.mark.usefixtures("four_ports")
+def test_arrays_that_fit_keep_their_names_and_text_beside_parts() -> None:
+    build = CircuitBuilder()
+    x, y = build.input("x", 2), build.nodes("y", 5)
+    build.crossbar("d", x, y, 1e-3)
+    build.resistors("d_part2", y[:2], build.ground(2), 1e-3)
+    build.output("y", y[:2])
+    deck = netlist(build.build())
+    assert [name for name in subcircuits(deck) if name.startswith("d")] == [
+        "d",
+        "d_part2_2",
+        "d_part3",
+        "d_part2",
+    ]
+    assert (
+        "\n* 'd_part2': 2 resistors\n.subckt block_d_part2 y_0 y_1\nR0 y_0 0 1000.0\nR1 y_1 0 1000.0\n"
+        ".ends block_d_part2\nXd_part2 y_0 y_1 block_d_part2\n"
+    ) in deck
+
+
+def test_only_arrays_above_the_limit_are_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    circuit = comb(6, folded=True)
+    nudge = Nudge({"y": np.ones((1, 6))}, {"y": 1e-3}, {"y": np.eye(3)[:1]}, CrossEntropyLoss())
+    whole = netlist(circuit, nudge=nudge)
+    monkeypatch.setattr(module, "MAX_PORTS", 12)
+    assert netlist(circuit, nudge=nudge) == whole
+    monkeypatch.setattr(module, "MAX_PORTS", 11)
+    assert list(subcircuits(netlist(circuit, nudge=nudge))) == ["r", "r_part2", "nudge_y", "clamp_y"]
+
+
+@pytest.mark.usefixtures("four_ports")
+def test_cross_entropy_over_too_many_nodes_is_refused() -> None:
+    circuit = comb(6, folded=True)
+    nudge = Nudge({}, {"y": 1e-3}, {"y": np.eye(3)[:1]}, CrossEntropyLoss())
+    with pytest.raises(ValueError, match=r"couples all nodes of output 'y'.*at most 4.*Received: 6 nodes"):
+        netlist(circuit, nudge=nudge)
+    with pytest.raises(ValueError, match="Use the current nudge"):
+        module.clamp_handles(circuit, "y", "cross_entropy")
 
 
 # -- form ----------------------------------------------------------------------------------------------

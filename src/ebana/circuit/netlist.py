@@ -58,7 +58,6 @@ MAX_PORTS = 1000
 
 _WIDTH = 100
 _NAME_LENGTH = 48
-_RUN = MAX_PORTS // 2
 
 
 # -- parts -------------------------------------------------------------------------------------------
@@ -71,7 +70,9 @@ def _fits(*ends: np.ndarray) -> bool:
 
 
 def _runs(size: int) -> list[slice]:
-    return [slice(start, start + _RUN) for start in range(0, size, _RUN)]
+    """Runs of at most half the ports: the units of a part, or its rows or columns, have two ends."""
+    length = MAX_PORTS // 2
+    return [slice(start, start + length) for start in range(0, size, length)]
 
 
 def _parts(element: Any) -> list[tuple[Any, tuple[slice, slice]]]:
