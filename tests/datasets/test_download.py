@@ -1,6 +1,10 @@
 """Downloads come whole or not at all. The server is a small one of our own."""
 
+import errno
 import hashlib
+import http.client
+import os
+import ssl
 import threading
 from dataclasses import replace
 from functools import partial
@@ -9,10 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from rich.progress import Progress
 
-from ebana.datasets import DownloadFailed, load, places
+from ebana.datasets import CorruptData, DownloadFailed, load, places, read_idx
 from ebana.datasets import download as downloads
 from ebana.datasets.sources import FILES, MNIST, SOURCES
-from idx_files import write_set
+from idx_files import write_idx, write_set
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -120,7 +124,7 @@ def test_a_failed_download_leaves_no_file(server, cached, manner, reason):
     server.manner = manner
     with pytest.raises(DownloadFailed, match=rf"could not download http://.*{reason}(.|\n)*Try again later"):
         load("mnist", download=True)
-    assert files(cached) == []
+    assert not cached.parent.exists()
 
 
 def test_a_server_that_does_not_stop_is_stopped(server, cached, monkeypatch):
@@ -128,13 +132,48 @@ def test_a_server_that_does_not_stop_is_stopped(server, cached, monkeypatch):
     monkeypatch.setattr(downloads, "LARGEST", 1000)
     with pytest.raises(DownloadFailed, match="it goes on after 1000 bytes"):
         load("mnist", download=True)
-    assert files(cached) == []
+    assert not cached.parent.exists()
 
 
 def test_a_server_that_is_not_there_is_named(cached, monkeypatch):
     monkeypatch.setitem(SOURCES, "mnist", replace(SOURCES["mnist"], url="http://127.0.0.1:1/"))
     with pytest.raises(DownloadFailed, match=r"http://127.0.0.1:1/train-images.*refused"):
         load("mnist", download=True)
+    assert not cached.parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.EHOSTUNREACH, "No route to host"), "No route to host"),
+        (ssl.SSLError("bad record mac"), "bad record mac"),
+        (http.client.IncompleteRead(b"1234"), "IncompleteRead"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_a_network_that_breaks_in_mid_transfer_is_a_failed_download(cached, monkeypatch, error, reason):
+    read, calls = http.client.HTTPResponse.read, []
+
+    def breaks(answer, amount=None):
+        calls.append(amount)
+        if len(calls) > 1:
+            raise error
+        return read(answer, 100)
+
+    monkeypatch.setattr(http.client.HTTPResponse, "read", breaks)
+    with pytest.raises(DownloadFailed, match=rf"could not download http://.*{reason}(.|\n)*Try again later"):
+        load("mnist", download=True)
+    assert not cached.parent.exists()
+
+
+def test_a_full_disk_is_said_of_the_file_not_of_the_network(cached, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(downloads.os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*train-images-idx3-ubyte.gz'") as caught:
+        load("mnist", download=True)
+    assert not isinstance(caught.value, DownloadFailed)
     assert files(cached) == []
 
 
@@ -145,7 +184,7 @@ def test_an_interruption_leaves_no_file(server, cached, monkeypatch):
     monkeypatch.setattr(Progress, "update", interrupt)
     with pytest.raises(KeyboardInterrupt):
         load("mnist", download=True)
-    assert files(cached) == []
+    assert not cached.parent.exists()
 
 
 def test_a_failure_keeps_the_file_that_was_there(server, tmp_path):
@@ -157,6 +196,98 @@ def test_a_failure_keeps_the_file_that_was_there(server, tmp_path):
         downloads.fetch(url, "0" * 32, path, progress)
     assert path.read_text() == "old"
     assert not list(tmp_path.glob(".file*"))
+
+
+# --- repair of damaged files
+
+
+def cut(path, content):
+    path.write_bytes(content[:-20])
+
+
+def flipped(path, content):
+    at = len(content) - 6  # in the checksum
+    path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+
+
+def another_format(path, _):
+    path.write_bytes(b"<!DOCTYPE html>")
+
+
+def empty(path, _):
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("damage", [cut, flipped, another_format, empty])
+def test_a_damaged_file_alone_is_fetched_again(server, cached, damage, file):
+    load("mnist", download=True)
+    server.asked.clear()
+    damage(cached / f"{file}.gz", (cached / f"{file}.gz").read_bytes())
+    with pytest.raises(CorruptData, match=rf"{file}.gz.* load\('mnist', download=True\) fetches") as caught:
+        load("mnist")
+    assert "folder=" not in str(caught.value)
+    assert server.asked == []
+    assert load("mnist", download=True).x_train.shape == (200, 784)
+    assert server.asked == [f"/{file}.gz"]
+    assert files(cached) == sorted(f"{file}.gz" for file in FILES)
+    load("mnist")
+
+
+def test_an_unpacked_file_that_is_damaged_gives_way_to_the_published_one(server, cached, tmp_path):
+    folder = write_set(tmp_path / "own", suffix="")
+    labels = folder / FILES[1]
+    cut(labels, labels.read_bytes())
+    with pytest.raises(
+        CorruptData, match=r"load\('mnist', folder=..., download=True\) fetches damaged files"
+    ):
+        load("mnist", folder=folder)
+    assert load("mnist", folder=folder, download=True).x_train.shape == (200, 784)
+    assert server.asked == [f"/{FILES[1]}.gz"]
+    assert files(folder) == sorted([FILES[0], f"{FILES[1]}.gz", *FILES[2:]])
+    assert not cached.exists()
+
+
+def test_damage_in_a_set_that_lacks_a_file_is_repaired_too(server, cached):
+    load("mnist", download=True)
+    (cached / f"{FILES[2]}.gz").unlink()
+    cut(cached / f"{FILES[0]}.gz", (cached / f"{FILES[0]}.gz").read_bytes())
+    assert load("mnist", download=True).x_train.shape == (200, 784)
+
+
+def test_damage_where_nothing_may_be_written_is_repaired_in_the_cache(server, cached, tmp_path, monkeypatch):
+    folder = write_set(tmp_path / "data" / "mnist")
+    monkeypatch.setenv("EBANA_DATA", str(folder.parent))
+    monkeypatch.setattr(os, "access", lambda path, _: path != folder)
+    empty(folder / f"{FILES[3]}.gz", b"")
+    assert load("mnist", download=True).x_test.shape == (50, 784)
+    assert len(files(cached)) == 4
+    assert (folder / f"{FILES[3]}.gz").read_bytes() == b""
+    server.asked.clear()
+    load("mnist", download=True)
+    assert server.asked == []
+
+
+def test_a_repair_that_fails_keeps_the_damaged_file(server, cached):
+    load("mnist", download=True)
+    labels = cached / f"{FILES[1]}.gz"
+    cut(labels, labels.read_bytes())
+    server.manner, before = "cut", labels.read_bytes()
+    with pytest.raises(DownloadFailed):
+        load("mnist", download=True)
+    assert labels.read_bytes() == before
+    assert len(files(cached)) == 4
+
+
+def test_whole_files_that_do_not_fit_are_left_alone(server, cached, tmp_path):
+    """They may be the user's own."""
+    folder = write_set(tmp_path / "own", test=50)
+    write_idx(folder / f"{FILES[3]}.gz", read_idx(folder / f"{FILES[3]}.gz")[:-1])
+    for download in (False, True):
+        with pytest.raises(CorruptData, match=r"50 images, but .* 49 labels") as caught:
+            load("mnist", folder=folder, download=download)
+        assert "download=True" not in str(caught.value)
+    assert server.asked == []
 
 
 def test_published_checksums_are_written_as_such():

@@ -171,6 +171,18 @@ def test_files_of_another_set_are_recognized(held, asked):
         load(asked, folder=folder)
 
 
+@pytest.mark.parametrize(("held", "asked"), [("mnist", "fashion-mnist"), ("fashion-mnist", "k-mnist")])
+def test_test_labels_of_another_set_are_recognized(tmp_path, held, asked):
+    name = "t10k-labels-idx1-ubyte.gz"
+    labels = read_idx(published(held) / name)
+    folder = write_set(tmp_path / "mixed", train=10, test=10)
+    write_idx(folder / "t10k-images-idx3-ubyte.gz", np.zeros((len(labels), 28, 28), np.uint8))
+    write_idx(folder / name, labels)
+    with pytest.raises(CorruptData, match=rf"{name} belongs to '{held}'. Expected a file of '{asked}'"):
+        load(asked, folder=folder)
+    assert load(held, folder=folder).x_test.shape == (10000, 784)
+
+
 # --- where it is looked for
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -142,10 +143,28 @@ def test_more_devices_than_there_are_tells_how_to_get_them():
         shared().fit(X, Y, devices=count)
 
 
-@pytest.mark.parametrize("devices", [0, -1, True, [], jax.devices()[:1] * 2])
+@pytest.mark.parametrize(
+    "devices",
+    [
+        *(0, -1, np.int64(0), True, np.bool_(True), 1.0, "cpu", "", ..., {}, [], [0], ["cpu"], np.array([1])),
+        *(jax.devices()[0], jax.devices()[:1] * 2, [*jax.devices(), 1], [jax.devices()]),
+    ],
+    ids=repr,
+)
 def test_devices_that_make_no_sense_are_refused(devices):
-    with pytest.raises(ValueError, match="devices="):
+    received = re.escape(f"fit(devices={devices!r}). ")
+    with pytest.raises(ValueError, match=rf"^{received}Expected a whole number .* sequence of different JAX"):
         Placement.of(devices, 4)
+
+
+@pytest.mark.parametrize("number", [1, np.int64(1), np.uint8(1), np.array(1)], ids=repr)
+def test_a_number_of_any_integer_type_counts_devices(number):
+    assert Placement.of(number, 4).devices == tuple(jax.devices()[:1])
+
+
+@pytest.mark.parametrize("kind", [list, tuple, iter, np.array])
+def test_any_sequence_of_devices_is_taken(kind):
+    assert Placement.of(kind(jax.devices()[:1]), 4).devices == tuple(jax.devices()[:1])
 
 
 def test_one_named_device_serves_like_the_default():

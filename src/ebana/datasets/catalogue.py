@@ -49,7 +49,7 @@ def load(
             for in ``$EBANA_DATA`` (or its folder of the set's name), in ``ebana/<name>`` of the user's
             cache, and where Debian's package has them.
         download: for 28 x 28 images, whether to fetch the files if they are not found, into ``folder`` or
-            the user's cache.
+            the user's cache, and those that are damaged again.
 
     Raises:
         ValueError: for an unknown name (the known ones are listed), a scale that is not positive, or a

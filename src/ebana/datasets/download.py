@@ -1,7 +1,7 @@
 """Download of the published files, only where it is asked for.
 
-A file is written beside its final name and takes that name once its length and its MD5 are the published
-ones, so whatever has the name is whole.
+A file is written once all of it has arrived and its MD5 is the published one: beside its final name, which
+it takes when it is on the disk. So whatever has the name is whole, and a failed transfer leaves nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import secrets
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -31,24 +31,29 @@ class DownloadFailed(OSError):
     """A file could not be fetched, or is not the one that was published. Nothing was left on the disk."""
 
 
-def download(source: Source, folder: Path, present: Mapping[str, Path]) -> None:
-    """Fetch the files of a set that are not yet in a folder.
+def download(
+    source: Source, folder: Path, present: Mapping[str, Path], damaged: Collection[str] = ()
+) -> None:
+    """Fetch the files of a set that are not yet in a folder, or damaged.
 
     Args:
         source: the set; each file is fetched from ``source.url`` and compared with ``source.md5``.
-        folder: where to; made if it is missing.
+        folder: where to; made if it is missing, once a file has arrived.
         present: files that are there already, by name.
+        damaged: those of them that are fetched again and replaced.
 
     Raises:
         DownloadFailed: without a network, for an error of the server, a transfer that ends early, or a wrong
             checksum. Files that arrived whole before stay.
-        OSError: if the folder cannot be written.
+        OSError: if a file cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     with _progress() as progress:
         for file, md5 in zip(FILES, source.md5, strict=True):
-            if file not in present:
-                fetch(f"{source.url}{file}.gz", md5, folder / f"{file}.gz", progress)
+            if file not in present or file in damaged:
+                path = folder / f"{file}.gz"
+                fetch(f"{source.url}{file}.gz", md5, path, progress)
+                if (old := present.get(file, path)) != path:
+                    old.unlink()
 
 
 def fetch(url: str, md5: str, path: Path, progress: Any) -> None:
@@ -57,32 +62,49 @@ def fetch(url: str, md5: str, path: Path, progress: Any) -> None:
     Raises:
         As :func:`download`.
     """
+    content = _transfer(url, path.name, progress)
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if digest != md5:
+        raise _failed(url, f"its MD5 is {digest}, not the published {md5}")
+    path.parent.mkdir(parents=True, exist_ok=True)
     with _beside(path) as file:
-        try:
-            with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
-                digest = _transfer(answer, file, progress.add_task(path.name, total=answer.length), progress)
-        except urllib.error.HTTPError as error:
-            error.close()
-            raise _failed(url, f"the server answers {error.code} {error.reason}") from None
-        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
-            raise _failed(url, str(getattr(error, "reason", error)) or type(error).__name__) from None
-        if digest != md5:
-            raise _failed(url, f"its MD5 is {digest}, not the published {md5}")
+        file.write(content)
 
 
-def _transfer(answer: http.client.HTTPResponse, file: IO[bytes], task: Any, progress: Any) -> str:
-    """Copy an answer into a file; its MD5."""
-    digest, done, announced = hashlib.md5(usedforsecurity=False), 0, answer.length
-    while chunk := answer.read(CHUNK):
-        file.write(chunk)
-        digest.update(chunk)
-        done += len(chunk)
-        progress.update(task, completed=done)
-        if done > LARGEST:
-            raise _failed(answer.url, f"it goes on after {LARGEST} bytes")
-    if announced is not None and done < announced:
-        raise _failed(answer.url, f"the transfer ended after {done} of {announced} bytes")
-    return digest.hexdigest()
+def _transfer(url: str, name: str, progress: Any) -> bytearray:
+    """All that the server answers."""
+    content = bytearray()
+    with _network(url):
+        answer = urllib.request.urlopen(url, timeout=TIMEOUT)
+    with answer:
+        announced = answer.length
+        task = progress.add_task(name, total=announced)
+        while chunk := _read(answer, url):
+            content += chunk
+            progress.update(task, completed=len(content))
+            if len(content) > LARGEST:
+                raise _failed(url, f"it goes on after {LARGEST} bytes")
+    if announced is not None and len(content) < announced:
+        raise _failed(url, f"the transfer ended after {len(content)} of {announced} bytes")
+    return content
+
+
+def _read(answer: http.client.HTTPResponse, url: str) -> bytes:
+    with _network(url):
+        return answer.read(CHUNK)
+
+
+@contextmanager
+def _network(url: str) -> Iterator[None]:
+    """Whatever goes wrong on the network is said as :class:`DownloadFailed`."""
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise _failed(url, f"the server answers {error.code} {error.reason}") from None
+    except (OSError, http.client.HTTPException) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise _failed(url, str(reason) or type(reason).__name__) from None
 
 
 @contextmanager
@@ -95,6 +117,9 @@ def _beside(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say whose
+        raise
     finally:
         part.unlink(missing_ok=True)
 
@@ -109,7 +134,7 @@ def _progress() -> Any:
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
-def _failed(url: str | None, what: str) -> DownloadFailed:
+def _failed(url: str, what: str) -> DownloadFailed:
     return DownloadFailed(
         f"could not download {url}: {what}. Try again later, or get the files elsewhere and give their folder."
     )

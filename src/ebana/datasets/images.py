@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +31,8 @@ def images(name: str, scale: float = 1.0, folder: PathLike | None = None, downlo
         name: ``"mnist"``, ``"fashion-mnist"`` or ``"k-mnist"``.
         scale: volts of a white pixel.
         folder: the folder with the four files; None to look in the usual places.
-        download: whether to fetch them if they are not there, into ``folder`` or the user's cache.
+        download: whether to fetch them if they are not there, into ``folder`` or the user's cache, and
+            those that are damaged again, in their place (in the user's cache if that may not be written).
 
     Returns:
         Images of shape ``(samples, 784)`` in volts, 0 to ``scale``, row after row, and one-hot rows of
@@ -43,11 +46,15 @@ def images(name: str, scale: float = 1.0, folder: PathLike | None = None, downlo
     check_scale(scale)
     source = SOURCES[name]
     found = _files(source, folder, download)
-    pixels, labels, test_pixels, test_labels = (found[file] for file in FILES)
-    _check_headers(pixels, labels)
-    _check_headers(test_pixels, test_labels)
-    x_train, y_train = _part(source, pixels, labels, scale)
-    x_test, y_test = _part(source, test_pixels, test_labels, scale)
+    try:
+        (x_train, y_train), (x_test, y_test) = _parts(source, found, scale)
+    except CorruptData as error:
+        if not _damaged(found):
+            raise
+        if not download:
+            call = f"load({name!r}, {'' if folder is None else 'folder=..., '}download=True)"
+            raise CorruptData(f"{error} {call} fetches damaged files from {source.url}") from None
+        (x_train, y_train), (x_test, y_test) = _parts(source, _repaired(source, found, folder), scale)
     return Split(
         name=name,
         x_train=x_train,
@@ -73,6 +80,39 @@ def _files(source: Source, folder: PathLike | None, download: bool) -> dict[str,
     return find(source, target)
 
 
+def _damaged(found: Mapping[str, Path]) -> list[str]:
+    """Those of the files that are not what they announce."""
+    return [file for file, path in found.items() if path.is_file() and not _whole(path)]
+
+
+def _whole(path: Path) -> bool:
+    try:
+        read_idx(path)
+    except CorruptData:
+        return False
+    return True
+
+
+def _repaired(source: Source, found: Mapping[str, Path], folder: PathLike | None) -> dict[str, Path]:
+    """The files after those that are damaged were fetched again."""
+    place = found[FILES[0]].parent
+    target = cache(source) if folder is None and not os.access(place, os.W_OK) else place
+    present, _ = look(target)
+    fetch(source, target, present, _damaged(present))
+    return look(target)[0]
+
+
+Part = tuple[np.ndarray, np.ndarray]
+
+
+def _parts(source: Source, found: Mapping[str, Path], scale: float) -> tuple[Part, Part]:
+    """Volts and targets for training and test."""
+    pixels, labels, test_pixels, test_labels = (found[file] for file in FILES)
+    _check_headers(pixels, labels)
+    _check_headers(test_pixels, test_labels)
+    return _part(source, pixels, labels, scale), _part(source, test_pixels, test_labels, scale)
+
+
 def _check_headers(pixels: Path, labels: Path) -> None:
     """The files fit each other, by what they announce."""
     images, numbers = read_header(pixels), read_header(labels)
@@ -92,7 +132,7 @@ def _check_headers(pixels: Path, labels: Path) -> None:
         raise CorruptData(f"{pixels} holds no images. Expected at least one.")
 
 
-def _part(source: Source, pixels: Path, labels: Path, scale: float) -> tuple[np.ndarray, np.ndarray]:
+def _part(source: Source, pixels: Path, labels: Path, scale: float) -> Part:
     numbers = _labels(source, labels)
     grey = read_idx(pixels).reshape(len(numbers), SIDE * SIDE)
     volts = np.divide(grey, np.float32(WHITE), dtype=np.float32)
@@ -110,7 +150,7 @@ def _labels(source: Source, path: Path) -> np.ndarray:
         )
     crc = zlib.crc32(labels.data)
     for other in SOURCES.values():
-        if other.name != source.name and crc == other.labels_crc:
+        if other.name != source.name and crc in other.labels_crc:
             raise CorruptData(
                 f"{path} belongs to {other.name!r}. Expected a file of {source.name!r}; keep each set in a folder "
                 "of its own name."

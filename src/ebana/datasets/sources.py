@@ -23,8 +23,8 @@ class Source:
         url: folder of the four compressed files, with a slash at its end.
         md5: checksums of these, in the order of :data:`FILES`.
         megabytes: size of the four together.
-        labels_crc: CRC-32 of the published training labels, by which files of another set that lie in
-            the wrong folder are known; None where there is none.
+        labels_crc: CRC-32 of the published training and test labels, by which files of another set that
+            lie in the wrong folder are known; empty where they are not known.
         package: Debian's package of the set, None where there is none.
     """
 
@@ -33,7 +33,7 @@ class Source:
     url: str
     md5: tuple[str, str, str, str]
     megabytes: int
-    labels_crc: int | None = None
+    labels_crc: tuple[int, ...] = ()
     package: str | None = None
 
 
@@ -48,7 +48,7 @@ MNIST = Source(
         "ec29112dd5afa0611ce80d1b7f02629c",
     ),
     megabytes=12,
-    labels_crc=0xBA07E8EF,
+    labels_crc=(0xBA07E8EF, 0xEE8604D9),
 )
 """Handwritten digits. Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, Proc. IEEE 86, 2278 (1998)."""
 
@@ -74,7 +74,7 @@ FASHION_MNIST = Source(
         "bb300cfdad3c16e7a12a480ee83cd310",
     ),
     megabytes=31,
-    labels_crc=0x2ED6E46A,
+    labels_crc=(0x2ED6E46A, 0x242BC73F),
     package="dataset-fashion-mnist",
 )
 """Articles of clothing. H. Xiao, K. Rasul, R. Vollgraf, arXiv:1708.07747 (2017)."""

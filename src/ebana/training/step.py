@@ -9,6 +9,7 @@ batch, all else is held by every device, and the compiler adds up the gradients.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -87,7 +88,8 @@ class Placement:
         """The devices that a user asks for, by their number or themselves, to share batches of this size.
 
         Raises:
-            ValueError: if there are not as many, or the batch size does not divide by their number.
+            ValueError: if it is neither, if there are not as many, or if the batch size does not divide by
+                their number.
 
         Example:
             >>> len(Placement.of(1, 32).devices)
@@ -95,9 +97,7 @@ class Placement:
         """
         if devices is None:
             return Placement()
-        chosen = tuple(_first(devices) if isinstance(devices, int) else devices)
-        if not chosen or len(set(chosen)) < len(chosen):
-            raise ValueError(f"fit(devices={devices!r}). Expected different devices, at least one.")
+        chosen = _chosen(devices)
         if batch_size % len(chosen):
             least = len(chosen) * max(1, batch_size // len(chosen))
             raise ValueError(
@@ -123,18 +123,41 @@ class Placement:
         return jax.device_put(arrays, NamedSharding(self.mesh, spec)) if self.devices else arrays
 
 
-def _first(count: int) -> Sequence[Any]:
+def _chosen(devices: Any) -> tuple[Any, ...]:
+    """The devices that a number or a sequence stands for."""
+    count = _whole_number(devices)
+    if count is not None and count >= 1:
+        return _first(count)
+    chosen = tuple(devices) if count is None and np.iterable(devices) else ()
+    alien = not all(isinstance(device, jax.Device) for device in chosen)
+    if not chosen or alien or len(set(chosen)) < len(chosen):
+        raise ValueError(
+            f"fit(devices={devices!r}). Expected a whole number of devices, from 1, or a sequence of different "
+            "JAX devices, such as jax.devices()[:2]."
+        )
+    return chosen
+
+
+def _whole_number(value: Any) -> int | None:
+    """A number of Python, NumPy or JAX as an int; None for all else, also for True and False."""
+    if isinstance(value, bool | np.bool_):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
+def _first(count: int) -> tuple[Any, ...]:
     """So many of JAX's devices."""
     found = jax.devices()
-    if isinstance(count, bool) or count < 1:
-        raise ValueError(f"fit(devices={count!r}). Expected a number of devices, from 1, or JAX devices.")
     if count > len(found):
         raise ValueError(
             f"fit(devices={count}): JAX finds {len(found)} ({found[0].platform}). To split a CPU, set "
             f"XLA_FLAGS=--xla_force_host_platform_device_count={count} before Python starts; for accelerators "
             'install their wheel of JAX, such as pip install "jax[cuda13]".'
         )
-    return found[:count]
+    return tuple(found[:count])
 
 
 class Records(NamedTuple):
