@@ -44,15 +44,19 @@ def test_one_run_tells_everything(quick, tmp_path):
 
     errors = [seed["test_error_percent"] for seed in ours["seeds"]]
     assert [seed["seed"] for seed in ours["seeds"]] == [3, 4]
-    assert ours["test_error_percent"] == sum(errors) / 2
+    assert ours["test_error_percent"] == pytest.approx(sum(errors) / 2)
     assert ours["epochs"] == 12
     assert ours["seconds_to_first_result"] < ours["wall_seconds"] < process_seconds()
     assert [seed["unconverged"] for seed in ours["seeds"]] == [0, 0]
 
     names = [baseline["name"] for baseline in ours["baselines"]]
     assert names == ["logistic regression", "software EP, 784-100-10"]
+    for baseline in ours["baselines"]:
+        assert len(baseline["errors"]) == 2
+        assert baseline["test_error_percent"] == pytest.approx(sum(baseline["errors"]) / 2)
     for shown in ("3.46%", "0:30 h", "logistic regression", "seed 4", "arXiv:2402.11674"):
         assert shown in outcome.err
+    assert "Baselines not compared" not in outcome.err
 
     assert result["quick"] is True
     assert "300 training and 100 test samples, 12 epochs" in result["shortened"]
@@ -69,6 +73,7 @@ def test_missed_goal_is_said_and_is_an_exit_code(quick, monkeypatch):
     monkeypatch.setattr("ebana.reproductions.scellier2024.QUICK", {("xs", "mnist"): images.Quick(-1.0)})
     outcome = quick(epochs=1)
     assert outcome.code == 1
+    assert "Baselines not compared (--baselines)." in outcome.err
     assert outcome.json["passed"] is False
     assert "is above -1.00%" in outcome.json["missed"][0]
     assert "Goal missed: test error" in outcome.err
@@ -117,6 +122,10 @@ def test_table_1_compares_times(ebana):
         (["scellier2024"], ["--model xs, 1h, 2h, 3h or xl"]),
         (["scellier2024", "--model", "4h"], ["'4h'", "xs, 1h, 2h, 3h, xl"]),
         (["scellier2024", "--model", "xl", "--data", "k-mnist"], ["no published figure", "1h, 2h, 3h"]),
+        (
+            ["scellier2024", "--model", "1h", "--data", "k-mnist", "--published-settings"],
+            ["MNIST runs", "k-mnist", "Scellier and Mishra (2023)", "Leave out --published-settings"],
+        ),
         (["scellier2024", "--model", "xs", "--data", "cifar"], ["'cifar'", "k-mnist"]),
         (["scellier2024", "--model", "xs", "--table", "1"], ["--table", "ebana2022"]),
         (["kendall2020", "--model", "xs"], ["--model", "scellier2024"]),

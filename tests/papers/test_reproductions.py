@@ -52,8 +52,9 @@ def test_scellier2024(model, quick):
     quick("mnist", "scellier2024", "--model", model)
 
 
-def test_scellier2024_with_the_settings_of_the_paper(quick):
-    result = quick("mnist", "scellier2024", "--model", "xs", "--published-settings")
+@pytest.mark.parametrize("model", ["xs", "3h"])
+def test_scellier2024_with_the_settings_of_the_paper(model, quick):
+    result = quick("mnist", "scellier2024", "--model", model, "--published-settings")
     assert result["settings"]["batch_size"] == 4
 
 

@@ -48,6 +48,12 @@ def test_seed_decides(train, rings):
     assert one != other
 
 
+def test_baseline_of_several_seeds_is_their_median():
+    runs = [baselines.Baseline("b", error, 2, seconds) for error, seconds in ((3.07, 5.0), (3.08, 1.0))]
+    assert baselines.over_seeds(runs) == baselines.Baseline("b", 3.075, 2, 5.0, (3.07, 3.08))
+    assert baselines.over_seeds(runs[:1]) == runs[0]
+
+
 def test_every_sample_comes_once_a_pass():
     order = np.asarray(baselines.shuffled(12, 4, seed=0, epoch=0))
     assert order.shape == (3, 4)

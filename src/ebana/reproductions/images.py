@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from ebana.datasets import Split
     from ebana.model import Model
     from ebana.reproductions.baselines import Baseline
+    from ebana.training.data import Dataset
 
-Baselines = Callable[["Split", Settings, Request], list["Baseline"]]
-"""Trains what a run is compared with."""
+Baselines = Callable[["Split", Settings, Request, int], list["Baseline"]]
+"""Trains what a run is compared with, its start values drawn by a seed."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +49,31 @@ class Quick:
         """Settings of the shortened run.
 
         A narrower resistive layer averages over fewer nodes, so that its potentials are larger by the root of
-        the ratio: the inputs are made smaller by as much.
+        the ratio: the inputs are made smaller by as much. Fewer conductances hold the output nodes, again by
+        the root: so is the nudge.
         """
-        network, gain = settings.network, settings.gain
+        network, gain, beta = settings.network, settings.gain, settings.beta
         if isinstance(network, Resistive):
             narrow = tuple(min(n, self.width) for n in network.hidden)
             gain *= math.sqrt(math.prod(narrow) / math.prod(network.hidden))
+            beta *= math.sqrt(narrow[-1] / network.hidden[-1])
             network = replace(network, hidden=narrow)
         else:
             network = replace(network, hidden=min(network.hidden, self.width))
         batch_size = min(settings.batch_size, self.batch_size)
-        rate = self.rate if settings.optimizer == "adam" else 1.0  # published rates stay as they are
         lr = settings.lr
-        lr = {name: rate * one for name, one in lr.items()} if isinstance(lr, Mapping) else rate * lr
-        return replace(settings, network=network, gain=gain, batch_size=batch_size, lr=lr, epochs=self.epochs)
+        lr = (
+            {name: self.rate * one for name, one in lr.items()} if isinstance(lr, Mapping) else self.rate * lr
+        )
+        return replace(
+            settings,
+            network=network,
+            gain=gain,
+            beta=beta,
+            batch_size=batch_size,
+            lr=lr,
+            epochs=self.epochs,
+        )
 
     def cut(self, split: Split) -> Split:
         """The first samples of both parts."""
@@ -80,6 +92,7 @@ class Quick:
         return (
             f"shortened run: {len(split.x_train)} training and {len(split.x_test)} test samples, "
             f"{settings.epochs} epoch{'s' * (settings.epochs > 1)}, hidden layers of {'-'.join(map(str, hidden))}"
+            f"{f', learning rates times {self.rate:g}' if self.rate != 1 else ''}"
         )
 
 
@@ -94,7 +107,8 @@ class Task:
         published: the published figure.
         goal: what the run has to reach.
         quick: the shortened version.
-        baselines: trains what stands beside it, where that is asked for.
+        baselines: trains what stands beside it.
+        always_compared: whether that is done without being asked for.
         must_beat: whether the test error has to be below that of each of these.
         features: how images become inputs; None for the pixels themselves.
     """
@@ -106,6 +120,7 @@ class Task:
     goal: Goal
     quick: Quick
     baselines: Baselines
+    always_compared: bool = False
     must_beat: bool = True
     features: Callable[[Split, Request], Split] | None = None
 
@@ -138,42 +153,62 @@ def run(task: Task, request: Request) -> Outcome:
     Raises:
         FileNotFoundError: if the images are nowhere; the message says how to get them.
     """
-    from ebana import datasets
-
-    request.say(f"loading {task.data}")
-    split = datasets.load(task.data, folder=request.data_folder)
-    settings, goal, shortened = task.settings, task.goal, ""
+    settings, goal = task.settings, task.goal
     if request.quick:
-        split, settings = task.quick.cut(split), task.quick.shorten(settings)
-        goal = Goal(task.quick.test_error_percent)
+        settings, goal = task.quick.shorten(settings), Goal(task.quick.test_error_percent)
     if request.epochs is not None:
         settings = replace(settings, epochs=request.epochs)
-    if request.quick:
-        shortened = task.quick.describe(split, settings)
+    volts = _load(task, request, settings.gain)
+    shortened = task.quick.describe(volts, settings) if request.quick else ""
+    if shortened:
         request.say(shortened)
-    if task.features is not None:
-        split = task.features(split, request)
+    parts = _datasets(volts)
+    inputs, classes = volts.x_train.shape[1], len(volts.classes)
+    del volts  # as large as the copy that the data sets hold
     trained, model = [], None
     for seed in request.all_seeds:
         request.say(f"training {task.name}, seed {seed}, {settings.epochs} epochs")
-        result, last = train(task.name, split, settings, request, seed)
-        model = last if model is None else model
-        trained.append(result)
-    compared = task.baselines(split, settings, request)
+        started = settings.build(inputs, classes, seed=seed, name=task.name)
+        trained.append(train(started, parts, settings, request, seed))
+        model = started if model is None else model
+    del parts
+    compared = _compare(task, settings, request)
     return _outcome(task, settings, goal, shortened, trained, compared, model, request)
 
 
-def train(name: str, split: Split, settings: Settings, request: Request, seed: int) -> tuple[Trained, Model]:
-    """Train one network on the training part and test it once on the test part."""
+def _load(task: Task, request: Request, gain: float) -> Split:
+    """The task's inputs times ``gain``, and its targets."""
     import numpy as np
 
+    from ebana import datasets
+
+    request.say(f"loading {task.data}")
+    pixels = task.features is None
+    split = datasets.load(task.data, folder=request.data_folder, scale=gain if pixels else 1.0)
+    if request.quick:
+        split = task.quick.cut(split)
+    if task.features is None:
+        return split
+    split, factor = task.features(split, request), np.float32(gain)
+    return replace(split, x_train=split.x_train * factor, x_test=split.x_test * factor)
+
+
+def _datasets(split: Split) -> tuple[Dataset, Dataset]:
+    """The training and the test part, for a model."""
     from ebana.training.data import Dataset
 
-    gain = np.float32(settings.gain)
-    model = settings.build(split.x_train.shape[1], len(split.classes), seed=seed, name=name)
-    samples = Dataset({"x": split.x_train * gain}, {OUTPUT: split.y_train})
+    return (
+        Dataset({"x": split.x_train}, {OUTPUT: split.y_train}),
+        Dataset({"x": split.x_test}, {OUTPUT: split.y_test}),
+    )
+
+
+def train(
+    model: Model, parts: tuple[Dataset, Dataset], settings: Settings, request: Request, seed: int
+) -> Trained:
+    """Train a network on the training part and test it once on the test part."""
+    samples, tests = parts
     history = model.fit(samples, verbose=request.verbose, **settings.fit_options(seed))
-    tests = Dataset({"x": split.x_test * gain}, {OUTPUT: split.y_test})
     measured = model.evaluate(tests, loss_fn=settings.loss, strict=False)
     found = 1.0 - measured.unconverged / len(tests)  # what was not found counts as wrong
     right = measured.accuracy * found if found else 0.0
@@ -185,7 +220,18 @@ def train(name: str, split: Split, settings: Settings, request: Request, seed: i
         compile_seconds=history.settings["compile_seconds"],
         finished=request.clock(),
         unconverged=measured.unconverged + int(sum(history.history["unconverged"])),
-    ), model
+    )
+
+
+def _compare(task: Task, settings: Settings, request: Request) -> list[Baseline]:
+    """The task's baselines, each trained with the seeds of ours; none if they are not asked for."""
+    if not (request.baselines or task.always_compared):
+        return []
+    from ebana.reproductions.baselines import over_seeds
+
+    split = _load(task, request, 1.0)
+    runs = [task.baselines(split, settings, request, seed) for seed in request.all_seeds]
+    return [over_seeds(of_one) for of_one in zip(*runs, strict=True)]
 
 
 def _outcome(
@@ -198,7 +244,7 @@ def _outcome(
     model: Any,
     request: Request,
 ) -> Outcome:
-    error = statistics.median(t.test_error_percent for t in trained)
+    error = round(statistics.median(t.test_error_percent for t in trained), 6)
     missed = goal.missed(error, trained[0].finished)
     if not shortened:
         missed += [
@@ -222,11 +268,16 @@ def _outcome(
         goal=goal.to_dict(),
         missed=tuple(missed),
         rows=tuple(_rows(task, ours, goal, compared)),
-        notes=(f"Published: {task.published.reported}. {task.published.paper}.",),
+        notes=_notes(task, compared),
         shortened=shortened,
         settings=settings.to_dict(),
         models={"model": model},
     )
+
+
+def _notes(task: Task, compared: list[Baseline]) -> tuple[str, ...]:
+    source = f"Published: {task.published.reported}. {task.published.paper}."
+    return (source,) if compared else (source, "Baselines not compared (--baselines).")
 
 
 def _first(targets: Any, count: int) -> Any:
@@ -255,7 +306,16 @@ def _rows(task: Task, ours: dict[str, Any], goal: Goal, compared: list[Baseline]
         for s in seeds
         if len(seeds) > 1
     ]
-    rows += [row(b.name, b.test_error_percent, b.epochs, b.seconds, "here") for b in compared]
+    rows += [
+        row(
+            f"{b.name}, median" if len(seeds) > 1 else b.name,
+            b.test_error_percent,
+            b.epochs,
+            b.seconds,
+            about,
+        )
+        for b in compared
+    ]
     return rows
 
 

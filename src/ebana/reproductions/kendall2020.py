@@ -36,17 +36,15 @@ def run(request: Request) -> Outcome:
     )
 
 
-def both_baselines(split: Split, settings: Settings, request: Request) -> list[Baseline]:
-    """Logistic regression and software equilibrium propagation of the same size, if asked for."""
-    if not request.baselines:
-        return []
+def both_baselines(split: Split, settings: Settings, request: Request, seed: int) -> list[Baseline]:
+    """Logistic regression and software equilibrium propagation of the same size."""
     from ebana.reproductions.baselines import logistic_regression
     from ebana.reproductions.hopfield import HopfieldSettings, software_ep
     from ebana.reproductions.networks import Resistive
 
     network = settings.network
     hidden = network.hidden[0] if isinstance(network, Resistive) else network.hidden
-    request.say(f"training logistic regression, {settings.epochs} epochs")
-    first = logistic_regression(split, settings.epochs, request.seed)
-    request.say(f"training software equilibrium propagation, {settings.epochs} epochs")
-    return [first, software_ep(split, settings.epochs, request.seed, HopfieldSettings(hidden=hidden))]
+    request.say(f"training logistic regression, seed {seed}, {settings.epochs} epochs")
+    first = logistic_regression(split, settings.epochs, seed)
+    request.say(f"training software equilibrium propagation, seed {seed}, {settings.epochs} epochs")
+    return [first, software_ep(split, settings.epochs, seed, HopfieldSettings(hidden=hidden))]
