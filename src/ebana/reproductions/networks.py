@@ -34,16 +34,18 @@ def rate(rates: Rates, layer: str) -> float | None:
 class Resistive:
     """A deep resistive network.
 
-    Conductances start uniform in ``[-1/sqrt(n_in), 1/sqrt(n_in)]``, the negative half at ``g_min``, in a unit
-    of its own: potentials depend on ratios alone. Layers are ``d1``, ``i1``, ... and ``out``, ``i_out``.
+    Conductances start uniform in ``start * [-1/sqrt(n_in), 1/sqrt(n_in)]``, the negative half at ``g_min``, in
+    a unit of its own: potentials depend on ratios alone. Layers are ``d1``, ``i1``, ... and ``out``, ``i_out``.
 
     Args:
         hidden: number of nodes of each hidden layer.
+        start: scale of the conductances at the start.
         g_min, g_max: bounds of the conductances.
         i_max: bound of the bias currents.
     """
 
     hidden: tuple[int, ...]
+    start: float = 1.0
     g_min: float = 1e-6
     g_max: float = 1e3
     i_max: float = 1e3
@@ -65,7 +67,7 @@ class Resistive:
     def _crossbar(self, nodes: Any, units: int, weights: str, biases: str, rates: Rates) -> Any:
         from ebana.layers import CurrentSourceLayer, DenseLayer, Initializers
 
-        start = Initializers("rectified", {"U": 1.0, "g_min": self.g_min, "g_max": self.g_max})
+        start = Initializers("rectified", {"U": self.start, "g_min": self.g_min, "g_max": self.g_max})
         nodes = DenseLayer(units, weights, initializer=start, lr=rate(rates, weights))(nodes)
         own = rate(rates, biases)
         return CurrentSourceLayer(biases, trainable=True, lr=own, low=-self.i_max, high=self.i_max)(nodes)

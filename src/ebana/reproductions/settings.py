@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from ebana.model import Model
 
 
-def cosine(final: float = 0.01) -> dict[str, Any]:
-    """Half a cosine over the whole run, down to a fraction of the learning rate."""
-    return {"class": "Cosine", "final": final}
+def cosine(final: float = 0.01, warmup: float = 0.0) -> dict[str, Any]:
+    """Half a cosine over the whole run, down to a fraction of the learning rate, after a rise to it."""
+    return {"class": "Cosine", "final": final, "warmup": warmup}
 
 
 @dataclass(frozen=True)
@@ -108,16 +108,56 @@ def _rates(weights: float, out: float, hidden: int = 1) -> dict[str, float]:
 
 
 RESISTIVE: dict[str, Settings] = {
-    "xs": Settings(Resistive((100,)), 100.0, 10, 64, lr=_rates(3e-4, 1e-3), options=ADAM, beta=0.2, sweeps=3),
-    "1h": Settings(Resistive((1024,)), 480.0, 16, 128, lr=_rates(3e-4, 1e-3), options=ADAM, sweeps=3),
+    "xs": Settings(
+        Resistive((100,)),
+        gain=100.0,
+        epochs=10,
+        batch_size=256,
+        lr=_rates(6e-4, 2e-3),
+        options=ADAM,
+        schedule=cosine(warmup=0.1),
+        beta=0.2,
+        sweeps=3,
+    ),
+    "1h": Settings(
+        Resistive((1024,), start=0.5),
+        gain=480.0,
+        epochs=20,
+        batch_size=256,
+        lr=_rates(1.4e-3, 2e-3),
+        options=ADAM,
+        schedule=cosine(warmup=0.2),
+        sweeps=2,
+    ),
     "2h": Settings(
-        Resistive((1024, 1024)), 2000.0, 14, 128, lr=_rates(2e-4, 1e-3, 2), options=ADAM, sweeps=5
+        Resistive((1024, 1024)),
+        gain=2000.0,
+        epochs=14,
+        batch_size=256,
+        lr=_rates(6e-4, 2e-3, 2),
+        options=ADAM,
+        schedule=cosine(warmup=0.15),
+        sweeps=5,
     ),
     "3h": Settings(
-        Resistive((1024, 1024, 1024)), 4000.0, 10, 128, lr=_rates(2e-4, 1e-3, 3), options=ADAM, sweeps=6
+        Resistive((1024, 1024, 1024)),
+        gain=4000.0,
+        epochs=10,
+        batch_size=256,
+        lr=_rates(6e-4, 2e-3, 3),
+        options=ADAM,
+        schedule=cosine(warmup=0.15),
+        sweeps=6,
     ),
     "xl": Settings(
-        Resistive((32768,)), 800.0, 10, 128, lr=_rates(1e-4, 4e-5), options=ADAM, beta=2.0, sweeps=2
+        Resistive((32768,)),
+        gain=800.0,
+        epochs=10,
+        batch_size=128,
+        lr=_rates(1e-4, 4e-5),
+        options=ADAM,
+        beta=2.0,
+        sweeps=2,
     ),
 }
 """Deep resistive networks by model, chosen on MNIST; other data take the same."""
