@@ -117,7 +117,7 @@ class Sweeper:
         """Update the eliminated blocks from the kept ones, then the kept ones one after the other."""
         first = set(self.system.plan.eliminated)
         order = sorted(range(len(self.blocks)), key=lambda i: int(self.blocks[i].nodes[0]) not in first)
-        return self.join(self.visit(self.split(v), order))
+        return jnp.broadcast_to(self.join(self.visit(self.split(v), order)), v.shape)
 
     def visit(self, parts: list[Array | None], order: Sequence[int]) -> list[Array | None]:
         """Update some blocks one after the other."""
