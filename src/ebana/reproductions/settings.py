@@ -120,13 +120,13 @@ RESISTIVE: dict[str, Settings] = {
         sweeps=3,
     ),
     "1h": Settings(
-        Resistive((1024,), start=0.5),
+        Resistive((1024,)),
         gain=480.0,
         epochs=20,
         batch_size=256,
-        lr=_rates(1.4e-3, 2e-3),
+        lr=_rates(1e-3, 2e-3),
         options=ADAM,
-        schedule=cosine(warmup=0.2),
+        schedule=cosine(warmup=0.15),
         sweeps=2,
     ),
     "2h": Settings(
