@@ -356,9 +356,13 @@ def test_values_of_devices_reach_the_deck(engine: NgspiceEngine) -> None:
 
 
 def test_memory_stays_flat() -> None:
-    """In a process of its own: a test worker's memory moves with everything else that runs in it."""
+    """In a process of its own: a test worker's memory moves with everything else that runs in it.
+
+    A leak adds to every round of 500 operating points; what the interpreter or the system takes once does not.
+    The limit, 24 bytes a point, is half a megabyte in 20,000 points.
+    """
     script = """
-import gc, os, psutil
+import gc, os, statistics, psutil
 from test_ngspice import FREE, inputs, layered
 from ebana.engines.ngspice import NgspiceEngine
 engine, circuit = NgspiceEngine(), layered()
@@ -370,13 +374,13 @@ for k in range(12):
     engine.solve(circuit, values, x, FREE)
     gc.collect()
     sizes.append(process.memory_info().rss)
-print(sizes[-1] - sizes[3])
+print(statistics.median(after - before for before, after in zip(sizes[1:], sizes[2:])))
 """
     here = Path(__file__).parent
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(here), str(here.parent), *sys.path])}
     result = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert int(result.stdout.split()[-1]) < 2_000_000
+    assert float(result.stdout.split()[-1]) <= 500 * 24
 
 
 def test_threads_take_turns(engine: NgspiceEngine) -> None:
