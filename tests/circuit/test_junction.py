@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from ebana.circuit.cards import number
 from ebana.circuit.junction import JunctionDiode
 from ebana.circuit.netlist import options_line
-from ebana.engines.libngspice import LOCK, library
 from ebana.engines.ngspice import available
+from ebana.spice.libngspice import library
+from ebana.spice.session import LOCK
 
 FOUND, WHY = available()
 needs_ngspice = pytest.mark.skipif(not FOUND, reason=WHY)

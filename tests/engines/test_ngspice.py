@@ -18,11 +18,12 @@ from circuits import amplify, diodes, draw_inputs, draw_values, law, random_circ
 from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder, Device, IdealDiode
 from ebana.circuit.junction import JunctionDiode
 from ebana.engines import get
-from ebana.engines import ngspice as module
 from ebana.engines.base import Engine, Nudge, Result
-from ebana.engines.libngspice import LIBRARY_VARIABLE, find, library
 from ebana.engines.ngspice import EngineNotInstalled, NgspiceEngine, NgspiceError, available
 from ebana.learning.losses import BCE, MSE, CrossEntropyLoss, Loss
+from ebana.spice import libngspice
+from ebana.spice.libngspice import LIBRARY_VARIABLE, check_version, find, library
+from ebana.spice.session import session
 
 FOUND, WHY = available()
 pytestmark = pytest.mark.skipif(not FOUND, reason=WHY)
@@ -297,7 +298,7 @@ def test_altered_values_give_what_a_fresh_load_gives(
     new = {name: value * rng.uniform(0.9, 1.1, value.shape) for name, value in circuit.initial().items()}
     altered = engine.solve(circuit, new, x, FREE)
     assert len(count) == 1
-    monkeypatch.setattr(module, "_loaded", None)
+    session("ngspice").unload()
     fresh = engine.solve(circuit, new, x, FREE)
     assert len(count) == 2
     np.testing.assert_allclose(altered.v, fresh.v, rtol=0, atol=1e-12)
@@ -489,12 +490,20 @@ def test_a_missing_library_says_how_to_install_it(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(LIBRARY_VARIABLE, "/nowhere/libngspice.so")
     with pytest.raises(EngineNotInstalled, match=r"/nowhere.*apt-get install libngspice0"):
         find()
-    monkeypatch.setattr(module, "library", find)
+    monkeypatch.setattr(libngspice, "library", find)
     found, message = available()
     assert not found
     assert "apt-get" in message
-    with pytest.raises(EngineNotInstalled):
-        NgspiceEngine()
+    script = "from ebana import NgspiceEngine; NgspiceEngine()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "EngineNotInstalled" in done.stderr
+    assert "apt-get" in done.stderr
+
+
+def test_an_old_ngspice_is_refused() -> None:
+    check_version("ngspice-39")
+    with pytest.raises(EngineNotInstalled, match=r"ngspice-26 is too old. Expected ngspice-34 or later"):
+        check_version("ngspice-26")
 
 
 def test_a_tolerance_must_be_positive() -> None:

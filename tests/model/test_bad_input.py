@@ -16,8 +16,9 @@ from ebana import (
     NotConverged,
     optimizers,
 )
-from ebana.engines import libngspice, ngspice
+from ebana.engines import ngspice
 from ebana.model import DEFAULT_BETA_SHARE
+from ebana.spice import libngspice
 from ebana.training.callbacks import Checkpoint, CSVLogger, EarlyStopping
 from nets import Refuses, X, Y, dense, linear, same_values, shared
 
@@ -237,7 +238,8 @@ def test_bounds_are_in_order(limits):
 @pytest.mark.parametrize("engine", ["spectre", "", 3, None])
 def test_an_unknown_engine_lists_the_known_ones(engine):
     with pytest.raises(
-        (ValueError, TypeError), match=r"engine=.*(Expected 'native', 'ngspice'|does not fit the contract)"
+        (ValueError, TypeError),
+        match=r"engine=.*(Expected one of 'native', 'ngspice'|does not fit the contract)",
     ):
         linear(engine=engine)
 

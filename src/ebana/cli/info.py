@@ -11,11 +11,12 @@ from typing import Any
 
 from ebana.cli.options import Json
 from ebana.cli.terminal import Terminal
+from ebana.spice.session import SIMULATORS, available
 
 NAME = "info"
 
 PACKAGES = (
-    "jax", "jaxlib", "numpy", "scipy", "optax", "safetensors", "scikit-learn", "matplotlib", "typer", "rich"
+    "jax", "jaxlib", "numpy", "scipy", "optax", "safetensors", "scikit-learn", "matplotlib", "typer", "rich", "neospice"
 )  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def machine() -> dict[str, Any]:
 
 def engines() -> dict[str, dict[str, Any]]:
     """Each engine: whether it can be used here, and its version or how to get it."""
-    return {"native": _native(), "ngspice": _ngspice()}
+    return {"native": _native(), **{name: _simulator(name) for name in SIMULATORS}}
 
 
 def _native() -> dict[str, Any]:
@@ -64,10 +65,8 @@ def _native() -> dict[str, Any]:
     return {"available": True, "details": f"built in, JAX {jax.__version__} on {devices}"}
 
 
-def _ngspice() -> dict[str, Any]:
-    from ebana.engines.ngspice import available
-
-    found, details = available()
+def _simulator(name: str) -> dict[str, Any]:
+    found, details = available(name)
     return {"available": found, "details": details}
 
 

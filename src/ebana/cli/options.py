@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from ebana.spice.session import SIMULATORS
+
 LARGEST_SEED = 2**32 - 1
 """What scikit-learn's splits accept."""
 
-ENGINES = ("native", "ngspice")
+ENGINES = ("native", *SIMULATORS)
 
-Engine = Annotated[str, typer.Option(help="Who finds operating points: native or ngspice.")]
+Engine = Annotated[str, typer.Option(help=f"Who finds operating points: {', '.join(ENGINES)}.")]
 Seed = Annotated[int, typer.Option(help="Seed of the split and of the start values.")]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")

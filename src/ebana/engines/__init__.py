@@ -18,11 +18,12 @@ def get(spec: Any) -> Engine:
     if isinstance(spec, str):
         if spec == "native":
             return NativeEngine()
-        if spec == "ngspice":
-            from ebana.engines.ngspice import NgspiceEngine
+        from ebana.engines.spice import ENGINES
 
-            return NgspiceEngine()
-        raise ValueError(f"engine={spec!r}. Expected 'native', 'ngspice' or an Engine object.")
+        if spec in ENGINES:
+            return ENGINES[spec]()
+        names = ", ".join(map(repr, ["native", *ENGINES]))
+        raise ValueError(f"engine={spec!r}. Expected one of {names}, or an Engine object.")
     if isinstance(spec, type):
         spec = spec()
     if not isinstance(spec, Engine):

@@ -2,7 +2,7 @@
 
 Only four calls are used: ``ngSpice_Init``, ``ngSpice_Circ``, ``ngSpice_Command`` and
 ``ngGet_Vec_Info`` (ngspice manual, chapter 19). The library has global state and is not re-entrant:
-hold :data:`LOCK` around a sequence of calls that belong together.
+hold :data:`~ebana.spice.session.LOCK` around a sequence of calls that belong together.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import os
+import re
 import signal
 import threading
 from collections import deque
 from collections.abc import Iterable
 from functools import lru_cache
 
-LOCK = threading.RLock()
-"""Held by whoever talks to the library."""
+from ebana.spice.errors import EngineNotInstalled, NgspiceError
+from ebana.spice.session import LOCK
 
 LIBRARY_VARIABLE = "NGSPICE_LIBRARY_PATH"
 """Environment variable with the path of the library, where it is not on the loader's path."""
@@ -29,15 +30,10 @@ INSTALL = (
     f"or set {LIBRARY_VARIABLE} to its path."
 )
 
+OLDEST = 34
+"""The oldest major version that is used; the equations of its devices are those of version 39, the one tested."""
+
 _FILE_NAMES = ("libngspice.so.0", "libngspice.so", "libngspice.0.dylib", "libngspice.dylib", "ngspice.dll")
-
-
-class EngineNotInstalled(RuntimeError):
-    """The simulator behind an engine is not on this computer."""
-
-
-class NgspiceError(RuntimeError):
-    """ngspice refused a deck or a command; the message quotes it."""
 
 
 class _Complex(ctypes.Structure):
@@ -107,6 +103,7 @@ class LibNgspice:
         for line in self.messages:
             if "ngspice-" in line:
                 self.version = line.strip("* ").removesuffix(" shared library")
+        check_version(self.version)
         self.command("set num_threads=1")  # a second thread costs more than it gains on busy machines
 
     def _on_text(self, text: bytes, _id: int, _user: int) -> int:
@@ -166,8 +163,9 @@ class LibNgspice:
         self.messages.clear()
         failed = self._circ((ctypes.c_char_p * (len(encoded) + 1))(*encoded, None))
         self._after("loading the circuit")
-        if failed or self.errors():
-            raise NgspiceError(f"ngspice did not accept the circuit: {self.said()}")
+        said = self.said()
+        if failed or self.errors() or not self._has_circuit():
+            raise NgspiceError(f"ngspice did not accept the circuit: {said}")
 
     def set(self, assignments: Iterable[str]) -> None:
         """Run ``alter`` for each ``"device parameter = value"``.
@@ -184,6 +182,11 @@ class LibNgspice:
         if self.errors():
             raise NgspiceError(f"ngspice refused a value: {self.said()}")
 
+    def _has_circuit(self) -> bool:
+        """Some decks are dropped with no more than a remark, such as instances with too many nodes."""
+        self.command("rusage totiter")
+        return not any("no active circuit" in line for line in self.messages)
+
     def iterations(self) -> int:
         """Newton iterations since the circuit was loaded."""
         self.command("rusage totiter")
@@ -197,6 +200,17 @@ class LibNgspice:
             return None
         contents = info.contents
         return contents.real[0] if contents.length > 0 and contents.real else None
+
+
+def check_version(name: str) -> None:
+    """Refuse an ngspice that is too old, from what it calls itself, such as ``"ngspice-39"``.
+
+    Raises:
+        EngineNotInstalled: with the versions that will do.
+    """
+    found = re.search(r"ngspice-(\d+)", name)
+    if found and int(found[1]) < OLDEST:
+        raise EngineNotInstalled(f"{name} is too old. Expected ngspice-{OLDEST} or later. {INSTALL}")
 
 
 def _candidates() -> list[str]:

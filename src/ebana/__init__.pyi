@@ -1,0 +1,86 @@
+from . import callbacks, losses, metrics, optimizers, schedules
+from .circuit import BehavioralDiode, Circuit, CircuitBuilder, Device, IdealDiode
+from .circuit.junction import JunctionDiode
+from .circuit.mosfet import MosDiode
+from .engines import Engine, NativeEngine, NotConverged, Nudge, OperatingPoint, Result
+from .engines.spice import NeospiceEngine, NgspiceBatchEngine, NgspiceEngine
+from .layers import (
+    AmplificationLayer,
+    AveragePooling2DLayer,
+    BiasVoltageLayer,
+    ConcatenateLayer,
+    CurrentLayer,
+    CurrentSourceLayer,
+    DenseLayer,
+    DiodeLayer,
+    Initializers,
+    InputVoltageLayer,
+    Layer,
+    LocallyConnected2DLayer,
+    ReshapeLayer,
+    StackLayer,
+    VoltageLayer,
+)
+from .learning.losses import Loss
+from .learning.optimizers import Optimizer
+from .model import Model, StageConflict
+from .serialization import load_model
+from .spice.errors import EngineNotInstalled, SpiceError
+from .training.data import BatchGenerator, DataSet, Dataset
+from .training.evaluation import Evaluation
+from .training.history import History
+from .training.storage import CorruptFile
+
+__all__ = [
+    "AmplificationLayer",
+    "AveragePooling2DLayer",
+    "BatchGenerator",
+    "BehavioralDiode",
+    "BiasVoltageLayer",
+    "Circuit",
+    "CircuitBuilder",
+    "ConcatenateLayer",
+    "CorruptFile",
+    "CurrentLayer",
+    "CurrentSourceLayer",
+    "DataSet",
+    "Dataset",
+    "DenseLayer",
+    "Device",
+    "DiodeLayer",
+    "Engine",
+    "EngineNotInstalled",
+    "Evaluation",
+    "History",
+    "IdealDiode",
+    "Initializers",
+    "InputVoltageLayer",
+    "JunctionDiode",
+    "Layer",
+    "LocallyConnected2DLayer",
+    "Loss",
+    "Model",
+    "MosDiode",
+    "NativeEngine",
+    "NeospiceEngine",
+    "NgspiceBatchEngine",
+    "NgspiceEngine",
+    "NotConverged",
+    "Nudge",
+    "OperatingPoint",
+    "Optimizer",
+    "ReshapeLayer",
+    "Result",
+    "SpiceError",
+    "StackLayer",
+    "StageConflict",
+    "VoltageLayer",
+    "callbacks",
+    "load_model",
+    "losses",
+    "metrics",
+    "optimizers",
+    "schedules",
+]
+
+__version__: str

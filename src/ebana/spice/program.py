@@ -1,0 +1,132 @@
+"""What simulators are asked, and what they answer: plain data that travels between processes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+Key = tuple[str, str]
+"""What a slot holds: an ``element``, or the ``held`` currents, ``strength`` or ``offset`` of a port; its name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A deck that is loaded once, and whose values then change.
+
+    Args:
+        lines: the deck, without an analysis.
+        handles: what ngspice's ``alter`` calls each value of each slot, e.g. ``"r.xd1.r0_3"`` or
+            ``"e.xa.e0 gain"``.
+        values: the values that the lines have, by slot, in the order of the handles.
+        reads: names of the nodes that are read.
+    """
+
+    lines: tuple[str, ...]
+    handles: Mapping[Key, tuple[str, ...]]
+    values: Mapping[Key, np.ndarray]
+    reads: tuple[str, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """Tells programs apart, also over processes."""
+        text = "\n".join([*self.lines, *self.reads])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """Operating points that are wanted of one program.
+
+    Args:
+        program: the program; None where whoever gets the job has it already, under ``digest``.
+        digest: the program's digest.
+        fixed: values for all samples, ``{slot: (k,)}``.
+        varying: values for each sample, ``{slot: (B, k)}``.
+        samples: B.
+    """
+
+    program: Program | None
+    digest: str
+    fixed: Mapping[Key, np.ndarray]
+    varying: Mapping[Key, np.ndarray]
+    samples: int
+
+    def rows(self, start: int, stop: int) -> Job:
+        """The same for some of the samples."""
+        return replace(
+            self,
+            varying={key: value[start:stop] for key, value in self.varying.items()},
+            samples=stop - start,
+        )
+
+    def parts(self, number: int) -> list[tuple[int, Job]]:
+        """At most so many equal parts, each with the sample it starts at."""
+        number = max(1, min(number, self.samples))
+        edges = [self.samples * k // number for k in range(number + 1)]
+        return [(start, self.rows(start, stop)) for start, stop in pairwise(edges)]
+
+    def without_program(self) -> Job:
+        """The same for someone who has the program."""
+        return replace(self, program=None)
+
+    def values_of(self, sample: int) -> dict[Key, np.ndarray]:
+        """The values that vary, for one sample."""
+        return {key: value[sample] for key, value in self.varying.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of a job.
+
+    Args:
+        v: potentials of the nodes that are read, ``(B, F)`` volts; not a number where there are none.
+        iterations: ``(B,)``.
+        messages: what the simulator said of the samples that failed, by sample.
+    """
+
+    v: np.ndarray
+    iterations: np.ndarray
+    messages: dict[int, str] = field(default_factory=dict)
+
+    @staticmethod
+    def empty(samples: int, nodes: int) -> Outcome:
+        """Nothing found yet."""
+        return Outcome(np.full((samples, nodes), np.nan), np.zeros(samples, np.int32))
+
+    @staticmethod
+    def joined(parts: list[tuple[int, Outcome]], samples: int, nodes: int) -> Outcome:
+        """Outcomes of parts of a job, each with the sample it starts at."""
+        whole = Outcome.empty(samples, nodes)
+        for start, part in parts:
+            stop = start + len(part.v)
+            whole.v[start:stop], whole.iterations[start:stop] = part.v, part.iterations
+            whole.messages.update({start + sample: text for sample, text in part.messages.items()})
+        return whole
+
+
+class Settings:
+    """The values that a loaded program has now, and what must change to bring it to others."""
+
+    def __init__(self, program: Program) -> None:
+        self._handles = program.handles
+        self._values = {key: np.array(value, dtype=np.float64) for key, value in program.values.items()}
+
+    def changes(self, values: Mapping[Key, np.ndarray]) -> Iterator[tuple[str, float]]:
+        """Handles and new values, of what differs; taken as done."""
+        for key, new in values.items():
+            old = self._values[key]
+            differing = np.flatnonzero(old != new)
+            handles = self._handles[key]
+            for i, value in zip(differing.tolist(), new[differing].tolist(), strict=True):
+                yield handles[i], value
+            old[differing] = new[differing]
+
+
+def finite(values: Mapping[Key, np.ndarray]) -> bool:
+    """Whether all values are numbers that a simulator can be given."""
+    return all(np.isfinite(value).all() for value in values.values())
