@@ -19,6 +19,7 @@ from .layers import (
     LocallyConnected2DLayer,
     ReshapeLayer,
     StackLayer,
+    SubcircuitLayer,
     VoltageLayer,
 )
 from .learning.losses import Loss
@@ -74,6 +75,7 @@ __all__ = [
     "SpiceError",
     "StackLayer",
     "StageConflict",
+    "SubcircuitLayer",
     "VoltageLayer",
     "callbacks",
     "load_model",

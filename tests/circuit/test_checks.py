@@ -123,3 +123,21 @@ def test_index_arrays_have_one_type():
     """JAX mixes its precision scopes up over 64-bit index arrays that both see."""
     element = Resistors("r", np.array([0, 1]), [1, 0], "g")
     assert element.a.dtype == element.b.dtype == np.int32
+
+
+def test_two_sources_on_one_node_are_a_loop() -> None:
+    build = CircuitBuilder()
+    x, y = build.input("x", 2), build.nodes("y", 1)
+    build.drive("again", x[1:], "z", [0], [1.0])
+    build.crossbar("d", x, y, 1e-6)
+    with pytest.raises(ValueError, match=r"loop of voltage sources: x\[1\]. Remove all but one"):
+        build.build()
+
+
+def test_a_source_on_a_free_node_is_refused() -> None:
+    build = CircuitBuilder()
+    x, y = build.input("x", 1), build.nodes("y", 1)
+    build.crossbar("d", x, y, 1e-6)
+    build.drive("odd", y, "x", [0], [1.0])
+    with pytest.raises(ValueError, match=r"not held: y\[0\]"):
+        build.build()

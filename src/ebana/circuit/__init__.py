@@ -12,9 +12,11 @@ from ebana.circuit.elements import (
     NodeGroup,
     Output,
     Resistors,
+    Subcircuits,
     VoltageSources,
 )
 from ebana.circuit.parameters import Parameter
+from ebana.circuit.subcircuit import Subcircuit
 
 __all__ = [
     "GROUND",
@@ -31,5 +33,7 @@ __all__ = [
     "Output",
     "Parameter",
     "Resistors",
+    "Subcircuit",
+    "Subcircuits",
     "VoltageSources",
 ]

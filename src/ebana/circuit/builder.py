@@ -23,9 +23,11 @@ from ebana.circuit.elements import (
     NodeKind,
     Output,
     Resistors,
+    Subcircuits,
     VoltageSources,
 )
 from ebana.circuit.parameters import Kind, Parameter
+from ebana.circuit.subcircuit import Subcircuit
 
 DEFAULT_CONDUCTANCE_BOUNDS = (1e-9, 1.0)
 """Bounds in siemens for conductances whose owner states none."""
@@ -187,6 +189,16 @@ class CircuitBuilder:
         """Equal devices from ``anode[i]`` to ``cathode[i]``."""
         a, b = np.broadcast_arrays(np.ravel(anode), np.ravel(cathode))
         self._add(Devices(name, a, b, model, MappingProxyType(dict(parameters or {}))))
+
+    def subcircuits(self, name: str, pins: np.ndarray, model: Subcircuit) -> None:
+        """Instances of a SPICE block, one for each row of ``pins``, shape ``(k, pins)``."""
+        pins = np.atleast_2d(pins)
+        if pins.shape[1] != len(model.pins):
+            raise ValueError(
+                f"subcircuits {name!r}: {model.name!r} has the pins {', '.join(model.pins)} ({len(model.pins)}). "
+                f"Received {pins.shape[1]} nodes for each instance."
+            )
+        self._add(Subcircuits(name, pins, model))
 
     def current_sources(
         self, name: str, nodes: np.ndarray, current: Any, *, parameter: str | None = None, **options: Any

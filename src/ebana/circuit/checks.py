@@ -7,14 +7,41 @@ from collections.abc import Iterator
 import numpy as np
 
 from ebana.circuit.circuit import Circuit, connected, terminals
-from ebana.circuit.elements import GROUND, Amplifiers, Crossbar, CurrentSources, Devices, Element, Resistors
+from ebana.circuit.elements import (
+    GROUND,
+    Amplifiers,
+    Crossbar,
+    CurrentSources,
+    Devices,
+    Element,
+    Resistors,
+    Subcircuits,
+    VoltageSources,
+)
+from ebana.circuit.subcircuit import NeedsSpice
 
 
 def check(circuit: Circuit) -> None:
     """Raise ValueError, with the element or node named, where the circuit cannot have an operating point."""
     _check_indices(circuit)
     _check_shapes(circuit)
+    _check_sources(circuit)
     _check_grounded(circuit)
+    _check_blocks(circuit)
+
+
+def refuse_blocks(circuit: Circuit, what: str) -> None:
+    """Raise :class:`NeedsSpice` where a circuit holds blocks written in SPICE.
+
+    Args:
+        what: what is not possible with them, the beginning of a sentence.
+    """
+    block = next(circuit.each(Subcircuits), None)
+    if block is not None:
+        raise NeedsSpice(
+            f"{what} {block.name!r}, the SPICE subcircuit {block.model.name!r}: it has no current law in Python. "
+            "Solve and train the circuit with engine='ngspice', or write the block as a Device."
+        )
 
 
 def _check_indices(circuit: Circuit) -> None:
@@ -40,7 +67,7 @@ def _references(element: Element) -> Iterator[tuple[str, tuple[tuple[int, ...], 
         yield from ((n, fits) for n in (element.gain, element.shift, element.backward) if n is not None)
     elif isinstance(element, Devices):
         yield from ((name, ((1,), element.a.shape)) for name in element.parameters.values())
-    elif element.parameter is not None:
+    elif isinstance(element, VoltageSources) and element.parameter is not None:
         yield element.parameter, ((int(element.columns.max(initial=-1)) + 1,),)
 
 
@@ -66,6 +93,50 @@ def _check_shapes(circuit: Circuit) -> None:
                     f"element {element.name!r} uses parameter {name!r} of shape {shape}. "
                     f"Expected {expected}: sharing values needs equal numbers of nodes in both places."
                 )
+
+
+def _check_sources(circuit: Circuit) -> None:
+    """Every held node needs one voltage source: two on one node are a loop, and none leaves it undetermined."""
+    count = np.zeros(circuit.size, int)
+    for element in circuit.each(VoltageSources):
+        np.add.at(count, element.nodes, 1)
+    held = np.zeros(circuit.size, bool)
+    held[circuit.sources] = True
+    for wrong, why, what in (
+        (held & (count > 1), "a loop of voltage sources", "Remove all but one source of each node"),
+        (
+            held & (count == 0),
+            "held nodes without a voltage source",
+            "Drive each with input(), bias() or drive()",
+        ),
+        (~held & (count > 0), "voltage sources on nodes that are not held", "Use nodes of input() or bias()"),
+    ):
+        if wrong.any():
+            names = ", ".join(circuit.node_name(int(n)) for n in np.flatnonzero(wrong)[:8])
+            raise ValueError(f"the circuit has {why}: {names}. {what}.")
+
+
+def _check_blocks(circuit: Circuit) -> None:
+    """What is trained by the currents at a node needs to know them all."""
+    touched = np.zeros(circuit.size + 1, bool)
+    for block in circuit.each(Subcircuits):
+        touched[block.pins] = True
+    if not touched.any():
+        return
+    for amplifier in reversed(circuit.amplifiers):  # what an output draws, its input draws
+        touched[amplifier.inputs] |= touched[amplifier.outputs]
+    for element in circuit.each(VoltageSources, Amplifiers):
+        if isinstance(element, VoltageSources):
+            names, nodes = [element.parameter], element.nodes
+        else:
+            names, nodes = [element.gain, element.shift, element.backward], element.outputs
+        trained = [n for n in names if n is not None and circuit.parameters[n].trainable]
+        if trained and touched[nodes].any():
+            raise ValueError(
+                f"parameter {trained[0]!r} is trained by the current at {circuit.node_name(int(nodes[0]))}, which "
+                "a SPICE subcircuit shares; what it draws is not known. Set trainable=False, or write the block "
+                "as a Device."
+            )
 
 
 def _check_grounded(circuit: Circuit) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -20,6 +21,7 @@ from ebana.circuit.elements import (
     NodeGroup,
     Output,
     Resistors,
+    Subcircuits,
     VoltageSources,
 )
 from ebana.circuit.parameters import Parameter
@@ -33,6 +35,8 @@ def terminals(element: Element) -> tuple[np.ndarray, ...]:
         return element.a, element.b
     if isinstance(element, Amplifiers):
         return element.inputs, element.outputs
+    if isinstance(element, Subcircuits):
+        return tuple(element.pins.T)
     return (element.nodes,)
 
 
@@ -55,6 +59,11 @@ def connected(circuit: Circuit, among: np.ndarray, *, amplified: bool) -> np.nda
             if a.size and b.size:
                 ends += [(a, np.full(len(a), b[0])), (np.full(len(b), a[0]), b)]
         else:
+            both = among[a] & among[b]
+            ends.append((a[both], b[both]))
+    for element in circuit.each(Subcircuits):  # a block joins all of its pins, as far as one can tell
+        pins = [np.where(t == GROUND, circuit.size, t) for t in terminals(element)]
+        for a, b in pairwise(pins):
             both = among[a] & among[b]
             ends.append((a[both], b[both]))
     if amplified:

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from ebana.circuit.devices import Device
+from ebana.circuit.subcircuit import Subcircuit
 
 INDEX = np.int32
 """Type of all node indices: JAX mixes its precision scopes up over 64-bit index arrays that both see."""
@@ -56,7 +57,7 @@ class _Indexed:
     """Keeps the arrays of node indices of an element in one integer type."""
 
     def __post_init__(self) -> None:
-        for name in ("rows", "columns", "a", "b", "nodes", "inputs", "outputs"):
+        for name in ("rows", "columns", "a", "b", "nodes", "inputs", "outputs", "pins"):
             if hasattr(self, name):
                 object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=INDEX))
 
@@ -94,6 +95,18 @@ class Devices(_Indexed):
     b: np.ndarray
     model: Device
     parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, eq=False)
+class Subcircuits(_Indexed):
+    """``k`` instances of a block written in SPICE; ``pins`` has a row of nodes for each, shape ``(k, pins)``.
+
+    Its currents are known to SPICE alone.
+    """
+
+    name: str
+    pins: np.ndarray
+    model: Subcircuit
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,4 +168,4 @@ class Output(_Indexed):
         return len(self.nodes) // 2 if self.folded else len(self.nodes)
 
 
-Element = Crossbar | Resistors | Devices | CurrentSources | VoltageSources | Amplifiers
+Element = Crossbar | Resistors | Devices | Subcircuits | CurrentSources | VoltageSources | Amplifiers

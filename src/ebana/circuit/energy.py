@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit import kirchhoff
+from ebana.circuit.checks import refuse_blocks
 from ebana.circuit.circuit import Circuit, terminals
 from ebana.circuit.elements import (
     INDEX,
@@ -80,7 +81,12 @@ def output_factor(circuit: Circuit, parameters: Values, name: str) -> Array:
 
 
 def energy(circuit: Circuit, parameters: Values, p: Array) -> Array:
-    """Total energy ``sum_l c_l E_l`` of each sample, shape ``(B,)``, watts."""
+    """Total energy ``sum_l c_l E_l`` of each sample, shape ``(B,)``, watts.
+
+    Raises:
+        NeedsSpice: for circuits with blocks written in SPICE, whose energy nobody knows.
+    """
+    refuse_blocks(circuit, "there is no energy of a circuit with")
     c = element_factors(circuit, parameters)
     total = jnp.zeros(p.shape[0], p.dtype)
     for element in circuit.each(Crossbar, Resistors, Devices):

@@ -42,6 +42,7 @@ from ebana.circuit.elements import (
     Element,
     Output,
     Resistors,
+    Subcircuits,
     VoltageSources,
 )
 
@@ -56,6 +57,9 @@ CLAMPED_LOSSES = ("mse", "cross_entropy", "binary_cross_entropy")
 MAX_PORTS = 1000
 """Ports of the largest subcircuit that is written; ngspice 39 ends the process above 1004."""
 
+RELTOL, VNTOL = 1e-6, 1e-9
+"""Relative and absolute tolerance (volts) of the last Newton step in a deck."""
+
 _WIDTH = 100
 _NAME_LENGTH = 48
 
@@ -69,9 +73,9 @@ def _fits(*ends: np.ndarray) -> bool:
     return int(np.count_nonzero(nodes != GROUND)) <= MAX_PORTS
 
 
-def _runs(size: int) -> list[slice]:
-    """Runs of at most half the ports: the units of a part, or its rows or columns, have two ends."""
-    length = MAX_PORTS // 2
+def _runs(size: int, ends: int = 2) -> list[slice]:
+    """Runs short enough for the ports: the units of a part have two ends or more, as have rows and columns."""
+    length = max(1, MAX_PORTS // ends)
     return [slice(start, start + length) for start in range(0, size, length)]
 
 
@@ -86,7 +90,7 @@ def _parts(element: Any) -> list[tuple[Any, tuple[slice, slice]]]:
     arrays = {f.name: a for f in fields(element) if isinstance(a := getattr(element, f.name), np.ndarray)}
     return [
         (replace(element, **{name: array[run] for name, array in arrays.items()}), (whole, run))
-        for run in _runs(len(ends[0]))
+        for run in _runs(len(ends[0]), max(2, len(ends)))
     ]
 
 
@@ -308,6 +312,13 @@ def _device_body(names: _Names, element: Devices, parameters: Values) -> Iterato
         yield from _checked(element, text).splitlines()
 
 
+def _subcircuit_body(names: _Names, element: Subcircuits) -> Iterator[str]:
+    """The definition inside the block, where its names are its own, and its instances."""
+    yield from element.model.text.splitlines()
+    for i, pins in enumerate(element.pins):
+        yield from _wrap([f"X{i}", *names.at(pins), element.model.name])
+
+
 def _checked(element: Devices, text: str) -> str:
     """Refuse what would end the process instead of raising: ngspice 39 overruns its stack on an open bracket."""
     if all(text.count(left) == text.count(right) for left, right in ("()", "{}")) and text.strip():
@@ -325,6 +336,8 @@ def _describe(element: Element) -> str:
         return f"{len(element.a)} resistors"
     if isinstance(element, Devices):
         return f"{len(element.a)} devices: {element.model!r}"
+    if isinstance(element, Subcircuits):
+        return f"{len(element.pins)} instances of the subcircuit {element.model.name!r}"
     if isinstance(element, CurrentSources):
         return f"{len(element.nodes)} current sources"
     if isinstance(element, VoltageSources):
@@ -342,6 +355,8 @@ def _element_lines(names: _Names, element: Element, parameters: Values) -> Itera
             _device_body(names, part, {name: value[run] for name, value in own.items()})
             for part, (_, run) in parts
         ]
+    elif isinstance(element, Subcircuits):
+        bodies = [_subcircuit_body(names, part) for part, _ in parts]
     else:
         write: Any = {
             Crossbar: _crossbar_body,
@@ -569,7 +584,7 @@ def options_line(gmin: float) -> str:
     error far below a nanovolt. Tighter ones can ask for less than the rounding of ``dv / RON``, or of a
     diode's series resistance behind 1e-7 S, and send ngspice into its slow fallbacks.
     """
-    return f".options reltol=1e-6 abstol=1e-12 vntol=1e-9 gmin={float(gmin)!r}"
+    return f".options reltol={RELTOL!r} abstol=1e-12 vntol={VNTOL!r} gmin={float(gmin)!r}"
 
 
 _ANALYSIS = (".control", "set num_threads=1", "set numdgt=16", "op", "print all", "quit 0", ".endc")

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit.circuit import Circuit, connected, terminals
-from ebana.circuit.elements import GROUND, Amplifiers, CurrentSources, Devices, Output, Resistors
+from ebana.circuit.elements import GROUND, Amplifiers, CurrentSources, Devices, Output, Resistors, Subcircuits
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ def stages(circuit: Circuit) -> Stages:
     }
     conflicts |= {a.name for a in circuit.each(Amplifiers) if np.isnan(ratio[a.name])}
     values = np.array([factor(route or ()) for route in routes])
-    for item in (*circuit.each(Resistors, Devices, CurrentSources), *circuit.outputs):
+    for item in (*circuit.each(Resistors, Devices, Subcircuits, CurrentSources), *circuit.outputs):
         nodes = np.concatenate([np.ravel(t) for t in _ends(item)])
         reached = label[nodes[nodes != GROUND]]
         touched = values[reached[reached >= 0]]

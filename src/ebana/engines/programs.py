@@ -51,9 +51,11 @@ def program_of(circuit: Circuit, parameters: Values, clamped: Mapping[str, str])
         entry = _entries.get(circuit)
         if entry is None or not entry.serves(parameters, clamped):
             clamped = {**(entry.clamped if entry else {}), **clamped}
-            entry = _Entry(
-                _program(circuit, parameters, clamped), clamped, _device_values(circuit, parameters)
-            )
+            writable = {
+                name: value if np.isfinite(value).all() else circuit.parameters[name].initial
+                for name, value in parameters.items()
+            }
+            entry = _Entry(_program(circuit, writable, clamped), clamped, _device_values(circuit, parameters))
             _entries[circuit] = entry
         return entry.program
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit import Circuit, Crossbar, Devices, Resistors, energy, kirchhoff
+from ebana.circuit.checks import refuse_blocks
 from ebana.circuit.circuit import terminals
 from ebana.circuit.stages import stages
 from ebana.engines.base import Engine, Nudge, OperatingPoint, checked
@@ -93,9 +94,7 @@ class CircuitSystem:
 
     def outputs(self, state: Settled) -> dict[str, Array]:
         """Output values, ``{name: (B, units)}``, volts."""
-        return {
-            port.name: kirchhoff.read(self.circuit, port.name, state.phase.p) for port in self.circuit.outputs
-        }
+        return _outputs(self.circuit, state.phase.p)
 
     def read(self, values: Values, inputs: Values, v: Array) -> dict[str, Array]:
         """Output values as a function of the free potentials (differentiable)."""
@@ -148,6 +147,7 @@ class CircuitSystem:
         At nodes that a conducting ideal diode holds, the equation is its voltage drop, which is zero.
         """
         circuit = self.circuit
+        refuse_blocks(circuit, "there are no equations of a circuit with")
         p = kirchhoff.potentials(circuit, values, inputs, v)
         law = kirchhoff.net_currents(circuit, values, p, jnp.zeros_like(p))[:, circuit.free]
         for element in circuit.each(Devices):
@@ -177,6 +177,11 @@ def _measure(circuit: Circuit, values: Values, inputs: Values, v: Array, nudge: 
     v = jnp.where(jnp.isfinite(v), v, 0.0)  # lost samples weigh nothing and must not give NaN
     p = kirchhoff.potentials(circuit, values, inputs, v)
     return energy.measure(circuit, values, inputs, p, nudge.injected(circuit, p))
+
+
+@partial(jax.jit, static_argnums=0)
+def _outputs(circuit: Circuit, p: Array) -> dict[str, Array]:
+    return {port.name: kirchhoff.read(circuit, port.name, p) for port in circuit.outputs}
 
 
 @partial(jax.jit, static_argnums=0)

@@ -10,6 +10,7 @@ from ebana.layers.outputs import CurrentLayer, VoltageLayer
 from ebana.layers.pooling import AveragePooling2DLayer
 from ebana.layers.shape import ConcatenateLayer, ReshapeLayer, StackLayer
 from ebana.layers.sources import BiasVoltageLayer, CurrentSourceLayer, InputVoltageLayer
+from ebana.layers.subcircuit import SubcircuitLayer
 
 __all__ = [
     "AmplificationLayer",
@@ -27,5 +28,6 @@ __all__ = [
     "ReshapeLayer",
     "Signal",
     "StackLayer",
+    "SubcircuitLayer",
     "VoltageLayer",
 ]

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
@@ -149,6 +150,8 @@ def estimate(
     least = jnp.min(jnp.stack(list(c.values())))
     upper, lower = STRENGTHS[rule.estimator]
 
+    slope = loss.slope if getattr(system, "traceable", True) else partial(_slope, loss)
+
     def nudge(strength: Array) -> Any:
         """``strength``: in units of beta, ``(B,)``."""
         scaled = {name: strength * beta * least / c[name] for name in outputs}
@@ -158,7 +161,7 @@ def estimate(
             return system.clamped_nudge(scaled, wanted, loss)
         read = {name: jnp.tile(value, (repeats, 1)) for name, value in outputs.items()}
         return system.current_nudge(
-            {name: scaled[name][:, None] * loss.slope(read[name], wanted[name]) for name in outputs}
+            {name: scaled[name][:, None] * slope(read[name], wanted[name]) for name in outputs}
         )
 
     ones = jnp.ones(batch)
@@ -185,6 +188,12 @@ def estimate(
     gradients = system.contrast(values, plus, minus, weight)
     failures = (~system.converged(free) & real).sum() + (nudged_failures & real).sum()
     return Estimate(gradients, outputs, free, plus, minus, used, failures)
+
+
+@partial(jax.jit, static_argnums=0)
+def _slope(loss: Any, y: Array, target: Array) -> Array:
+    """For engines outside JAX, which would differentiate operation by operation."""
+    return loss.slope(y, target)
 
 
 def adjoint(

@@ -161,40 +161,53 @@ def _with_functions(line: str) -> str:
     return f"{before}{equals}{conditionals(expression.strip(), 'ternary_fcn')}"
 
 
+class _Body:
+    """The lines of a subcircuit, the subcircuits defined inside it, and the one it is defined in."""
+
+    def __init__(self, outer: _Body | None, pins: int = 0) -> None:
+        self.outer, self.pins = outer, pins
+        self.lines: list[int] = []
+        self.inside: dict[str, _Body] = {}
+
+    def find(self, name: str) -> _Body | None:
+        """The subcircuit that a name means here: the innermost definition."""
+        return self.inside.get(name) or (self.outer.find(name) if self.outer else None)
+
+
 class _Deck:
     """A deck whose gains can change: the last word of the line of each element."""
 
     def __init__(self, lines: list[str]) -> None:
         self._lines = list(lines)
         self._place: dict[str, int] = {}
-        self._bodies: dict[str, tuple[int, list[int]]] = {}
-        top: list[int] = []
+        top = _Body(None)
         body = top
         for number, line in enumerate(lines):
             words = line.split()
             if words[0] == ".subckt":
-                body = []
-                self._bodies[words[1]] = len(words) - 2, body
+                inner = _Body(body, len(words) - 2)
+                body.inside[words[1]] = inner
+                body = inner
             elif words[0] == ".ends":
-                body = top
+                body = body.outer or top
             elif words[0][0] != ".":
-                body.append(number)
+                body.lines.append(number)
         self._name(top, "")
 
-    def _name(self, body: list[int], prefix: str) -> None:
+    def _name(self, body: _Body, prefix: str) -> None:
         """Note the place of every element under its full name, instances of subcircuits opened."""
-        for number in body:
+        for number in body.lines:
             words = self._lines[number].split()
             name = f"{prefix}{words[0]}"
             if words[0][0] != "x":
                 self._place[name] = number
                 continue
-            if words[-1] not in self._bodies:
+            inside = body.find(words[-1])
+            if inside is None:
                 raise NeospiceError(f"unknown subcircuit {words[-1]!r} in the line {self._lines[number]!r}")
-            pins, inside = self._bodies[words[-1]]
-            if len(words) - 2 != pins:
+            if len(words) - 2 != inside.pins:
                 raise NeospiceError(
-                    f"subcircuit {words[-1]!r} has {pins} pins, and the line {self._lines[number]!r} gives it "
+                    f"subcircuit {words[-1]!r} has {inside.pins} pins, and the line {self._lines[number]!r} gives it "
                     f"{len(words) - 2} nodes"
                 )
             self._name(inside, f"{name}.")

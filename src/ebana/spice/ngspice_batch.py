@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from ebana.spice.errors import NgspiceError, quoted
 from ebana.spice.process import require, run_program
-from ebana.spice.program import Job, Outcome, Program, Settings, finite
+from ebana.spice.program import Job, Outcome, Program, Settings
 from ebana.spice.session import Session, Tick
 
 __all__ = ["BatchSession", "open_session", "require"]
@@ -43,12 +43,13 @@ class BatchSession(Session):
         program = self._of(job)
         self._program = program
         outcome = Outcome.empty(job.samples, len(program.reads))
-        if not finite(job.fixed):
+        usable = job.usable()
+        if not usable.any():
             return outcome
         deck = [*_without_end(program.lines), *_control(program, job), ".end"]
         said = run_program(deck)
         found = _parse(said.split("\n"))
-        if not found and any(finite(job.values_of(k)) for k in range(job.samples)):
+        if not found:
             raise NgspiceError(quoted(f"ngspice did not accept the circuit: {_errors(said)}", program.lines))
         for sample, (values, text) in found.items():
             row = [values.get(name.lower()) for name in program.reads]
@@ -67,11 +68,11 @@ def _control(program: Program, job: Job) -> Iterator[str]:
     settings = Settings(program)
     yield from (".control", "set num_threads=1", "set numdgt=17")
     yield from (f"alter {handle} = {value!r}" for handle, value in settings.changes(job.fixed))
-    for sample in range(job.samples):
-        values = job.values_of(sample)
-        if not finite(values):
+    usable = job.usable()
+    for sample, changes in enumerate(settings.sample_by_sample(job.varying, job.samples)):
+        if not usable[sample]:
             continue
-        yield from (f"alter {handle} = {value!r}" for handle, value in settings.changes(values))
+        yield from (f"alter {handle} = {value!r}" for handle, value in changes)
         yield from (f"echo {_SAMPLE} {sample}", "op")
         yield from (f"print {name.lower()}" for name in program.reads)
         yield "destroy all"

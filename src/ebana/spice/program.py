@@ -74,9 +74,12 @@ class Job:
         """The same for someone who has the program."""
         return replace(self, program=None)
 
-    def values_of(self, sample: int) -> dict[Key, np.ndarray]:
-        """The values that vary, for one sample."""
-        return {key: value[sample] for key, value in self.varying.items()}
+    def usable(self) -> np.ndarray:
+        """Mask of the samples all of whose values are numbers, ``(B,)``."""
+        good = np.full(self.samples, all(np.isfinite(value).all() for value in self.fixed.values()))
+        for value in self.varying.values():
+            good &= np.isfinite(value).all(1)
+        return good
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,20 +116,27 @@ class Settings:
     """The values that a loaded program has now, and what must change to bring it to others."""
 
     def __init__(self, program: Program) -> None:
-        self._handles = program.handles
+        self._program = program
         self._values = {key: np.array(value, dtype=np.float64) for key, value in program.values.items()}
 
-    def changes(self, values: Mapping[Key, np.ndarray]) -> Iterator[tuple[str, float]]:
+    def changes(self, values: Mapping[Key, np.ndarray]) -> list[tuple[str, float]]:
         """Handles and new values, of what differs; taken as done."""
-        for key, new in values.items():
-            old = self._values[key]
-            differing = np.flatnonzero(old != new)
-            handles = self._handles[key]
-            for i, value in zip(differing.tolist(), new[differing].tolist(), strict=True):
-                yield handles[i], value
-            old[differing] = new[differing]
+        rows = {key: np.asarray(value)[None] for key, value in values.items()}
+        return next(self.sample_by_sample(rows, 1))
 
-
-def finite(values: Mapping[Key, np.ndarray]) -> bool:
-    """Whether all values are numbers that a simulator can be given."""
-    return all(np.isfinite(value).all() for value in values.values())
+    def sample_by_sample(
+        self, values: Mapping[Key, np.ndarray], samples: int
+    ) -> Iterator[list[tuple[str, float]]]:
+        """The same for each row of values ``(B, k)``; nothing changes for rows that are not all numbers."""
+        keys = list(values)
+        handles = [handle for key in keys for handle in self._program.handles[key]]
+        table = np.concatenate([np.zeros((samples, 0)), *(values[key] for key in keys)], axis=1)
+        now = np.concatenate([np.zeros(0), *(self._values[key] for key in keys)])
+        edges = np.cumsum([0, *(len(self._values[key]) for key in keys)])
+        for key, start, stop in zip(keys, edges, edges[1:], strict=False):
+            self._values[key] = now[start:stop]  # a view: kept up to date by what follows
+        for row in table:
+            differing = np.flatnonzero(now != row) if np.isfinite(row).all() else np.zeros(0, int)
+            new = row[differing]
+            now[differing] = new
+            yield [(handles[i], value) for i, value in zip(differing.tolist(), new.tolist(), strict=True)]

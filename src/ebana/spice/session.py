@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ebana.spice.errors import EngineNotInstalled
-from ebana.spice.program import Job, Outcome, Program, Settings, finite
+from ebana.spice.program import Job, Outcome, Program, Settings
 
 LOCK = threading.RLock()
 """Held by whoever talks to a simulator of this process."""
@@ -59,7 +59,8 @@ class Session(ABC):
         """Operating points of all samples of a job, one after another."""
         program = self._of(job)
         outcome = Outcome.empty(job.samples, len(program.reads))
-        if not finite(job.fixed):
+        usable = job.usable()
+        if not usable.any():
             return outcome
         if not self.has(job.digest):
             self.unload()
@@ -68,8 +69,10 @@ class Session(ABC):
         assert self._settings is not None
         try:
             self.alter(self._settings.changes(job.fixed))
-            for sample in range(job.samples):
-                self._one(job.values_of(sample), outcome, sample)
+            rows = self._settings.sample_by_sample(job.varying, job.samples)
+            for sample, changes in enumerate(rows):
+                if usable[sample]:
+                    self.one(changes, outcome, sample)
                 if tick is not None:
                     tick()
         except BaseException:
@@ -77,11 +80,9 @@ class Session(ABC):
             raise
         return outcome
 
-    def _one(self, values: dict, outcome: Outcome, sample: int) -> None:
-        if not finite(values):
-            return
-        assert self._settings is not None
-        self.alter(self._settings.changes(values))
+    def one(self, changes: list[tuple[str, float]], outcome: Outcome, sample: int) -> None:
+        """Alter what differs from the sample before, and solve."""
+        self.alter(changes)
         found, iterations, said = self.operating_point()
         outcome.iterations[sample] = iterations
         if found is None:

@@ -187,31 +187,67 @@ def train_step(program: Program, values: Values, state: Any, batch: Any, knobs: 
     inputs, targets, valid = batch
     system, loss = program.system, program.loss
     result = estimate(system, values, inputs, targets, knobs.beta, loss, program.rule, valid)
-    new, new_state = program.optimizer.update(
+    found = _Found(
         result.gradients,
-        state,
-        {name: values[name] for name in result.gradients},
-        knobs.rates,
-        factor,
-        knobs.bounds,
+        result.outputs,
+        result.used,
+        valid & system.converged(result.free),
+        result.unconverged,
         system.gradient_scale(values) if program.optimizer.rule == "paper" else None,
     )
-    any_used = result.used.any()  # a batch without a single operating point changes nothing
+    apply = _apply if getattr(system, "traceable", True) else _apply_compiled
+    values, state, record = apply(
+        program.optimizer, loss, program.exclusive, dict(values), state, targets, found, knobs, factor
+    )
+    return values, state, record, result
+
+
+class _Found(NamedTuple):
+    """What an update needs to know of an estimate; ``counted`` are the samples whose free state was found."""
+
+    gradients: dict[str, Array]
+    outputs: dict[str, Array]
+    used: Array
+    counted: Array
+    unconverged: Array
+    scale: dict[str, Array] | None
+
+
+def _apply(
+    optimizer: OptimizerKey,
+    loss: Any,
+    exclusive: tuple[tuple[str, bool], ...],
+    values: Any,
+    state: Any,
+    targets: Any,
+    found: _Found,
+    knobs: Knobs,
+    factor: Array,
+) -> tuple[dict[str, Array], Any, Records]:
+    """The update and the record of a step."""
+    trained = {name: values[name] for name in found.gradients}
+    new, new_state = optimizer.update(
+        found.gradients, state, trained, knobs.rates, factor, knobs.bounds, found.scale
+    )
+    any_used = found.used.any()  # a batch without a single operating point changes nothing
     new, state = jax.tree.map(
         lambda after, before: jnp.where(any_used, after, before),
         (new, new_state),
         ({name: values[name] for name in new}, state),
     )
     values = {**values, **new}
-    counted = valid & system.converged(result.free)
-    cost = {n: (loss.cost(y, targets[n]) * counted).sum() for n, y in result.outputs.items()}
+    counted = found.counted
+    cost = {n: (loss.cost(y, targets[n]) * counted).sum() for n, y in found.outputs.items()}
     right = {
-        name: (loss.accuracy(result.outputs[name], targets[name], one_of) * counted).sum()
-        for name, one_of in program.exclusive
+        name: (loss.accuracy(found.outputs[name], targets[name], one_of) * counted).sum()
+        for name, one_of in exclusive
     }
     watched = {name: values[name].reshape(-1)[at] for name, at in knobs.watch.items()}
-    record = Records(cost, right, counted.sum(), result.unconverged, watched)
-    return values, state, record, result
+    return values, state, Records(cost, right, counted.sum(), found.unconverged, watched)
+
+
+_apply_compiled = compiled(_apply, (0, 1, 2))
+"""For engines outside JAX, whose steps would pay for a hundred single operations."""
 
 
 def _batch(batches: Batches, i: Any) -> Any:

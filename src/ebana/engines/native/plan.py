@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from ebana.circuit import Circuit, Crossbar, Devices, Resistors, VoltageSources
+from ebana.circuit.checks import refuse_blocks
 from ebana.circuit.elements import INDEX
 
 HELD = -1
@@ -120,6 +121,7 @@ def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Pla
         coupled_outputs: outputs whose nodes a nudge couples to each other, so that their blocks must
             not be eliminated.
     """
+    refuse_blocks(circuit, "the native engine cannot solve")
     column = np.where(circuit.base_position < 0, INDEX(len(circuit.free)), circuit.base_position)
     blocks = _blocks(circuit)
     block_of = np.full(len(circuit.free) + 1, HELD)
