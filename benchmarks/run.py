@@ -40,13 +40,13 @@ def sections(quick: bool, accuracy: bool) -> Iterator[Section]:
 
     if quick:
         yield "training", lambda: speed.training(epochs=100, ngspice_epochs=0)
-        yield "native against ngspice", lambda: parity.rows(samples=4, only=("xor",))
+        yield "native against SPICE", lambda: parity.rows(only=("xor",))
         yield "gradients", gradients.small
         yield from ((name, partial(rows, quick=True)) for name, rows in shapes.items())
         return
     yield "training", lambda: speed.training(epochs=4000, ngspice_epochs=4)
     yield "ebana train iris", speed.command
-    yield "native against ngspice", parity.rows
+    yield "native against SPICE", parity.rows
     yield "gradients", gradients.rows
     yield from shapes.items()
     yield "speed: against ngspice", scaling.ngspice_rows

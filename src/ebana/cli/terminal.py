@@ -9,7 +9,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any
 
@@ -44,6 +44,17 @@ class Terminal:
             table.add_row(*(str(value) for value in row.values()))
         console = Console(file=sys.stderr if self.only_json else sys.stdout, markup=False, highlight=False)
         console.print(table)
+
+    @contextmanager
+    def bar(self, what: str) -> Iterator[Callable[[int, int, str], None]]:
+        """A progress bar on standard error; yields ``advance(done, total, now)``."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, TextColumn("{task.fields[now]}"), console=Console(file=sys.stderr)) as bar:
+            task = bar.add_task(what, total=None, now="")
+            yield lambda done, total, now: bar.update(task, completed=done, total=total, now=now)
 
     def result(self, result: Mapping[str, Any]) -> None:
         """The result as one line of JSON, if that was asked for."""

@@ -14,19 +14,22 @@ from typing import Any
 
 import jax
 
-QUICK = {"xla_cpu_use_fusion_emitters": False}
+QUICK: dict[str, bool | int] = {"xla_cpu_use_fusion_emitters": False}
+QUICKEST = QUICK | {"xla_backend_optimization_level": 0}
+"""For programs that run a few times only."""
 
 
 @cache
-def quick_options() -> dict[str, bool]:
+def quick_options(optimize: bool = True) -> dict[str, bool | int]:
     """Compiler options for a quick start; none where this XLA does not know them."""
     if jax.default_backend() != "cpu":
         return {}
+    options = QUICK if optimize else QUICKEST
     try:
-        jax.jit(lambda x: x + 1, compiler_options=QUICK)(1.0)
+        jax.jit(lambda x: x + 1, compiler_options=options)(1.0)
     except jax.errors.JaxRuntimeError:  # no such option
         return {}
-    return dict(QUICK)
+    return dict(options)
 
 
 def compiled(
@@ -34,18 +37,20 @@ def compiled(
     static_argnums: int | tuple[int, ...] = (),
     *,
     quick: bool = True,
+    optimize: bool = True,
     donate_argnums: tuple[int, ...] = (),
 ) -> Callable[..., Any]:
     """``jax.jit``, made at the first call so that importing costs nothing.
 
     Args:
         quick: with :func:`quick_options`.
+        optimize: False for a program that will run a few times only.
         donate_argnums: arguments whose memory the results may take; the caller must not use them again.
     """
 
     @cache
     def jitted() -> Callable[..., Any]:
-        options = quick_options() if quick else None
+        options = quick_options(optimize) if quick else None
         return jax.jit(
             function,
             static_argnums=static_argnums,

@@ -68,6 +68,7 @@ class NeospiceSession(Session):
         self._simulator = self._package.Simulator()
         self._deck = _Deck([])
         self._circuit: Any = None
+        self._fresh = True
         self._set: dict[str, float] = {}
         self._reads: list[str] = []
 
@@ -91,6 +92,7 @@ class NeospiceSession(Session):
                 self._circuit = self._simulator.parse(text)
             except Exception as error:
                 raise NeospiceError(f"neospice did not accept the circuit: {error}") from error
+        self._fresh = True
         missing = self._deck.elements - {name.lower() for name in self._circuit.device_names()}
         if missing:
             raise NeospiceError(
@@ -117,8 +119,12 @@ class NeospiceSession(Session):
 
     def operating_point(self) -> tuple[list[float] | None, int, str]:
         """See :meth:`Session.operating_point`."""
+        # the first time it prints remarks, such as on nodes with one connection, that are no one's concern
+        quiet = _captured_stderr() if self._fresh else contextlib.nullcontext()
+        self._fresh = False
         try:
-            result = self._simulator.re_solve(self._circuit)
+            with quiet:
+                result = self._simulator.re_solve(self._circuit)
         except Exception as error:
             return None, 0, f"neospice: {error}"
         status = result.status

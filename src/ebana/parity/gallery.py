@@ -1,0 +1,70 @@
+"""The example circuits: every recipe and probe, and the Iris network with real diodes and with transistors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ebana.parity.compare import Case
+
+SAMPLES = 6
+"""Samples of each example."""
+
+
+def gallery() -> Iterator[Case]:
+    """The cases, in order."""
+    from ebana import recipes
+
+    for name in recipes.names():
+        recipe = recipes.get(name)
+        yield case_of(name, recipe.build(0), recipe.scale)
+    for name in recipes.PROBES:
+        probe = recipes.probe(name)
+        model = probe.build(0, "native")
+        yield Case(name, model.circuit, model.values, probe.data(0, SAMPLES).inputs)
+    for kind, options in DEVICES.items():
+        yield case_of(f"iris with {kind}", iris_with(**options), 2.0)
+
+
+def case_of(name: str, model: Any, scale: float = 1.0) -> Case:
+    """A model at its present values, with random inputs of ``scale`` volts."""
+    rng = np.random.default_rng(0)
+    inputs = {key: scale * rng.normal(size=(SAMPLES, width)) for key, width in model.input_columns.items()}
+    return Case(name, model.circuit, model.values, inputs)
+
+
+DEVICES = {
+    "junction diodes": {"model": ".model junction D(IS=1e-8 N=1.8)"},
+    "signal diodes": {"model": ".model D1N4148 D(IS=2.52n N=1.752 RS=0.568)"},
+    "transistors": {"model": ".model nmos NMOS(LEVEL=1 VTO=0.3 KP=1e-4)", "use_mos": True},
+}
+"""Arguments of the diode layers of the Iris network's variants."""
+
+
+def iris_with(**device: Any) -> Any:
+    """The Iris network with other devices in place of its behavioural diodes."""
+    from ebana import (
+        AmplificationLayer,
+        BiasVoltageLayer,
+        ConcatenateLayer,
+        CurrentLayer,
+        DenseLayer,
+        DiodeLayer,
+        Initializers,
+        InputVoltageLayer,
+        Model,
+    )
+
+    glorot = Initializers("glorot", {"L": 1e-7, "U": 8e-6, "g_max": 2e-5})
+    x = InputVoltageLayer(4, name="x")
+    b1 = BiasVoltageLayer(2, name="b1", bias=[1.0, -1.0])
+    j1 = ConcatenateLayer(name="j1")([x, InputVoltageLayer(name="xn", inverts=x), b1])
+    d1 = DenseLayer(10, name="d1", initializer=glorot)(j1)
+    d1 = DiodeLayer(name="down1", direction="down", bias=0.1, **device)(d1)
+    d1 = DiodeLayer(name="up1", direction="up", bias=-0.1, **device)(d1)
+    b2 = BiasVoltageLayer(2, name="b2", bias=[1.0, -1.0])
+    j2 = ConcatenateLayer(name="j2")([AmplificationLayer(gain=4, name="amp1")(d1), b2])
+    d2 = DenseLayer(6, name="d2", initializer=glorot)(j2)
+    return Model([x, b1, b2], [CurrentLayer(name="species")(d2)], name="iris with other devices")
