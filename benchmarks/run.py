@@ -29,7 +29,7 @@ Section = tuple[str, Callable[[], Iterable[Row]]]
 
 def sections(quick: bool, accuracy: bool) -> Iterator[Section]:
     """Names and measurements, in order."""
-    from benchmarks import gradients, parity, scaling, speed
+    from benchmarks import gradients, parity, scaling, speed, spice
 
     shapes = {
         "speed: against backpropagation": scaling.backpropagation_rows,
@@ -42,6 +42,7 @@ def sections(quick: bool, accuracy: bool) -> Iterator[Section]:
         yield "training", lambda: speed.training(epochs=100, ngspice_epochs=0)
         yield "native against SPICE", lambda: parity.rows(only=("xor",))
         yield "gradients", gradients.small
+        yield "spice", partial(spice.rows, quick=True)
         yield from ((name, partial(rows, quick=True)) for name, rows in shapes.items())
         return
     yield "training", lambda: speed.training(epochs=4000, ngspice_epochs=4)
@@ -50,6 +51,7 @@ def sections(quick: bool, accuracy: bool) -> Iterator[Section]:
     yield "gradients", gradients.rows
     yield from shapes.items()
     yield "speed: against ngspice", scaling.ngspice_rows
+    yield "spice", spice.rows
     if accuracy:
         from benchmarks import accuracy as accuracies
 

@@ -24,7 +24,7 @@ def result(tmp_path_factory):
 
 def test_every_section_of_the_quick_run_reports(result):
     sections = {row["section"] for row in result["rows"]}
-    assert {"training (iris)", "native - ngspice", "gradients (xor)"} <= sections
+    assert {"training (iris)", "native - SPICE", "training in SPICE (iris)", "gradients (xor)"} <= sections
     speed = {"against backpropagation (784-16-10)", "width and depth", "precision", "batch size (784-8-10)"}
     assert {f"speed: {name}" for name in speed} <= sections
     assert result["quick"] is True

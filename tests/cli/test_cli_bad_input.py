@@ -12,6 +12,8 @@ import pytest
         (["train", "xor", "--epochs", "many"], ["--epochs", "integer"]),
         (["train", "xor", "--checkpoint-every", "0"], ["--checkpoint-every 0"]),
         (["train", "xor", "--seed", "-1"], ["--seed -1", "0 to"]),
+        (["train", "xor", "--workers", "2"], ["--workers 2 with --engine native", "ngspice"]),
+        (["train", "xor", "--engine", "ngspice", "--workers", "-1"], ["--workers -1 is too small"]),
         (["train", "xor", "--engine", "spectre"], ["'spectre'", "native, ngspice"]),
         (["evaluate", "absent.ebana", "--dataset", "xor"], ["absent.ebana"]),
         (["evaluate", "absent.ebana", "--dataset", "roses"], ["'roses'"]),

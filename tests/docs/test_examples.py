@@ -13,11 +13,15 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SAYS = {
     "bridge.py": "native:  loss",
     "chip.py": "accuracy 100.00%",
+    "in_the_loop.py": "added loss removed",
     "gates.py": "accuracy 100.00%",
     "shared_layer.py": "once for both sides",
     "xor_published.py": "xor, other spellings: loss",
 }
 """What some of them must print."""
+
+ARGUMENTS = {"in_the_loop.py": ["--epochs", "2", "--spice-epochs", "4"]}
+"""Shorter runs of the longest."""
 
 QUICK = "--xla_backend_optimization_level=0"
 """Compiles in two thirds of the time; the scripts compile more than they compute."""
@@ -26,7 +30,7 @@ QUICK = "--xla_backend_optimization_level=0"
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda f: f.stem)
 def test_example_runs(path, tmp_path):
     result = subprocess.run(
-        [sys.executable, "-W", "error", str(path)],
+        [sys.executable, "-W", "error", str(path), *ARGUMENTS.get(path.name, [])],
         cwd=tmp_path,
         env={
             **os.environ,

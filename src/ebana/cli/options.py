@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ LARGEST_SEED = 2**32 - 1
 ENGINES = ("native", *SIMULATORS)
 
 Engine = Annotated[str, typer.Option(help=f"Who finds operating points: {', '.join(ENGINES)}.")]
+Workers = Annotated[
+    int, typer.Option(help="Processes that share a simulator's work; 0 for none.", show_default=False)
+]
 Seed = Annotated[int, typer.Option(help="Seed of the split and of the start values.")]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")
@@ -25,6 +28,26 @@ def check_engine(name: str) -> str:
     if name not in ENGINES:
         raise ValueError(f"--engine {name!r} is unknown. Expected one of {', '.join(ENGINES)}.")
     return name
+
+
+def make_engine(name: str, workers: int) -> Any:
+    """The engine of that name, with so many worker processes.
+
+    Raises:
+        ValueError: for an unknown name, and for workers of the native engine.
+    """
+    check_engine(name)
+    check_count("--workers", workers, least=0)
+    if not workers:
+        return name
+    if name not in SIMULATORS:
+        raise ValueError(
+            f"--workers {workers} with --engine {name}: its work is not shared by processes. "
+            f"Expected --engine {' or '.join(SIMULATORS)}."
+        )
+    from ebana.engines.spice import ENGINES
+
+    return ENGINES[name](workers=workers)
 
 
 def check_seed(seed: int) -> int:

@@ -14,7 +14,7 @@ import typer
 from ebana.cli import data
 from ebana.cli.clock import process_seconds
 from ebana.cli.failures import INTERRUPTED
-from ebana.cli.options import Engine, Json, Seed, check_count, check_engine, check_seed
+from ebana.cli.options import Engine, Json, Seed, Workers, check_count, check_engine, check_seed, make_engine
 from ebana.cli.run_folder import RunFolder
 from ebana.cli.terminal import Terminal
 
@@ -43,6 +43,7 @@ class Request:
     out: Path
     resume: bool
     checkpoint_every: int | None
+    workers: int = 0
 
     def check(self) -> None:
         """Refuse what cannot be done, before work is spent on it."""
@@ -56,6 +57,7 @@ class Request:
         """The command that goes on with this run."""
         words = ["ebana", "train", self.dataset, "--seed", str(self.seed), "--out", str(self.out)]
         words += ["--engine", self.engine] * (self.engine != "native")
+        words += ["--workers", str(self.workers)] * bool(self.workers)
         words += ["--epochs", str(self.epochs)] if self.epochs else []
         words += ["--checkpoint-every", str(self.checkpoint_every)] if self.checkpoint_every else []
         return shlex.join([*words, "--resume"])
@@ -64,6 +66,7 @@ class Request:
 def run(
     dataset: Annotated[str, typer.Argument(help="xor, gates, iris or wine.")],
     engine: Engine = "native",
+    workers: Workers = 0,
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the data; the recipe's if left out.")
     ] = None,
@@ -80,7 +83,7 @@ def run(
 ) -> None:
     """Train a network on a data set; leave model, history, netlist, figures and report in a folder."""
     folder = Path("runs", f"{dataset}-seed{seed}") if out is None else out
-    request = Request(dataset, engine, epochs, seed, folder, resume, checkpoint_every)
+    request = Request(dataset, engine, epochs, seed, folder, resume, checkpoint_every, workers)
     terminal = Terminal(json)
     with terminal.quiet():
         result = train(request, terminal)
@@ -95,7 +98,7 @@ def train(request: Request, terminal: Terminal) -> dict[str, Any]:
     request.check()
     folder = RunFolder(request.out)
     folder.check()
-    model = recipe.build(request.seed, request.engine)
+    model = recipe.build(request.seed, make_engine(request.engine, request.workers))
     parts = data.parts(model, recipe.data(request.seed))
     _fit(model, recipe, parts, request, folder, terminal)
     _check_trained(model)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit import BehavioralDiode, Circuit, Devices, IdealDiode
+from ebana.circuit.netlist import gmin_of
 from ebana.circuit.strengths import output_stiffness
 from ebana.engines import NativeEngine
 from ebana.engines.base import Nudge, OperatingPoint, batch_size
@@ -18,6 +19,7 @@ from ebana.engines.compiling import compiled
 from ebana.engines.programs import job
 from ebana.engines.system import CircuitSystem
 from ebana.spice import session
+from ebana.spice.program import Outcome
 
 Values = Mapping[str, np.ndarray]
 
@@ -30,8 +32,11 @@ TOLERANCE = 1e-12
 CERTAIN = 0.1
 """Share of the limit that the built-in solver's certified error may take for a comparison to count."""
 
-SHARE = 0.05
-"""Currents of the nudged phases, as the output's stiffness times so many volts."""
+TIGHT = ".options reltol=1e-9 abstol=1e-15 vntol=1e-12"
+"""What simulators are asked for first; where they cannot, the tolerances that decks have serve."""
+
+PUSH = 0.1
+"""How far the nudged phases move the circuit at most, volts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,21 +79,34 @@ class Difference:
         return self.volts is not None and self.volts <= self.limit
 
 
-def nudges(case: Case) -> dict[str, Nudge]:
-    """The phases: free, and currents into the outputs either way; one shape, so that one program serves all."""
+def phases(case: Case) -> dict[str, tuple[Nudge, OperatingPoint]]:
+    """The nudge of each phase and the built-in solver's point: free, and currents into the outputs either way.
+
+    The currents are such that they move no node further than :data:`PUSH`: a node of 1 S that only 1e-9 S
+    tie to the rest would else be pushed to millions of volts.
+    """
     batch = batch_size(case.inputs)
     stiffness = output_stiffness(case.circuit, case.values)
     rng = np.random.default_rng(0)
     pattern = {p.name: rng.uniform(-1, 1, (batch, len(p.nodes))) for p in case.circuit.outputs}
-    return {
-        phase: Nudge({n: sign * SHARE * stiffness[n] * c for n, c in pattern.items()}, {}, {}, None)
-        for phase, sign in (("free", 0.0), ("plus", 1.0), ("minus", -1.0))
-    }
+    scale = {name: PUSH * stiffness[name] for name in pattern}
+
+    def solved(sign: float) -> tuple[Nudge, OperatingPoint]:
+        nudge = Nudge({name: sign * scale[name] * c for name, c in pattern.items()}, {}, {}, None)
+        return nudge, _native(case, nudge)
+
+    found = {"free": solved(0.0)}
+    for sign, phase in ((1.0, "plus"), (-1.0, "minus")):
+        found[phase] = solved(sign)
+        moved = float(np.abs(found[phase][1].v - found["free"][1].v).max(initial=0.0))
+        if moved > PUSH:
+            found[phase] = solved(sign * PUSH / moved)
+    return found
 
 
 def differences(case: Case, engines: tuple[str, ...]) -> list[Difference]:
     """The case on each of the simulators."""
-    found = {phase: (nudge, _native(case, nudge)) for phase, nudge in nudges(case).items()}
+    found = phases(case)
     uncertain = {phase: float(np.max(point.error)) for phase, (_, point) in found.items()}
     phase = max(uncertain, key=lambda name: uncertain[name])
     if not uncertain[phase] <= CERTAIN * case.limit:
@@ -100,14 +118,13 @@ def differences(case: Case, engines: tuple[str, ...]) -> list[Difference]:
 def _difference(case: Case, engine: str, found: dict) -> Difference:
     worst = 0.0
     for phase, (nudge, ours) in found.items():
-        work = job(case.circuit, case.values, case.inputs, nudge, batch_size(case.inputs), {})
-        outcome = session.solve(engine, work)
+        outcome = _solved(case, engine, nudge)
         if outcome.messages:
             why = f"{engine} gave no operating point ({phase}): {next(iter(outcome.messages.values()))[:200]}"
             return Difference(case.name, engine, None, case.limit, why)
         gap = float(np.abs(outcome.v - ours.v).max(initial=0.0))
         if gap > case.limit:
-            own = float(estimate_error(case.circuit, *_traced(case), jnp.asarray(outcome.v), nudge).max())
+            own = float(estimate_error(case.circuit, *_traced(case), outcome.v, nudge).max())
             if own >= 0.5 * gap:
                 why = (
                     f"{engine}'s own estimated error is {own:.1e} V and the difference {gap:.1e} V ({phase}): "
@@ -116,6 +133,17 @@ def _difference(case: Case, engine: str, found: dict) -> Difference:
                 return Difference(case.name, engine, None, case.limit, why)
         worst = max(worst, gap)
     return Difference(case.name, engine, worst, case.limit)
+
+
+def _solved(case: Case, engine: str, nudge: Nudge) -> Outcome:
+    """The simulator's operating points at its tightest, or with the tolerances that decks have."""
+    work = job(case.circuit, case.values, case.inputs, nudge, batch_size(case.inputs), {})
+    gmin = f" gmin={gmin_of(case.circuit)!r}"
+    assert work.program is not None
+    lines = (TIGHT + gmin if line.startswith(".options") else line for line in work.program.lines)
+    program = replace(work.program, lines=tuple(lines))
+    outcome = session.solve(engine, replace(work, program=program, digest=program.digest))
+    return session.solve(engine, work) if outcome.messages else outcome
 
 
 def _traced(case: Case) -> tuple[dict, dict]:

@@ -25,7 +25,8 @@ def gallery() -> Iterator[Case]:
         model = probe.build(0, "native")
         yield Case(name, model.circuit, model.values, probe.data(0, SAMPLES).inputs)
     for kind, options in DEVICES.items():
-        yield case_of(f"iris with {kind}", iris_with(**options), 2.0)
+        iris = recipes.get("iris")
+        yield case_of(f"iris with {kind}", iris.build(0, device=options), iris.scale)
 
 
 def case_of(name: str, model: Any, scale: float = 1.0) -> Case:
@@ -41,30 +42,3 @@ DEVICES = {
     "transistors": {"model": ".model nmos NMOS(LEVEL=1 VTO=0.3 KP=1e-4)", "use_mos": True},
 }
 """Arguments of the diode layers of the Iris network's variants."""
-
-
-def iris_with(**device: Any) -> Any:
-    """The Iris network with other devices in place of its behavioural diodes."""
-    from ebana import (
-        AmplificationLayer,
-        BiasVoltageLayer,
-        ConcatenateLayer,
-        CurrentLayer,
-        DenseLayer,
-        DiodeLayer,
-        Initializers,
-        InputVoltageLayer,
-        Model,
-    )
-
-    glorot = Initializers("glorot", {"L": 1e-7, "U": 8e-6, "g_max": 2e-5})
-    x = InputVoltageLayer(4, name="x")
-    b1 = BiasVoltageLayer(2, name="b1", bias=[1.0, -1.0])
-    j1 = ConcatenateLayer(name="j1")([x, InputVoltageLayer(name="xn", inverts=x), b1])
-    d1 = DenseLayer(10, name="d1", initializer=glorot)(j1)
-    d1 = DiodeLayer(name="down1", direction="down", bias=0.1, **device)(d1)
-    d1 = DiodeLayer(name="up1", direction="up", bias=-0.1, **device)(d1)
-    b2 = BiasVoltageLayer(2, name="b2", bias=[1.0, -1.0])
-    j2 = ConcatenateLayer(name="j2")([AmplificationLayer(gain=4, name="amp1")(d1), b2])
-    d2 = DenseLayer(6, name="d2", initializer=glorot)(j2)
-    return Model([x, b1, b2], [CurrentLayer(name="species")(d2)], name="iris with other devices")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ebana.layers import (
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     from ebana.recipes.recipe import Recipe
 
 
-def classifier(recipe: Recipe, seed: int, engine: Any) -> Model:
+def classifier(recipe: Recipe, seed: int, engine: Any, device: Mapping[str, Any] | None = None) -> Model:
     """Build a recipe's network; with several outputs, each has a crossbar of its own on the hidden layer."""
     x = InputVoltageLayer(units=recipe.inputs, name="x")
     xn = InputVoltageLayer(name="xn", inverts=x)
     b1 = BiasVoltageLayer(units=2, name="b1", bias_voltage=[recipe.bias, -recipe.bias])
     d1 = _dense(recipe, recipe.hidden, "d1")(ConcatenateLayer(name="j1")([x, xn, b1]))
-    g1 = _nonlinearity(recipe, d1)
+    g1 = _nonlinearity(recipe, d1, device)
     b2 = BiasVoltageLayer(units=2, name="b2", bias_voltage=[recipe.bias, -recipe.bias])
     j2 = ConcatenateLayer(name="j2")([g1, b2])
     outputs = []
@@ -42,12 +43,10 @@ def _dense(recipe: Recipe, units: int, name: str) -> DenseLayer:
     return DenseLayer(units=units, name=name, lr=recipe.layer_rate(name), initializer=initializer)
 
 
-def _nonlinearity(recipe: Recipe, nodes: Any) -> Any:
-    """Limits the nodes to about ``+-vth`` and amplifies them."""
-    device = {"VTH": recipe.vth, "RON": recipe.ron}
+def _nonlinearity(recipe: Recipe, nodes: Any, device: Mapping[str, Any] | None) -> Any:
+    """Limits the nodes to about ``+-vth`` (or the drop of another device) and amplifies them."""
+    if device is None:
+        device = {"kind": "behavioral", "param": {"VTH": recipe.vth, "RON": recipe.ron}}
     for direction in ("down", "up"):
-        layer = DiodeLayer(
-            name=f"{direction}1", direction=direction, bias_voltage=0.0, kind="behavioral", param=device
-        )
-        nodes = layer(nodes)
+        nodes = DiodeLayer(name=f"{direction}1", direction=direction, bias_voltage=0.0, **device)(nodes)
     return AmplificationLayer(gain=recipe.gain, name="amp1")(nodes)

@@ -81,11 +81,18 @@ class Recipe:
     estimator: Literal["centered", "one_sided", "negative"] = "centered"
     nudge: Literal["current", "clamped"] = "current"
 
-    def build(self, seed: int = 0, engine: Any = "native") -> Model:
-        """The network, its conductances drawn by ``seed``."""
+    def build(self, seed: int = 0, engine: Any = "native", device: Mapping[str, Any] | None = None) -> Model:
+        """The network, its conductances drawn by ``seed``.
+
+        Args:
+            seed: of the conductances to start from.
+            engine: who finds operating points.
+            device: arguments of the diode layers in place of the recipe's behavioural diodes, such as
+                ``{"model": ".model D1N4148 D(IS=2.52n N=1.752 RS=0.568)"}``.
+        """
         from ebana.recipes.network import classifier
 
-        return classifier(self, seed, engine)
+        return classifier(self, seed, engine, device)
 
     def make_optimizer(self) -> Optimizer:
         """A fresh optimizer. Layers with a learning rate of their own keep it."""

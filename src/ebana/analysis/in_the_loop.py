@@ -1,0 +1,137 @@
+"""Training in the loop: a network designed on one circuit, moved to another, and fine-tuned there.
+
+The second circuit is usually the first with real devices, solved by SPICE: what training has not seen
+costs accuracy, and a few epochs on the real thing win it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ebana.model import Model
+    from ebana.training.evaluation import Evaluation
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How good a circuit is on the test data.
+
+    Args:
+        loss: mean loss.
+        accuracy: share of right samples, 0 to 1.
+        mismatch: root mean square difference of its outputs from those of the design, volts.
+    """
+
+    loss: float
+    accuracy: float
+    mismatch: float
+
+
+@dataclass(frozen=True)
+class InTheLoop:
+    """What moving a design to another circuit cost, and what training there won back.
+
+    Args:
+        design: the trained design itself.
+        before: the other circuit, with the design's values.
+        after: the same, trained in the loop.
+        engines: who solved the design and the other circuit.
+        epochs: epochs of training in the loop.
+    """
+
+    design: Stage
+    before: Stage
+    after: Stage
+    engines: tuple[str, str]
+    epochs: int
+
+    @property
+    def removed(self) -> float:
+        """Share of the loss added by the move that training removed: 1 is all of it, above 1 more than that."""
+        added = self.before.loss - self.design.loss
+        return (self.before.loss - self.after.loss) / added if added > 0 else float("nan")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As flat values for a report."""
+        stages = {"design": self.design, "before": self.before, "after": self.after}
+        flat = {f"{name}_{key}": value for name, s in stages.items() for key, value in asdict(s).items()}
+        flat.pop("design_mismatch")
+        return flat | {
+            "mismatch_removed": self.removed,
+            "epochs_in_the_loop": self.epochs,
+            "engine_of_the_design": self.engines[0],
+            "engine_in_the_loop": self.engines[1],
+        }
+
+    def __str__(self) -> str:
+        rows = [
+            (f"design ({self.engines[0]})", self.design),
+            (f"moved to {self.engines[1]}", self.before),
+            (f"after {self.epochs} epochs there", self.after),
+        ]
+        lines = [
+            f"{name:<28} accuracy {100 * s.accuracy:5.1f}%   loss {s.loss:.4g}   mismatch {1e3 * s.mismatch:.1f} mV"
+            for name, s in rows
+        ]
+        return "\n".join([*lines, f"added loss removed by training in the loop: {100 * self.removed:.0f}%"])
+
+
+def fine_tune(
+    design: Model,
+    target: Model,
+    train: Any,
+    test: Any,
+    *,
+    epochs: int,
+    loss_fn: Any = "mse",
+    **fit_options: Any,
+) -> InTheLoop:
+    """Move the values of a trained design to another circuit and train on there.
+
+    Args:
+        design: the trained model.
+        target: a model with parameters of the same names and shapes, other devices or another engine; it is
+            trained in place.
+        train, test: data sets; the second only measures.
+        epochs: epochs of training on the target.
+        loss_fn: a loss or its name.
+        fit_options: further arguments of ``target.fit``.
+
+    Raises:
+        ValueError: when no parameter of the design fits the target.
+    """
+    target.set_values(_common(design, target))
+    aim = _outputs(design, test)
+    first = _stage(design.evaluate(test, loss_fn=loss_fn), aim, aim)
+    before = _stage(target.evaluate(test, loss_fn=loss_fn), _outputs(target, test), aim)
+    target.fit(train, epochs=epochs, loss_fn=loss_fn, **fit_options)
+    after = _stage(target.evaluate(test, loss_fn=loss_fn), _outputs(target, test), aim)
+    return InTheLoop(first, before, after, (design.engine.name, target.engine.name), epochs)
+
+
+def _common(design: Model, target: Model) -> dict[str, np.ndarray]:
+    """The trained values that both have."""
+    ours, theirs = design.values, target.values
+    names = [n for n in design.circuit.trainable if n in theirs and theirs[n].shape == ours[n].shape]
+    if not names:
+        raise ValueError(
+            f"model {target.name!r} has no parameter of the name and shape of one that {design.name!r} trains "
+            f"({', '.join(design.circuit.trainable)}). Give the layers of both the same names."
+        )
+    return {name: ours[name] for name in names}
+
+
+def _outputs(model: Model, data: Any) -> np.ndarray:
+    found = model.predict(data)
+    arrays = found.values() if isinstance(found, Mapping) else [found]
+    return np.concatenate([np.asarray(a) for a in arrays], axis=1)
+
+
+def _stage(result: Evaluation, outputs: np.ndarray, aim: np.ndarray) -> Stage:
+    mismatch = float(np.sqrt(np.mean((outputs - aim) ** 2)))
+    return Stage(float(result.loss), float(result.accuracy), mismatch)
