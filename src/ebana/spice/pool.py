@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -35,13 +36,17 @@ START_TIMEOUT = 60.0
 class _Worker:
     """One process, the socket to it, and what it is doing."""
 
-    def __init__(self, simulator: str, module: tuple[str, ...]) -> None:
+    def __init__(self, simulator: str, module: tuple[str, ...], patience: float) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             command = [sys.executable, *module, simulator, str(theirs.fileno())]
             self.process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
             )
+        # a worker that is stopped in the middle of a message must not keep us waiting for the rest of it
+        limit = struct.pack("ll", int(patience), int(1e6 * (patience % 1.0)))
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         self.connection = Connection(ours.detach())
         self.ready = False
         self.digest = ""
@@ -120,7 +125,7 @@ class WorkerPool:
 
     def _start(self) -> None:
         while len(self._workers) < self.size:
-            self._workers.append(_Worker(self.simulator, self._command))
+            self._workers.append(_Worker(self.simulator, self._command, self.timeout))
         for worker in self._workers:
             if not worker.ready:
                 self._await(worker)
@@ -226,7 +231,7 @@ class WorkerPool:
     def _replace(self, worker: _Worker) -> None:
         self._discard(worker)
         self.replaced += 1
-        self._workers.append(_Worker(self.simulator, self._command))
+        self._workers.append(_Worker(self.simulator, self._command, self.timeout))
 
     def _discard(self, worker: _Worker) -> None:
         self._workers.remove(worker)
