@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +41,9 @@ from ebana.training.evaluation import Evaluation, measure
 from ebana.training.history import History
 from ebana.training.loop import fit as run_fit
 from ebana.training.storage import replacing
+
+if TYPE_CHECKING:
+    from ebana.analysis.power import PowerReport
 
 Array = np.ndarray
 Values = Mapping[str, Array]
@@ -289,6 +292,34 @@ class Model:
         if strict:
             raise_unless_converged(point, circuit, f"energy of model {self.name!r}")
         return np.where(point.converged, total, np.nan)
+
+    def power(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        loss_fn: Any = "mse",
+        beta: float | None = None,
+        estimator: str = "centered",
+        nudge: str = "current",
+        strict: bool = True,
+    ) -> PowerReport:
+        """Static power by layer and kind of element, watts, as a :class:`~ebana.analysis.power.PowerReport`.
+
+        Args:
+            x: as for :meth:`predict`.
+            y: targets as for :meth:`fit`; with them the nudged phases are measured too.
+            loss_fn, beta, estimator, nudge: as for :meth:`gradients`; they matter for nudged phases only.
+            strict: raise where an operating point is not found; else its samples are NaN.
+
+        Raises:
+            NotImplementedError: for an element whose current is not known.
+        """
+        from ebana.analysis.power import measure_power
+
+        return measure_power(
+            self, x, y, loss_fn=loss_fn, beta=beta, estimator=estimator, nudge=nudge, strict=strict
+        )
 
     def _with_clamps(self, x: Any, y: Any) -> dict[str, Any]:
         """Inputs by name with the data of the voltage layers among them."""
