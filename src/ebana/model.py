@@ -412,11 +412,16 @@ class Model:
 
     # -- looking at it ------------------------------------------------------------------------------
 
-    def summary(self, print_fn: Any = None) -> str:
-        """Layers with shapes, nodes, trainable values and devices, as text; printed too."""
+    def summary(self, print_fn: Any = None, *, x: Any = None) -> str:
+        """Layers with shapes, nodes, trainable values and devices, as text; printed too.
+
+        Args:
+            print_fn: what to print with.
+            x: inputs as for :meth:`predict`; with them the static power of each layer is shown.
+        """
         from ebana.summary import summary_text
 
-        text = summary_text(self)
+        text = summary_text(self, x)
         (print_fn or print)(text)
         return text
 

@@ -12,7 +12,7 @@ beyond that depends on how it is built.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -37,7 +37,7 @@ Values = Mapping[str, Any]
 ROUNDING = 1e-9
 """Largest relative error of a crossbar's power that the expansion into products may leave."""
 
-CHUNK = 1 << 21
+CHUNK = 1 << 22
 """Voltages across single resistors that are held in memory at a time."""
 
 
@@ -69,11 +69,21 @@ def state_of(
         v: potentials of the free nodes, ``(B, F)``, volts.
         injected: currents into the nodes of output ports, ``{port: (B, nodes)}``, amperes.
     """
+    arrays = jax.tree.map(partial(np.asarray, dtype=np.float64), (dict(inputs), v, dict(injected)))
+    parameters = {name: np.asarray(value, np.float64) for name, value in parameters.items()}
     with jax.enable_x64(True):
-        arrays = jax.tree.map(
-            partial(np.asarray, dtype=np.float64), (dict(parameters), dict(inputs), v, dict(injected))
-        )
-        return State(*jax.tree.map(np.asarray, _measured(circuit, *arrays)))
+        parts = []
+        for rows in _runs(circuit, len(v)):
+            part = jax.tree.map(lambda a, rows=rows: a[rows], arrays)
+            parts.append(jax.tree.map(np.asarray, _measured(circuit, parameters, *part)))
+    return State(*jax.tree.map(lambda *parts: np.concatenate(parts)[: len(v)], *parts))
+
+
+def _runs(circuit: Circuit, batch: int) -> Iterator[Array]:
+    """Sample numbers in runs of one size, few enough for the largest crossbar; the last one is filled up."""
+    largest = max((len(e.rows) * len(e.columns) for e in circuit.each(Crossbar)), default=1)
+    size = min(batch, max(1, CHUNK // max(1, largest)))
+    return (np.minimum(np.arange(start, start + size), batch - 1) for start in range(0, batch, size))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -184,11 +194,8 @@ def kind_of(element: Element) -> str:
     Raises:
         NotImplementedError: for an element whose current is not known.
     """
-    return _named(_rule(element)[0], element)
-
-
-def _named(kind: Any, element: Element) -> str:
-    return kind(element) if callable(kind) else kind
+    kind: Any = _rule(element)[0]
+    return kind if isinstance(kind, str) else kind(element)
 
 
 def _rule(element: Element) -> tuple[Any, Callable[[Any, Values, State], Array]]:

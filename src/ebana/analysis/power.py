@@ -363,7 +363,7 @@ def _phases(
     system: CircuitSystem, values: Any, inputs: Any, targets: Any, beta: Any, loss: Any, rule: Rule
 ) -> dict[str, tuple[OperatingPoint, dict[str, Any]]]:
     """The operating point of each phase, and the currents that its nudge injects."""
-    recording = _Recording(system)
+    recording: Any = _Recording(system)  # hands everything else on to the system
     result = estimate(recording, values, inputs, targets, beta, loss, rule)
     nudged = recording.currents[1:]
     names = [name for name, s in zip(("plus", "minus"), STRENGTHS[rule.estimator], strict=True) if s]

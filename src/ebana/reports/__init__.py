@@ -2,7 +2,8 @@
 
 from ebana.reports.drawing import draw_model
 from ebana.reports.figures import conductances, loss_and_accuracy
+from ebana.reports.power import power_chart
 from ebana.reports.rendering import png, save
 from ebana.reports.report import write_report
 
-__all__ = ["conductances", "draw_model", "loss_and_accuracy", "png", "save", "write_report"]
+__all__ = ["conductances", "draw_model", "loss_and_accuracy", "png", "power_chart", "save", "write_report"]
