@@ -44,6 +44,7 @@ from ebana.training.storage import replacing
 
 if TYPE_CHECKING:
     from ebana.analysis.power import PowerReport
+    from ebana.analysis.settling import Settling
 
 Array = np.ndarray
 Values = Mapping[str, Array]
@@ -320,6 +321,47 @@ class Model:
         return measure_power(
             self, x, y, loss_fn=loss_fn, beta=beta, estimator=estimator, nudge=nudge, strict=strict
         )
+
+    def settling(
+        self,
+        x: Any,
+        capacitance: Any,
+        *,
+        sample: int = 0,
+        previous: int | None = None,
+        tolerance: float | None = None,
+        rise: float = 0.0,
+        duration: float | None = None,
+        timeout: float = 120.0,
+    ) -> Settling:
+        """Settling time and energy of one inference, by a transient analysis on ngspice.
+
+        Args:
+            x: inputs as for :meth:`predict`.
+            capacitance: farads from each free node to ground: a number, or numbers (or arrays) by the names of
+                the layers with free nodes. State what the technology has; there is no default.
+            sample: the sample to settle to.
+            previous: the sample to settle from, at whose operating point all nodes start; None for rest, with
+                every node at 0 V.
+            tolerance: volts within which an output counts as settled; a thousandth of the largest excursion of
+                an output where left out.
+            rise: seconds that the inputs take to their new values; 0 for a step.
+            duration: seconds to simulate; as long as it takes where left out.
+            timeout: seconds of computing after which a simulation is ended.
+
+        Returns:
+            A :class:`~ebana.analysis.settling.Settling`: settling time, energy, static power, waveforms.
+
+        Raises:
+            NotConverged: where the outputs do not settle.
+            SimulatorNotInstalled: where the program ngspice is missing.
+        """
+        from ebana.analysis.settling import measure_settling
+
+        return measure_settling(
+            self, x, capacitance, sample=sample, previous=previous, tolerance=tolerance, rise=rise,
+            duration=duration, timeout=timeout,
+        )  # fmt: skip
 
     def _with_clamps(self, x: Any, y: Any) -> dict[str, Any]:
         """Inputs by name with the data of the voltage layers among them."""

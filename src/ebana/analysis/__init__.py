@@ -1,7 +1,8 @@
-"""Looking at a model from outside: are its gradients right, what power does it take?"""
+"""Looking at a model from outside: are its gradients right, what power and time does it take?"""
 
 from ebana.analysis.gradient_check import Agreement, GradientCheck, ParameterCheck, check_gradients
 from ebana.analysis.power import ElementPower, PhasePower, PowerReport, Share, measure_power
+from ebana.analysis.settling import Settling, measure_settling
 
 __all__ = [
     "Agreement",
@@ -10,7 +11,9 @@ __all__ = [
     "ParameterCheck",
     "PhasePower",
     "PowerReport",
+    "Settling",
     "Share",
     "check_gradients",
     "measure_power",
+    "measure_settling",
 ]

@@ -1,0 +1,1 @@
+"""Running SPICE programs on decks. Needs the standard library and NumPy alone."""
