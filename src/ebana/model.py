@@ -478,19 +478,22 @@ class Model:
             save(figure, path)
         return figure
 
-    def netlist(self, x: Any = None, *, sample: int = 0, path: Any = None) -> str:
+    def netlist(self, x: Any = None, *, sample: int = 0, path: Any = None, dialect: str = "ngspice") -> str:
         """A SPICE deck of the model with its present values, for one sample of ``x``.
 
         Args:
             x: inputs as for :meth:`predict`; 0 V where left out.
             sample: which sample.
             path: where to write the deck as well.
+            dialect: ``"ngspice"``, ``"ltspice"`` or ``"xyce"``.
         """
         inputs = None if x is None else self._inputs(x)
         count = len(next(iter(inputs.values()))) if inputs else 1
         if not 0 <= sample < count:
             raise ValueError(f"netlist(sample={sample!r}) of {count} samples. Expected 0 to {count - 1}.")
-        text = write_netlist(self.circuit, self._values, inputs, sample=sample, title=self.name)
+        text = write_netlist(
+            self.circuit, self._values, inputs, sample=sample, title=self.name, dialect=dialect
+        )
         if path is not None:
             with replacing(path) as file:
                 file.write(text.encode())
