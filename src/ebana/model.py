@@ -478,6 +478,26 @@ class Model:
             save(figure, path)
         return figure
 
+    def draw(self, path: Any = None) -> str:
+        """A schematic of the circuit with its present values, as SVG text; written too where a path is given.
+
+        Args:
+            path: a file name that ends in ``.svg``.
+
+        Raises:
+            CircuitTooLarge: for more than some seventy nodes; :meth:`plot` draws the layers of any model.
+            ValueError: for a path with another ending.
+        """
+        from ebana.reports import draw_circuit
+        from ebana.reports.files import write_atomically
+
+        if path is not None and Path(path).suffix.lower() != ".svg":
+            raise ValueError(f"draw(path={str(path)!r}). Expected a file name that ends in '.svg'.")
+        text = draw_circuit(self.circuit, self._values, title=self.name)
+        if path is not None:
+            write_atomically(path, text.encode())
+        return text
+
     def netlist(self, x: Any = None, *, sample: int = 0, path: Any = None, dialect: str = "ngspice") -> str:
         """A SPICE deck of the model with its present values, for one sample of ``x``.
 
