@@ -309,7 +309,7 @@ class Model:
 
         Args:
             x: as for :meth:`predict`.
-            y: targets as for :meth:`fit`; with them the nudged phases are measured too.
+            y: targets as for :meth:`fit` (or within ``x``, a data set); with them the nudged phases are measured too.
             loss_fn, beta, estimator, nudge: as for :meth:`gradients`; they matter for nudged phases only.
             strict: raise where an operating point is not found; else its samples are NaN.
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ebana.circuit import Devices
+from ebana.training.data import as_dataset
 from ebana.units import si
 
 
@@ -59,6 +60,11 @@ def totals(model: Any) -> dict[str, Any]:
     }
 
 
+def inputs_of(model: Any, x: Any) -> dict[str, Any]:
+    """The inputs of data that may hold targets too: the free phase needs none."""
+    return as_dataset(x, None, model.input_columns, model.output_units, need_outputs=False).inputs
+
+
 def power_columns(power: Any, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows with what each layer dissipates and delivers, from a :class:`~ebana.analysis.power.PowerReport`."""
     shares = power.by_layer
@@ -85,7 +91,7 @@ def summary_text(model: Any, x: Any = None) -> str:
     """The summary as plain text; with data ``x`` also the static power of each layer."""
     table = Table(title=f"Model {model.name!r}", title_justify="left")
     rows = layer_rows(model)
-    power = None if x is None else model.power(x)
+    power = None if x is None else model.power(inputs_of(model, x))
     if power is not None:
         rows = power_columns(power, rows)
     numeric = {"nodes", "trainable", "fixed", "devices", "dissipated", "delivered"}

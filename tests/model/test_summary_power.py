@@ -22,3 +22,8 @@ def test_summary_without_data_is_as_before() -> None:
     text = shared("hidden").summary(lambda _: None)
     assert "dissipated" not in text
     assert "static power" not in text
+
+
+def test_data_with_targets_will_do() -> None:
+    data = {"inputs": {"xp": np.ones((3, 2))}, "outputs": {"y": np.zeros((3, 1))}}
+    assert "mean of 3 samples" in shared("hidden").summary(lambda _: None, x=data)
