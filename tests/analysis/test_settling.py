@@ -218,3 +218,15 @@ def test_the_text_and_the_dictionary_have_units() -> None:
     assert "settles in 1.727 µs" in str(result)
     assert "pJ" in str(result)
     assert set(result.to_dict()) >= {"settling_seconds", "energy_joules", "static_power_watts"}
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1e3, 1e6])
+def test_fast_and_slow_nodes_are_both_charged(ratio: float) -> None:
+    build = CircuitBuilder()
+    x, fast, slow = build.input("x", 1), build.nodes("fast", 1), build.nodes("slow", 1)
+    build.resistors("to_fast", x, fast, ratio * G1)
+    build.resistors("to_slow", x, slow, G1)
+    build.output("y", np.append(fast, slow), folded=False)
+    result = Model.from_circuit(build.build()).settling([[1.0]], C)
+    assert result.settling_time == pytest.approx(C / G1 * np.log(1e3), rel=1e-3)
+    assert result.energy == pytest.approx(C * (1 + 1 - 1e-3), rel=2e-3)

@@ -46,6 +46,9 @@ POINTS = 2000
 TIME_CONSTANTS = 16
 """Duration of the first simulation, in time constants of the slowest node by itself: e^-16 is 1e-7."""
 
+FIRST_STEP = 0.05
+"""First time step at most, in time constants of the fastest node by itself."""
+
 EXTENSIONS = 8
 """How often a simulation is repeated with four times the duration until the outputs have settled."""
 
@@ -193,10 +196,13 @@ class _Setup:
 
     def durations(self) -> list[float]:
         """Times to simulate, each four times the one before: the first from the slowest node by itself."""
-        conductance = node_conductances(self.circuit, self.values)[self.circuit.free]
-        slow = self.capacitance / np.maximum(conductance, 1e-15)
-        first = TIME_CONSTANTS * float(slow.max()) + self.rise
+        first = TIME_CONSTANTS * float(self.time_constants().max()) + self.rise
         return [first * 4.0**k for k in range(EXTENSIONS)]
+
+    def time_constants(self) -> Array:
+        """Capacitance over conductance of each node that has a capacitance, by itself, seconds."""
+        conductance = node_conductances(self.circuit, self.values)[self.circuit.free]
+        return (self.capacitance / np.maximum(conductance, 1e-15))[self.capacitance > 0]
 
     def deck(self, duration: float) -> str:
         """The deck of the operating point with capacitors that hold the old state, and a transient analysis."""
@@ -210,10 +216,12 @@ class _Setup:
             for k, (node, farad, volt) in enumerate(free)
             if farad
         ]
-        step = duration / POINTS
+        longest = duration / POINTS
+        # ngspice does not control the error of its first steps, so the fastest node sets their size
+        first = min(longest, FIRST_STEP * float(self.time_constants().min()))
         tail = [f".save {name}" for name in self._vectors()]
         return "\n".join(
-            [*lines[:-1], *capacitors, *tail, f".tran {step!r} {duration!r} 0 {step!r} uic", ".end", ""]
+            [*lines[:-1], *capacitors, *tail, f".tran {first!r} {duration!r} 0 {longest!r} uic", ".end", ""]
         )
 
     def _stepped(self, lines: list[str]) -> list[str]:
