@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +14,11 @@ from circuits import stack3
 from ebana import BehavioralDiode, CircuitBuilder, Device, IdealDiode, JunctionDiode
 from ebana.circuit import Circuit, dialects
 from ebana.circuit.mosfet import MosDiode
-from ebana.circuit.netlist import netlist
+from ebana.circuit.netlist import netlist, node_names
 from ebana.engines.base import Nudge
 from ebana.learning.losses import MSE, CrossEntropyLoss
 from ebana.recipes import get
+from ebana.spice.batch import run
 
 OTHERS = ("ltspice", "xyce")
 
@@ -209,3 +211,28 @@ def test_an_unknown_dialect_is_refused() -> None:
 
 def test_ngspice_is_unchanged_by_default() -> None:
     assert netlist(stack3()) == netlist(stack3(), dialect="ngspice")
+
+
+@pytest.mark.skipif(shutil.which("ngspice") is None, reason="the program ngspice is not installed")
+@pytest.mark.parametrize("dialect", OTHERS)
+@pytest.mark.parametrize(
+    "circuit",
+    [
+        stack3(),
+        stack3(JunctionDiode(is_=1e-9, n=1.3, rs=2.0)),
+        stack3(IdealDiode()),
+        stack3(MosDiode(vto=0.3, kp=1e-4)),
+    ],
+    ids=["behavioural", "junction", "ideal", "transistor"],
+)
+def test_decks_still_mean_the_circuit(circuit: Circuit, dialect: str) -> None:
+    """ngspice reads them once the conditional has the name that it has there (``ternary_fcn``)."""
+    x = {"x": np.random.default_rng(0).normal(size=(1, 4))}
+    original = run(netlist(circuit, inputs=x, analysis=False).replace(".end\n", ".op\n.end\n"))
+    text = netlist(circuit, inputs=x, dialect=dialect, analysis=False).replace(".end\n", ".op\n.end\n")
+    text = re.sub(r"\bif\(", "ternary_fcn(", re.sub("[{}]", "", text), flags=re.IGNORECASE)
+    text = re.sub(r"^\.options device (.*)\n\.options nonlin reltol=1e-6 abstol=1e-9$",
+                  r".options reltol=1e-6 abstol=1e-12 vntol=1e-9 \1", text, flags=re.MULTILINE)  # fmt: skip
+    again = run(text)
+    nodes = [f"v({name.lower()})" for name in node_names(circuit)]
+    np.testing.assert_allclose([again[n][0] for n in nodes], [original[n][0] for n in nodes], atol=1e-9)
