@@ -46,11 +46,23 @@ def ideal() -> Circuit:
     return build.build()
 
 
+@cache
+def series() -> Circuit:
+    """Junctions with a series resistance that matters; small, for they take long to compile."""
+    build = CircuitBuilder()
+    x, h = build.input("x", 2), build.nodes("h", 2)
+    build.crossbar("d", x, h, np.array([[1e-3, 2e-3], [3e-3, 1e-3]]))
+    build.devices("a", h, build.ground(2), JunctionDiode(is_=1e-9, n=1.3, rs=500.0))
+    build.output("y", h)
+    return build.build()
+
+
 CIRCUITS: dict[str, Any] = {
     **{f"random {seed}": lambda seed=seed: random_circuit(seed) for seed in range(5)},
     **{f"bridged {seed}": lambda seed=seed: random_circuit(seed, True) for seed in range(3)},
     "stack3": stack3,
-    "stack3, junctions": lambda: stack3(JunctionDiode(is_=1e-9, n=1.3, rs=2.0)),
+    "stack3, junctions": lambda: stack3(JunctionDiode(is_=1e-9, n=1.3)),
+    "series resistance": series,
     "stack3, transistors": lambda: stack3(MosDiode(vto=0.3, kp=1e-4)),
     "stiff chain": stiff_chain,
     "ideal diodes": ideal,

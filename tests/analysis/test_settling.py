@@ -104,7 +104,7 @@ def probe_circuit(name: str) -> tuple[Model, np.ndarray]:
     rng = np.random.default_rng(0)
     if name == "xor":
         return get("xor").build(), 2.0 * np.array([[-1.0, -1], [-1, 1], [1, -1], [1, 1]])
-    model = JunctionDiode(is_=1e-9, n=1.3, rs=2.0) if name == "junctions" else None
+    model = JunctionDiode(is_=1e-9, n=1.3) if name == "junctions" else None
     return Model.from_circuit(stack3(model)), rng.normal(size=(4, 4))
 
 
