@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +41,10 @@ from ebana.training.evaluation import Evaluation, measure
 from ebana.training.history import History
 from ebana.training.loop import fit as run_fit
 from ebana.training.storage import replacing
+
+if TYPE_CHECKING:
+    from ebana.analysis.power import PowerReport
+    from ebana.analysis.settling import Settling
 
 Array = np.ndarray
 Values = Mapping[str, Array]
@@ -290,6 +294,75 @@ class Model:
             raise_unless_converged(point, circuit, f"energy of model {self.name!r}")
         return np.where(point.converged, total, np.nan)
 
+    def power(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        loss_fn: Any = "mse",
+        beta: float | None = None,
+        estimator: str = "centered",
+        nudge: str = "current",
+        strict: bool = True,
+    ) -> PowerReport:
+        """Static power by layer and kind of element, watts, as a :class:`~ebana.analysis.power.PowerReport`.
+
+        Args:
+            x: as for :meth:`predict`.
+            y: targets as for :meth:`fit` (or within ``x``, a data set); with them the nudged phases are measured too.
+            loss_fn, beta, estimator, nudge: as for :meth:`gradients`; they matter for nudged phases only.
+            strict: raise where an operating point is not found; else its samples are NaN.
+
+        Raises:
+            NotImplementedError: for an element whose current is not known.
+        """
+        from ebana.analysis.power import measure_power
+
+        return measure_power(
+            self, x, y, loss_fn=loss_fn, beta=beta, estimator=estimator, nudge=nudge, strict=strict
+        )
+
+    def settling(
+        self,
+        x: Any,
+        capacitance: Any,
+        *,
+        sample: int = 0,
+        previous: int | None = None,
+        tolerance: float | None = None,
+        rise: float = 0.0,
+        duration: float | None = None,
+        timeout: float = 120.0,
+    ) -> Settling:
+        """Settling time and energy of one inference, by a transient analysis on ngspice.
+
+        Args:
+            x: inputs as for :meth:`predict`.
+            capacitance: farads from each free node to ground: a number, or numbers (or arrays) by the names of
+                the layers with free nodes. State what the technology has; there is no default.
+            sample: the sample to settle to.
+            previous: the sample to settle from, at whose operating point all nodes start; None for rest, with
+                every node at 0 V.
+            tolerance: volts within which an output counts as settled; a thousandth of the largest excursion of
+                an output where left out.
+            rise: seconds that the inputs take to their new values; 0 for a step.
+            duration: seconds to simulate; as long as it takes where left out.
+            timeout: seconds of computing after which a simulation is ended.
+
+        Returns:
+            A :class:`~ebana.analysis.settling.Settling`: settling time, energy, static power, waveforms.
+
+        Raises:
+            NotConverged: where the outputs do not settle.
+            EngineNotInstalled: where the program ngspice is missing.
+        """
+        from ebana.analysis.settling import measure_settling
+
+        return measure_settling(
+            self, x, capacitance, sample=sample, previous=previous, tolerance=tolerance, rise=rise,
+            duration=duration, timeout=timeout,
+        )  # fmt: skip
+
     def _with_clamps(self, x: Any, y: Any) -> dict[str, Any]:
         """Inputs by name with the data of the voltage layers among them."""
         clamps = [s.name for s in self.outputs]
@@ -381,11 +454,16 @@ class Model:
 
     # -- looking at it ------------------------------------------------------------------------------
 
-    def summary(self, print_fn: Any = None) -> str:
-        """Layers with shapes, nodes, trainable values and devices, as text; printed too."""
+    def summary(self, print_fn: Any = None, *, x: Any = None) -> str:
+        """Layers with shapes, nodes, trainable values and devices, as text; printed too.
+
+        Args:
+            print_fn: what to print with.
+            x: inputs as for :meth:`predict`; with them the static power of each layer is shown.
+        """
         from ebana.summary import summary_text
 
-        text = summary_text(self)
+        text = summary_text(self, x)
         (print_fn or print)(text)
         return text
 
@@ -400,19 +478,42 @@ class Model:
             save(figure, path)
         return figure
 
-    def netlist(self, x: Any = None, *, sample: int = 0, path: Any = None) -> str:
+    def draw(self, path: Any = None) -> str:
+        """A schematic of the circuit with its present values, as SVG text; written too where a path is given.
+
+        Args:
+            path: a file name that ends in ``.svg``.
+
+        Raises:
+            CircuitTooLarge: for more than some seventy nodes; :meth:`plot` draws the layers of any model.
+            ValueError: for a path with another ending.
+        """
+        from ebana.reports import draw_circuit
+        from ebana.reports.files import write_atomically
+
+        if path is not None and Path(path).suffix.lower() != ".svg":
+            raise ValueError(f"draw(path={str(path)!r}). Expected a file name that ends in '.svg'.")
+        text = draw_circuit(self.circuit, self._values, title=self.name)
+        if path is not None:
+            write_atomically(path, text.encode())
+        return text
+
+    def netlist(self, x: Any = None, *, sample: int = 0, path: Any = None, dialect: str = "ngspice") -> str:
         """A SPICE deck of the model with its present values, for one sample of ``x``.
 
         Args:
             x: inputs as for :meth:`predict`; 0 V where left out.
             sample: which sample.
             path: where to write the deck as well.
+            dialect: ``"ngspice"``, ``"ltspice"`` or ``"xyce"``.
         """
         inputs = None if x is None else self._inputs(x)
         count = len(next(iter(inputs.values()))) if inputs else 1
         if not 0 <= sample < count:
             raise ValueError(f"netlist(sample={sample!r}) of {count} samples. Expected 0 to {count - 1}.")
-        text = write_netlist(self.circuit, self._values, inputs, sample=sample, title=self.name)
+        text = write_netlist(
+            self.circuit, self._values, inputs, sample=sample, title=self.name, dialect=dialect
+        )
         if path is not None:
             with replacing(path) as file:
                 file.write(text.encode())

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ebana.circuit import Devices
+from ebana.training.data import as_dataset
+from ebana.units import si
 
 
 def layer_rows(model: Any) -> list[dict[str, Any]]:
@@ -58,18 +60,52 @@ def totals(model: Any) -> dict[str, Any]:
     }
 
 
-def summary_text(model: Any) -> str:
-    """The summary as plain text."""
+def inputs_of(model: Any, x: Any) -> dict[str, Any]:
+    """The inputs of data that may hold targets too: the free phase needs none."""
+    return as_dataset(x, None, model.input_columns, model.output_units, need_outputs=False).inputs
+
+
+def power_columns(power: Any, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with what each layer dissipates and delivers, from a :class:`~ebana.analysis.power.PowerReport`."""
+    shares = power.by_layer
+    return [
+        {**row, **{name: _watts(shares, row["layer"], name) for name in ("dissipated", "delivered")}}
+        for row in rows
+    ]
+
+
+def _watts(shares: Any, layer: str, name: str) -> str:
+    watts = getattr(shares[layer], name) if layer in shares else 0.0
+    return si(watts, "W", digits=3) if watts else ""
+
+
+def power_line(power: Any) -> str:
+    """Power in one line."""
+    return (
+        f"static power: {si(power.total, 'W')} from sources, {si(power.amplifiers, 'W')} from amplifiers, "
+        f"{si(power.dissipated, 'W')} dissipated (mean of {power.free.samples} samples)"
+    )
+
+
+def summary_text(model: Any, x: Any = None) -> str:
+    """The summary as plain text; with data ``x`` also the static power of each layer."""
     table = Table(title=f"Model {model.name!r}", title_justify="left")
     rows = layer_rows(model)
-    numeric = {"nodes", "trainable", "fixed", "devices"}
+    power = None if x is None else model.power(inputs_of(model, x))
+    if power is not None:
+        rows = power_columns(power, rows)
+    numeric = {"nodes", "trainable", "fixed", "devices", "dissipated", "delivered"}
     for column in rows[0] if rows else []:
         table.add_column(column, justify="right" if column in numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     buffer = io.StringIO()
-    console = Console(file=buffer, width=100, color_system=None, markup=False, highlight=False)
+    console = Console(
+        file=buffer, width=100 if power is None else 122, color_system=None, markup=False, highlight=False
+    )
     if rows:
         console.print(table)
     console.print(", ".join(f"{name}: {value}" for name, value in totals(model).items()), soft_wrap=True)
+    if power is not None:
+        console.print(power_line(power), soft_wrap=True)
     return buffer.getvalue().rstrip()

@@ -1,6 +1,22 @@
-"""Looking at a model from outside: are its gradients right, what does it cost, what does a real device change?"""
+"""Looking at a model from outside: its gradients, its power, its speed, and what real devices change."""
 
 from ebana.analysis.gradient_check import Agreement, GradientCheck, ParameterCheck, check_gradients
 from ebana.analysis.in_the_loop import InTheLoop, fine_tune
+from ebana.analysis.power import ElementPower, PhasePower, PowerReport, Share, measure_power
+from ebana.analysis.settling import Settling, measure_settling
 
-__all__ = ["Agreement", "GradientCheck", "InTheLoop", "ParameterCheck", "check_gradients", "fine_tune"]
+__all__ = [
+    "Agreement",
+    "ElementPower",
+    "GradientCheck",
+    "InTheLoop",
+    "ParameterCheck",
+    "PhasePower",
+    "PowerReport",
+    "Settling",
+    "Share",
+    "check_gradients",
+    "fine_tune",
+    "measure_power",
+    "measure_settling",
+]

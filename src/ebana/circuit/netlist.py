@@ -32,6 +32,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebana.circuit import dialects
 from ebana.circuit.circuit import Circuit, terminals
 from ebana.circuit.elements import (
     GROUND,
@@ -647,8 +648,9 @@ def netlist(
     sample: int = 0,
     title: str = "ebana circuit",
     analysis: bool = True,
+    dialect: str = "ngspice",
 ) -> str:
-    """A SPICE deck of one sample, readable, complete, and accepted by ngspice as it is.
+    """A SPICE deck of one sample, readable, complete, and accepted by its simulator as it is.
 
     Args:
         circuit: the circuit.
@@ -658,13 +660,14 @@ def netlist(
         sample: which row of the inputs and of the nudge to write.
         title: what the first line says.
         analysis: whether the deck runs the operating point and prints every node (16 digits).
+        dialect: ``"ngspice"``, ``"ltspice"`` or ``"xyce"`` (see :mod:`ebana.circuit.dialects`).
 
     Returns:
-        The deck; run it with ``ngspice -b file.cir``.
+        The deck; its third line tells how to run it, for example ``ngspice -b file.cir``.
 
     Raises:
-        ValueError: when devices ask for different gmin, or a clamped nudge has no SPICE form or too many
-            units for one.
+        ValueError: for an unknown dialect, or device text that has no form in it; when devices ask for
+            different gmin, or a clamped nudge has no SPICE form or too many units for one.
         NotImplementedError: when a device has no SPICE form.
 
     Example:
@@ -681,7 +684,12 @@ def netlist(
     given = {name: np.asarray(value)[row] for name, value in (inputs or {}).items()}
     voltages = {element.name: source_voltages(element, given, 1)[0] for element in driven}
     held, clamps = _nudge_values(nudge, sample) if nudge is not None else ({}, [])
-    lines = deck_lines(circuit, values, voltages, held, clamps, title=title, analysis=analysis)
+    other = dialects.get(dialect)
+    here = analysis and other is None
+    lines = deck_lines(circuit, values, voltages, held, clamps, title=title, analysis=here)
+    if other is not None:
+        nodes, gmin = node_names(circuit), gmin_of(circuit)
+        lines = dialects.translate(lines, other, gmin=gmin, nodes=nodes, analysis=analysis)
     return "\n".join(lines) + "\n"
 
 

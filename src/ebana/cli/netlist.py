@@ -14,6 +14,8 @@ from ebana.cli.terminal import Terminal
 
 NAME = "netlist"
 
+DIALECTS = ("ngspice", "ltspice", "xyce")
+
 
 def run(
     model: Annotated[str, typer.Argument(help="Model file, run folder, or a name: iris, stack3, ...")],
@@ -23,25 +25,30 @@ def run(
     ] = None,
     sample: Annotated[int, typer.Option(help="Number of the sample in the training part.")] = 0,
     seed: Seed = 0,
+    dialect: Annotated[
+        str, typer.Option(help="Simulator it is written for: ngspice, ltspice or xyce.")
+    ] = "ngspice",
     out: Annotated[
         Path | None, typer.Option(help="File to write; standard output if left out.", show_default=False)
     ] = None,
 ) -> None:
-    """Write a SPICE deck that ngspice runs as it is."""
+    """Write a SPICE deck that the simulator runs as it is."""
+    if dialect not in DIALECTS:
+        raise ValueError(f"--dialect {dialect!r} is unknown. Expected one of {', '.join(DIALECTS)}.")
     if out is not None and out.is_dir():
         raise IsADirectoryError(f"--out {out} is a folder. Expected the name of a file.")
     check_count("--sample", sample, least=0)
     terminal = Terminal(only_json=False)
     target = resolve(model, "native", seed)
-    text = deck(target, dataset, sample, seed)
+    text = deck(target, dataset, sample, seed, dialect)
     if out is None:
         terminal.say(text.rstrip("\n"))
         return
     _write(out, text)
-    terminal.note(f"wrote {out}; run it with: ngspice -b {out}")
+    terminal.note(f"wrote {out}" + (f"; run it with: ngspice -b {out}" if dialect == "ngspice" else ""))
 
 
-def deck(target: Target, dataset: str | None, sample: int, seed: int) -> str:
+def deck(target: Target, dataset: str | None, sample: int, seed: int, dialect: str) -> str:
     """The deck of one sample, or with all inputs at 0 V."""
     if dataset is None and target.kind == "recipe":
         dataset = target.name
@@ -51,10 +58,10 @@ def deck(target: Target, dataset: str | None, sample: int, seed: int) -> str:
     elif target.kind == "probe":
         samples, _ = target.samples(None, seed, sample + 1)
     else:
-        return target.model.netlist()
+        return target.model.netlist(dialect=dialect)
     if sample >= len(samples):
         raise ValueError(f"--sample {sample}: there are {len(samples)} samples, counted from 0.")
-    return target.model.netlist(samples, sample=sample)
+    return target.model.netlist(samples, sample=sample, dialect=dialect)
 
 
 def _write(path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ is written.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,14 +69,21 @@ class RunFolder:
             if place.exists():
                 raise NotADirectoryError(f"{place} is a file. Expected a folder; choose another with --out.")
 
-    def write(self, model: Model, recipe: Recipe, train: Dataset, result: dict[str, Any]) -> dict[str, Any]:
-        """Write everything; returns the result with the time of the whole process."""
+    def write(
+        self, model: Model, recipe: Recipe, parts: Mapping[str, Dataset], result: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Write everything; returns the result with the time of the whole process.
+
+        Args:
+            parts: the data to train on, ``"train"``, and to measure with, ``"test"``.
+        """
         from ebana.reports import save, write_report
 
         self.path.mkdir(parents=True, exist_ok=True)
         model.save(self.path / "model.ebana")
         model.save_history(self.path / "history")
-        netlist = model.netlist(train, sample=0, path=self.path / "circuit.cir")
+        netlist = model.netlist(parts["train"], sample=0, path=self.path / "circuit.cir")
+        power = model.power(parts["test"].inputs).to_dict()
         figures = _figures(model, recipe)
         for name, figure in figures.items():
             save(figure, self.path / f"{name}.png")
@@ -88,8 +96,9 @@ class RunFolder:
             figures=figures,
             netlist_text=netlist,
             notes=[VALIDATION_NOTE],
+            power=power,
         )
-        result = {**result, "wall_seconds": process_seconds()}
+        result = {**result, "power": power, "wall_seconds": process_seconds()}
         self._write_result(result)
         self.checkpoint.unlink(missing_ok=True)
         return result

@@ -103,7 +103,7 @@ def train(request: Request, terminal: Terminal) -> dict[str, Any]:
     _fit(model, recipe, parts, request, folder, terminal)
     _check_trained(model)
     result = _result(model, recipe, parts, request)
-    result = folder.write(model, recipe, parts["train"], result)
+    result = folder.write(model, recipe, parts, result)
     _show(result, folder, terminal)
     return result
 
@@ -207,7 +207,7 @@ def _show(result: dict[str, Any], folder: RunFolder, terminal: Terminal) -> None
     """A table of the results, and the files."""
     from ebana.reports import formatting
 
-    shown = {k: v for k, v in result.items() if k != "out" and v is not None}
+    shown = {k: v for k, v in result.items() if k not in ("out", "power") and v is not None}
     rows = [
         {"measure": formatting.heading(k), "value": formatting.value(k, v)} for k, v in _flat(shown).items()
     ]

@@ -1,8 +1,20 @@
-"""Figures of a training run, a drawing of the model, and a report in one HTML file."""
+"""Figures of a training run, drawings of the model and its circuit, and a report in one HTML file."""
 
 from ebana.reports.drawing import draw_model
 from ebana.reports.figures import conductances, loss_and_accuracy
+from ebana.reports.power import power_chart
 from ebana.reports.rendering import png, save
 from ebana.reports.report import write_report
+from ebana.reports.schematic import CircuitTooLarge, draw_circuit
 
-__all__ = ["conductances", "draw_model", "loss_and_accuracy", "png", "save", "write_report"]
+__all__ = [
+    "CircuitTooLarge",
+    "conductances",
+    "draw_circuit",
+    "draw_model",
+    "loss_and_accuracy",
+    "png",
+    "power_chart",
+    "save",
+    "write_report",
+]

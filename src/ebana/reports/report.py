@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from ebana.reports import formatting
 from ebana.reports.files import write_atomically
+from ebana.reports.power import power_chart, power_tables
 from ebana.reports.rendering import png
 
 FILE_NAME = "report.html"
@@ -31,6 +32,11 @@ CAPTIONS = {
         "Evolution of conductances",
         "Learning is a change of these values: each line is one programmable conductance, "
         "named by its layer and its place in the crossbar.",
+    ),
+    "power": (
+        "Static power",
+        "What sources and amplifiers deliver at the operating points, and what conductances and devices "
+        "dissipate; mean over the samples. Amplifiers count as ideal elements, without their own supply.",
     ),
     "model": (
         "The model",
@@ -67,6 +73,7 @@ def write_report(
     figures: Mapping[str, Figure],
     netlist_text: str | None,
     notes: Sequence[str] = (),
+    power: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write ``report.html`` into ``folder``, complete or not at all.
 
@@ -82,6 +89,7 @@ def write_report(
             captions, any other stands after the curves under its own name.
         netlist_text: the SPICE deck, of which the first lines are shown folded away, or None.
         notes: remarks for the reader, one paragraph each.
+        power: static power, as :meth:`ebana.analysis.PowerReport.to_dict` gives it, or None.
 
     Returns:
         Path of the file. All text is escaped; figures are embedded.
@@ -101,6 +109,8 @@ def write_report(
         columns=_columns(layers_table),
         layers=layers_table,
         configuration=formatting.rows(configuration),
+        power=None if power is None else power_tables(power),
+        power_chart=None if power is None else _picture("power", power_chart(power)),
         netlist=_excerpt(netlist_text),
         plain=formatting.plain,
         heading=formatting.heading,

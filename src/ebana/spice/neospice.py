@@ -14,7 +14,7 @@ import numpy as np
 
 from ebana.spice import whitelist
 from ebana.spice.errors import EngineNotInstalled, NeospiceError
-from ebana.spice.expressions import conditionals
+from ebana.spice.expressions import UnknownExpression, translated
 from ebana.spice.program import Program
 from ebana.spice.session import Session
 
@@ -164,7 +164,10 @@ def _with_functions(line: str) -> str:
     if not line.startswith("b") or "?" not in line:
         return line
     before, equals, expression = line.partition("=")
-    return f"{before}{equals}{conditionals(expression.strip(), 'ternary_fcn')}"
+    try:
+        return f"{before}{equals}{translated(expression.strip(), 'ternary_fcn')}"
+    except UnknownExpression as error:
+        raise NeospiceError(f"neospice is not trusted with the line {line!r}: {error}") from None
 
 
 class _Body:

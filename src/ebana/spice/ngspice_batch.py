@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from ebana.spice.errors import NgspiceError, quoted
 from ebana.spice.process import require, run_program
@@ -13,6 +15,9 @@ from ebana.spice.session import Session, Tick
 __all__ = ["BatchSession", "open_session", "require"]
 
 _PRINTED = re.compile(r"^(?:v\()?([\w.#]+?)\)? = (\S+)\s*$")
+TIMEOUT = 60.0
+"""Seconds that one operating point may take."""
+
 _SAMPLE = "ebana sample"
 
 
@@ -47,7 +52,9 @@ class BatchSession(Session):
         if not usable.any():
             return outcome
         deck = [*_without_end(program.lines), *_control(program, job), ".end"]
-        said = run_program(deck)
+        with tempfile.TemporaryDirectory(prefix="ebana-") as folder:
+            text = "\n".join(deck) + "\n"
+            _, said = run_program(text, Path(folder), timeout=TIMEOUT * max(1, job.samples))
         found = _parse(said.split("\n"))
         if not found:
             raise NgspiceError(quoted(f"ngspice did not accept the circuit: {_errors(said)}", program.lines))

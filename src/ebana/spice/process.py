@@ -6,8 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -56,33 +54,28 @@ def require() -> str:
     return f"{name} ({path})"
 
 
-def run_program(deck: Iterable[str], *, timeout: float = 600.0, folder: Path | None = None) -> str:
-    """Run a deck and return all that the program said.
+def run_program(deck: str, folder: Path, *options: str, timeout: float) -> tuple[int, str]:
+    """Run a deck in a folder; returns the exit code and all that the program said.
 
     Args:
-        deck: the lines.
+        deck: its text.
+        folder: where it is written and the program runs.
+        options: further options of the program.
         timeout: seconds until the run is ended.
-        folder: where the deck is written and the program runs; a temporary folder where left out.
 
     Raises:
         EngineNotInstalled: when the program is not found.
-        NgspiceError: when the run takes too long, or is ended by a signal.
+        NgspiceError: when the run takes too long.
     """
-    if folder is None:
-        with tempfile.TemporaryDirectory(prefix="ebana-ngspice-") as name:
-            return run_program(deck, timeout=timeout, folder=Path(name))
     (folder / ".spiceinit").write_text(_QUIET)
-    (folder / "deck.cir").write_text("\n".join(deck) + "\n", encoding="ascii")
-    command = [program_path(), "-b", "deck.cir"]
+    (folder / "deck.cir").write_text(deck, encoding="utf-8")
+    command = [program_path(), "-b", *options, "deck.cir"]
     try:
         result = subprocess.run(
-            command, cwd=folder, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL
+            command, cwd=folder, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL, check=False
         )
     except subprocess.TimeoutExpired:
         raise NgspiceError(
-            f"ngspice was ended after {timeout:g} seconds. Allow more, or simplify the circuit."
+            f"ngspice was not done after {timeout:g} s. Simulate less, or allow more time with timeout=."
         ) from None
-    said = (result.stdout + b"\n" + result.stderr).decode(errors="replace")
-    if result.returncode < 0:
-        raise NgspiceError(f"ngspice was ended by signal {-result.returncode}: {said[-2000:]}")
-    return said
+    return result.returncode, (result.stdout + b"\n" + result.stderr).decode("utf-8", "replace")

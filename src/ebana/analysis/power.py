@@ -1,0 +1,435 @@
+"""Static power of a model, by layer and by kind of element, in the free and the nudged phases.
+
+What the sources, the amplifiers and (in nudged phases) the nudge deliver is what the conductances and
+devices dissipate:
+
+    P_sources + P_amplifiers + P_nudge = sum over conductances and devices of dv i
+
+by Tellegen's theorem (see :mod:`ebana.analysis.element_power`). Potentials come from the model's engine,
+everything else follows from the circuit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebana.analysis import element_power
+from ebana.circuit.circuit import Circuit
+from ebana.engines.base import Nudge, OperatingPoint, batch_size, precision, raise_unless_converged
+from ebana.engines.compiling import compiled
+from ebana.engines.system import CircuitSystem
+from ebana.learning.equilibrium import STRENGTHS, Rule, estimate
+from ebana.training.data import as_dataset
+from ebana.units import si
+
+Array = np.ndarray
+
+BLOCK = 128
+"""Samples that are solved at a time."""
+
+NUDGES = "nudges"
+"""Kind of the currents that a nudge injects; each counts for its output's layer."""
+
+_SUFFIXES = ("_bias", "_down", "_up", "_clamp")
+"""What layers append to their name for further elements."""
+
+
+class Share(NamedTuple):
+    """Mean power of a group of elements, watts: what its parts dissipate, and what its others deliver."""
+
+    dissipated: float
+    delivered: float
+
+
+@dataclass(frozen=True, eq=False)
+class ElementPower:
+    """Power of one array of elements.
+
+    Args:
+        name: the element's name; the output's for a nudge.
+        layer: the layer that it belongs to.
+        kind: ``"data inputs"``, ``"biases"``, ``"current sources"``, ``"crossbars"``, ``"resistors"``,
+            ``"devices"``, ``"amplifiers"`` or ``"nudges"``.
+        watts: power that it takes up in each sample, ``(B,)``, watts; negative where it delivers.
+    """
+
+    name: str
+    layer: str
+    kind: str
+    watts: Array
+
+    @property
+    def active(self) -> bool:
+        """Whether it is a source, an amplifier or a nudge: what it delivers is counted."""
+        return self.kind in (*element_power.SOURCES, "amplifiers", NUDGES)
+
+
+@dataclass(frozen=True, eq=False)
+class PhasePower:
+    """Power in one phase; samples whose operating point was not found are NaN and left out of means.
+
+    Args:
+        elements: the power of each element array.
+    """
+
+    elements: tuple[ElementPower, ...]
+
+    @property
+    def per_sample(self) -> Array:
+        """What the sources (data inputs, biases, current sources) deliver in each sample, ``(B,)``, watts."""
+        return -self._sum(element_power.SOURCES)
+
+    @property
+    def total(self) -> float:
+        """Mean of :attr:`per_sample`, watts."""
+        return _mean(self.per_sample)
+
+    @property
+    def amplifiers(self) -> float:
+        """What the amplifiers deliver as ideal elements: out of their outputs less into their inputs; mean, watts."""
+        return _mean(-self._sum(("amplifiers",)))
+
+    @property
+    def nudges(self) -> float:
+        """What the nudge's currents deliver, mean, watts; zero in the free phase."""
+        return _mean(-self._sum((NUDGES,)))
+
+    @property
+    def dissipated(self) -> float:
+        """What conductances and devices turn into heat: all that is delivered, mean, watts."""
+        return _mean(sum((e.watts for e in self.elements if not e.active), np.zeros(self.samples)))
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return len(self.elements[0].watts) if self.elements else 0
+
+    @property
+    def by_layer(self) -> dict[str, Share]:
+        """Mean power by layer, in the order of the model."""
+        return self._shares("layer")
+
+    @property
+    def by_kind(self) -> dict[str, Share]:
+        """Mean power by kind of element."""
+        return self._shares("kind")
+
+    def _sum(self, kinds: Iterable[str]) -> Array:
+        return sum((e.watts for e in self.elements if e.kind in kinds), np.zeros(self.samples))
+
+    def _shares(self, key: str) -> dict[str, Share]:
+        shares: dict[str, Share] = {}
+        for element in self.elements:
+            before, watts = shares.get(getattr(element, key), Share(0.0, 0.0)), _mean(element.watts)
+            taken, given = (0.0, -watts) if element.active else (watts, 0.0)
+            shares[getattr(element, key)] = Share(before.dissipated + taken, before.delivered + given)
+        return shares
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-compatible values; NaN is None."""
+        return {
+            "sources_watts": _plain(self.total),
+            "amplifiers_watts": _plain(self.amplifiers),
+            "nudges_watts": _plain(self.nudges),
+            "dissipated_watts": _plain(self.dissipated),
+            "by_layer": {name: _plain_share(share) for name, share in self.by_layer.items()},
+            "by_kind": {name: _plain_share(share) for name, share in self.by_kind.items()},
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class PowerReport:
+    """Static power of a model; ``print`` it for a table.
+
+    The properties without a phase are those of the free phase, which is inference.
+
+    Args:
+        name: the model's name.
+        phases: ``"free"`` and, where targets were given, the nudged phases ``"plus"`` and ``"minus"``.
+        beta: nudging strength in siemens, None without targets.
+    """
+
+    name: str
+    phases: Mapping[str, PhasePower]
+    beta: float | None = None
+
+    @property
+    def free(self) -> PhasePower:
+        """The free phase."""
+        return self.phases["free"]
+
+    @property
+    def per_sample(self) -> Array:
+        """What the sources deliver in each sample, ``(B,)``, watts."""
+        return self.free.per_sample
+
+    @property
+    def total(self) -> float:
+        """What the sources deliver, watts, mean over the samples."""
+        return self.free.total
+
+    @property
+    def mean(self) -> dict[str, float]:
+        """The same in each phase."""
+        return {phase: power.total for phase, power in self.phases.items()}
+
+    @property
+    def amplifiers(self) -> float:
+        """What the amplifiers deliver beside the sources, watts, mean over the samples."""
+        return self.free.amplifiers
+
+    @property
+    def dissipated(self) -> float:
+        """What conductances and devices dissipate, watts, mean over the samples."""
+        return self.free.dissipated
+
+    @property
+    def by_layer(self) -> dict[str, Share]:
+        """Mean power by layer: :class:`Share` of watts dissipated and delivered."""
+        return self.free.by_layer
+
+    @property
+    def by_kind(self) -> dict[str, Share]:
+        """Mean power by kind of element: :class:`Share` of watts dissipated and delivered."""
+        return self.free.by_kind
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-compatible values, watts."""
+        return {
+            "samples": self.free.samples,
+            "beta_siemens": self.beta,
+            "phases": {phase: power.to_dict() for phase, power in self.phases.items()},
+        }
+
+    def __str__(self) -> str:
+        return "\n".join(_text(self))
+
+
+# -- measuring -----------------------------------------------------------------------------------------
+
+
+def measure_power(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    loss_fn: Any = "mse",
+    beta: float | None = None,
+    estimator: str = "centered",
+    nudge: str = "current",
+    strict: bool = True,
+) -> PowerReport:
+    """Static power of a model at the operating points of its engine; see :meth:`ebana.Model.power`.
+
+    Raises:
+        NotConverged: where an operating point is not found and ``strict`` holds.
+        NotImplementedError: for an element whose current is not known.
+
+    Example:
+        A divider of two equal resistors at 2 V.
+
+        >>> from ebana import CircuitBuilder, Model
+        >>> build = CircuitBuilder()
+        >>> x, middle = build.input("x", 1), build.nodes("middle", 1)
+        >>> build.resistors("upper", x, middle, 1e-3)
+        >>> build.resistors("lower", middle, build.ground(), 1e-3)
+        >>> power = measure_power(Model.from_circuit(build.build()), [[2.0]])
+        >>> round(power.total, 9), round(power.by_layer["upper"].dissipated, 9)
+        (0.002, 0.001)
+    """
+    element_power.check_known(model.circuit)
+    data = as_dataset(x, y, model.input_columns, model.output_units, need_outputs=y is not None)
+    if y is None and not data.outputs:
+        solver = _Solver(model, None, None, None)
+    else:
+        model.require_outputs()
+        rule = Rule(estimator, nudge)  # type: ignore[arg-type]
+        loss = model.checked_loss(loss_fn)
+        beta = model.check_beta(model.default_beta() if beta is None else beta, rule, loss)
+        solver = _Solver(model, loss, beta, rule)
+    phases = [
+        solver.phases({k: a[rows] for k, a in data.inputs.items()}, data.outputs, rows, keep, strict)
+        for rows, keep in _blocks(batch_size(data.inputs), model.engine.traceable)
+    ]
+    names = [name for name in ("free", "plus", "minus") if name in phases[0]]
+    joined = {name: _joined([block[name] for block in phases]) for name in names}
+    return PowerReport(model.name, MappingProxyType(joined), solver.beta)
+
+
+def _blocks(size: int, fill: bool) -> Iterator[tuple[Array, int]]:
+    """Sample numbers in blocks; compiled engines get the last one filled up by its last sample."""
+    for start in range(0, size, BLOCK):
+        rows = np.arange(start, min(start + BLOCK, size))
+        yield (np.pad(rows, (0, BLOCK - len(rows)), "edge") if fill and size > BLOCK else rows), len(rows)
+
+
+class _Solver:
+    """Finds the phases of blocks of samples."""
+
+    def __init__(self, model: Any, loss: Any, beta: float | None, rule: Rule | None) -> None:
+        self.model, self.loss, self.beta, self.rule = model, loss, beta, rule
+        self.parameters = model.values
+        self.layers = layers_of(model)
+
+    def phases(
+        self, inputs: Mapping[str, Array], targets: Mapping[str, Array], rows: Array, keep: int, strict: bool
+    ) -> dict[str, PhasePower]:
+        found = {}
+        for phase, (point, currents) in self._solve(inputs, targets, rows).items():
+            point, currents = jax.tree.map(lambda a: np.asarray(a)[:keep], (point, currents))
+            if strict:
+                what = f"power of model {self.model.name!r}, {phase} phase"
+                raise_unless_converged(point, self.model.circuit, what)
+            block = {name: value[:keep] for name, value in inputs.items()}
+            found[phase] = self._measure(block, point, currents)
+        return found
+
+    def _solve(
+        self, inputs: Mapping[str, Array], targets: Mapping[str, Array], rows: Array
+    ) -> dict[str, tuple[OperatingPoint, dict[str, Any]]]:
+        model = self.model
+        dtype = getattr(model.engine, "dtype", "float64")
+        with precision(model.engine):
+            values, x = (
+                {name: jnp.asarray(a, dtype) for name, a in arrays.items()}
+                for arrays in (self.parameters, inputs)
+            )
+            if self.rule is None:
+                run = _free_jit if model.engine.traceable else _free
+                return {"free": jax.tree.map(np.asarray, (run(model.system, values, x), {}))}
+            y = {name: jnp.asarray(a[rows], dtype) for name, a in targets.items()}
+            run = _phases_jit if model.engine.traceable else _phases
+            result = run(model.system, values, x, y, self.beta, self.loss, self.rule)
+            return jax.tree.map(np.asarray, result, is_leaf=lambda leaf: leaf is None)
+
+    def _measure(
+        self, inputs: Mapping[str, Array], point: OperatingPoint, currents: Mapping[str, Array]
+    ) -> PhasePower:
+        circuit, lost = self.model.circuit, ~point.converged
+        v = np.where(lost[:, None], 0.0, point.v)
+        state = element_power.state_of(circuit, self.parameters, inputs, v, currents)
+        watts = element_power.absorbed(circuit, self.parameters, state)
+        powers = [
+            ElementPower(e.name, self.layers[e.name], element_power.kind_of(e), watts[e.name])
+            for e in circuit.elements
+        ]
+        for port, current in currents.items():
+            at = state.p[:, circuit.output(port).nodes]
+            powers.append(
+                ElementPower(port, port, NUDGES, element_power.injected_power(np.asarray(current), at))
+            )
+        for power in powers:
+            power.watts[lost] = np.nan
+        return PhasePower(tuple(powers))
+
+
+def _joined(blocks: list[PhasePower]) -> PhasePower:
+    return PhasePower(
+        tuple(
+            ElementPower(e[0].name, e[0].layer, e[0].kind, np.concatenate([part.watts for part in e]))
+            for e in zip(*(block.elements for block in blocks), strict=True)
+        )
+    )
+
+
+class _Recording:
+    """A circuit on its engine that keeps the currents of each nudge it is relaxed under."""
+
+    def __init__(self, system: CircuitSystem) -> None:
+        self._system = system
+        self.currents: list[dict[str, Any]] = []
+
+    def relax(self, values: Any, inputs: Any, nudge: Nudge | None, start: Any) -> Any:
+        state = self._system.relax(values, inputs, nudge, start)
+        self.currents.append((nudge or Nudge.none()).currents_at(self._system.circuit, state.phase.p))
+        return state
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._system, name)
+
+
+def _free(system: CircuitSystem, values: Any, inputs: Any) -> OperatingPoint:
+    return system.relax(values, inputs, None, None).point
+
+
+def _phases(
+    system: CircuitSystem, values: Any, inputs: Any, targets: Any, beta: Any, loss: Any, rule: Rule
+) -> dict[str, tuple[OperatingPoint, dict[str, Any]]]:
+    """The operating point of each phase, and the currents that its nudge injects."""
+    recording: Any = _Recording(system)  # hands everything else on to the system
+    result = estimate(recording, values, inputs, targets, beta, loss, rule)
+    nudged = recording.currents[1:]
+    names = [name for name, s in zip(("plus", "minus"), STRENGTHS[rule.estimator], strict=True) if s]
+    if len(nudged) < len(names):  # both phases were relaxed as one batch
+        nudged = list(system.split(nudged[0], batch_size(inputs)))
+    points = {"plus": result.plus.point, "minus": result.minus.point}
+    return {"free": (result.free.point, {})} | {
+        name: (points[name], currents) for name, currents in zip(names, nudged, strict=True)
+    }
+
+
+_free_jit = compiled(_free, 0)
+_phases_jit = compiled(_phases, (0, 5, 6))
+
+
+# -- names ---------------------------------------------------------------------------------------------
+
+
+def layers_of(model: Any) -> dict[str, str]:
+    """The layer that each element of a model belongs to; the element itself where there are no layers."""
+    names = {signal.name for signal in model.signals}
+    return {e.name: _layer(model.circuit, e, names) for e in model.circuit.elements}
+
+
+def _layer(circuit: Circuit, element: Any, names: set[str]) -> str:
+    shorter = [element.name.removesuffix(end) for end in _SUFFIXES if element.name.endswith(end)]
+    values = (getattr(element, field, None) for field in ("conductance", "current", "gain", "parameter"))
+    owners = [circuit.parameters[value].layer for value in values if value is not None]
+    found = [name for name in (element.name, *shorter, *owners) if name in names]
+    return found[0] if found else element.name
+
+
+# -- text ----------------------------------------------------------------------------------------------
+
+
+def _mean(watts: Array) -> float:
+    seen = watts[~np.isnan(watts)]
+    return float(seen.mean()) if seen.size else float("nan")
+
+
+def _plain(watts: float) -> float | None:
+    return None if np.isnan(watts) else watts
+
+
+def _plain_share(share: Share) -> dict[str, float | None]:
+    return {"dissipated_watts": _plain(share.dissipated), "delivered_watts": _plain(share.delivered)}
+
+
+def _text(report: PowerReport) -> Iterator[str]:
+    samples = f"{report.free.samples} sample{'s' * (report.free.samples != 1)}"
+    yield f"Static power of model {report.name!r}, mean of {samples}, free phase"
+    for head, shares in (("layer", report.by_layer), ("kind", report.by_kind)):
+        yield ""
+        rows = [(name, *(si(w, "W") if w else "" for w in share)) for name, share in shares.items()]
+        yield from _table([(head, "dissipated", "delivered"), *rows])
+    yield ""
+    totals = [
+        (phase, *(si(w, "W") for w in (p.total, p.amplifiers, p.nudges, p.dissipated)))
+        for phase, p in report.phases.items()
+    ]
+    yield from _table([("phase", "sources", "amplifiers", "nudges", "dissipated"), *totals])
+
+
+def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        first, *others = (cell for cell in row)
+        cells = [first.ljust(widths[0]), *(c.rjust(w) for c, w in zip(others, widths[1:], strict=True))]
+        yield "  ".join(cells).rstrip()

@@ -1,0 +1,421 @@
+"""How long a circuit takes to settle, and the energy of one inference.
+
+A capacitance C at every free node turns Kirchhoff's current law into ``C dv/dt = -(current drawn from v)``.
+The inputs step at t = 0 to a new sample while the nodes still hold the state of the one before. ngspice
+integrates until every output stays within a tolerance of the new operating point; the energy of the
+inference is what the sources deliver until then,
+
+    E = integral of P(t) dt from 0 to t_settle,       P(t) = sum over the sources of V(t) I(t)
+
+(:math:`P t_{settle}` with the static power P is the usual estimate, and leaves out what charges the nodes).
+Amplifiers are ideal, without a bandwidth of their own: what they deliver is reported apart. The
+capacitances are the user's statement about a technology; none is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+
+from ebana.analysis import element_power
+from ebana.circuit import Circuit, kirchhoff
+from ebana.circuit import netlist as spice
+from ebana.circuit.elements import CurrentSources, VoltageSources
+from ebana.circuit.netlist import node_names
+from ebana.circuit.strengths import node_conductances
+from ebana.engines.base import NotConverged
+from ebana.spice.batch import run
+from ebana.training.data import as_dataset
+from ebana.units import si
+
+Array = np.ndarray
+
+TOLERANCE = 1e-3
+"""Share of the largest excursion of an output within which an output counts as settled."""
+
+LEAST_TOLERANCE = 1e-6
+"""Smallest tolerance that is used where none is stated, volts: what the simulator resolves."""
+
+POINTS = 2000
+"""Least number of time steps of a simulation."""
+
+TIME_CONSTANTS = 16
+"""Duration of the first simulation, in time constants of the slowest node by itself: e^-16 is 1e-7."""
+
+FIRST_STEP = 0.05
+"""First time step at most, in time constants of the fastest node by itself."""
+
+EXTENSIONS = 8
+"""How often a simulation is repeated with four times the duration until the outputs have settled."""
+
+
+@dataclass(frozen=True, eq=False)
+class Settling:
+    """One settling, from one operating point to another.
+
+    Args:
+        settling_time: seconds after which every output stays within ``tolerance`` of its final value.
+        energy: what the sources deliver until then, joules; the energy of one inference.
+        amplifier_energy: what the ideal amplifiers deliver until then, joules.
+        static_power: what the sources deliver at the operating point that is reached, watts.
+        tolerance: volts.
+        final_error: largest difference between a node's last potential and its operating point, volts.
+        time: ``(T,)`` seconds, from 0.
+        outputs: output values over time by name, ``(T, units)`` volts.
+        potentials: potentials of the free nodes over time, ``(T, F)`` volts.
+        source_power: what the sources deliver over time, ``(T,)`` watts.
+        amplifier_power: what the amplifiers deliver over time, ``(T,)`` watts.
+    """
+
+    settling_time: float
+    energy: float
+    amplifier_energy: float
+    static_power: float
+    tolerance: float
+    final_error: float
+    time: Array = field(repr=False)
+    outputs: Mapping[str, Array] = field(repr=False)
+    potentials: Array = field(repr=False)
+    source_power: Array = field(repr=False)
+    amplifier_power: Array = field(repr=False)
+
+    @property
+    def static_energy(self) -> float:
+        """Static power times settling time, joules: the estimate that leaves the transient out."""
+        return self.static_power * self.settling_time
+
+    def to_dict(self) -> dict[str, float]:
+        """The numbers, without the waveforms."""
+        return {
+            "settling_seconds": self.settling_time,
+            "energy_joules": self.energy,
+            "amplifier_energy_joules": self.amplifier_energy,
+            "static_energy_joules": self.static_energy,
+            "static_power_watts": self.static_power,
+            "tolerance_volts": self.tolerance,
+            "final_error_volts": self.final_error,
+        }
+
+    def __str__(self) -> str:
+        return (
+            f"settles in {si(self.settling_time, 's')} to within {si(self.tolerance, 'V')}; the sources deliver "
+            f"{si(self.energy, 'J')} meanwhile and {si(self.static_power, 'W')} after "
+            f"(power times time: {si(self.static_energy, 'J')}); ideal amplifiers: {si(self.amplifier_energy, 'J')}"
+        )
+
+
+def measure_settling(
+    model: Any,
+    x: Any,
+    capacitance: Any,
+    *,
+    sample: int = 0,
+    previous: int | None = None,
+    tolerance: float | None = None,
+    rise: float = 0.0,
+    duration: float | None = None,
+    timeout: float = 120.0,
+) -> Settling:
+    """Settle a model on ngspice; see :meth:`ebana.Model.settling`.
+
+    Raises:
+        ValueError: for capacitances that do not fit the nodes, and bad samples or times.
+        NotConverged: where the outputs do not settle within the duration.
+        SpiceError, EngineNotInstalled: from the simulator.
+    """
+    model.require_outputs()
+    element_power.check_known(model.circuit)
+    inputs = as_dataset(x, None, model.input_columns, model.output_units, need_outputs=False).inputs
+    setup = _Setup.of(model, inputs, capacitance, sample, previous, tolerance, rise)
+    lengths = [_checked("duration", duration)] if duration is not None else setup.durations()
+    for length in lengths:
+        waves = _Waves.of(setup, run(setup.deck(length), timeout=timeout))
+        within = setup.tolerance_of(waves)
+        settled = waves.settled_at(setup, within)
+        if settled is not None:
+            return _result(setup, waves, settled, within)
+    worst = max(waves.deviations(setup).items(), key=lambda item: item[1][-1])
+    raise NotConverged(
+        f"settling of model {model.name!r}, sample {sample}: output {worst[0]!r} is still {si(worst[1][-1], 'V')} from "
+        f"its operating point after {si(lengths[-1], 's')}, and the tolerance is {si(within, 'V')}. "
+        "Give a longer duration, or a larger tolerance."
+    )
+
+
+# -- what is simulated -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Setup:
+    """The circuit between two samples: input rows and free potentials before and after the step."""
+
+    circuit: Circuit
+    values: Mapping[str, Array]
+    before: Mapping[str, Array]
+    after: Mapping[str, Array]
+    v_start: Array
+    v_end: Array
+    capacitance: Array
+    tolerance: float | None
+    rise: float
+
+    @staticmethod
+    def of(
+        model: Any,
+        inputs: Mapping[str, Array],
+        capacitance: Any,
+        sample: int,
+        previous: int | None,
+        tolerance: float | None,
+        rise: float,
+    ) -> _Setup:
+        count = len(next(iter(inputs.values())))
+        for what, row in (("sample", sample), ("previous", previous)):
+            if row is not None and not 0 <= row < count:
+                raise ValueError(f"settling({what}={row!r}) of {count} samples. Expected 0 to {count - 1}.")
+        after = {name: value[sample : sample + 1] for name, value in inputs.items()}
+        at_rest = {name: np.zeros_like(value) for name, value in after.items()}
+        before = at_rest if previous is None else {n: v[previous : previous + 1] for n, v in inputs.items()}
+        v_end = np.asarray(model.operating_point(after).v[0], np.float64)
+        zero = np.zeros_like(v_end)
+        return _Setup(
+            model.circuit,
+            model.values,
+            before,
+            after,
+            zero if previous is None else np.asarray(model.operating_point(before).v[0], np.float64),
+            v_end,
+            capacitances(model.circuit, capacitance),
+            None if tolerance is None else _checked("tolerance", tolerance),
+            _checked("rise", rise) if rise else 0.0,
+        )
+
+    def durations(self) -> list[float]:
+        """Times to simulate, each four times the one before: the first from the slowest node by itself."""
+        first = TIME_CONSTANTS * float(self.time_constants().max()) + self.rise
+        return [first * 4.0**k for k in range(EXTENSIONS)]
+
+    def time_constants(self) -> Array:
+        """Capacitance over conductance of each node that has a capacitance, by itself, seconds."""
+        conductance = node_conductances(self.circuit, self.values)[self.circuit.free]
+        return (self.capacitance / np.maximum(conductance, 1e-15))[self.capacitance > 0]
+
+    def deck(self, duration: float) -> str:
+        """The deck of the operating point with capacitors that hold the old state, and a transient analysis."""
+        title = "settling between two samples"
+        deck = spice.netlist(self.circuit, self.values, self.after, title=title, analysis=False)
+        lines = self._stepped(deck.splitlines())
+        names = node_names(self.circuit)
+        free = zip(self.circuit.free.tolist(), self.capacitance.tolist(), self.v_start.tolist(), strict=True)
+        capacitors = [
+            f"C{k} {names[node]} 0 {farad!r} IC={volt!r}"
+            for k, (node, farad, volt) in enumerate(free)
+            if farad
+        ]
+        longest = duration / POINTS
+        # ngspice does not control the error of its first steps, so the fastest node sets their size
+        first = min(longest, FIRST_STEP * float(self.time_constants().min()))
+        tail = [f".save {name}" for name in self._vectors()]
+        return "\n".join(
+            [*lines[:-1], *capacitors, *tail, f".tran {first!r} {duration!r} 0 {longest!r} uic", ".end", ""]
+        )
+
+    def _stepped(self, lines: list[str]) -> list[str]:
+        """The lines with ramps in place of constant inputs, where they take time to rise.
+
+        With none the sources have their new values from the start: the nodes' capacitors hold the past.
+        """
+        if not self.rise:
+            return lines
+        names = node_names(self.circuit)
+        ramps = {}
+        for element in self.circuit.each(VoltageSources):
+            if element.input is None:
+                continue
+            old, new = (
+                rows[element.input][0, element.columns] * element.scale for rows in (self.before, self.after)
+            )
+            for node, a, b in zip(element.nodes.tolist(), old.tolist(), new.tolist(), strict=True):
+                start = f"V{names[node]} {names[node]} 0 "
+                ramps[f"{start}DC {float(b)!r}"] = f"{start}PWL(0 {float(a)!r} {self.rise!r} {float(b)!r})"
+        return [ramps.get(line, line) for line in lines]
+
+    def _vectors(self) -> list[str]:
+        names = node_names(self.circuit)
+        wanted = [f"v({names[node]})" for node in range(self.circuit.size)]
+        wanted += [f"i(v{names[n]})" for e in self.circuit.each(VoltageSources) for n in e.nodes]
+        wanted += [name for names in amplifier_currents(self.circuit).values() for name in names]
+        return [name.lower() for name in wanted]
+
+    def tolerance_of(self, waves: _Waves) -> float:
+        """The tolerance that was asked for, else a share of the outputs' largest excursion."""
+        if self.tolerance is not None:
+            return self.tolerance
+        largest = max(float(d.max(initial=0.0)) for d in waves.deviations(self).values())
+        return max(TOLERANCE * largest, LEAST_TOLERANCE)
+
+    def static_power(self) -> float:
+        """What the sources deliver at the operating point that is reached, watts."""
+        state = element_power.state_of(self.circuit, self.values, self.after, self.v_end[None], {})
+        watts = element_power.absorbed(self.circuit, self.values, state)
+        kinds = {e.name: element_power.kind_of(e) for e in self.circuit.elements}
+        return -sum(float(w[0]) for name, w in watts.items() if kinds[name] in element_power.SOURCES)
+
+    def outputs_of(self, v: Array, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Output values of free potentials ``(T, F)`` under one row of inputs."""
+        with jax.enable_x64(True):
+            rows = {name: np.repeat(value, len(v), 0).astype(np.float64) for name, value in inputs.items()}
+            p = kirchhoff.potentials(self.circuit, self.values, rows, v)
+            return {
+                port.name: np.asarray(kirchhoff.read(self.circuit, port.name, p))
+                for port in self.circuit.outputs
+            }
+
+
+def capacitances(circuit: Circuit, capacitance: Any) -> Array:
+    """Farads at every free node, ``(F,)``, from a number or from numbers and arrays by layer name.
+
+    Args:
+        circuit: the circuit.
+        capacitance: farads for each free node; or a mapping from the name of every group of free nodes
+            (the layer's name) to a number or an array of one for each node. Zero is none.
+    """
+    groups = circuit.free_groups
+    if not isinstance(capacitance, Mapping):
+        capacitance = {group.name: capacitance for group in groups}
+    known = {group.name for group in groups}
+    if set(capacitance) != known:
+        missing, unknown = sorted(known - set(capacitance)), sorted(map(str, set(capacitance) - known))
+        raise ValueError(
+            f"capacitance: missing for {missing}, unknown {unknown}. Expected a number of farads, or one for each "
+            f"layer with free nodes: {', '.join(map(repr, sorted(known)))}."
+        )
+    parts = []
+    for group in groups:
+        value = np.asarray(capacitance[group.name], dtype=np.float64)
+        if value.shape not in ((), (group.size,)) or not (np.isfinite(value) & (value >= 0)).all():
+            raise ValueError(
+                f"capacitance of layer {group.name!r}: received {capacitance[group.name]!r}. Expected farads, zero or "
+                f"more: one number, or {group.size} for its nodes."
+            )
+        parts.append(np.broadcast_to(value, (group.size,)))
+    result = np.concatenate(parts) if parts else np.zeros(0)
+    if not result.any():
+        raise ValueError(
+            "capacitance: all nodes have 0 F, so they settle at once. Expected farads above zero."
+        )
+    return result
+
+
+def amplifier_currents(circuit: Circuit) -> dict[str, list[str]]:
+    """ngspice's names of the currents from each amplifier's output into its internal source, by element."""
+    blocks = spice.subcircuit_names(circuit)
+    result = {}
+    for element in circuit.amplifiers:
+        names = blocks["element", element.name]
+        length = len(element.inputs) if len(names) == 1 else spice.MAX_PORTS // 2
+        units = range(len(element.inputs))
+        result[element.name] = [f"i(v.x{names[k // length]}.v{k % length})".lower() for k in units]
+    return result
+
+
+# -- what came of it -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Waves:
+    """Waveforms from t = 0 on."""
+
+    time: Array
+    v: Array
+    outputs: Mapping[str, Array]
+    source_power: Array
+    amplifier_power: Array
+
+    @staticmethod
+    def of(setup: _Setup, vectors: Mapping[str, Array]) -> _Waves:
+        circuit, names = setup.circuit, [name.lower() for name in node_names(setup.circuit)]
+        p = np.stack([vectors[f"v({name})"] for name in names], axis=1)
+        sources = sum(
+            (-vectors[f"i(v{names[n]})"] * p[:, n] for e in circuit.each(VoltageSources) for n in e.nodes),
+            np.zeros(len(p)),
+        )
+        for e in circuit.each(CurrentSources):
+            sources = sources + p[:, e.nodes] @ np.broadcast_to(setup.values[e.current], len(e.nodes))
+        amplifiers = np.zeros(len(p))
+        for e in circuit.amplifiers:
+            drawn = -np.stack([vectors[name] for name in amplifier_currents(circuit)[e.name]], axis=1)
+            kappa = np.asarray(kirchhoff.backward_gain(e, setup.values))
+            amplifiers += ((p[:, e.outputs] - kappa * p[:, e.inputs]) * drawn).sum(1)
+        time = vectors["time"]
+        v = np.concatenate([setup.v_start[None], p[:, circuit.free]])
+        return _Waves(
+            np.append(0.0, time),
+            v,
+            setup.outputs_of(v, setup.after),
+            _from_zero(time, sources),
+            _from_zero(time, amplifiers),
+        )
+
+    def deviations(self, setup: _Setup) -> dict[str, Array]:
+        """Largest distance of each output's units from their operating point, ``(T,)`` volts."""
+        final = setup.outputs_of(setup.v_end[None], setup.after)
+        return {name: abs(y - final[name]).max(1) for name, y in self.outputs.items()}
+
+    def settled_at(self, setup: _Setup, tolerance: float) -> float | None:
+        """When the last output comes within the tolerance for good; None where that is not certain.
+
+        It must stay for at least the last fifth of what was simulated, so that a slow drift is seen.
+        """
+        deviation = np.max(list(self.deviations(setup).values()), axis=0)
+        outside = np.flatnonzero(deviation > tolerance)
+        if not outside.size:
+            return 0.0
+        k = int(outside[-1])
+        if k + 1 == len(deviation):
+            return None
+        (t0, t1), (d0, d1) = self.time[k : k + 2], deviation[k : k + 2]
+        at = float(t0 + (t1 - t0) * (d0 - tolerance) / (d0 - d1))
+        return at if at <= 0.8 * self.time[-1] else None
+
+
+def _from_zero(time: Array, power: Array) -> Array:
+    """Power with a value at t = 0, where the simulator writes none: on the line through its first two points."""
+    if len(time) < 2:
+        return np.append(power[:1], power)
+    slope = (power[1] - power[0]) / (time[1] - time[0])
+    return np.append(power[0] - slope * time[0], power)
+
+
+def _integral(time: Array, power: Array, end: float) -> float:
+    """Integral from 0 to ``end`` by the trapezoidal rule."""
+    inside = time < end
+    t = np.append(time[inside], end)
+    return float(np.trapezoid(np.append(power[inside], np.interp(end, time, power)), t))
+
+
+def _result(setup: _Setup, waves: _Waves, settled: float, tolerance: float) -> Settling:
+    return Settling(
+        settling_time=settled,
+        energy=_integral(waves.time, waves.source_power, settled),
+        amplifier_energy=_integral(waves.time, waves.amplifier_power, settled),
+        static_power=setup.static_power(),
+        tolerance=tolerance,
+        final_error=float(abs(waves.v[-1] - setup.v_end).max()),
+        time=waves.time,
+        outputs=waves.outputs,
+        potentials=waves.v,
+        source_power=waves.source_power,
+        amplifier_power=waves.amplifier_power,
+    )
+
+
+def _checked(what: str, value: float) -> float:
+    value = float(value)
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"settling({what}={value!r}). Expected a number above zero.")
+    return value

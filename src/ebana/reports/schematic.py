@@ -1,0 +1,470 @@
+"""A schematic of a small circuit as an SVG: every node, every element, every value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ebana.circuit import BehavioralDiode, Circuit, IdealDiode
+from ebana.circuit.elements import (
+    GROUND,
+    Amplifiers,
+    Crossbar,
+    CurrentSources,
+    Devices,
+    Output,
+    Resistors,
+    VoltageSources,
+)
+from ebana.circuit.junction import JunctionDiode
+from ebana.reports import symbols as svg
+from ebana.reports.sheet import OUTPUTS, SOURCES, Band, Plan, plan
+from ebana.reports.style import BLUE, GREEN, PURPLE, VERMILLION
+from ebana.units import si
+
+MAX_NODES = 72
+"""Nodes of the largest circuit that is drawn."""
+
+MAX_PARTS = 800
+"""Single elements of the largest circuit that is drawn."""
+
+PITCH, CELL, COLUMN, DROP, HANG = 0.62, 0.86, 0.92, 0.33, 0.38
+"""Inches: between tracks, between columns of a crossbar, between vertical parts, height of a crossbar's
+resistor, length of what hangs below a track."""
+
+MARGIN, HEADER, SOURCE = 0.3, 0.62, 1.0
+LONGEST = 22
+
+
+class CircuitTooLarge(ValueError):
+    """A circuit with more nodes or elements than a schematic shows legibly."""
+
+
+def draw_circuit(circuit: Circuit, values: Mapping[str, Any] | None = None, *, title: str = "circuit") -> str:
+    """A schematic as SVG text: the same for the same circuit and values.
+
+    Conductances are in siemens; a source that carries data shows the input's column. Every part and every
+    node is a group with its name in ``data-element`` or ``data-node`` and as its title.
+
+    Args:
+        circuit: a circuit of up to :data:`MAX_NODES` nodes.
+        values: values by parameter name, SI units; the initial ones where left out.
+        title: heading of the sheet.
+
+    Raises:
+        CircuitTooLarge: for larger circuits.
+        NotImplementedError: for an element that has no symbol.
+
+    Example:
+        >>> from ebana.circuit import CircuitBuilder
+        >>> build = CircuitBuilder()
+        >>> build.resistors("load", build.input("x", 1), build.ground(), 1e-3)
+        >>> "1 mS" in draw_circuit(build.build())
+        True
+    """
+    _check(circuit)
+    return _Sheet(circuit, circuit.initial() if values is None else values, plan(circuit)).drawn(title)
+
+
+def _check(circuit: Circuit) -> None:
+    parts = 0
+    for element in circuit.elements:
+        if not isinstance(element, (*_Sheet.rules(), VoltageSources)):
+            raise NotImplementedError(
+                f"element {element.name!r} ({type(element).__name__}) has no symbol and cannot be drawn. "
+                "Use model.plot(), which draws the layers."
+            )
+        parts += _count(element)
+    if circuit.size > MAX_NODES or parts > MAX_PARTS:
+        raise CircuitTooLarge(
+            f"a circuit of {circuit.size} nodes and {parts} elements is too large for a legible schematic. Expected at "
+            f"most {MAX_NODES} nodes and {MAX_PARTS} elements; model.plot() draws its layers instead."
+        )
+
+
+def _count(element: Any) -> int:
+    if isinstance(element, Crossbar):
+        return len(element.rows) * len(element.columns)
+    ends = getattr(element, "a", getattr(element, "inputs", getattr(element, "nodes", ())))
+    return len(ends)
+
+
+class _Sheet:
+    """Places the bands one after the other and collects what is drawn."""
+
+    def __init__(self, circuit: Circuit, values: Mapping[str, Any], layout: Plan) -> None:
+        self.circuit, self.values, self.plan = circuit, values, layout
+        self.parts: list[str] = []
+        self.headers: list[str] = []
+        self.back: list[str] = []
+        self.dots: list[tuple[float, float]] = []
+        self.touches: dict[int, list[float]] = {node: [] for node in range(circuit.size)}
+        self.joints: set[tuple[int, float]] = set()
+        self.labels: dict[int, float] = {}
+        self.x = MARGIN
+        grounded = any(
+            GROUND in e.rows for e in circuit.each(Crossbar)
+        )  # rows at ground are above all tracks
+        self.top = MARGIN + HEADER + 0.3 + (PITCH if grounded else 0.0)
+
+    @staticmethod
+    def rules() -> dict[type, Any]:
+        """What draws the band of each class of element."""
+        return {
+            Crossbar: _Sheet._crossbar,
+            Amplifiers: _Sheet._amplifiers,
+            Resistors: _Sheet._verticals,
+            Devices: _Sheet._verticals,
+            CurrentSources: _Sheet._current_sources,
+        }
+
+    def drawn(self, title: str) -> str:
+        lowest = max(self.plan.slot.values(), default=0)
+        self.height = self.top + PITCH * (lowest + 1) + MARGIN
+        for k, band in enumerate(self.plan.bands):
+            start = self.x
+            if band.kind == SOURCES:
+                head = self._sources(band)
+            elif band.kind == OUTPUTS:
+                head = self._outputs()
+            else:
+                self._begin(k)
+                head = self.rules()[type(band.element)](self, band.element)
+            self._header(k, start, *head)
+        return self._assembled(title)
+
+    # -- tracks --------------------------------------------------------------------------------------------
+
+    def y(self, node: int) -> float:
+        """Height of a node's track."""
+        return self.top + PITCH * self.plan.slot[node]
+
+    def touch(self, node: int, x: float) -> tuple[float, float]:
+        """Join something to a track."""
+        self.touches[node].append(x)
+        self.joints.add((node, x))
+        return x, self.y(node)
+
+    def _begin(self, band: int) -> None:
+        """Room for the names of tracks that begin at two-terminal elements, and their beginnings."""
+        element = self.plan.bands[band].element
+        skipped = element.columns if isinstance(element, Crossbar) else getattr(element, "outputs", [])
+        new = [
+            n for n, first in self.plan.first.items() if first == band and n not in {int(s) for s in skipped}
+        ]
+        for node in new:
+            self.labels[node] = self.x + 0.04
+            self.touches[node].append(self.x)
+        if new:
+            self.x += max(svg.width(self.name(n), svg.NORMAL) for n in new) + 0.12
+
+    def name(self, node: int) -> str:
+        """Name of a node, short enough for its place."""
+        return _short(self.circuit.node_name(node))
+
+    def _label_zone(self, nodes: list[int]) -> None:
+        """Room for the names of tracks that begin in this band, at its right."""
+        for node in nodes:
+            self.labels[node] = self.x
+            self.touches[node].append(self.x + 0.05)
+        if nodes:
+            self.x += max(svg.width(self.name(n), svg.NORMAL) for n in nodes) + 0.1
+
+    # -- bands ---------------------------------------------------------------------------------------------
+
+    def _sources(self, band: Band) -> tuple[str, str]:
+        room = max(max(svg.width(self.name(n), svg.NORMAL), svg.width(self._volts(n)[0])) for n in band.nodes)
+        for node in band.nodes:
+            x, y = self.x + 0.42, self.y(node)
+            volts, element, place = self._volts(node)
+            self.labels[node] = x + 0.2
+            self.touches[node] += [x + 0.3, x + 0.25 + room]
+            self._part(
+                "voltage source", element.name, place, f"{self.circuit.node_name(node)}: {volts}",
+                svg.voltage_source(x, y, BLUE), svg.text(x + 0.2, y + 0.13, volts),
+            )  # fmt: skip
+            if node in self.plan.rails:
+                self.parts.append(
+                    svg.line([(x + 0.25 + room, y - 0.09), (x + 0.25 + room, y + 0.09)], width=1.8)
+                )
+        self.x += max(SOURCE, 0.8 + room)
+        return SOURCES, ""
+
+    def _volts(self, node: int) -> tuple[str, VoltageSources, int]:
+        for element in self.circuit.each(VoltageSources):
+            for k in np.flatnonzero(element.nodes == node).tolist():
+                scale, column = float(element.scale[k]), int(element.columns[k])
+                if element.parameter is not None:
+                    value = np.asarray(self.values[element.parameter])[column]
+                    return si(scale * value, "V"), element, k
+                factor = {1.0: "", -1.0: "-"}.get(scale, f"{scale:g} ")
+                words = f"{factor}{_short(str(element.input))}[{column}]"
+                return "data" if words == self.name(node) else words, element, k
+        raise ValueError(f"node {self.circuit.node_name(node)} has no source")
+
+    def _crossbar(self, element: Crossbar) -> tuple[str, str]:
+        g = np.asarray(self.values[element.conductance])
+        left = self.x + 0.55
+        rows = [self._row(int(n)) for n in element.rows]
+        for j, node in enumerate(element.columns.tolist()):
+            x = left + j * CELL
+            for i, y in enumerate(rows):
+                attach = x - 0.42
+                if (row := int(element.rows[i])) != GROUND:
+                    self.touch(row, attach)
+                value = si(g[i, j], "S", 3)
+                self._part(
+                    "resistor", element.name, f"{i},{j}", f"{element.name}[{i},{j}]: {value}",
+                    svg.resistor((attach, y), (x, y + DROP), VERMILLION), svg.text(x + 0.05, y + 0.24, value),
+                )  # fmt: skip
+            self._column(node, x, [y + DROP for y in rows])
+        right = left + (len(element.columns) - 1) * CELL
+        self.x = right + 0.5
+        self._grounded_rows(element, left, right)
+        self._label_zone(
+            [int(n) for n in dict.fromkeys(element.columns.tolist()) if n != GROUND and self._begins(n)]
+        )
+        return element.name, f"crossbar {len(element.rows)} x {len(element.columns)}"
+
+    def _begins(self, node: int) -> bool:
+        """Whether a track has no name yet."""
+        return node not in self.labels
+
+    def _row(self, node: int) -> float:
+        return self.y(node) if node != GROUND else self.top - PITCH
+
+    def _grounded_rows(self, element: Crossbar, left: float, right: float) -> None:
+        """A row at ground has a wire of its own above all tracks."""
+        if GROUND in element.rows:
+            y = self._row(GROUND)
+            self.parts += [svg.line([(left - 0.5, y), (right - 0.42, y)]), svg.ground(left - 0.5, y)]
+            self.dots += [(left + j * CELL - 0.42, y) for j in range(len(element.columns) - 1)]
+
+    def _column(self, node: int, x: float, ends: list[float]) -> None:
+        if node == GROUND:
+            self.parts.append(
+                svg.line([(x, min(ends)), (x, max(ends) + 0.08)]) + svg.ground(x, max(ends) + 0.08)
+            )
+            return
+        y = self.y(node)
+        low, high = min(*ends, y), max(*ends, y)
+        self.parts.append(svg.line([(x, low), (x, high)]))
+        self.touch(node, x)
+        self.dots += [(x, end) for end in (*ends, y) if low < end < high]
+
+    def _amplifiers(self, element: Amplifiers) -> tuple[str, str]:
+        k = len(element.inputs)
+        gain, shift = (np.broadcast_to(self.values[n], k) for n in (element.gain, element.shift))
+        kappa = 1.0 / gain if element.backward is None else np.broadcast_to(self.values[element.backward], k)
+        pairs = list(zip(element.inputs.tolist(), element.outputs.tolist(), strict=True))
+        apart = [w for h, w in pairs if self.y(h) != self.y(w)]  # each has an upright wire of its own
+        x = self.x + 0.4 + 0.1 * len(apart)
+        for i, (h, w) in enumerate(pairs):
+            y = self.y(w)
+            enter = (x - 0.28 - (0.1 * apart.index(w) if w in apart else 0.0), y)
+            self.touch(h, enter[0])
+            if w in apart:
+                self.parts.append(svg.line([(enter[0], self.y(h)), enter]))
+            words = f"×{gain[i]:.4g}" + (f", s {si(shift[i], 'V', 3)}" if shift[i] else "")
+            self._part(
+                "amplifier", element.name, i,
+                f"{element.name}[{i}]: gain {gain[i]:.4g}, shift {si(shift[i], 'V')}, backward gain {kappa[i]:.4g}",
+                svg.line([enter, (x + 0.25, y)]), svg.amplifier(x, y, PURPLE),
+                svg.text(x - 0.15, y + 0.27, words),
+            )  # fmt: skip
+            self.touches[w].append(x + 0.25)
+        self.x = x + 0.25
+        self._label_zone(element.outputs.tolist())
+        self.x = max(self.x, x + 0.9 if shift.any() else self.x)
+        back = "" if element.backward is None else ", backward"
+        return element.name, f"amplifiers{back}"
+
+    def _verticals(self, element: Resistors | Devices) -> tuple[str, str]:
+        """What hangs below tracks, all in as few columns as it takes; then what joins two tracks."""
+        apart: list[tuple[int, int, int]] = []
+        used: dict[int, int] = {}
+        flags = 0.0
+        for k, (a, b) in enumerate(zip(element.a.tolist(), element.b.tolist(), strict=True)):
+            far = [n for n in (a, b) if n == GROUND or n in self.plan.rails]
+            if not far and a != b:
+                apart.append((k, a, b))
+                continue
+            near = a if a == b or b in far else b
+            other = b if near == a else a
+            column = used[near] = used.get(near, -1) + 1
+            flags = max(
+                flags, self._hung(element, k, near, other, self.x + 0.3 + column * COLUMN, down=near == a)
+            )
+        if used:
+            self.x += 0.3 + max(used.values()) * COLUMN + max(0.72, flags)
+        self._joined(element, apart)
+        return element.name, self._described(element)
+
+    def _hung(self, element: Any, k: int, near: int, other: int, x: float, *, down: bool) -> float:
+        """One element below its track; returns the room it takes to the right."""
+        y = self._row(GROUND) if near == GROUND else self.touch(near, x)[1]
+        end = svg.ground(x, y + HANG) if other == GROUND else svg.rail(x, y + HANG)
+        flag = "" if other == GROUND else self.name(other)
+        words = self._value(element, k)
+        self._part(
+            _kind(element), element.name, k, self._title(element, k),
+            self._symbol(element, x, y, y + HANG, down=down), end,
+            svg.text(x + 0.13, y + 0.19, words), svg.text(x + 0.13, y + HANG + 0.04, flag, color=svg.SOFT),
+        )  # fmt: skip
+        return 0.25 + max(svg.width(words), svg.width(flag))
+
+    def _joined(self, element: Any, apart: list[tuple[int, int, int]]) -> None:
+        """Vertical wires between tracks, side by side where they would overlap."""
+        ends: list[int] = []
+        for k, a, b in sorted(apart, key=lambda part: min(self.plan.slot[n] for n in part[1:])):
+            upper, lower = sorted((a, b), key=lambda n: self.plan.slot[n])
+            free = [c for c, end in enumerate(ends) if end < self.plan.slot[upper]]
+            column = free[0] if free else len(ends)
+            ends[column : column + 1] = [self.plan.slot[lower]]
+            x = self.x + 0.3 + column * COLUMN
+            y, low = self.touch(upper, x)[1], self.touch(lower, x)[1]
+            self._part(
+                _kind(element), element.name, k, self._title(element, k),
+                self._symbol(element, x, y + 0.06, y + 0.5, down=upper == a),
+                svg.line([(x, y), (x, y + 0.06)]), svg.line([(x, y + 0.5), (x, low)]),
+                svg.text(x + 0.13, y + 0.32, self._value(element, k)),
+            )  # fmt: skip
+        if ends:
+            self.x += 0.3 + (len(ends) - 1) * COLUMN + 0.75
+
+    def _current_sources(self, element: CurrentSources) -> tuple[str, str]:
+        amperes = np.broadcast_to(self.values[element.current], len(element.nodes))
+        used: dict[int, int] = {}
+        for k, node in enumerate(element.nodes.tolist()):
+            column = used[node] = used.get(node, -1) + 1
+            x = self.x + 0.3 + column * COLUMN
+            y = self.touch(node, x)[1]
+            words = si(float(amperes[k]), "A", 3)
+            self._part(
+                "current source", element.name, k, f"{element.name}[{k}]: {words}",
+                svg.current_source(x, y, y + HANG, BLUE), svg.ground(x, y + HANG), svg.text(x + 0.16, y + 0.23, words),
+            )  # fmt: skip
+        self.x += 0.3 + max(used.values(), default=0) * COLUMN + 0.75
+        return element.name, "current sources"
+
+    def _outputs(self) -> tuple[str, str]:
+        x = self.x + 0.3
+        longest = 0.0
+        taken: dict[int, int] = {}
+        for port in self.circuit.outputs:
+            for k, node in enumerate(port.nodes.tolist()):
+                again = taken[node] = taken.get(node, -1) + 1
+                words = _port(port, k)
+                longest = max(longest, svg.width(words, svg.NORMAL))
+                self.touches[node] = [*(at for at in self.touches[node] if at != x), x]
+                y = self.y(node)
+                self._part(
+                    "output", port.name, k, words, "" if again else svg.terminal(x, y, BLUE),
+                    svg.text(x + 0.12, y + 0.04 + 0.13 * again, words, size=svg.NORMAL),
+                )  # fmt: skip
+        self.x = x + longest + 0.25
+        return OUTPUTS, ""
+
+    # -- parts ---------------------------------------------------------------------------------------------
+
+    def _part(self, kind: str, element: str, place: Any, title: str, *content: str) -> None:
+        self.parts.append(
+            svg.group(f"part {kind}", [("element", element), ("part", str(place))], title, *content)
+        )
+
+    def _symbol(self, element: Any, x: float, top: float, bottom: float, *, down: bool) -> str:
+        if isinstance(element, Resistors):
+            return svg.resistor((x, top), (x, bottom), VERMILLION)
+        symbol = (
+            svg.diode if isinstance(element.model, IdealDiode | BehavioralDiode | JunctionDiode) else svg.box
+        )
+        return symbol(x, top, bottom, GREEN, down=down)
+
+    def _value(self, element: Any, k: int) -> str:
+        return si(self.values[element.conductance][k], "S", 3) if isinstance(element, Resistors) else ""
+
+    def _title(self, element: Any, k: int) -> str:
+        value = self._value(element, k) or repr(element.model)
+        ends = (self.circuit.node_name(int(n)) for n in (element.a[k], element.b[k]))
+        return f"{element.name}[{k}] from {' to '.join(ends)}: {value}"
+
+    def _described(self, element: Resistors | Devices) -> str:
+        if isinstance(element, Resistors):
+            return "resistors"
+        model = element.model
+        if isinstance(model, BehavioralDiode):
+            return f"diodes {si(model.vth, 'V', 3)}, {si(model.ron, 'Ω', 3)}"
+        if isinstance(model, JunctionDiode):
+            return f"diodes IS {si(model.is_, 'A', 3)}, N {model.n:g}"
+        return "ideal diodes" if isinstance(model, IdealDiode) else type(model).__name__
+
+    # -- the whole -----------------------------------------------------------------------------------------
+
+    def _header(self, k: int, start: float, name: str, detail: str) -> None:
+        name = _short(name)
+        self.x = max(self.x, start + max(svg.width(name, 9.5), svg.width(detail)) + 0.16)
+        if k % 2 == 0:
+            size = (
+                f'width="{svg.number(self.x - start)}" height="{svg.number(self.height - 2 * MARGIN + 0.1)}"'
+            )
+            self.back.append(
+                f'<rect x="{svg.number(start)}" y="{svg.number(MARGIN + 0.12)}" {size} fill="#f4f5f7"/>'
+            )
+        self.headers.append(svg.text(start + 0.08, MARGIN + 0.28, name, size=8.5, bold=True))
+        if detail:
+            self.headers.append(svg.text(start + 0.08, MARGIN + 0.42, detail, color=svg.SOFT))
+
+    def _track(self, node: int) -> str:
+        at = self.touches[node] or [self.x]
+        y = self.y(node)
+        name = self.circuit.node_name(node)
+        label = svg.text(self.labels.get(node, at[0]), y - 0.065, self.name(node), size=svg.NORMAL)
+        return svg.group("node", [("node", name)], name, svg.line([(min(at), y), (max(at), y)]), label)
+
+    def _joints(self) -> list[str]:
+        """Dots where something joins a track before its end, or several things do at its end."""
+        points = set(self.dots)
+        for node, x in self.joints:
+            at = self.touches[node]
+            if min(at) < x < max(at) or at.count(x) > 1:
+                points.add((x, self.y(node)))
+        return [svg.dot(x, y) for x, y in sorted(points)]
+
+    def _assembled(self, title: str) -> str:
+        self.x += MARGIN
+        width = max(self.x, 2 * MARGIN + svg.width(title, 12))
+        tracks = [self._track(node) for node in range(self.circuit.size)]
+        size = f'{svg.number(width)}pt" height="{svg.number(self.height)}pt'
+        return "\n".join(
+            [
+                f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" viewBox="0 0 {svg.number(width)} '
+                f'{svg.number(self.height)}" font-family="DejaVu Sans, Verdana, Arial, sans-serif">',
+                f"<title>{svg.clean(title)}</title>",
+                f'<rect width="{svg.number(width)}" height="{svg.number(self.height)}" fill="#ffffff"/>',
+                *self.back,
+                svg.text(MARGIN, MARGIN + 0.02, title, size=11, bold=True),
+                *self.headers,
+                *tracks,
+                *self.parts,
+                *self._joints(),
+                "</svg>",
+                "",
+            ]
+        )
+
+
+def _kind(element: Any) -> str:
+    return "resistor" if isinstance(element, Resistors) else "device"
+
+
+def _port(port: Output, k: int) -> str:
+    name = _short(port.name)
+    return f"{name}[{k // 2}] {'-' if k % 2 else '+'}" if port.folded else f"{name}[{k}]"
+
+
+def _short(text: str) -> str:
+    text = " ".join(str(text).split())
+    half = (LONGEST - 1) // 2
+    return text if len(text) <= LONGEST else f"{text[:half]}…{text[-half:]}"
