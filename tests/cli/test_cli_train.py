@@ -51,7 +51,7 @@ def test_figures_are_pictures(trained):
 
 def test_report_is_self_contained_and_names_the_settings(trained):
     text = (trained.folder / "report.html").read_text()
-    assert text.count("data:image/png;base64,") == 3
+    assert text.count("data:image/png;base64,") == 4
     assert 'src="http' not in text
     for word in ("Adam", "amp1", "d2", "centered"):
         assert word in text

@@ -83,7 +83,7 @@ class RunFolder:
         model.save(self.path / "model.ebana")
         model.save_history(self.path / "history")
         netlist = model.netlist(parts["train"], sample=0, path=self.path / "circuit.cir")
-        power = model.power(parts["test"].inputs).to_dict()
+        power = model.power(parts["test"].inputs, strict=False).to_dict()
         figures = _figures(model, recipe)
         for name, figure in figures.items():
             save(figure, self.path / f"{name}.png")
