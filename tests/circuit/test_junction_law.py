@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from circuits import solve, traced
 from ebana.circuit import CircuitBuilder
 from ebana.circuit.junction import JunctionDiode
 from ebana.circuit.netlist import options_line
 from ebana.engines.base import Nudge
 from ebana.engines.libngspice import LOCK, library
-from ebana.engines.native import NativeEngine
-from ebana.engines.ngspice import available
+from ebana.engines.ngspice import NgspiceEngine, available
 
 FOUND, WHY = available()
 needs_ngspice = pytest.mark.skipif(not FOUND, reason=WHY)
@@ -44,7 +44,7 @@ CARDS = {
     "area": "AREA=2.5 BV=5 IKF=10m JTUN=1u PJ=2 JSW=1n",
 }
 TEMPERATURES = (-30.0, 27.0, 90.0)
-VOLTS = np.concatenate([np.linspace(-5.6, -0.2, 181), np.linspace(-0.199, 0.85, 120)])
+VOLTS = np.concatenate([np.linspace(-5.61, -0.21, 181), np.linspace(-0.199, 0.85, 120)])
 
 
 def diode(card: str, temperature: float = 27.0, rs: str = "", multiplier: float = 1.0) -> JunctionDiode:
@@ -107,7 +107,8 @@ def test_law_rises_and_is_the_slope_of_its_cocontent(card: str, temperature: flo
     low, high = VOLTS - step, VOLTS + step
     near = np.array([((low < c) & (c < high)) for c in d._corners]).any(0) if d._corners else ~smooth
     slope = (ours(d, high) - ours(d, low)) / (2 * step)
-    np.testing.assert_allclose(slope[smooth & ~near], g[smooth & ~near], rtol=1e-6, atol=1e-15)
+    rounding = 1e-15 * np.abs(i) / step
+    assert (np.abs(slope - g) <= 1e-6 * g + 1e-15 + rounding)[smooth & ~near].all()
 
 
 @pytest.mark.parametrize("temperature", [27.0])
@@ -121,7 +122,8 @@ def test_cocontent_is_the_integral_of_the_current(card: str, temperature: float)
     points = 0.5 * (edges[1:, None] * (1 + x) + edges[:-1, None] * (1 - x))
     pieces = (ours(d, points) * w).sum(1) * 0.5 * np.diff(edges)
     content = ours(d, edges, "cocontent")
-    np.testing.assert_allclose(np.diff(content), pieces, rtol=1e-9, atol=1e-22)
+    rounding = 1e-15 * np.abs(content[1:]) + 1e-22
+    assert (np.abs(np.diff(content) - pieces) <= 1e-9 * np.abs(pieces) + rounding).all()
     assert abs(float(ours(d, np.array(0.0), "cocontent"))) < 1e-25
     with jax.enable_x64(True):
         slope = jax.vmap(jax.grad(lambda v: d.cocontent(v, {})))(jnp.asarray(VOLTS))
@@ -158,9 +160,10 @@ def test_series_resistance_is_that_of_ngspice(card: str, rs: str, temperature: f
     found = of_ngspice(d, volts)
     known = np.isfinite(found)
     assert known.mean() > 0.95
-    # ngspice resolves the current through RS to the rounding of dv / RS
+    g = ours(d, volts, "conductance")
+    # ngspice resolves the current through RS to the rounding of dv / RS, and the junction to some nanovolts
     rounding = 1e-15 * np.abs(volts) / d._series_resistance + 1e-18
-    assert (np.abs(ours(d, volts) - found) <= 1e-9 * np.abs(found) + rounding)[known].all()
+    assert (np.abs(ours(d, volts) - found) <= 1e-9 * np.abs(found) + rounding + 1e-8 * g)[known].all()
 
 
 @pytest.mark.parametrize("rs", ["", "RS=10"])
@@ -223,14 +226,14 @@ def clipper(d: JunctionDiode):
     "card", ["breakdown", "knees", "published style", "own sidewall", "scaled tunnel", "area"]
 )
 def test_circuits_of_both_engines_agree(card: str, rs: str) -> None:
-    from ebana.engines.ngspice import NgspiceEngine
-
     circuit = clipper(diode(CARDS[card], 50.0, rs))
+    x = {"x": np.array([[9.0, 4.0], [-20.0, -15.0], [0.4, 0.3], [-200.0, 300.0]])}
+    native = solve(circuit, x, tolerance=1e-12)
+    assert native.converged.all(), native.code
     with jax.enable_x64(True):
-        x = {"x": jnp.asarray(np.array([[9.0, 4.0], [-20.0, -15.0], [0.4, 0.3], [-200.0, 300.0]]))}
-        values = {name: jnp.asarray(value) for name, value in circuit.initial().items()}
-        native = NativeEngine(tolerance=1e-12).solve(circuit, values, x, Nudge.none())
-        assert np.asarray(native.converged).all(), native.code
-        spice = NgspiceEngine().solve(circuit, values, x, Nudge.none())
-    assert np.asarray(spice.converged).all(), spice.error
-    assert np.abs(np.asarray(native.v) - np.asarray(spice.v)).max() < 1e-8
+        spice = NgspiceEngine().solve(circuit, traced(circuit.initial()), traced(x), Nudge.none())
+    # ngspice's slope of the recombination current is not the derivative of its current, and it may stop
+    # early for it; our certificate says by how much
+    error = np.asarray(spice.error)
+    assert (error < 1e-4).all()
+    assert (np.abs(native.v - np.asarray(spice.v)) <= 1e-8 + 2 * error[:, None]).all()

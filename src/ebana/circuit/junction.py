@@ -17,7 +17,8 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import KW_ONLY, dataclass, field, fields
-from functools import cached_property
+from functools import cache, cached_property
+from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -221,21 +222,24 @@ class JunctionDiode(Device):
         That of a plain junction rises with ``dv``; that of others may be least at a corner nearby, or in
         between, where it exceeds the least of the neighbours but for a share of ``(radius / N Vt)^2``.
         """
-        least = super().least_conductance(dv, p, radius)
         if not radius or isinstance(self.law, Shockley):
-            return least
-        for corner in self._corners:
-            least = jnp.minimum(least, self.conductance(jnp.clip(corner, dv - radius, dv + radius), p))
-        return least * max(0.0, 1.0 - (radius / self.thermal_voltage) ** 2)
+            return super().least_conductance(dv, p, radius)
+        dv = _floating(dv)
+        low, high = dv - radius, dv + radius
+        near = jnp.stack([dv, low, high, *(jnp.clip(corner, low, high) for corner in self._corners)])
+        return self.conductance(near, p).min(0) * max(0.0, 1.0 - (radius / self.thermal_voltage) ** 2)
 
     @cached_property
     def _corners(self) -> tuple[float, ...]:
-        """Voltages over the diode at which its conductance may jump or be least."""
+        """Voltages over the diode at which its conductance may jump or be least, on both sides of each."""
         if isinstance(self.law, Shockley):
             return ()
         with jax.ensure_compile_time_eval(), jax.enable_x64(True):
             v = jnp.asarray(self.law.corners)
-            return tuple((v + self._series_resistance * self.law.current(v)).tolist())
+            at = (v + self._series_resistance * self.law.current(v)).tolist()
+        return tuple(
+            sorted({to for v in at for to in (math.nextafter(v, -math.inf), math.nextafter(v, math.inf))})
+        )
 
     # -- SPICE ---------------------------------------------------------------------------------------------
 
@@ -298,6 +302,30 @@ class JunctionDiode(Device):
         return cls._from(found[0], temperature=temperature, gmin=gmin, area=area, multiplier=multiplier)
 
     @classmethod
+    def named(cls, name: str, **conditions: Any) -> JunctionDiode:
+        """A diode shipped with the package; ``diodes.lib`` says which data-sheet figures each was fitted to.
+
+        Args:
+            name: for example ``"1N4148"`` or ``"BAT54"``, in either case of letters.
+            conditions: ``temperature``, ``gmin``, ``area``, ``multiplier``; see :meth:`from_card`.
+
+        Raises:
+            ValueError: for an unknown name; lists the known ones.
+
+        Example:
+            >>> JunctionDiode.named("bat54").rs
+            1.13
+        """
+        known = _shipped()
+        card = known.get(str(name).strip().lower())
+        if card is None:
+            raise ValueError(
+                f"no diode {name!r} is shipped. Known: {', '.join(c.name for c in known.values())}. Give another "
+                "one as the text of its .model card, or by path and model_name."
+            )
+        return cls._from(card, **({"area": None} | conditions))
+
+    @classmethod
     def from_file(
         cls,
         path: str | Path,
@@ -322,6 +350,13 @@ class JunctionDiode(Device):
         diode = cls(**(values if area is None else values | {"area": area}), **conditions, name=card.name)
         _warn_of_step(diode)
         return diode
+
+
+@cache
+def _shipped() -> dict[str, cards.ModelCard]:
+    """The cards of the package by their names in lower case."""
+    text = (resources.files("ebana.circuit") / "diodes.lib").read_text(encoding="ascii")
+    return {card.name.lower(): card for card in cards.model_cards(text)}
 
 
 def _warn_of_step(diode: JunctionDiode) -> None:

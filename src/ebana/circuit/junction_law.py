@@ -273,11 +273,10 @@ class Junction:
 
     @cached_property
     def corners(self) -> tuple[float, ...]:
-        """Junction voltages where the conductance jumps or is least, each with its neighbours."""
+        """Junction voltages where the conductance jumps or is least."""
         at = [self.floor[1], 0.0, *(wall.corner for wall in self.walls)]
         at += [wall.broken_below for wall in self.walls if math.isfinite(wall.bv)]
-        ways = (-math.inf, math.inf)
-        return tuple(sorted({*at, *(math.nextafter(v, way) for v in at for way in ways)}))
+        return tuple(sorted(set(at)))
 
     # -- current and conductance without GMIN, on each side of -3 N Vt --------------------------------------
 
