@@ -65,7 +65,7 @@ def grading(diode: JunctionDiode) -> float:
     return min(diode.m * (1.0 + diode.tm1 * rise + diode.tm2 * rise**2), 0.9)
 
 
-def _gap(kelvin: float) -> float:
+def band_gap(kelvin: float) -> float:
     """Band gap of silicon, eV (Varshni's formula with ngspice's numbers)."""
     return 1.16 - 7.02e-4 * kelvin**2 / (kelvin + 1108.0)
 
@@ -73,7 +73,7 @@ def _gap(kelvin: float) -> float:
 def potential_shift(kelvin: float) -> float:
     """What ngspice adds to a junction potential that is scaled by ``T / 300.15 K``, volts."""
     thermal = BOLTZMANN / CHARGE * kelvin
-    energy = 1.1150877 / (2 * BOLTZMANN * REFERENCE) - _gap(kelvin) / (2 * BOLTZMANN * kelvin)
+    energy = 1.1150877 / (2 * BOLTZMANN * REFERENCE) - band_gap(kelvin) / (2 * BOLTZMANN * kelvin)
     return -2 * thermal * (1.5 * math.log(kelvin / REFERENCE) + CHARGE * energy)
 
 

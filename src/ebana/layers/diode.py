@@ -260,7 +260,7 @@ def _device_config(device: Device, name: str) -> dict[str, Any]:
             | ({} if device.multiplier == 1 else {"multiplier": device.multiplier}),
         }
     if isinstance(device, MosDiode):
-        own = {"length": device.length, "width": device.width, "gmin": device.gmin}
+        own = {key: getattr(device, key) for key in ("length", "width", "gmin", "temperature")}
         return {"model": {"card": device.spice_model(), **own}}
     raise TypeError(
         f"diode layer {name!r} carries a device of class {type(device).__name__}, which has no stored form. "
