@@ -1,8 +1,8 @@
 """The built-in engine and ngspice agree node by node: same circuit, same numbers, same nudge.
 
 Thirty-eight random circuits: layers with behavioural diodes, amplifiers with shifts and current sources, bridges
-of resistors and diodes between arbitrary nodes, stacks and rectifiers of junction diodes, and transistors. At most 1 nV with
-linear and piecewise-linear elements, 0.1 uV with junctions; neither engine may fail.
+of resistors and diodes between arbitrary nodes, stacks and rectifiers of junction diodes, and transistors. At
+most 1 nV with linear and piecewise-linear elements, 0.1 uV with junctions; neither engine may fail.
 """
 
 from __future__ import annotations

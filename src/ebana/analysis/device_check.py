@@ -127,7 +127,7 @@ def check_device(
         raise ValueError(
             f"{points} points from {low!r} to {high!r} V. Expected two or more, and low below high."
         )
-    sets: list[Mapping[str, float]] = [p] if isinstance(p, Mapping) else list(p) or [{}]
+    sets: Any = [p] if isinstance(p, Mapping) else list(p) or [{}]
     device.spice("0", "a", "b", sets[0])  # says itself what a device without SPICE form lacks
     simulators = [get(engine) for engine in engines]
     volts = np.linspace(low, high, points)
