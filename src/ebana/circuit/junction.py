@@ -7,7 +7,7 @@ With ``Vt = k T / q``, the junction voltage ``v`` and the saturation current ``I
     IS(T) = IS exp((T/TNOM - 1) EG / (N Vt) + (XTI/N) ln(T/TNOM))
 
 and ``dv = v + RS i(v)``. Current and conductance are continuous at ``-3 N Vt``. Beyond
-:data:`~ebana.circuit.junction_law.CURRENT_LIMIT` the current goes on along its tangent, so that no iterate
+:data:`~ebana.circuit.walls.CURRENT_LIMIT` the current goes on along its tangent, so that no iterate
 overflows. Breakdown, high injection, recombination, sidewall and tunnelling add to this what
 :mod:`ebana.circuit.junction_law` states; a diode without them computes with the two lines above alone.
 """
@@ -27,9 +27,9 @@ import jax.numpy as jnp
 
 from ebana.circuit import cards, junction_scaling
 from ebana.circuit.devices import Array, Device, Values
-from ebana.circuit.junction_law import CURRENT_LIMIT, Shockley
 from ebana.circuit.junction_scaling import ZERO_CELSIUS
 from ebana.circuit.series import Law, junction_voltage
+from ebana.circuit.walls import CURRENT_LIMIT, Shockley
 
 __all__ = ["CURRENT_LIMIT", "ZERO_CELSIUS", "JunctionDiode"]
 

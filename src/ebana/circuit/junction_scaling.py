@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ebana.circuit.devices import BOLTZMANN, CHARGE
-from ebana.circuit.junction_law import Junction, Wall
+from ebana.circuit.junction_law import Junction
+from ebana.circuit.walls import Wall
 
 if TYPE_CHECKING:
     from ebana.circuit.junction import JunctionDiode

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from ebana.circuit.devices import Array
-from ebana.circuit.junction_law import Junction, Shockley
+from ebana.circuit.junction_law import Junction
+from ebana.circuit.walls import Shockley
 
 _NEWTON_STEPS = 12
 """Enough for double precision: the start is within W(dv / N Vt) < 6 thermal voltages of the root."""
