@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ebana import CurrentLayer, DenseLayer, Device, DiodeLayer, Initializers, InputVoltageLayer, Model
+from ebana.analysis import check_device
 from ebana.engines.ngspice import available
 
 
@@ -46,5 +47,6 @@ found, message = available()
 if found:
     spice = Model([x], outputs, engine="ngspice").predict(volts)
     print(f"largest difference to ngspice: {np.abs(native - spice).max():.1e} V")
+    print(check_device(Varistor(), -2.0, 2.0))  # the law against the text, voltage by voltage
 else:
     print("ngspice is not here:", message)

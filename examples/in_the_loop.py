@@ -28,7 +28,7 @@ parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
 out = options.out or Path(tempfile.mkdtemp(prefix="ebana-in-the-loop-"))
 
-DIODE = {"model": ".model D1N4148 D(IS=2.52n N=1.752 RS=0.568)"}
+DIODE = {"model": "1N4148"}
 iris = recipes.get("iris")
 split = iris.data(options.seed)
 train, test = iris.dataset(split.x_train, split.y_train), iris.dataset(split.x_test, split.y_test)

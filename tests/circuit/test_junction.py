@@ -162,12 +162,7 @@ def test_the_card_can_be_written_and_read_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("card", "named"),
-    [
-        ("BV=100 IBV=1m", ["BV", "IBV", "breakdown"]),
-        ("IKF=10m", ["IKF", "injection"]),
-        ("ISR=1n NR=2", ["ISR", "NR", "recombination"]),
-    ],
+    ("card", "named"), [("IKP=10m", ["IKP", "sidewall"]), ("GAP1=1m RSW=2", ["GAP1", "band gap", "RSW"])]
 )
 def test_what_matters_and_is_not_modelled_is_named(card: str, named: list[str]) -> None:
     with pytest.warns(UserWarning, match="not modelled") as caught:
@@ -176,16 +171,18 @@ def test_what_matters_and_is_not_modelled_is_named(card: str, named: list[str]) 
     assert caught[0].filename == __file__
 
 
-@pytest.mark.parametrize("card", ["IKF=0", "ISR=0", "AREA=1", "TRS1=1m TCV=2m"])
+@pytest.mark.parametrize("card", ["ISR=1n NR=2", "IKR=1m BV=5 IS=1u"])
+def test_where_the_law_is_bridged_is_named(card: str) -> None:
+    with pytest.warns(UserWarning, match=r"'dx'.*steps back by .* A at -0\.07") as caught:
+        JunctionDiode.from_card(f".model dx D({card})")
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("card", ["IKF=0", "ISR=0", "AREA=1", "TRS1=1m TCV=2m", "VJ=-1 M=3 NR=0 TLEVC=7"])
 def test_parameters_without_effect_do_not_warn(card: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         JunctionDiode.from_card(f".model dx D(IS=1n {card})")
-
-
-def test_temperature_coefficients_matter_away_from_the_nominal_temperature() -> None:
-    with pytest.warns(UserWarning, match="TRS1"):
-        JunctionDiode.from_card(".model dx D(TRS1=1m)", temperature=60.0)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +190,7 @@ def test_temperature_coefficients_matter_away_from_the_nominal_temperature() -> 
     [
         (
             ".model dx D(IS=1n RON=1)",
-            r"'dx' has the parameter 'RON'.*\.model dx D\(IS=1n RON=1\).*Known: EG, IS",
+            r"'dx' has the parameter 'RON'.*\.model dx D\(IS=1n RON=1\).*Known: AREA, BV, EG, FC, IBV",
         ),
         (".model dx NPN(BF=100)", "type NPN. Expected a diode"),
         (".model dx D(LEVEL=3)", "LEVEL=3"),
@@ -206,6 +203,13 @@ def test_temperature_coefficients_matter_away_from_the_nominal_temperature() -> 
         (".model a D(IS=1n)\n.model b D(IS=1n)", "the text has 2"),
         (".model dx D(IS=0)", "IS=0.0. Expected"),
         (".model dx D(N=-1)", "N=-1.0. Expected"),
+        (".model dx D(BV=-5)", "BV=-5.0. Expected a positive number"),
+        (".model dx D(BV=50m)", "breaks down at -0.6051 V .*Expected more than 3 N k T / q"),
+        (".model dx D(BV=5 TLEV=3)", "TLEV=3. Expected 0, 1 or 2"),
+        (".model dx D(BV=5 VB=6)", "BV twice, once as VB"),
+        (".model dx D(ISR=1n VJ=0.2 M=0.9 NR=2)", "recombination current falls"),
+        (".model dx D(IKF=-1)", "IKF=-1.0. Expected zero or more amperes"),
+        (".model dx D(IBV=1x BV=inf)", "'inf' is not a number"),
     ],
 )
 def test_bad_cards_are_refused_by_name(text: str, message: str) -> None:

@@ -15,6 +15,7 @@ SAYS = {
     "chip.py": "accuracy 100.00%",
     "in_the_loop.py": "added loss removed",
     "gates.py": "accuracy 100.00%",
+    "mosfet.py": "accuracy 100.00%",
     "shared_layer.py": "once for both sides",
     "xor_published.py": "xor, other spellings: loss",
 }

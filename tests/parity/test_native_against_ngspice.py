@@ -1,8 +1,8 @@
 """The built-in engine and ngspice agree node by node: same circuit, same numbers, same nudge.
 
-Thirty random circuits: layers with behavioural diodes, amplifiers with shifts and current sources, bridges
-of resistors and diodes between arbitrary nodes, stacks and rectifiers of junction diodes. At most 1 nV with
-linear and piecewise-linear elements, 0.1 uV with junctions; neither engine may fail.
+Thirty-eight random circuits: layers with behavioural diodes, amplifiers with shifts and current sources, bridges
+of resistors and diodes between arbitrary nodes, stacks and rectifiers of junction diodes, and transistors. At
+most 1 nV with linear and piecewise-linear elements, 0.1 uV with junctions; neither engine may fail.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pytest
 from circuits import draw_inputs, draw_values, random_circuit, solve, stack3, traced
 from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder
 from ebana.circuit.junction import JunctionDiode
+from ebana.circuit.mosfet import MosDiode, Mosfet
 from ebana.engines.base import Nudge
 from ebana.engines.ngspice import NgspiceEngine, available
 from ebana.learning.losses import MSE, CrossEntropyLoss, Loss
@@ -55,12 +56,24 @@ def circuit_of(kind: str) -> Circuit:
             JunctionDiode.from_card(".model D1N4148 D(IS=2.52n N=1.752 RS=0.568)")
         ),
         "junction mesh": lambda: _bridge(JunctionDiode(is_=1e-12, temperature=50.0)),
+        "Zener mesh": lambda: _bridge(JunctionDiode(is_=1e-9, n=1.2, rs=5.0, bv=0.8, ibv=1e-5, ikf=1e-3)),
+        "shipped stack": lambda: stack3(JunctionDiode.named("BAT54", temperature=60.0)),
+        "transistor stack": lambda: stack3(MosDiode(0.3, 1e-3, lambda_=0.02, gamma=0.5, temperature=60.0)),
+        "transistor mesh": lambda: _bridge(Mosfet(-0.2, 1e-4, vgs=-1.0, channel="p", gamma=0.4)),
     }[kind]()
 
 
 DRAWS = {
     PIECEWISE: {"layers": 5, "bridged layers": 5, "mesh": 6, "stack of three": 2},
-    JUNCTION: {"junction mesh": 6, "junction stack": 3, "series junctions": 3},
+    JUNCTION: {
+        "junction mesh": 6,
+        "junction stack": 3,
+        "series junctions": 3,
+        "Zener mesh": 2,
+        "shipped stack": 2,
+        "transistor stack": 2,
+        "transistor mesh": 2,
+    },
 }
 CASES = [
     (kind, d, limit) for limit, kinds in DRAWS.items() for kind, draws in kinds.items() for d in range(draws)
@@ -134,5 +147,5 @@ def test_clamped_cross_entropy_agrees_for_both_signs(share):
     assert differ(circuit, inputs, circuit.initial(), nudge) <= JUNCTION
 
 
-def test_there_are_thirty_circuits():
-    assert len(CASES) == 30
+def test_there_are_thirty_eight_circuits():
+    assert len(CASES) == 38

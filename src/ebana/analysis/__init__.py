@@ -1,5 +1,6 @@
-"""Looking at a model from outside: its gradients, its power, its speed, and what real devices change."""
+"""Looking at a model from outside: its gradients, devices, power and speed, and what real devices change."""
 
+from ebana.analysis.device_check import DeviceCheck, DeviceReport, check_device
 from ebana.analysis.gradient_check import Agreement, GradientCheck, ParameterCheck, check_gradients
 from ebana.analysis.in_the_loop import InTheLoop, fine_tune
 from ebana.analysis.power import ElementPower, PhasePower, PowerReport, Share, measure_power
@@ -7,6 +8,8 @@ from ebana.analysis.settling import Settling, measure_settling
 
 __all__ = [
     "Agreement",
+    "DeviceCheck",
+    "DeviceReport",
     "ElementPower",
     "GradientCheck",
     "InTheLoop",
@@ -15,6 +18,7 @@ __all__ = [
     "PowerReport",
     "Settling",
     "Share",
+    "check_device",
     "check_gradients",
     "fine_tune",
     "measure_power",

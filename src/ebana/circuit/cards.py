@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 _POWERS = {"t": 12, "g": 9, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6, "n": -9, "p": -12, "f": -15, "a": -18}
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([a-zA-Zµμ]*)")
@@ -97,67 +98,60 @@ def _parse(line: str) -> ModelCard:
 
 # -- diodes ------------------------------------------------------------------------------------------
 
-DIODE_MODELLED = {
-    "is": "is_",
-    "js": "is_",
-    "n": "n",
-    "rs": "rs",
-    "xti": "xti",
-    "eg": "eg",
-    "tnom": "tnom",
+DIODE_ALWAYS = ("IS", "N", "RS", "XTI", "EG", "TNOM")
+"""Parameters that every card we write states."""
+
+_SAME_NAMES = "AREA PJ RS TRS1 TRS2 N EG XTI TNOM BV IBV NBV TCV IKF IKR ISR NR VJ M FC TM1 TM2 TPB JSW NS"
+_SAME_NAMES += " JTUN JTUNSW NTUN XTITUN KEG TLEV TLEVC"
+DIODE_FIELDS = {"IS": "is_"} | {key: key.lower() for key in _SAME_NAMES.split()}
+"""Parameters of a card that move an operating point, and the junction diode's names for them."""
+
+_ALIASES = {
+    "js": "is",
     "tref": "tnom",
+    "trs": "trs1",
+    "vb": "bv",
+    "vrb": "bv",
+    "var": "bv",
+    "ib": "ibv",
+    "nz": "nbv",
+    "tbv1": "tcv",
+    "ik": "ikf",
+    "isw": "jsw",
+    "pb": "vj",
+    "mj": "m",
+    "tvj": "tpb",
 }
-"""Card parameters that the junction diode computes with, and its names for them."""
+
+_SERVES = {
+    "bv": ("ibv", "nbv", "tcv", "tlev"),
+    "isr": ("nr", "vj", "m", "fc", "tm1", "tm2", "tpb", "tlevc"),
+    "jtun jtunsw": ("ntun", "xtitun", "keg"),
+    "jsw jtunsw": ("ns", "pj"),
+}
+"""Parameters without which others have no influence at DC."""
 
 _CAPACITANCE = (
-    "cjo cj0 cj vj pb m mj tm1 tm2 cjp cjsw vjsw php mjsw fc fcs tt ttt1 ttt2 vp cta ctc ctp tpb tvj tphp tlevc "
-    "lm lp wm wp xom xoi xm xp"
+    "cjo cj0 cj tt ttt1 ttt2 vp cjp cjsw vjsw php mjsw fcs cta ctc ctp tphp lm lp wm wp xom xoi xm xp xw"
 )
 _NOISE_AND_RATINGS = "kf af rth0 cth0 fv_max bv_max id_max te_max pd_max vpk ipk iave irms diss mfg type"
 DIODE_WITHOUT_DC_EFFECT = frozenset(_CAPACITANCE.split() + _NOISE_AND_RATINGS.split())
 """Card parameters of capacitances, noise and ratings: no influence on an operating point."""
 
 DIODE_NOT_MODELLED = {
-    "bv": "reverse breakdown",
-    "vb": "reverse breakdown",
-    "ibv": "reverse breakdown",
-    "nbv": "reverse breakdown",
-    "tcv": "reverse breakdown",
-    "ikf": "high injection",
-    "ik": "high injection",
-    "ikr": "high reverse injection",
-    "ikp": "sidewall high injection",
-    "isr": "recombination current",
-    "nr": "recombination current",
-    "jsw": "sidewall current",
-    "isw": "sidewall current",
-    "ns": "sidewall current",
-    "rsw": "sidewall resistance",
-    "pj": "sidewall current",
-    "area": "area scaling",
-    "jtun": "tunnelling",
-    "jtunsw": "tunnelling",
-    "ntun": "tunnelling",
-    "xtitun": "tunnelling",
-    "keg": "tunnelling",
-    "trs": "temperature dependence of RS",
-    "trs1": "temperature dependence of RS",
-    "trs2": "temperature dependence of RS",
-    "tlev": "temperature equations",
-    "gap1": "temperature equations",
-    "gap2": "temperature equations",
+    "ikp": "high injection of the sidewall",
+    "rsw": "resistance of the sidewall",
+    "gap1": "band gap",
+    "gap2": "band gap",
 }
-"""Card parameters that can move an operating point and that the junction diode leaves out."""
-
-_NEUTRAL = {"area": 1.0}
+"""Card parameters of later simulators that can move an operating point and that ngspice 39 does not know."""
 
 
-def diode_parameters(card: ModelCard, temperature: float) -> dict[str, float]:
+def diode_parameters(card: ModelCard) -> dict[str, Any]:
     """Constructor arguments of a junction diode from its card.
 
     Args:
         card: the card.
-        temperature: temperature of the diode, degrees Celsius.
 
     Raises:
         ValueError: for a card of another device, another level, or with unknown parameters.
@@ -167,30 +161,46 @@ def diode_parameters(card: ModelCard, temperature: float) -> dict[str, float]:
     """
     if card.type != "D":
         raise ValueError(f"model {card.name!r} is of type {card.type}. Expected a diode, type D.")
-    values: dict[str, float] = {}
+    given: dict[str, float] = {}
     left_out: dict[str, str] = {}
-    for key, text in card.parameters.items():
-        if key in DIODE_MODELLED:
-            values[DIODE_MODELLED[key]] = _value(card, key, text)
+    for written, text in card.parameters.items():
+        key = _ALIASES.get(written, written)
+        if key.upper() in DIODE_FIELDS:
+            if key in given:
+                raise ValueError(
+                    f"model {card.name!r} states {key.upper()} twice, once as {written.upper()}."
+                )
+            given[key] = _value(card, written, text)
         elif key == "level":
             if _value(card, key, text) != 1:
                 raise ValueError(
                     f"model {card.name!r} has LEVEL={text}. Expected level 1, the junction diode."
                 )
         elif key in DIODE_NOT_MODELLED:
-            if _matters(key, _value(card, key, text), temperature, card):
+            if _value(card, key, text) != 0:
                 left_out[key.upper()] = DIODE_NOT_MODELLED[key]
         elif key not in DIODE_WITHOUT_DC_EFFECT:
             raise _unknown(card, key)
     if left_out:
         named = ", ".join(f"{key} ({what})" for key, what in left_out.items())
         warnings.warn(
-            f"model {card.name!r}: {named} can move the operating point and are not modelled; "
-            "the circuit is computed, and exported, without.",
+            f"model {card.name!r}: {named} can move the operating point and are not modelled (nor known to "
+            "ngspice 39); the circuit is computed, and exported, without.",
             UserWarning,
             stacklevel=4,
         )
-    return values
+    return _fields(given)
+
+
+def _fields(given: dict[str, float]) -> dict[str, Any]:
+    """Constructor arguments: names of fields, without what has no influence or only restates a default."""
+    for masters, servants in _SERVES.items():
+        if not any(given.get(master) for master in masters.split()):
+            given = {key: value for key, value in given.items() if key not in servants}
+    return {
+        DIODE_FIELDS[key.upper()]: int(value) if key.startswith("tlev") and value == int(value) else value
+        for key, value in given.items()
+    }
 
 
 def _value(card: ModelCard, key: str, text: str) -> float:
@@ -200,18 +210,11 @@ def _value(card: ModelCard, key: str, text: str) -> float:
         raise ValueError(f"model {card.name!r}, parameter {key.upper()}: {error}") from None
 
 
-def _matters(key: str, value: float, temperature: float, card: ModelCard) -> bool:
-    if key in ("trs", "trs1", "trs2", "tcv", "tlev", "gap1", "gap2"):
-        nominal = next((number(card.parameters[k]) for k in ("tnom", "tref") if k in card.parameters), 27.0)
-        return value != 0 and temperature != nominal
-    return value != _NEUTRAL.get(key, 0.0)
-
-
 def _unknown(card: ModelCard, key: str) -> ValueError:
     return ValueError(
         f"model {card.name!r} has the parameter {key.upper()!r}, which is not a parameter of a diode, "
         f"in {shorten(card.text)!r}. "
-        f"Known: {', '.join(sorted(k.upper() for k in DIODE_MODELLED))}; "
+        f"Known: {', '.join(sorted(DIODE_FIELDS))}; "
         f"without influence at DC: {', '.join(sorted(k.upper() for k in DIODE_WITHOUT_DC_EFFECT))}; "
         f"known but not modelled: {', '.join(sorted(k.upper() for k in DIODE_NOT_MODELLED))}."
     )

@@ -7,34 +7,37 @@ With ``Vt = k T / q``, the junction voltage ``v`` and the saturation current ``I
     IS(T) = IS exp((T/TNOM - 1) EG / (N Vt) + (XTI/N) ln(T/TNOM))
 
 and ``dv = v + RS i(v)``. Current and conductance are continuous at ``-3 N Vt``. Beyond
-:data:`CURRENT_LIMIT` the current goes on along its tangent, so that no iterate overflows.
+:data:`~ebana.circuit.walls.CURRENT_LIMIT` the current goes on along its tangent, so that no iterate
+overflows. Breakdown, high injection, recombination, sidewall and tunnelling add to this what
+:mod:`ebana.circuit.junction_law` states; a diode without them computes with the two lines above alone.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+import warnings
+from dataclasses import KW_ONLY, dataclass, field, fields
+from functools import cache, cached_property
+from importlib import resources
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from ebana.circuit import cards
-from ebana.circuit.devices import BOLTZMANN, CHARGE, Array, Device, Values
+from ebana.circuit import cards, junction_scaling
+from ebana.circuit.devices import Array, Device, Values
+from ebana.circuit.junction_scaling import ZERO_CELSIUS
+from ebana.circuit.series import Law, junction_voltage
+from ebana.circuit.walls import CURRENT_LIMIT, Shockley
 
-ZERO_CELSIUS = 273.15
-"""0 degrees Celsius in kelvin, as ngspice has it."""
-
-CURRENT_LIMIT = 1e6
-"""Junction current in amperes above which the law is extended by its tangent."""
+__all__ = ["CURRENT_LIMIT", "ZERO_CELSIUS", "JunctionDiode"]
 
 _SMALLEST_IS = 1e-28
 """ngspice raises smaller saturation currents to this value (its EPSMIN)."""
 
-_NEWTON_STEPS = 12
-"""Enough for double precision: the start is within W(dv / N Vt) < 6 thermal voltages of the root."""
+_RESOLVED = 1e-12
+"""Current in amperes below which ngspice does not tell two states apart (the ``abstol`` of our decks)."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,29 @@ class JunctionDiode(Device):
         eg: activation energy in eV.
         tnom: temperature in degrees Celsius at which ``is_`` was measured.
         name: name of the ``.model`` card.
+        area, multiplier: AREA (in units of the card's) and the number m of diodes in parallel.
+        trs1, trs2: temperature coefficients of RS, 1/K and 1/K^2.
+        bv, ibv, nbv, tcv: reverse breakdown: voltage (None for no breakdown), the current there in amperes,
+            emission coefficient (None: ``n``), temperature coefficient in V/K (1/K where ``tlev`` is not 0).
+        ikf, ikr: forward and reverse knee currents of high injection in amperes, 0 for none.
+        isr, nr: recombination current in amperes and its emission coefficient.
+        vj, m, fc, tm1, tm2, tpb: junction potential (V, used up to ``1 / fc``), grading coefficient and their
+            temperature coefficients, which shape the recombination current.
+        jsw, ns, pj: sidewall saturation current in amperes, emission coefficient (None: ``n``) and perimeter.
+        jtun, jtunsw, ntun, xtitun, keg: tunnelling of the bottom and of the sidewall in amperes, emission
+            coefficient, temperature exponent and factor of ``eg``.
+        tlev, tlevc: temperature equations of breakdown and of the junction potential.
+
+    Raises:
+        ValueError: for a parameter out of its range, named.
 
     Example:
         >>> d = JunctionDiode.from_card(".model D1N4148 D(IS=2.52n N=1.752 RS=0.568)")
         >>> d.is_, d.n, d.rs
         (2.52e-09, 1.752, 0.568)
+        >>> zener = JunctionDiode(is_=1e-9, bv=5.1, ibv=1e-3)
+        >>> round(float(zener.current(-5.1, {})), 6)
+        -0.001
     """
 
     own: ClassVar[tuple[str, ...] | None] = ()
@@ -69,115 +90,177 @@ class JunctionDiode(Device):
     eg: float = 1.11
     tnom: float = 27.0
     name: str = field(default="diode", compare=False)
+    _: KW_ONLY
+    area: float = 1.0
+    multiplier: float = 1.0
+    trs1: float = 0.0
+    trs2: float = 0.0
+    bv: float | None = None
+    ibv: float = 1e-3
+    nbv: float | None = None
+    tcv: float = 0.0
+    ikf: float = 0.0
+    ikr: float = 0.0
+    isr: float = 0.0
+    nr: float = 1.0
+    vj: float = 1.0
+    m: float = 0.5
+    fc: float = 0.5
+    tm1: float = 0.0
+    tm2: float = 0.0
+    tpb: float = 0.0
+    jsw: float = 0.0
+    ns: float | None = None
+    pj: float = 0.0
+    jtun: float = 0.0
+    jtunsw: float = 0.0
+    ntun: float = 30.0
+    xtitun: float = 3.0
+    keg: float = 1.0
+    tlev: int = 0
+    tlevc: int = 0
+
+    def __repr__(self) -> str:
+        """The parameters that differ from their defaults."""
+        shown = (f for f in fields(self) if getattr(self, f.name) != f.default)
+        return f"JunctionDiode({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
 
     def __post_init__(self) -> None:
-        for what, value, ok, expected in (
-            ("IS", self.is_, self.is_ >= _SMALLEST_IS, f"at least {_SMALLEST_IS:g} A"),
-            ("N", self.n, self.n > 0, "a positive number"),
-            ("RS", self.rs, self.rs >= 0, "zero or more ohms"),
-            ("gmin", self.gmin, self.gmin >= 0, "zero or more siemens"),
-            (
-                "temperature",
-                self.temperature,
-                self.temperature > -ZERO_CELSIUS,
-                "degrees Celsius above -273.15",
-            ),
-            ("TNOM", self.tnom, self.tnom > -ZERO_CELSIUS, "degrees Celsius above -273.15"),
-        ):
-            if not (ok and math.isfinite(value)):
+        for what, value, expected, ok in self._ranges():
+            if not (math.isfinite(value) and ok(value)):
                 raise ValueError(f"junction diode {self.name!r} has {what}={value!r}. Expected {expected}.")
+        if not self._series_resistance >= 0:
+            raise ValueError(
+                f"junction diode {self.name!r} has RS={self.rs!r}, TRS1={self.trs1!r} and TRS2={self.trs2!r}, "
+                f"which makes {self._series_resistance:g} ohm at {self.temperature:g} degrees Celsius. "
+                "Expected zero or more ohms."
+            )
+        if self._needs_more:
+            junction_scaling.junction(self)  # refuses what has no monotone law
 
-    # -- constants at the diode's temperature ----------------------------------------------------------
+    def _ranges(self) -> list[tuple[str, float, str, Any]]:
+        """Name, value, what is expected in words, and the test, of each parameter."""
+        not_negative = (("RS", "ohms"), ("gmin", "siemens"), ("IKF", "amperes"), ("IKR", "amperes"))
+        not_negative += (("ISR", "amperes"), ("JSW", "amperes"), ("JTUN", "amperes"), ("JTUNSW", "amperes"))
+        not_negative += (("PJ", "units of length"), ("IBV", "amperes"))
+        given = {"BV": self.bv, "NS": self.ns, "NBV": self.nbv}
+        positive = {"N": self.n, "area": self.area, "multiplier": self.multiplier}
+        positive |= {"NR": self.nr, "NTUN": self.ntun, "VJ": self.vj}
+        positive |= {what: value for what, value in given.items() if value is not None}
+        free = ("xti", "eg", "trs1", "trs2", "tcv", "m", "tm1", "tm2", "tpb", "xtitun", "keg")
+        celsius = {"temperature": self.temperature, "TNOM": self.tnom}
+        return [
+            ("IS", self.is_, f"at least {_SMALLEST_IS:g} A", lambda v: v >= _SMALLEST_IS),
+            *(
+                (w, getattr(self, w.lower()), f"zero or more {unit}", _not_negative)
+                for w, unit in not_negative
+            ),
+            *((what, value, "a positive number", lambda v: v > 0) for what, value in positive.items()),
+            *((w.upper(), getattr(self, w), "a number", lambda v: True) for w in free),
+            *(
+                (w, t, "degrees Celsius above -273.15", lambda v: v > -ZERO_CELSIUS)
+                for w, t in celsius.items()
+            ),
+            ("FC", self.fc, "0 to 0.95", lambda v: 0 <= v <= 0.95),
+            ("TLEV", self.tlev, "0, 1 or 2", lambda v: v in (0, 1, 2)),
+            ("TLEVC", self.tlevc, "0 or 1", lambda v: v in (0, 1)),
+        ]
+
+    # -- numbers at the diode's temperature ------------------------------------------------------------
 
     @cached_property
     def thermal_voltage(self) -> float:
         """``N Vt`` at the diode's temperature, volts."""
-        return self.n * (BOLTZMANN / CHARGE) * (self.temperature + ZERO_CELSIUS)
+        return junction_scaling.emission_voltage(self, self.n)
 
     @cached_property
     def saturation_current(self) -> float:
-        """``IS(T)``, amperes."""
-        ratio = (self.temperature + ZERO_CELSIUS) / (self.tnom + ZERO_CELSIUS)
-        exponent = (ratio - 1.0) * self.eg / self.thermal_voltage + self.xti / self.n * math.log(ratio)
-        return self.is_ * math.exp(exponent)
+        """``IS(T)`` of the whole diode, amperes."""
+        return junction_scaling.saturation_current(self)
 
     @cached_property
-    def _cap(self) -> float:
-        """Junction voltage at which the current is :data:`CURRENT_LIMIT`."""
-        return self.thermal_voltage * math.log1p(CURRENT_LIMIT / self.saturation_current)
+    def _series_resistance(self) -> float:
+        return junction_scaling.series_resistance(self)
 
-    # -- the bare junction -------------------------------------------------------------------------------
+    @property
+    def _needs_more(self) -> bool:
+        """Whether the diode has currents that the two lines of the plain junction leave out."""
+        sides = self.pj * (self.jsw + self.jtunsw)
+        return self.bv is not None or max(self.ikf, self.ikr, self.isr, self.jtun, sides) > 0
 
-    def _regions(self, v: Array) -> tuple[Array, Array, Array]:
-        """Which region ``v`` is in, and ``v`` moved into each, so that neither formula overflows."""
-        corner = -3.0 * self.thermal_voltage
-        forward = v >= corner
-        up = jnp.where(forward, jnp.where(v < self._cap, v, self._cap), corner)
-        return forward, up, jnp.where(forward, corner, v)
+    @cached_property
+    def law(self) -> Law:
+        """The bare junction at the diode's temperature."""
+        if self._needs_more:
+            return junction_scaling.junction(self)
+        return Shockley(self.saturation_current, self.thermal_voltage, self.gmin)
 
-    def _junction_cocontent(self, v: Array) -> Array:
-        i_s, vt = self.saturation_current, self.thermal_voltage
-        forward, up, down = self._regions(v)
-        over = jnp.maximum(v - self._cap, 0.0)
-        rise = jnp.expm1(up / vt)
-        above = i_s * (vt * rise - up) + over * (i_s * rise + 0.5 * over * (i_s / vt) * (rise + 1.0))
-        c3 = (3.0 * vt / math.e) ** 3
-        corner = -3.0 * vt
-        at_corner = vt * math.expm1(-3.0) - corner
-        below = i_s * (at_corner - (down - corner) + 0.5 * c3 * (1.0 / (down * down) - 1.0 / corner**2))
-        return jnp.where(forward, above, below) + 0.5 * self.gmin * v * v
-
-    def _junction_current(self, v: Array) -> Array:
-        i_s, vt = self.saturation_current, self.thermal_voltage
-        forward, up, down = self._regions(v)
-        rise = jnp.expm1(up / vt)
-        above = i_s * rise + jnp.maximum(v - self._cap, 0.0) * (i_s / vt) * (rise + 1.0)
-        below = -i_s * (1.0 + (3.0 * vt / (math.e * down)) ** 3)
-        return jnp.where(forward, above, below) + self.gmin * v
-
-    def _junction_conductance(self, v: Array) -> Array:
-        i_s, vt = self.saturation_current, self.thermal_voltage
-        forward, up, down = self._regions(v)
-        below = 3.0 * i_s * (3.0 * vt / (math.e * down)) ** 3 / down
-        return jnp.where(forward, (i_s / vt) * jnp.exp(up / vt), below) + self.gmin
-
-    # -- with the series resistance ------------------------------------------------------------------------
+    # -- with the series resistance ----------------------------------------------------------------------
 
     def _junction_voltage(self, dv: Array) -> Array:
-        return dv if self.rs == 0 else _solve_series(self, dv)
+        rs = self._series_resistance
+        return dv if rs == 0 else junction_voltage(self.law, rs, dv)
 
     def cocontent(self, dv: Array, p: Values) -> Array:
         """Co-content in watts: that of the junction and ``RS i^2 / 2``."""
-        v = self._junction_voltage(jnp.asarray(dv))
-        content = self._junction_cocontent(v)
-        return content if self.rs == 0 else content + 0.5 * self.rs * self._junction_current(v) ** 2
+        v = self._junction_voltage(_floating(dv))
+        rs, content = self._series_resistance, self.law.cocontent(v)
+        return content if rs == 0 else content + 0.5 * rs * self.law.current(v) ** 2
 
     def current(self, dv: Array, p: Values) -> Array:
         """Current in amperes."""
-        return self._junction_current(self._junction_voltage(jnp.asarray(dv)))
+        return self.law.current(self._junction_voltage(_floating(dv)))
 
     def conductance(self, dv: Array, p: Values) -> Array:
         """Incremental conductance in siemens: ``g / (1 + RS g)``."""
-        g = self._junction_conductance(self._junction_voltage(jnp.asarray(dv)))
-        return g if self.rs == 0 else g / (1.0 + self.rs * g)
+        rs, g = self._series_resistance, self.law.conductance(self._junction_voltage(_floating(dv)))
+        return g if rs == 0 else g / (1.0 + rs * g)
 
-    # -- SPICE -----------------------------------------------------------------------------------------------
+    def least_conductance(self, dv: Array, p: Values, radius: float) -> Array:
+        """Least incremental conductance within ``radius`` volts of ``dv``, for error estimates.
+
+        That of a plain junction rises with ``dv``; that of others may be least at a corner nearby, or in
+        between, where it exceeds the least of the neighbours but for a share of ``(radius / N Vt)^2``.
+        """
+        if not radius or isinstance(self.law, Shockley):
+            return super().least_conductance(dv, p, radius)
+        dv = _floating(dv)
+        low, high = dv - radius, dv + radius
+        near = jnp.stack([dv, low, high, *(jnp.clip(corner, low, high) for corner in self._corners)])
+        return self.conductance(near, p).min(0) * max(0.0, 1.0 - (radius / self.thermal_voltage) ** 2)
+
+    @cached_property
+    def _corners(self) -> tuple[float, ...]:
+        """Voltages over the diode at which its conductance may jump or be least, on both sides of each."""
+        if isinstance(self.law, Shockley):
+            return ()
+        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+            v = jnp.asarray(self.law.corners)
+            at = (v + self._series_resistance * self.law.current(v)).tolist()
+        return tuple(
+            sorted({to for v in at for to in (math.nextafter(v, -math.inf), math.nextafter(v, math.inf))})
+        )
+
+    # -- SPICE ---------------------------------------------------------------------------------------------
 
     def spice(self, name: str, a: str, b: str, p: Values) -> str:
         """Element line; it states the temperature, whatever the deck's own is."""
-        return f"D{name} {a} {b} {self._card_name} temp={float(self.temperature)!r}"
+        many = "" if self.multiplier == 1 else f" m={float(self.multiplier)!r}"
+        return f"D{name} {a} {b} {self._card_name}{many} temp={float(self.temperature)!r}"
 
     def spice_model(self) -> str:
-        """The ``.model`` card, every number in full precision."""
-        numbers = {
-            "IS": self.is_,
-            "N": self.n,
-            "RS": self.rs,
-            "XTI": self.xti,
-            "EG": self.eg,
-            "TNOM": self.tnom,
-        }
-        text = " ".join(f"{key}={float(value)!r}" for key, value in numbers.items())
+        """The ``.model`` card, every number in full precision.
+
+        AREA and PJ stand here because ngspice 39 multiplies an area on the element line by ``m`` once more at
+        each analysis.
+        """
+        numbers = {key: getattr(self, own) for key, own in cards.DIODE_FIELDS.items()}
+        standard = {key: getattr(type(self), own) for key, own in cards.DIODE_FIELDS.items()}
+        text = " ".join(
+            f"{key}={value!r}" if key.startswith("TLEV") else f"{key}={float(value)!r}"
+            for key, value in numbers.items()
+            if key in cards.DIODE_ALWAYS or value != standard[key]
+        )
         return f".model {self._card_name} D({text})"
 
     @property
@@ -185,19 +268,30 @@ class JunctionDiode(Device):
         return cards.plain_name(self.name)
 
     @classmethod
-    def from_card(cls, text: str, *, temperature: float = 27.0, gmin: float = 1e-12) -> JunctionDiode:
+    def from_card(
+        cls,
+        text: str,
+        *,
+        temperature: float = 27.0,
+        gmin: float = 1e-12,
+        area: float | None = None,
+        multiplier: float = 1.0,
+    ) -> JunctionDiode:
         """Read a ``.model NAME D(...)`` card.
 
         Args:
             text: the card, over one or more lines; comments are allowed.
             temperature: the diode's temperature, degrees Celsius.
             gmin: conductance across the junction, siemens.
+            area: in place of the card's AREA, as on a SPICE element line.
+            multiplier: number of diodes in parallel, SPICE's ``m`` on an element line.
 
         Raises:
             ValueError: for text that is not one diode card, and for unknown parameters.
 
         Warns:
-            UserWarning: for parameters that change the operating point and are not modelled.
+            UserWarning: for parameters that change the operating point and are not modelled, and where
+                ngspice's law steps back and is bridged (see :mod:`ebana.circuit.junction_law`).
         """
         found = cards.model_cards(text)
         if len(found) != 1:
@@ -205,47 +299,85 @@ class JunctionDiode(Device):
                 f"expected one .model card but the text has {len(found)}: {cards.shorten(text)!r}. "
                 "Give the text of one card, or use JunctionDiode.from_file(path, model_name)."
             )
-        return cls._from(found[0], temperature, gmin)
+        return cls._from(found[0], temperature=temperature, gmin=gmin, area=area, multiplier=multiplier)
+
+    @classmethod
+    def named(cls, name: str, **conditions: Any) -> JunctionDiode:
+        """A diode shipped with the package; ``diodes.lib`` says which data-sheet figures each was fitted to.
+
+        Args:
+            name: for example ``"1N4148"`` or ``"BAT54"``, in either case of letters.
+            conditions: ``temperature``, ``gmin``, ``area``, ``multiplier``; see :meth:`from_card`.
+
+        Raises:
+            ValueError: for an unknown name; lists the known ones.
+
+        Example:
+            >>> JunctionDiode.named("bat54").rs
+            1.13
+        """
+        known = _shipped()
+        card = known.get(str(name).strip().lower())
+        if card is None:
+            raise ValueError(
+                f"no diode {name!r} is shipped. Known: {', '.join(c.name for c in known.values())}. Give another "
+                "one as the text of its .model card, or by path and model_name."
+            )
+        return cls._from(card, **({"area": None} | conditions))
 
     @classmethod
     def from_file(
-        cls, path: str | Path, model_name: str, *, temperature: float = 27.0, gmin: float = 1e-12
+        cls,
+        path: str | Path,
+        model_name: str,
+        *,
+        temperature: float = 27.0,
+        gmin: float = 1e-12,
+        area: float | None = None,
+        multiplier: float = 1.0,
     ) -> JunctionDiode:
         """Read the card of that name from a file of SPICE models; see :meth:`from_card`."""
         found = cards.model_cards(Path(path).read_text(encoding="utf-8", errors="replace"))
         for card in found:
             if card.name.lower() == model_name.lower():
-                return cls._from(card, temperature, gmin)
+                return cls._from(card, temperature=temperature, gmin=gmin, area=area, multiplier=multiplier)
         known = ", ".join(card.name for card in found) or "no .model cards"
         raise ValueError(f"{path} has no model {model_name!r}. It has: {known}.")
 
     @classmethod
-    def _from(cls, card: cards.ModelCard, temperature: float, gmin: float) -> JunctionDiode:
-        values = cards.diode_parameters(card, temperature)
-        return cls(**values, temperature=temperature, gmin=gmin, name=card.name)
+    def _from(cls, card: cards.ModelCard, *, area: float | None, **conditions: Any) -> JunctionDiode:
+        values = cards.diode_parameters(card)
+        diode = cls(**(values if area is None else values | {"area": area}), **conditions, name=card.name)
+        _warn_of_step(diode)
+        return diode
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _solve_series(diode: JunctionDiode, dv: Array) -> Array:
-    """The junction voltage ``v`` with ``v + RS i(v) = dv``.
-
-    The left side is increasing and convex, so Newton steps from above the root descend to it without
-    overshooting. Above the root are ``dv`` and ``N Vt ln(1 + dv / (IS RS))`` for ``dv >= 0``, else 0
-    and ``dv + RS (IS + GMIN |dv|)``.
-    """
-    i_s, vt, rs = diode.saturation_current, diode.thermal_voltage, diode.rs
-    forward = jnp.minimum(dv, vt * jnp.log1p(jnp.maximum(dv, 0.0) / (i_s * rs)))
-    reverse = jnp.minimum(0.0, dv + rs * (i_s - diode.gmin * dv))
-    v = jnp.where(dv >= 0, forward, reverse)
-
-    def step(_: int, v: Array) -> Array:
-        excess = v + rs * diode._junction_current(v) - dv
-        return v - excess / (1.0 + rs * diode._junction_conductance(v))
-
-    return jax.lax.fori_loop(0, _NEWTON_STEPS, step, v)
+@cache
+def _shipped() -> dict[str, cards.ModelCard]:
+    """The cards of the package by their names in lower case."""
+    text = (resources.files("ebana.circuit") / "diodes.lib").read_text(encoding="ascii")
+    return {card.name.lower(): card for card in cards.model_cards(text)}
 
 
-@_solve_series.defjvp
-def _solve_series_jvp(diode: JunctionDiode, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    v = _solve_series(diode, primals[0])
-    return v, tangents[0] / (1.0 + diode.rs * diode._junction_conductance(v))
+def _warn_of_step(diode: JunctionDiode) -> None:
+    """Say where the law differs from ngspice's, if by more than the current that ngspice resolves."""
+    if isinstance(diode.law, Shockley) or diode.law.step <= _RESOLVED:
+        return
+    corner, (_, free) = diode.law.bottom.corner, diode.law.floor
+    warnings.warn(
+        f"model {diode.name!r}: with ISR or IKR ngspice's current steps back by {diode.law.step:.2g} A at "
+        f"{corner:.3g} V, where a circuit can have two operating points or none; here the current of the blocked "
+        f"diode is held up to {free:.3g} V. Elsewhere the laws are the same.",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
+def _not_negative(value: float) -> bool:
+    return value >= 0
+
+
+def _floating(dv: Array) -> Array:
+    """``dv`` as an array of floating-point numbers."""
+    dv = jnp.asarray(dv)
+    return dv if jnp.issubdtype(dv.dtype, jnp.floating) else dv.astype(jnp.result_type(float))

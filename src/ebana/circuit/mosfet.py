@@ -1,96 +1,32 @@
-"""A MOSFET tied as a diode: gate to drain, bulk to source. SPICE level 1 (Shichman-Hodges).
+"""MOSFETs of SPICE level 1 as two-terminal devices: tied as a diode, or with the gate at a fixed voltage.
 
-With ``v = v_DS = v_GS`` the transistor is saturated whenever it conducts, so that
-
-    i = (KP / 2) (W / (L - 2 LD)) (v - VTO)^2 (1 + LAMBDA v)         for v > VTO, else 0,
-
-and the junction from bulk to drain, by ngspice's equations for this device, adds
-``-IS (exp(-v / Vt) - 1) + GMIN v`` for ``v < 3 Vt`` and ``IS + GMIN v`` above. N-channel transistors with
-a threshold above zero, at 27 degrees Celsius.
+The current is that of :mod:`ebana.circuit.mosfet_law`; a p-channel transistor is an n-channel one with all signs
+turned. The bulk is at the source.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax.numpy as jnp
 
-from ebana.circuit import cards
+from ebana.circuit import cards, mosfet_cards
 from ebana.circuit.devices import BOLTZMANN, CHARGE, Array, Device, Values
-
-VT = BOLTZMANN / CHARGE * 300.15
-"""Thermal voltage at 27 degrees Celsius, volts."""
-
-OXIDE = 3.9 * 8.854214871e-12
-"""Permittivity of silicon dioxide as ngspice has it, F/m."""
-
-CAP = 60.0
-"""The junction's exponential goes on along its tangent beyond this many thermal voltages."""
-
-MODELLED = {"vto": "vto", "vt0": "vto", "kp": "kp", "lambda": "lambda_", "is": "is_", "ld": "ld"}
-WITHOUT_DC_EFFECT = frozenset(
-    [
-        "level",
-        "gamma",
-        "phi",
-        "nsub",
-        "tox",
-        "uo",
-        "u0",
-        "tpg",
-        "nss",
-        "cgso",
-        "cgdo",
-        "cgbo",
-        "cj",
-        "cjsw",
-        "mj",
-        "mjsw",
-        "pb",
-        "fc",
-        "cbd",
-        "cbs",
-        "kf",
-        "af",
-        "tnom",
-        "nlev",
-        "gdsnoi",
-    ]
-)
-NOT_MODELLED = {
-    "rd": "drain resistance",
-    "rs": "source resistance",
-    "rsh": "sheet resistance",
-    "js": "current density",
-}
+from ebana.circuit.junction_scaling import ZERO_CELSIUS, band_gap, potential_shift
+from ebana.circuit.mosfet_law import Channel
 
 
 @dataclass(frozen=True)
-class MosDiode(Device):
-    """An n-channel MOSFET with its gate at its drain, conducting from drain to source.
-
-    Args:
-        vto: threshold VTO in volts, above zero.
-        kp: transconductance KP in A/V^2.
-        width, length: W and L in metres.
-        lambda_: channel-length modulation LAMBDA in 1/V.
-        ld: lateral diffusion LD in metres.
-        is_: saturation current IS of the bulk junction in amperes.
-        gmin: conductance across the bulk junction in siemens; a deck has one.
-        name: name of the ``.model`` card.
-
-    Example:
-        >>> d = MosDiode(vto=0.5, kp=1e-4, width=2e-6, length=1e-6, is_=1e-20, gmin=0.0)
-        >>> round(float(d.current(1.5, {})), 9)  # KP/2 W/L (v - VTO)^2
-        0.0001
-    """
+class _Level1(Device):
+    """What both forms of the transistor share: parameters, their ranges, and cards."""
 
     own: ClassVar[tuple[str, ...] | None] = ()
+    _what: ClassVar[str] = "MOSFET"
 
     vto: float = 1.0
     kp: float = 2e-5
@@ -101,128 +37,242 @@ class MosDiode(Device):
     is_: float = 1e-14
     gmin: float = 1e-12
     name: str = field(default="nmos", compare=False)
+    _: KW_ONLY
+    channel: str = "n"
+    temperature: float = 27.0
+    tnom: float = 27.0
+    gamma: float = 0.0
+    phi: float = 0.6
 
     def __post_init__(self) -> None:
-        if not self.vto > 0:
-            raise ValueError(
-                f"MOS diode {self.name!r} has VTO={self.vto!r} V. Expected a threshold above zero."
-            )
+        who = f"{self._what} {self.name!r}"
+        if self.channel not in ("n", "p"):
+            raise ValueError(f"{who} has channel={self.channel!r}. Expected 'n' or 'p'.")
         if not (self.kp > 0 and self.width > 0 and self.length > 2 * self.ld >= 0):
             raise ValueError(
-                f"MOS diode {self.name!r} has KP={self.kp!r}, W={self.width!r}, L={self.length!r}, LD={self.ld!r}. "
+                f"{who} has KP={self.kp!r}, W={self.width!r}, L={self.length!r}, LD={self.ld!r}. "
                 "Expected KP and W above zero and L above 2 LD."
             )
-        if not (self.lambda_ >= 0 and self.is_ > 0 and self.gmin >= 0):
+        if not (self.lambda_ >= 0 and self.is_ > 0 and self.gmin >= 0 and self.gamma >= 0):
             raise ValueError(
-                f"MOS diode {self.name!r} has LAMBDA={self.lambda_!r}, IS={self.is_!r}, gmin={self.gmin!r}. "
-                "Expected LAMBDA and gmin of at least zero and IS above zero."
+                f"{who} has LAMBDA={self.lambda_!r}, IS={self.is_!r}, gmin={self.gmin!r}, GAMMA={self.gamma!r}. "
+                "Expected LAMBDA, gmin and GAMMA of at least zero and IS above zero."
             )
+        if not min(self.temperature, self.tnom) > -ZERO_CELSIUS or not math.isfinite(self.vto):
+            raise ValueError(
+                f"{who} has VTO={self.vto!r} V, temperature={self.temperature!r} and TNOM={self.tnom!r}. "
+                "Expected a finite threshold, and degrees Celsius above -273.15."
+            )
+        if not (self.phi > 0 and self._phi > 0):
+            raise ValueError(
+                f"{who} has PHI={self.phi!r} V, {self._phi:.4g} V at {self.temperature:g} degrees Celsius. "
+                "Expected a surface potential above zero."
+            )
+
+    # -- numbers at the temperature ------------------------------------------------------------------------
+
+    @property
+    def _sign(self) -> int:
+        return 1 if self.channel == "n" else -1
+
+    @property
+    def _kelvin(self) -> tuple[float, float]:
+        return self.temperature + ZERO_CELSIUS, self.tnom + ZERO_CELSIUS
 
     @property
     def beta(self) -> float:
-        """``KP W / (L - 2 LD)``, A/V^2."""
-        return self.kp * self.width / (self.length - 2 * self.ld)
+        """``KP W / (L - 2 LD)`` at the temperature, A/V^2."""
+        hot, nominal = self._kelvin
+        return self.kp * self.width / (self.length - 2 * self.ld) / (hot / nominal) ** 1.5
 
-    def cocontent(self, dv: Array, p: Values) -> Array:
-        """Integral of the current, watts."""
-        dv = jnp.asarray(dv)
-        x = jnp.maximum(dv - self.vto, 0.0)
-        channel = 0.5 * self.beta * (x**3 / 3 * (1 + self.lambda_ * self.vto) + self.lambda_ * x**4 / 4)
-        near = jnp.clip(dv, -CAP * VT, 3 * VT)
-        beyond = jnp.maximum(-CAP * VT - dv, 0.0)
-        junction = near + VT * jnp.expm1(-near / VT)
-        junction = junction + beyond * (math.expm1(CAP) + beyond * math.exp(CAP) / (2 * VT))
-        junction = junction + jnp.maximum(dv - 3 * VT, 0.0)
-        return channel + self.is_ * junction + 0.5 * self.gmin * dv * dv
+    @property
+    def _phi(self) -> float:
+        hot, nominal = self._kelvin
+        return potential_shift(hot) + hot / nominal * (self.phi - potential_shift(nominal))
 
-    def current(self, dv: Array, p: Values) -> Array:
-        """Drain current, amperes."""
-        dv = jnp.asarray(dv)
-        x = jnp.maximum(dv - self.vto, 0.0)
-        channel = 0.5 * self.beta * x * x * (1 + self.lambda_ * dv)
-        near = jnp.clip(dv, -CAP * VT, 3 * VT)
-        beyond = jnp.maximum(-CAP * VT - dv, 0.0)
-        junction = -jnp.expm1(-near / VT) - beyond * math.exp(CAP) / VT
-        return channel + self.is_ * jnp.where(dv > 3 * VT, 1.0, junction) + self.gmin * dv
+    @property
+    def threshold(self) -> float:
+        """``VTO`` at the temperature, volts; below zero for an enhancement transistor with a p-channel."""
+        hot, nominal = self._kelvin
+        body = self.gamma * (math.sqrt(self._phi) - math.sqrt(self.phi)) + 0.5 * (self._phi - self.phi)
+        return self.vto + 0.5 * (band_gap(nominal) - band_gap(hot)) + self._sign * body
 
-    def conductance(self, dv: Array, p: Values) -> Array:
-        """Incremental conductance, siemens."""
-        dv = jnp.asarray(dv)
-        x = jnp.maximum(dv - self.vto, 0.0)
-        channel = 0.5 * self.beta * (2 * x * (1 + self.lambda_ * dv) + self.lambda_ * x * x)
-        near = jnp.clip(dv, -CAP * VT, 3 * VT)
-        junction = jnp.where(dv > 3 * VT, 0.0, jnp.exp(-near / VT) / VT)
-        return channel + self.is_ * junction + self.gmin
+    @property
+    def _gate(self) -> float | None:
+        """Gate-source voltage with the sign of an n-channel transistor; None where the gate is at the drain."""
+        return None
 
-    def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
-        """Element line: drain and gate at ``a``, source and bulk at ``b``."""
-        return f"M{name} {a} {a} {b} {b} {self._card} W={self.width!r} L={self.length!r}"
+    @cached_property
+    def law(self) -> Channel:
+        """The transistor at its temperature, as an n-channel one."""
+        hot, nominal = self._kelvin
+        volts = BOLTZMANN / CHARGE
+        return Channel(
+            self.beta,
+            self._sign * self.threshold,
+            self.lambda_,
+            self.gamma,
+            self._phi,
+            self.is_ * math.exp(band_gap(nominal) / (volts * nominal) - band_gap(hot) / (volts * hot)),
+            volts * hot,
+            self.gmin,
+            self._gate,
+        )
+
+    # -- SPICE ---------------------------------------------------------------------------------------------
 
     def spice_model(self) -> str:
         """The ``.model`` card, every number in full precision."""
-        numbers = {"VTO": self.vto, "KP": self.kp, "LAMBDA": self.lambda_, "LD": self.ld, "IS": self.is_}
-        text = " ".join(f"{key}={float(value)!r}" for key, value in numbers.items())
-        return f".model {self._card} NMOS(LEVEL=1 {text})"
+        return mosfet_cards.text(self._card, self)
 
     @property
     def _card(self) -> str:
         return cards.plain_name(self.name)
 
+    def _line(self, name: str, drain: str, gate: str, source: str) -> str:
+        size = f"W={float(self.width)!r} L={float(self.length)!r} temp={float(self.temperature)!r}"
+        return f"M{name} {drain} {gate} {source} {source} {self._card} {size}"
+
+    @classmethod
+    def from_card(cls, text: str, model_name: str | None = None, **options: Any) -> Self:
+        """Read an NMOS or PMOS ``.model`` card of level 1.
+
+        Args:
+            text: SPICE text with the card.
+            model_name: which card, where the text has several.
+            options: the other arguments of the class: ``width``, ``length``, ``temperature``, ``gmin`` and so on.
+
+        Raises:
+            ValueError: for text without that one card, another type or level, and for unknown parameters.
+
+        Warns:
+            UserWarning: for parameters that can move the operating point and are not modelled.
+        """
+        found = [c for c in cards.model_cards(text) if (model_name or c.name).lower() == c.name.lower()]
+        if len(found) != 1:
+            raise ValueError(
+                f"{cls._what}: {len(found)} models fit model_name={model_name!r}. Expected exactly one .model card."
+            )
+        return cls(**mosfet_cards.parameters(found[0]), **options, name=found[0].name)
+
+
+@dataclass(frozen=True)
+class MosDiode(_Level1):
+    """A MOSFET with its gate at its drain: conducts from the first terminal to the second.
+
+    The first terminal is the drain of an n-channel transistor, and the source of a p-channel one.
+
+    Args:
+        vto: threshold VTO in volts, above zero (below zero for a p-channel).
+        kp: transconductance KP in A/V^2.
+        width, length: W and L in metres.
+        lambda_: channel-length modulation LAMBDA in 1/V.
+        ld: lateral diffusion LD in metres.
+        is_: saturation current IS of the bulk junction in amperes.
+        gmin: conductance across the bulk junction in siemens; a deck has one.
+        name: name of the ``.model`` card.
+        channel: ``"n"`` or ``"p"``.
+        temperature, tnom: temperatures of the transistor and of the card, degrees Celsius.
+        gamma, phi: body effect GAMMA in sqrt(V) and surface potential PHI in volts.
+
+    Example:
+        >>> d = MosDiode(vto=0.5, kp=1e-4, width=2e-6, length=1e-6, is_=1e-20, gmin=0.0)
+        >>> round(float(d.current(1.5, {})), 9)  # KP/2 W/L (v - VTO)^2
+        0.0001
+    """
+
+    _what: ClassVar[str] = "MOS diode"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self._sign * self.vto > 0:
+            side = "above" if self.channel == "n" else "below"
+            raise ValueError(
+                f"MOS diode {self.name!r} has VTO={self.vto!r} V. Expected a threshold {side} zero."
+            )
+
+    def cocontent(self, dv: Array, p: Values) -> Array:
+        """Integral of the current, watts."""
+        return self.law.cocontent(_floating(dv))
+
+    def current(self, dv: Array, p: Values) -> Array:
+        """Current from the first to the second terminal, amperes."""
+        return self.law.current(_floating(dv))
+
+    def conductance(self, dv: Array, p: Values) -> Array:
+        """Incremental conductance, siemens."""
+        return self.law.conductance(_floating(dv))
+
+    def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
+        """Element line: drain, gate, source and bulk."""
+        drain, source = (a, b) if self.channel == "n" else (b, a)
+        return self._line(name, drain, drain, source)
+
     @classmethod
     def resolve(cls, model: Any) -> MosDiode:
         """The device that a card's text, or ``{"path", "model_name", "length", "width"}``, stands for.
 
-        A dictionary may hold the card itself as ``"card"``, and ``gmin``; ``length`` and ``width`` are in metres.
+        A dictionary may hold the card itself as ``"card"``, and ``gmin`` and ``temperature``; ``length`` and
+        ``width`` are in metres.
         """
         if isinstance(model, MosDiode):
             return model
         options = dict(model) if isinstance(model, Mapping) else {"card": str(model)}
-        unknown = options.keys() - {"card", "path", "model_name", "length", "width", "gmin"}
+        own = ("length", "width", "gmin", "temperature")
+        unknown = options.keys() - {"card", "path", "model_name", *own}
         if unknown or ("card" in options) == ("path" in options):
             raise ValueError(
                 f"MOS diode model {sorted(options)}. Expected path and model_name (or card, the text of a .model "
-                "card), length, width and gmin."
+                "card), length, width, gmin and temperature."
             )
         text = options["card"] if "card" in options else Path(options["path"]).read_text(errors="replace")
-        found = [
-            c for c in cards.model_cards(text) if options.get("model_name", c.name).lower() == c.name.lower()
-        ]
-        if len(found) != 1:
-            raise ValueError(
-                f"MOS diode: {len(found)} models fit model_name={options.get('model_name')!r}. "
-                "Expected exactly one .model card."
-            )
-        sizes = {what: float(options[what]) for what in ("length", "width", "gmin") if what in options}
-        return cls(**_parameters(found[0]), **sizes, name=found[0].name)
+        given = {what: float(options[what]) for what in own if what in options}
+        return cls.from_card(text, options.get("model_name"), **given)
 
 
-def _parameters(card: cards.ModelCard) -> dict[str, float]:
-    """Constructor arguments from a card; what matters at DC and is not modelled is named in a warning."""
-    if card.type != "NMOS" or cards.number(card.parameters.get("level", "1")) != 1:
-        raise ValueError(
-            f"model {card.name!r} is {card.type} level {card.parameters.get('level', '1')}. "
-            "Expected NMOS level 1; other models need a SPICE engine."
-        )
-    values: dict[str, float] = {}
-    for key, text in card.parameters.items():
-        if key in MODELLED:
-            values[MODELLED[key]] = cards.number(text)
-        elif key in NOT_MODELLED and cards.number(text) != 0:
-            warnings.warn(
-                f"model {card.name!r}: {key.upper()} ({NOT_MODELLED[key]}) is not modelled; the circuit is computed, "
-                "and exported, without.",
-                UserWarning,
-                stacklevel=4,
-            )
-        elif key not in WITHOUT_DC_EFFECT and key not in NOT_MODELLED:
-            known = sorted(key.upper() for key in {*MODELLED, *WITHOUT_DC_EFFECT, *NOT_MODELLED})
-            raise ValueError(
-                f"model {card.name!r} has the parameter {key.upper()!r}, which is not one of a level 1 MOSFET "
-                f"that is known here. Known: {', '.join(known)}."
-            )
-    if "vto" not in values:
-        raise ValueError(f"model {card.name!r} states no VTO. Expected the threshold voltage, above zero.")
-    if "kp" not in values and {"tox", "uo"} & card.parameters.keys():
-        mobility = cards.number(card.parameters.get("uo", "600")) * 1e-4
-        values["kp"] = mobility * OXIDE / cards.number(card.parameters.get("tox", "1e-7"))
-    return values
+@dataclass(frozen=True)
+class Mosfet(_Level1):
+    """A MOSFET from drain (first terminal) to source (second), its gate held at ``vgs`` volts from its source.
+
+    A resistance that saturates; backwards the bulk junction conducts too.
+
+    Args:
+        vgs: gate-source voltage in volts.
+
+    The other arguments are those of :class:`MosDiode`; any threshold is allowed.
+
+    Example:
+        >>> t = Mosfet(vto=0.5, kp=1e-4, width=2e-6, length=1e-6, vgs=1.5, gmin=0.0)
+        >>> [round(float(t.current(v, {})) * 1e6, 3) for v in (0.1, 1.0, 3.0)]
+        [19.0, 100.0, 100.0]
+    """
+
+    _: KW_ONLY
+    vgs: float = 0.0
+
+    @property
+    def _gate(self) -> float:
+        return self._sign * self.vgs
+
+    def cocontent(self, dv: Array, p: Values) -> Array:
+        """Integral of the current, watts."""
+        return self.law.cocontent(self._sign * _floating(dv))
+
+    def current(self, dv: Array, p: Values) -> Array:
+        """Current from drain to source, amperes."""
+        return self._sign * self.law.current(self._sign * _floating(dv))
+
+    def conductance(self, dv: Array, p: Values) -> Array:
+        """Incremental conductance, siemens."""
+        return self.law.conductance(self._sign * _floating(dv))
+
+    def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
+        """The transistor and the source of its gate, whose node ``g<name>`` is its own."""
+        gate = f"g{name}"
+        return f"V{gate} {gate} {b} DC {float(self.vgs)!r}\n{self._line(name, a, gate, b)}"
+
+
+def _floating(dv: Array) -> Array:
+    """``dv`` as an array of floating-point numbers."""
+    dv = jnp.asarray(dv)
+    return dv if jnp.issubdtype(dv.dtype, jnp.floating) else dv.astype(jnp.result_type(float))

@@ -15,6 +15,7 @@ ideal, real, MOS        source at +b, limit near b + V      source at +b, limit 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ KINDS = ("ideal", "behavioral", "real", "mos")
 DEVICES = {"ideal": IdealDiode, "behavioral": BehavioralDiode, "real": JunctionDiode, "mos": MosDiode}
 """The kinds of the built-in devices; any other device counts as real."""
 
+_CONDITIONS = ("temperature", "gmin", "area", "multiplier")
+"""What may be said of a junction diode beside its card."""
+
 
 class DiodeLayer(Layer):
     """A diode on every node of the layer it is called on, whose nodes it hands on.
@@ -42,8 +46,10 @@ class DiodeLayer(Layer):
             where left out.
         param: of a behavioural diode: ``{"VTH": volts, "RON": ohms, "ROFF": ohms}``; of an ideal one:
             ``{"RON": ohms}``, the resistance that it has in SPICE alone; of a real one:
-            ``{"path": file, "model_name": name}``, and ``"temperature"`` (Celsius) and ``"gmin"`` (S).
-        model: a SPICE ``.model`` card as text, or any :class:`~ebana.circuit.Device`.
+            ``{"path": file, "model_name": name}``, and any of ``"temperature"`` (Celsius), ``"gmin"`` (S),
+            ``"area"`` and ``"multiplier"``.
+        model: a SPICE ``.model`` card as text, the name of a shipped diode such as ``"1N4148"`` or ``"BAT54"``
+            (:meth:`~ebana.circuit.junction.JunctionDiode.named`), or any :class:`~ebana.circuit.Device`.
         use_mos: a transistor tied as a diode (:class:`~ebana.circuit.mosfet.MosDiode`); ``model`` is then
             its card, or ``{"path", "model_name", "length", "width"}``.
         trainable: whether the bias voltages are trained.
@@ -204,19 +210,27 @@ def _from_card(name: str, kind: str, param: dict[str, Any], model: Any) -> Devic
         return MosDiode.resolve(model if model is not None else param)
     if isinstance(model, dict):
         param, model = model, None
-    conditions = {key: float(param[key]) for key in ("temperature", "gmin") if key in param}
+    conditions = {key: float(param[key]) for key in _CONDITIONS if key in param}
     if model is not None:
-        _only_keys(name, param, ("temperature", "gmin"))
+        _only_keys(name, param, _CONDITIONS)
+        if _is_name(model):
+            return JunctionDiode.named(model, **conditions)
         return JunctionDiode.from_card(str(model), **conditions)
-    _only_keys(name, param, ("path", "model_name", "temperature", "gmin"))
+    _only_keys(name, param, ("path", "model_name", *_CONDITIONS))
     if "path" not in param or "model_name" not in param:
         raise ValueError(
-            f"diode layer {name!r} of kind 'real' needs a model: model='.model ...' with a SPICE card, or "
+            f"diode layer {name!r} of kind 'real' needs a model: model='.model ...' with a SPICE card, the name of a "
+            "shipped diode, or "
             "param={'path': file, 'model_name': name}."
         )
     if not Path(param["path"]).is_file():
         raise FileNotFoundError(f"diode layer {name!r}: model file {param['path']!r} does not exist.")
     return JunctionDiode.from_file(param["path"], param["model_name"], **conditions)
+
+
+def _is_name(model: Any) -> bool:
+    """Whether a model is the bare name of a shipped diode, and not the text of a card."""
+    return isinstance(model, str) and re.fullmatch(r"\s*[\w.+-]+\s*", model) is not None and "." not in model
 
 
 def _only_keys(name: str, param: dict[str, Any] | None, known: tuple[str, ...]) -> None:
@@ -242,10 +256,11 @@ def _device_config(device: Device, name: str) -> dict[str, Any]:
     if isinstance(device, JunctionDiode):
         return {
             "model": device.spice_model(),
-            "param": {"temperature": device.temperature, "gmin": device.gmin},
+            "param": {"temperature": device.temperature, "gmin": device.gmin}
+            | ({} if device.multiplier == 1 else {"multiplier": device.multiplier}),
         }
     if isinstance(device, MosDiode):
-        own = {"length": device.length, "width": device.width, "gmin": device.gmin}
+        own = {key: getattr(device, key) for key in ("length", "width", "gmin", "temperature")}
         return {"model": {"card": device.spice_model(), **own}}
     raise TypeError(
         f"diode layer {name!r} carries a device of class {type(device).__name__}, which has no stored form. "

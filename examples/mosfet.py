@@ -1,0 +1,58 @@
+"""Transistors as the nonlinearity: xor with MOSFETs tied as diodes (EBANA, Figure 9), checked by ngspice.
+
+Each hidden node has two n-channel transistors of one SPICE card, one conducting out of the node above a
+threshold and one into it below. Nothing else changes: the card replaces the diode.
+"""
+
+import numpy as np
+
+from ebana import (
+    AmplificationLayer,
+    BiasVoltageLayer,
+    ConcatenateLayer,
+    CurrentLayer,
+    DenseLayer,
+    DiodeLayer,
+    Initializers,
+    InputVoltageLayer,
+    Model,
+    datasets,
+    optimizers,
+)
+from ebana.analysis import check_device
+from ebana.circuit.mosfet import MosDiode
+from ebana.engines.ngspice import available
+
+# --- core
+card = ".model nch NMOS(LEVEL=1 VTO=0.4 KP=100u LAMBDA=0.02 IS=1e-16)"
+transistor = {"use_mos": True, "model": {"card": card, "width": 20e-6, "length": 1e-6}, "bias": 0.0}
+initializer = Initializers("glorot", {"L": 1e-7, "U": 8e-6, "g_min": 1e-7, "g_max": 2e-5})
+
+xp = InputVoltageLayer(units=2, name="xp")
+xn = InputVoltageLayer(name="xn", inverts=xp)
+b1 = BiasVoltageLayer(units=2, name="b1", bias=[1.0, -1.0])
+d1 = DenseLayer(units=10, name="d1", initializer=initializer)(ConcatenateLayer("j1")([xp, xn, b1]))
+a2 = DiodeLayer("up", direction="up", **transistor)(DiodeLayer("down", direction="down", **transistor)(d1))
+g1 = AmplificationLayer(name="g1", param={"gain": 4, "shift": 0})(a2)
+b2 = BiasVoltageLayer(units=2, name="b2", bias=[1.0, -1.0])
+d2 = DenseLayer(units=2, name="d2", initializer=initializer)(ConcatenateLayer("j2")([g1, b2]))
+outputs = [CurrentLayer("xor")(d2)]
+model = Model(inputs=[xp, b1, b2], outputs=outputs, name="xor with transistors")
+# --- end of core
+
+gates = datasets.load("gates")
+x, y = gates.x_train, gates.y_train["xor"]
+model.fit(x, y, epochs=200, batch_size=4, optimizer=optimizers.Adam(lr=5e-7, schedule="cosine"))
+volts = model.predict(x)
+print(
+    "xor:", {f"{a:+.0f} V, {b:+.0f} V": round(float(o), 2) for (a, b), o in zip(x, volts[:, 0], strict=True)}
+)
+print(model.evaluate(x, y))
+
+found, message = available()
+if found:
+    print(check_device(MosDiode.resolve(transistor["model"])))
+    model.engine = "ngspice"
+    print(f"largest difference to ngspice: {np.abs(model.predict(x) - volts).max():.1e} V")
+else:
+    print("ngspice is not here:", message)
