@@ -16,6 +16,7 @@ from ebana import (
     Initializers,
     InputVoltageLayer,
     Model,
+    SubcircuitLayer,
     datasets,
     optimizers,
 )
@@ -54,5 +55,19 @@ if found:
     print(check_device(MosDiode.resolve(transistor["model"])))
     model.engine = "ngspice"
     print(f"largest difference to ngspice: {np.abs(model.predict(x) - volts).max():.1e} V")
+
+    # The same nonlinearity as a block of SPICE text: both transistors of a node, in three lines.
+    block = f"""
+    .subckt pair node
+    M1 node node 0 0 nch W=20u L=1u
+    M2 0 0 node node nch W=20u L=1u
+    .ends pair
+    {card}
+    """
+    h = SubcircuitLayer(block, "pair")(DenseLayer(10, "d1")(ConcatenateLayer("k1")([xp, xn, b1])))
+    k2 = ConcatenateLayer("k2")([AmplificationLayer(4, "g1")(h), b2])
+    blocks = Model([xp, b1, b2], CurrentLayer("xor")(DenseLayer(2, "d2")(k2)), engine="ngspice")
+    blocks.set_values({name: model.values[name] for name in ("d1/conductance", "d2/conductance")})
+    print(f"as a SPICE subcircuit: {np.abs(blocks.predict(x) - volts).max():.1e} V")
 else:
     print("ngspice is not here:", message)

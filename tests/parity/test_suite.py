@@ -55,7 +55,7 @@ def test_random_circuits_span_layers_devices_gains_and_nine_decades() -> None:
     cases = [*random_cases(200, seed=0)]
     assert len({id(case.circuit) for case in cases}) == 200 // DRAWS
     devices = {type(d.model).__name__ for case in cases for d in case.circuit.elements if hasattr(d, "model")}
-    assert {"BehavioralDiode", "JunctionDiode", "MosDiode"} <= devices
+    assert {"BehavioralDiode", "JunctionDiode", "MosDiode", "Mosfet"} <= devices
     assert {len(list(case.circuit.each(Crossbar))) for case in cases} == {1, 2, 3}
     assert any(case.circuit.amplifiers for case in cases)
     g = np.concatenate(

@@ -19,6 +19,7 @@ from ebana.engines.compiling import compiled
 from ebana.engines.programs import job
 from ebana.engines.system import CircuitSystem
 from ebana.spice import session
+from ebana.spice.errors import SpiceError
 from ebana.spice.program import Outcome
 
 Values = Mapping[str, np.ndarray]
@@ -118,7 +119,10 @@ def differences(case: Case, engines: tuple[str, ...]) -> list[Difference]:
 def _difference(case: Case, engine: str, found: dict) -> Difference:
     worst = 0.0
     for phase, (nudge, ours) in found.items():
-        outcome = _solved(case, engine, nudge)
+        try:
+            outcome = _solved(case, engine, nudge)
+        except SpiceError as error:
+            return Difference(case.name, engine, None, case.limit, str(error)[:300])
         if outcome.messages:
             why = f"{engine} gave no operating point ({phase}): {next(iter(outcome.messages.values()))[:200]}"
             return Difference(case.name, engine, None, case.limit, why)

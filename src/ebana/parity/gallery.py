@@ -38,7 +38,8 @@ def case_of(name: str, model: Any, scale: float = 1.0) -> Case:
 
 DEVICES = {
     "junction diodes": {"model": ".model junction D(IS=1e-8 N=1.8)"},
-    "signal diodes": {"model": ".model D1N4148 D(IS=2.52n N=1.752 RS=0.568)"},
+    "signal diodes": {"model": "1N4148"},
+    "Schottky diodes": {"model": "BAT54"},
     "transistors": {"model": ".model nmos NMOS(LEVEL=1 VTO=0.3 KP=1e-4)", "use_mos": True},
 }
 """Arguments of the diode layers of the Iris network's variants."""

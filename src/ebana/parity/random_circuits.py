@@ -8,7 +8,7 @@ import numpy as np
 
 from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder, Device
 from ebana.circuit.junction import JunctionDiode
-from ebana.circuit.mosfet import MosDiode
+from ebana.circuit.mosfet import MosDiode, Mosfet
 
 DECADES = (-9.0, 0.0)
 """Decades of all conductances, in siemens."""
@@ -87,19 +87,26 @@ def random_device(rng: np.random.Generator, kind: str) -> Device:
             roff=float(10 ** rng.uniform(9, 20)),
         )
     if kind == "junction":
+        beyond = {"bv": float(rng.uniform(2, 20))} if rng.random() < 0.3 else {}
         return JunctionDiode(
+            **beyond,
             is_=float(10 ** rng.uniform(-15, -7)),
             n=float(rng.uniform(1, 2)),
             rs=float(rng.choice([0.0, 10 ** rng.uniform(-2, 2)])),
             temperature=float(rng.choice([27.0, rng.uniform(-20, 90)])),
         )
-    return MosDiode(
-        vto=float(rng.uniform(0.2, 1.0)),
-        kp=float(10 ** rng.uniform(-5, -3)),
-        width=float(rng.uniform(1, 10) * 1e-6),
-        length=1e-6,
-        lambda_=float(rng.choice([0.0, 0.05])),
-    )
+    channel = str(rng.choice(["n", "p"]))
+    sign = 1.0 if channel == "n" else -1.0
+    size: dict[str, float] = {
+        "vto": sign * float(rng.uniform(0.2, 1.0)),
+        "kp": float(10 ** rng.uniform(-5, -3)),
+        "width": float(rng.uniform(1, 10) * 1e-6),
+        "length": 1e-6,
+        "lambda_": float(rng.choice([0.0, 0.05])),
+    }
+    if rng.random() < 0.5:
+        return MosDiode(**size, channel=channel)
+    return Mosfet(**size, channel=channel, vgs=sign * float(rng.uniform(0.5, 2.0)))
 
 
 def random_values(circuit: Circuit, rng: np.random.Generator) -> dict[str, np.ndarray]:
