@@ -454,16 +454,18 @@ class Model:
 
     # -- looking at it ------------------------------------------------------------------------------
 
-    def summary(self, print_fn: Any = None, *, x: Any = None) -> str:
+    def summary(self, print_fn: Any = None, *, x: Any = None, capacitance: Any = None) -> str:
         """Layers with shapes, nodes, trainable values and devices, as text; printed too.
 
         Args:
             print_fn: what to print with.
             x: inputs as for :meth:`predict`; with them the static power of each layer is shown.
+            capacitance: as for :meth:`settling`; with it the time and energy of an inference, the first sample
+                of ``x`` from rest, are shown.
         """
         from ebana.summary import summary_text
 
-        text = summary_text(self, x)
+        text = summary_text(self, x, capacitance)
         (print_fn or print)(text)
         return text
 

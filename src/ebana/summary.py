@@ -87,8 +87,18 @@ def power_line(power: Any) -> str:
     )
 
 
-def summary_text(model: Any, x: Any = None) -> str:
-    """The summary as plain text; with data ``x`` also the static power of each layer."""
+def summary_text(model: Any, x: Any = None, capacitance: Any = None) -> str:
+    """The summary as plain text.
+
+    Args:
+        x: data at which the static power of each layer is shown too.
+        capacitance: of the nodes, farads; the energy of an inference (the first sample of ``x``) is shown too.
+
+    Raises:
+        ValueError: for a capacitance without data.
+    """
+    if capacitance is not None and x is None:
+        raise ValueError("summary(capacitance=...) needs data to settle to. Give x= as well.")
     table = Table(title=f"Model {model.name!r}", title_justify="left")
     rows = layer_rows(model)
     power = None if x is None else model.power(inputs_of(model, x))
@@ -108,4 +118,7 @@ def summary_text(model: Any, x: Any = None) -> str:
     console.print(", ".join(f"{name}: {value}" for name, value in totals(model).items()), soft_wrap=True)
     if power is not None:
         console.print(power_line(power), soft_wrap=True)
+    if capacitance is not None:
+        settling = model.settling(inputs_of(model, x), capacitance)
+        console.print(f"an inference (sample 0, from rest): {settling}", soft_wrap=True)
     return buffer.getvalue().rstrip()

@@ -1,6 +1,7 @@
 """``ebana train`` leaves a complete run folder and says one line to scripts."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from ebana import History, load_model
 from ebana.cli.clock import process_seconds
 from ebana.cli.run_folder import FILES
+from ebana.spice.session import available
 from nets import Refuses
 
 KEYS = {
@@ -129,3 +131,29 @@ def test_run_without_any_operating_point_fails_and_leaves_no_model(tmp_path, mon
 @pytest.mark.parametrize("name", ["model.ebana", "history"])
 def test_files_are_of_the_safe_format(trained, name):
     assert (trained.folder / name).read_bytes().startswith(b"PK\x03\x04")
+
+
+@pytest.mark.skipif(shutil.which("ngspice") is None, reason="the program ngspice is not installed")
+def test_capacitances_put_the_energy_of_an_inference_into_the_report(tmp_path, ebana):
+    outcome = ebana("train", "xor", "--epochs", 2, "--out", tmp_path, "--capacitance", "1e-12", "--json")
+    assert outcome.code == 0
+    assert outcome.json["inference_energy_joules"] > 0
+    assert outcome.json["inference_settling_seconds"] > 0
+    assert "Inference energy" in (tmp_path / "report.html").read_text()
+    assert outcome.json["power"]["phases"]["free"]["sources_watts"] > 0
+
+
+def test_a_capacitance_that_cannot_be_is_refused(ebana):
+    outcome = ebana("train", "xor", "--capacitance", "-1")
+    assert outcome.code == 2
+    assert "--capacitance -1. Expected farads above zero" in outcome.err
+
+
+def test_training_in_spice_with_workers(tmp_path, ebana):
+    found, why = available("neospice")
+    if not found:
+        pytest.skip(why)
+    options = ("--epochs", 2, "--json", "--engine", "neospice")
+    shared = ebana("train", "xor", "--workers", 2, "--out", tmp_path / "shared", *options).json
+    alone = ebana("train", "xor", "--out", tmp_path / "alone", *options).json
+    assert shared["loss"] == alone["loss"]

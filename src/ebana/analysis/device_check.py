@@ -60,6 +60,8 @@ class DeviceCheck:
 
     def __str__(self) -> str:
         verdict = "ok    " if self.passed else "FAILED"
+        if self.worst == 0 and not self.message:
+            return f"{verdict} {self.what}: no difference that can be resolved"
         return f"{verdict} {self.what}: " + (self.message or f"differs by {self.worst:.1e} {self.at}")
 
 

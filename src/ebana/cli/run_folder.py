@@ -70,12 +70,18 @@ class RunFolder:
                 raise NotADirectoryError(f"{place} is a file. Expected a folder; choose another with --out.")
 
     def write(
-        self, model: Model, recipe: Recipe, parts: Mapping[str, Dataset], result: dict[str, Any]
+        self,
+        model: Model,
+        recipe: Recipe,
+        parts: Mapping[str, Dataset],
+        result: dict[str, Any],
+        capacitance: float | None = None,
     ) -> dict[str, Any]:
         """Write everything; returns the result with the time of the whole process.
 
         Args:
             parts: the data to train on, ``"train"``, and to measure with, ``"test"``.
+            capacitance: of every free node, farads, for the energy of an inference.
         """
         from ebana.reports import save, write_report
 
@@ -84,6 +90,9 @@ class RunFolder:
         model.save_history(self.path / "history")
         netlist = model.netlist(parts["train"], sample=0, path=self.path / "circuit.cir")
         power = model.power(parts["test"].inputs, strict=False).to_dict()
+        if capacitance is not None:
+            settling = model.settling(parts["test"].inputs, capacitance).to_dict()
+            result = {**result, "node_capacitance_farads": capacitance, **_of_inference(settling)}
         figures = _figures(model, recipe)
         for name, figure in figures.items():
             save(figure, self.path / f"{name}.png")
@@ -108,6 +117,12 @@ class RunFolder:
 
         with replacing(self.path / "result.json") as file:
             file.write(f"{to_json(result, indent=2)}\n".encode())
+
+
+def _of_inference(settling: dict[str, float]) -> dict[str, float]:
+    """What a report says of the first sample of the test part, settled from rest."""
+    kept = ("settling_seconds", "energy_joules", "amplifier_energy_joules")
+    return {f"inference_{name}": settling[name] for name in kept}
 
 
 def _figures(model: Model, recipe: Recipe) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ebana.cli.failures import INTERRUPTED
 from ebana.cli.options import Engine, Json, Seed, Workers, check_count, check_engine, check_seed, make_engine
 from ebana.cli.run_folder import RunFolder
 from ebana.cli.terminal import Terminal
+from ebana.spice.session import require
 
 if TYPE_CHECKING:
     from ebana.model import Model
@@ -44,11 +45,16 @@ class Request:
     resume: bool
     checkpoint_every: int | None
     workers: int = 0
+    capacitance: float | None = None
 
     def check(self) -> None:
         """Refuse what cannot be done, before work is spent on it."""
         check_engine(self.engine)
         check_seed(self.seed)
+        if self.capacitance is not None:
+            if not (math.isfinite(self.capacitance) and self.capacitance > 0):
+                raise ValueError(f"--capacitance {self.capacitance:g}. Expected farads above zero.")
+            require("ngspice-batch")
         for option, count in (("--epochs", self.epochs), ("--checkpoint-every", self.checkpoint_every)):
             if count is not None:
                 check_count(option, count)
@@ -58,6 +64,7 @@ class Request:
         words = ["ebana", "train", self.dataset, "--seed", str(self.seed), "--out", str(self.out)]
         words += ["--engine", self.engine] * (self.engine != "native")
         words += ["--workers", str(self.workers)] * bool(self.workers)
+        words += ["--capacitance", repr(self.capacitance)] if self.capacitance else []
         words += ["--epochs", str(self.epochs)] if self.epochs else []
         words += ["--checkpoint-every", str(self.checkpoint_every)] if self.checkpoint_every else []
         return shlex.join([*words, "--resume"])
@@ -75,6 +82,13 @@ def run(
         Path | None,
         typer.Option(help="Run folder; runs/<dataset>-seed<seed> if left out.", show_default=False),
     ] = None,
+    capacitance: Annotated[
+        float | None,
+        typer.Option(
+            help="Farads from every free node to ground, for the energy of an inference in the report.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
     checkpoint_every: Annotated[
@@ -83,7 +97,7 @@ def run(
 ) -> None:
     """Train a network on a data set; leave model, history, netlist, figures and report in a folder."""
     folder = Path("runs", f"{dataset}-seed{seed}") if out is None else out
-    request = Request(dataset, engine, epochs, seed, folder, resume, checkpoint_every, workers)
+    request = Request(dataset, engine, epochs, seed, folder, resume, checkpoint_every, workers, capacitance)
     terminal = Terminal(json)
     with terminal.quiet():
         result = train(request, terminal)
@@ -103,7 +117,7 @@ def train(request: Request, terminal: Terminal) -> dict[str, Any]:
     _fit(model, recipe, parts, request, folder, terminal)
     _check_trained(model)
     result = _result(model, recipe, parts, request)
-    result = folder.write(model, recipe, parts, result)
+    result = folder.write(model, recipe, parts, result, request.capacitance)
     _show(result, folder, terminal)
     return result
 

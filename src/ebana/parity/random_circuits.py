@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ def random_device(rng: np.random.Generator, kind: str) -> Device:
             roff=float(10 ** rng.uniform(9, 20)),
         )
     if kind == "junction":
-        beyond = {"bv": float(rng.uniform(2, 20))} if rng.random() < 0.3 else {}
+        beyond: dict[str, Any] = {"bv": float(rng.uniform(2, 20))} if rng.random() < 0.3 else {}
         return JunctionDiode(
             **beyond,
             is_=float(10 ** rng.uniform(-15, -7)),
@@ -97,7 +98,7 @@ def random_device(rng: np.random.Generator, kind: str) -> Device:
         )
     channel = str(rng.choice(["n", "p"]))
     sign = 1.0 if channel == "n" else -1.0
-    size: dict[str, float] = {
+    size: dict[str, Any] = {
         "vto": sign * float(rng.uniform(0.2, 1.0)),
         "kp": float(10 ** rng.uniform(-5, -3)),
         "width": float(rng.uniform(1, 10) * 1e-6),

@@ -8,7 +8,7 @@ from typing import Any
 
 MISSING = "–"
 _RENAMED = {"samples_per_second": "samples a second", "out": "folder", "lr": "learning rate"}
-_UNITS = {"_volts": "V", "_siemens": "S", "_watts": "W", "_amperes": "A"}
+_UNITS = {"_volts": "V", "_siemens": "S", "_watts": "W", "_amperes": "A", "_joules": "J"}
 
 
 def heading(key: str) -> str:
