@@ -45,7 +45,6 @@ CARDS = {
     "band gap": "EG=0.69 XTI=2 BV=5",
     "area": "AREA=2.5 BV=5 IKF=10m JTUN=1u PJ=2 JSW=1n",
 }
-TEMPERATURES = (-30.0, 27.0, 90.0)
 _TESTS = itertools.count(1)
 VOLTS = np.concatenate([np.linspace(-5.61, -0.21, 181), np.linspace(-0.199, 0.85, 120)])
 
@@ -103,7 +102,7 @@ def test_current_is_that_of_ngspice(card: str, multiplier: float, temperature: f
     found = of_ngspice(d, volts)
     known = np.isfinite(found)
     assert known.mean() > 0.98
-    np.testing.assert_allclose(ours(d, volts)[known], found[known], rtol=1e-11)
+    np.testing.assert_allclose(own[np.isin(VOLTS, volts)][known], found[known], rtol=1e-11)
 
 
 @pytest.mark.parametrize("temperature", [90.0])
@@ -162,7 +161,7 @@ def test_the_bridge_is_no_wider_than_the_step_of_ngspice() -> None:
 
 
 @needs_ngspice
-@pytest.mark.parametrize("temperature", TEMPERATURES)
+@pytest.mark.parametrize("temperature", [-30.0, 90.0])
 @pytest.mark.parametrize("rs", ["RS=0.5", "RS=10 TRS1=2m TRS2=10u", "RS=1k AREA=2"])
 @pytest.mark.parametrize("card", ["breakdown", "knees", "published style", "sidewall", "tunnel"])
 def test_series_resistance_is_that_of_ngspice(card: str, rs: str, temperature: float) -> None:
@@ -177,8 +176,7 @@ def test_series_resistance_is_that_of_ngspice(card: str, rs: str, temperature: f
     assert (np.abs(ours(d, volts) - found) <= 1e-9 * np.abs(found) + rounding + 1e-8 * g)[known].all()
 
 
-@pytest.mark.parametrize("rs", ["", "RS=10"])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("rs", "dtype"), [("", np.float64), ("RS=10", np.float32)])
 @pytest.mark.parametrize("card", CARDS.values(), ids=list(CARDS))
 def test_nothing_overflows_however_far_the_potential(card: str, dtype: type, rs: str) -> None:
     d = diode(card, rs=rs)
@@ -197,8 +195,8 @@ def test_least_conductance_bounds_those_nearby(card: str, radius: float) -> None
     volts = np.concatenate([VOLTS, np.array(d._corners) + 0.4 * radius, np.array(d._corners) - 0.7 * radius])
     with jax.enable_x64(True):
         least = np.asarray(d.least_conductance(jnp.asarray(volts), {}, radius))
-    for share in np.linspace(-1, 1, 21):
-        assert (least <= ours(d, volts + share * radius, "conductance") * (1 + 1e-12)).all()
+    nearby = volts + radius * np.linspace(-1, 1, 21)[:, None]
+    assert (least <= ours(d, nearby, "conductance") * (1 + 1e-12)).all()
     assert (least > 0).all()
 
 
