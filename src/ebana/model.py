@@ -201,7 +201,8 @@ class Model:
         with precision(self.engine):
             point, outputs = self._forward(self._cast(self._values), inputs)
         if strict:
-            raise_unless_converged(point, self.circuit, f"model {self.name!r}, engine {self.engine.name!r}")
+            who = f"model {self.name!r}, engine {self.engine.name!r}"
+            raise_unless_converged(point, self.circuit, who, getattr(self.engine, "messages", None))
         for value in outputs.values():
             value[~np.asarray(point.converged)] = np.nan
         return point, outputs

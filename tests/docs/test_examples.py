@@ -13,7 +13,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SAYS = {
     "bridge.py": "native:  loss",
     "chip.py": "accuracy 100.00%",
-    "in_the_loop.py": "added loss removed",
+    "in_the_loop.py": "of the added loss",
     "gates.py": "accuracy 100.00%",
     "mosfet.py": "accuracy 100.00%",
     "shared_layer.py": "once for both sides",

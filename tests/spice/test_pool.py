@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import threading
 import time
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from programs import DECK, expected, job, program
 
-from ebana.spice.errors import SpiceError
+from ebana.spice.errors import SpiceError, WorkerLost
 from ebana.spice.pool import WorkerPool
 from ebana.spice.session import available, solve
 
@@ -124,3 +125,61 @@ def test_workers_end_when_their_pool_is_forgotten() -> None:
     pid = pool.pids[0]
     del pool
     assert not _exists(pid)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_replacement_that_is_lost_while_it_starts_is_replaced_too(stop, monkeypatch) -> None:
+    monkeypatch.setattr("ebana.spice.pool.START_TIMEOUT", 2.0)
+    pool = WorkerPool("ngspice", 2, timeout=5.0)
+    try:
+        pool.start()
+        before = set(pool.pids)
+        os.kill(pool.pids[0], signal.SIGKILL)
+
+        def strike() -> None:
+            deadline = time.monotonic() + 5
+            while time.monotonic() < deadline:
+                for pid in set(pool.pids) - before:
+                    os.kill(pid, stop)
+                    return
+
+        thread = threading.Thread(target=strike)
+        thread.start()
+        outcome = pool.run(job(MANY))
+        thread.join()
+        assert np.array_equal(outcome.v, solve("ngspice", job(MANY)).v)
+    finally:
+        pool.close()
+
+
+def test_workers_that_never_start_are_given_up(monkeypatch) -> None:
+    pool = WorkerPool("ngspice", 1, command=("-c", "raise SystemExit(3)"))
+    with pytest.raises(WorkerLost, match=r"3 worker processes for ngspice did not start \(exit code 3\)"):
+        pool.run(job(VOLTS))
+    pool.close()
+
+
+def test_faults_in_a_worker_are_told_in_the_parent(monkeypatch) -> None:
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([os.path.dirname(__file__), os.environ.get("PYTHONPATH", "")])
+    )
+    pool = WorkerPool("ngspice", 2, command=("-m", "faulty_worker"))
+    try:
+        with pytest.raises(SpiceError, match=r"ZeroDivisionError in a worker: thirteen"):
+            pool.run(job(VOLTS))
+    finally:
+        pool.close()
+
+
+def test_batch_runs_in_workers_count_as_alive_and_leave_nothing(tmp_path, monkeypatch) -> None:
+    found, why = available("ngspice-batch")
+    if not found:
+        pytest.skip(why)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    pool = WorkerPool("ngspice-batch", 2, timeout=1.0)
+    outcome = pool.run(job(np.tile(VOLTS, 40)))
+    np.testing.assert_allclose(outcome.v, expected(np.tile(VOLTS, 40)), rtol=1e-9, atol=1e-12)
+    assert pool.replaced == 0
+    pool.close()
+    del pool
+    assert list(tmp_path.iterdir()) == []

@@ -35,10 +35,14 @@ def test_altered_resistances_and_gains_reach_the_simulator(name: str) -> None:
 
 @pytest.mark.parametrize("name", EACH)
 def test_results_do_not_depend_on_what_was_solved_before(name: str) -> None:
-    forth, back = solve(name, job(VOLTS)).v, solve(name, job(VOLTS[::-1])).v[::-1]
+    ohms, gain = 1234.5678901234567, 2.0000000000000004
+    odd = program(tuple(line.replace("R0 x y 1000.0", f"R0 x y {ohms!r}") for line in DECK))
     session(name).unload()
-    assert np.array_equal(forth, back)
-    assert np.array_equal(forth, solve(name, job(VOLTS)).v)
+    fresh = solve(name, job(VOLTS, odd, ohms, gain)).v
+    solve(name, job(VOLTS, odd, 1e4, 5.0))
+    forth, back = (solve(name, job(v, odd, ohms, gain)).v for v in (VOLTS, VOLTS[::-1]))
+    assert np.array_equal(forth, back[::-1])
+    assert np.array_equal(forth, fresh)
 
 
 @pytest.mark.parametrize("name", EACH)

@@ -51,10 +51,16 @@ class InTheLoop:
     epochs: int
 
     @property
-    def removed(self) -> float:
+    def added_loss_removed(self) -> float:
         """Share of the loss added by the move that training removed: 1 is all of it, above 1 more than that."""
         added = self.before.loss - self.design.loss
         return (self.before.loss - self.after.loss) / added if added > 0 else float("nan")
+
+    @property
+    def mismatch_removed(self) -> float:
+        """Share of the mismatch of the outputs that training removed; below 0 where it grew."""
+        before = self.before.mismatch
+        return (before - self.after.mismatch) / before if before > 0 else float("nan")
 
     def to_dict(self) -> dict[str, Any]:
         """As flat values for a report."""
@@ -62,7 +68,8 @@ class InTheLoop:
         flat = {f"{name}_{key}": value for name, s in stages.items() for key, value in asdict(s).items()}
         flat.pop("design_mismatch")
         return flat | {
-            "mismatch_removed": self.removed,
+            "added_loss_removed": self.added_loss_removed,
+            "mismatch_removed": self.mismatch_removed,
             "epochs_in_the_loop": self.epochs,
             "engine_of_the_design": self.engines[0],
             "engine_in_the_loop": self.engines[1],
@@ -78,7 +85,10 @@ class InTheLoop:
             f"{name:<28} accuracy {100 * s.accuracy:5.1f}%   loss {s.loss:.4g}   mismatch {1e3 * s.mismatch:.1f} mV"
             for name, s in rows
         ]
-        return "\n".join([*lines, f"added loss removed by training in the loop: {100 * self.removed:.0f}%"])
+        removed = (
+            f"{100 * self.added_loss_removed:.0f}% of the added loss, {100 * self.mismatch_removed:.0f}%"
+        )
+        return "\n".join([*lines, f"removed by training in the loop: {removed} of the mismatch"])
 
 
 def fine_tune(
@@ -103,7 +113,7 @@ def fine_tune(
         fit_options: further arguments of ``target.fit``.
 
     Raises:
-        ValueError: when no parameter of the design fits the target.
+        ValueError: when a parameter that the design trained does not fit the target.
     """
     target.set_values(_common(design, target))
     aim = _outputs(design, test)
@@ -115,13 +125,14 @@ def fine_tune(
 
 
 def _common(design: Model, target: Model) -> dict[str, np.ndarray]:
-    """The trained values that both have."""
+    """The values that the design trained."""
     ours, theirs = design.values, target.values
-    names = [n for n in design.circuit.trainable if n in theirs and theirs[n].shape == ours[n].shape]
-    if not names:
+    names = design.circuit.trainable
+    lost = [n for n in names if n not in theirs or theirs[n].shape != ours[n].shape]
+    if lost:
         raise ValueError(
-            f"model {target.name!r} has no parameter of the name and shape of one that {design.name!r} trains "
-            f"({', '.join(design.circuit.trainable)}). Give the layers of both the same names."
+            f"model {target.name!r} has no parameter {lost[0]!r} of shape {ours[lost[0]].shape}, which "
+            f"{design.name!r} trained. Give the layers of both the same names and sizes."
         )
     return {name: ours[name] for name in names}
 

@@ -44,7 +44,7 @@ _EXPLANATIONS = {
     Result.NO_MINIMUM: "the circuit has no minimum: beta is too strong for the conductances at the outputs "
     "(or ideal diodes set a node bounds that contradict each other)",
     Result.NOT_FINITE: "the potentials became infinite; check the data's range and the device models",
-    Result.ENGINE_FAILED: "the simulator gave no operating point; see its message",
+    Result.ENGINE_FAILED: "the simulator gave no operating point",
 }
 
 
@@ -181,19 +181,26 @@ def batch_size(inputs: Values) -> int:
     return next((int(value.shape[0]) for value in inputs.values()), 1)
 
 
-def raise_unless_converged(point: OperatingPoint, circuit: Circuit, what: str) -> None:
-    """Raise :class:`NotConverged` naming the first samples that failed, and where they are worst."""
+def raise_unless_converged(
+    point: OperatingPoint, circuit: Circuit, what: str, messages: Mapping[int, str] | None = None
+) -> None:
+    """Raise :class:`NotConverged` naming the first samples that failed, and where they are worst.
+
+    Args:
+        messages: what a simulator said of samples, by number.
+    """
     code = np.asarray(point.code)
     failed = np.flatnonzero(code != Result.CONVERGED)
     if failed.size == 0:
         return
     first = int(failed[0])
     v = np.abs(np.nan_to_num(np.asarray(point.v)[first], nan=np.inf))
+    said = f"It said: {messages[first][:300]}. " if messages and first in messages else ""
     node = circuit.node_name(int(circuit.free[int(np.argmax(v))])) if v.size else "?"
     raise NotConverged(
         f"{what}: {failed.size} of {code.size} operating points did not converge (samples "
         f"{', '.join(map(str, failed[:8]))}{', ...' if failed.size > 8 else ''}). "
         f"Sample {first}: {Result(int(code[first])).explanation}; estimated error "
-        f"{float(np.asarray(point.error)[first]):.3g} V, largest potential at {node}. "
+        f"{float(np.asarray(point.error)[first]):.3g} V, largest potential at {node}. {said}"
         "Pass strict=False to go on without them."
     )

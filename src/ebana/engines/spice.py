@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +25,9 @@ from ebana.spice import session
 from ebana.spice.executors import Spread, spread
 from ebana.spice.pool import WorkerPool
 from ebana.spice.program import Job, Outcome
+
+LEAST_TIMEOUT = 0.01
+"""Seconds below which a worker would count as hung between two breaths."""
 
 
 class SpiceEngine:
@@ -61,12 +65,18 @@ class SpiceEngine:
         what = f"{self.name} engine"
         if not tolerance > 0:
             raise ValueError(f"{what} with tolerance={tolerance!r}. Expected a positive number of volts.")
-        if not timeout > 0:
-            raise ValueError(f"{what} with timeout={timeout!r}. Expected a positive number of seconds.")
+        if not LEAST_TIMEOUT <= timeout < float("inf"):
+            raise ValueError(
+                f"{what} with timeout={timeout!r}. Expected a number of seconds from {LEAST_TIMEOUT:g}."
+            )
         if isinstance(workers, bool) or not isinstance(workers, int) or workers < 0:
             raise ValueError(f"{what} with workers={workers!r}. Expected a number of processes, 0 for none.")
         if workers and executor is not None:
             raise ValueError(f"{what} got both workers={workers} and an executor. Give one of them.")
+        if workers and os.name != "posix":
+            raise ValueError(
+                f"{what} with workers={workers} on {os.name}. Expected Linux or macOS; use executor=."
+            )
         self.tolerance, self.timeout = tolerance, timeout
         self.messages: dict[int, str] = {}
         self.pool = WorkerPool(self.name, workers, timeout) if workers else None
@@ -82,6 +92,13 @@ class SpiceEngine:
         """End the worker processes; a later batch starts them again."""
         if self.pool is not None:
             self.pool.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def solve(
         self,
@@ -101,7 +118,8 @@ class SpiceEngine:
         """
         values = {name: np.asarray(value, dtype=np.float64) for name, value in parameters.items()}
         clamped = {port: deck.loss_name(nudge.loss) for port in nudge.strength}
-        outcome = self._run(job(circuit, values, inputs, nudge, batch_size(inputs), clamped))
+        work = job(circuit, values, inputs, nudge, batch_size(inputs), clamped)
+        outcome = self._run(replace(work, timeout=self.timeout))
         self.messages = outcome.messages
         return self._certified(circuit, values, inputs, nudge, outcome)
 
@@ -116,17 +134,19 @@ class SpiceEngine:
         self, circuit: Circuit, parameters: Values, inputs: Values, nudge: Nudge, outcome: Outcome
     ) -> OperatingPoint:
         if any(circuit.each(Subcircuits)):
-            error = deck.RELTOL * np.abs(outcome.v).max(1, initial=0.0) + deck.VNTOL
-            error = np.minimum(
-                error, self.tolerance
-            )  # the simulator's word; there is no law to check it with
+            error = np.full(len(outcome.v), np.nan)  # no law to estimate it with: the simulator's word stands
         else:
             error = _estimated_error(circuit, parameters, inputs, outcome.v, nudge)
         failed = np.isin(np.arange(len(outcome.v)), list(outcome.messages))
         # the certificate's pivots are positive at any minimum; only a clamped nudge can take them away
         worst = Result.NO_MINIMUM if nudge.strength else Result.STALLED
         code = np.select(
-            [failed, ~np.isfinite(outcome.v).all(1), error <= self.tolerance, np.isfinite(error)],
+            [
+                failed,
+                ~np.isfinite(outcome.v).all(1),
+                (error <= self.tolerance) | np.isnan(error),
+                np.isfinite(error),
+            ],
             [Result.ENGINE_FAILED, Result.NOT_FINITE, Result.CONVERGED, Result.STALLED],
             worst,
         )
@@ -171,11 +191,6 @@ ENGINES: Mapping[str, type[SpiceEngine]] = {
     engine.name: engine for engine in (NgspiceEngine, NeospiceEngine, NgspiceBatchEngine)
 }
 """The SPICE engines by name."""
-
-
-def cores() -> int:
-    """How many processes can run at once."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _estimated_error(

@@ -85,6 +85,7 @@ class Parity:
                 {"circuit": d.circuit, "engine": d.engine, "volts": d.volts, "limit": d.limit}
                 for d in self.failures
             ],
+            "loosened": [f"{d.circuit} ({d.engine})" for d in self.compared if d.loosened],
             "worst_by_limit": {f"{k:g}": v for k, v in self.worst_by_limit().items()},
             "seed": self.seed,
         }

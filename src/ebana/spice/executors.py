@@ -45,10 +45,11 @@ class Spread:
     def _result(self, simulator: str, piece: Job, future: Any) -> Outcome:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return future.result(timeout=self._timeout * max(piece.samples, 1))
+                return future.result(timeout=self._timeout + piece.samples * min(self._timeout, 1.0))
             except SpiceError:
                 raise
             except Exception as error:
+                future.cancel()
                 if attempt == ATTEMPTS:
                     raise WorkerLost(
                         f"{type(self._executor).__name__} failed {ATTEMPTS} times on {piece.samples} samples for "

@@ -15,9 +15,6 @@ from ebana.spice.session import Session, Tick
 __all__ = ["BatchSession", "open_session", "require"]
 
 _PRINTED = re.compile(r"^(?:v\()?([\w.#]+?)\)? = (\S+)\s*$")
-TIMEOUT = 60.0
-"""Seconds that one operating point may take."""
-
 _SAMPLE = "ebana sample"
 
 
@@ -54,7 +51,7 @@ class BatchSession(Session):
         deck = [*_without_end(program.lines), *_control(program, job), ".end"]
         with tempfile.TemporaryDirectory(prefix="ebana-") as folder:
             text = "\n".join(deck) + "\n"
-            _, said = run_program(text, Path(folder), timeout=TIMEOUT * max(1, job.samples))
+            _, said = run_program(text, Path(folder), timeout=job.timeout * job.samples, tick=tick)
         found = _parse(said.split("\n"))
         if not found:
             raise NgspiceError(quoted(f"ngspice did not accept the circuit: {_errors(said)}", program.lines))
@@ -96,11 +93,19 @@ def _parse(lines: list[str]) -> dict[int, tuple[dict[str, float], str]]:
             found[sample] = {}, []
         elif sample is not None:
             match = _PRINTED.match(line)
-            if match:
+            if match and _is_number(match[2]):
                 found[sample][0][match[1]] = float(match[2])
             else:
                 found[sample][1].append(line)
     return {k: (values, "\n".join(text)) for k, (values, text) in found.items()}
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _errors(text: str) -> str:

@@ -7,10 +7,13 @@ its samples are run again. Operating points start from nothing, so that the resu
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import weakref
@@ -24,43 +27,61 @@ from ebana.spice.program import Job, Outcome
 from ebana.spice.worker import ALIVE, DONE, READY, REFUSED
 
 ATTEMPTS = 3
-"""How often samples are tried on another worker before they count as those that kill it."""
+"""How often samples are tried on another worker before they count as those that kill it, and how often workers
+may fail to start, one after another, before the pool gives up."""
 
 WORKER = ("-P", "-m", "ebana.spice.worker")
 """What Python runs in a worker; ``-P`` keeps the working folder from hiding modules."""
 
-START_TIMEOUT = 60.0
+START_TIMEOUT = 30.0
 """Seconds that a worker may take to start."""
 
 
 class _Worker:
     """One process, the socket to it, and what it is doing."""
 
-    def __init__(self, simulator: str, module: tuple[str, ...], patience: float) -> None:
+    def __init__(self, simulator: str, module: tuple[str, ...], patience: float, folder: str) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, *module, simulator, str(theirs.fileno())]
             self.process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+                [sys.executable, *module, simulator, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=os.environ | {"TMPDIR": folder},
+                start_new_session=True,  # so that it can be ended with the processes that it starts
             )
         # a worker that is stopped in the middle of a message must not keep us waiting for the rest of it
         limit = struct.pack("ll", int(patience), int(1e6 * (patience % 1.0)))
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         self.connection = Connection(ours.detach())
+        self.patience = patience
         self.ready = False
         self.digest = ""
         self.task: _Task | None = None
         self.heard = time.monotonic()
 
+    @property
+    def deadline(self) -> float:
+        """When it counts as hung, if nothing is heard of it."""
+        return self.heard + (self.patience if self.ready else START_TIMEOUT)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether a message of it is due."""
+        return self.task is not None or not self.ready
+
     def give(self, number: int, task: _Task) -> None:
         """Send a task; the program only where the worker does not have it."""
         known = self.digest == task.job.digest
-        self.task, self.heard, self.digest = task, time.monotonic(), task.job.digest
         self.connection.send((number, task.job.without_program() if known else task.job))
+        self.task, self.heard, self.digest = task, time.monotonic(), task.job.digest
 
     def kill(self) -> None:
-        """End the process at once; also a stopped one."""
+        """End the process and its children at once; also stopped ones."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
         self.process.wait()
         self.connection.close()
@@ -84,7 +105,7 @@ class _Task:
 
 
 class WorkerPool:
-    """Worker processes that share the samples of a job.
+    """Worker processes that share the samples of a job (POSIX systems).
 
     Args:
         simulator: name of the simulator, see :data:`~ebana.spice.session.SIMULATORS`.
@@ -101,13 +122,15 @@ class WorkerPool:
     def __init__(
         self, simulator: str, workers: int, timeout: float = 60.0, command: tuple[str, ...] = WORKER
     ) -> None:
-        self._command = command
         self.simulator, self.size, self.timeout = simulator, workers, timeout
         self.replaced = 0
+        self._command = command
         self._workers: list[_Worker] = []
+        self._failed_starts = 0
         self._numbers = 0
         self._lock = threading.Lock()
-        self._finalizer = weakref.finalize(self, _end, self._workers)
+        self._folder = tempfile.TemporaryDirectory(prefix="ebana-workers-")
+        self._finalizer = weakref.finalize(self, _end, self._workers, self._folder)
 
     @property
     def pids(self) -> list[int]:
@@ -118,82 +141,72 @@ class WorkerPool:
         """Start the workers and wait until all are ready; :meth:`run` does so where it was not done.
 
         Raises:
-            WorkerLost: when a worker cannot start; its own message is on standard error.
+            WorkerLost: when workers do not start; their own message is on standard error.
         """
         with self._lock:
-            self._start()
-
-    def _start(self) -> None:
-        while len(self._workers) < self.size:
-            self._workers.append(_Worker(self.simulator, self._command, self.timeout))
-        for worker in self._workers:
-            if not worker.ready:
-                self._await(worker)
-
-    def _await(self, worker: _Worker) -> None:
-        with contextlib.suppress(EOFError, OSError):
-            worker.ready = worker.connection.poll(START_TIMEOUT) and worker.connection.recv()[0] == READY
-        if not worker.ready:
-            self._workers.remove(worker)
-            worker.kill()
-            raise WorkerLost(
-                f"a worker process for {self.simulator} did not start (exit code {worker.process.returncode}). "
-                "Its message is on standard error; try the engine without workers to see it."
-            )
+            self._fill()
+            while not all(worker.ready for worker in self._workers):
+                self._listen(deque(), [])
 
     def close(self) -> None:
         """End the workers; a later :meth:`run` starts new ones."""
         with self._lock:
-            _end(self._workers)
+            for worker in self._workers:
+                worker.kill()
+            self._workers.clear()
 
     def run(self, job: Job) -> Outcome:
         """Operating points of all samples of a job.
 
         Raises:
             SpiceError: when the simulator refuses the program.
+            WorkerLost: when workers do not start.
         """
-        assert job.program is not None
+        if job.program is None:
+            raise ValueError("a pool needs jobs with their program")
         with self._lock:
-            self._start()
             waiting = deque(_Task(start, part) for start, part in job.parts(self.size))
             done: list[tuple[int, Outcome]] = []
+            self._failed_starts = 0
             try:
-                while waiting or self._busy():
+                while waiting or any(worker.task for worker in self._workers):
+                    self._fill()
                     self._hand_out(waiting)
-                    self._collect(waiting, done)
+                    self._listen(waiting, done)
             except BaseException:
-                for worker in self._busy():  # what they still send belongs to no job
+                for worker in [w for w in self._workers if w.task]:  # what they still send belongs to no job
                     self._discard(worker)
                 raise
             return Outcome.joined(done, job.samples, len(job.program.reads))
 
-    def _busy(self) -> list[_Worker]:
-        return [worker for worker in self._workers if worker.task is not None]
+    # -- one round -------------------------------------------------------------------------------------
+
+    def _fill(self) -> None:
+        while len(self._workers) < self.size:
+            self._workers.append(_Worker(self.simulator, self._command, self.timeout, self._folder.name))
 
     def _hand_out(self, waiting: deque[_Task]) -> None:
-        self._start()
-        for worker in self._workers:
-            if waiting and worker.task is None:
-                task = waiting.popleft()
-                self._numbers += 1
-                try:
-                    worker.give(self._numbers, task)
-                except OSError:  # it died idle
-                    worker.task = None
-                    waiting.appendleft(task)
-                    self._replace(worker)
-                    return
+        for worker in list(self._workers):
+            if not waiting or not worker.ready or worker.task is not None:
+                continue
+            self._numbers += 1
+            try:
+                worker.give(self._numbers, waiting[0])
+            except OSError:  # it died, or was stopped, while it had nothing to do
+                self._replace(worker)
+            else:
+                waiting.popleft()
 
-    def _collect(self, waiting: deque[_Task], done: list[tuple[int, Outcome]]) -> None:
+    def _listen(self, waiting: deque[_Task], done: list[tuple[int, Outcome]]) -> None:
         """Wait for the next message, death or time-out, and act on it."""
-        busy = {worker.connection: worker for worker in self._busy()}
-        left = min((w.heard + self.timeout for w in busy.values()), default=0.0) - time.monotonic()
-        heard: list[Any] = wait(list(busy), timeout=max(left, 0.0))
+        awaited = {worker.connection: worker for worker in self._workers if worker.awaited}
+        left = min((w.deadline for w in awaited.values()), default=0.0) - time.monotonic()
+        heard: list[Any] = wait(list(awaited), timeout=max(left, 0.0)) if awaited else []
         for connection in heard:
-            self._hear(busy[connection], waiting, done)
+            self._hear(awaited[connection], waiting, done)
         now = time.monotonic()
-        for worker in self._busy():
-            if worker.connection not in heard and now - worker.heard >= self.timeout:
+        for worker in [w for c, w in awaited.items() if c not in heard]:
+            if now >= worker.deadline:
                 self._lost(worker, waiting, done)
 
     def _hear(self, worker: _Worker, waiting: deque[_Task], done: list[tuple[int, Outcome]]) -> None:
@@ -203,21 +216,33 @@ class WorkerPool:
             self._lost(worker, waiting, done)
             return
         worker.heard = time.monotonic()
-        if kind == ALIVE:
-            return
-        task, worker.task = worker.task, None
-        if kind == REFUSED:
-            worker.digest = ""
+        if kind == READY:
+            worker.ready, self._failed_starts = True, 0
+        elif kind == REFUSED:
+            self._discard(worker)  # its simulator may not have survived
             raise rest[1] if isinstance(rest[1], SpiceError) else SpiceError(str(rest[1]))
-        assert kind == DONE
-        assert task is not None
-        done.append((task.start, rest[1]))
+        elif kind == DONE:
+            task, worker.task = worker.task, None
+            done.append((task.start, rest[1]))  # type: ignore[union-attr]
+        elif kind != ALIVE:
+            raise SpiceError(f"a worker for {self.simulator} sent {kind!r}")
+
+    # -- losses ----------------------------------------------------------------------------------------
 
     def _lost(self, worker: _Worker, waiting: deque[_Task], done: list[tuple[int, Outcome]]) -> None:
         """Replace a worker that died or hangs, and see to its samples."""
-        task = worker.task
-        assert task is not None
+        task, started = worker.task, worker.ready
         self._replace(worker)
+        if not started:
+            self._failed_starts += 1
+            if self._failed_starts >= ATTEMPTS:
+                raise WorkerLost(
+                    f"{ATTEMPTS} worker processes for {self.simulator} did not start (exit code "
+                    f"{worker.process.returncode}). Their message is on standard error; try the engine without "
+                    "workers to see it."
+                )
+        if task is None:
+            return
         task.attempts += 1
         if task.attempts < ATTEMPTS:
             waiting.append(task)
@@ -231,14 +256,15 @@ class WorkerPool:
     def _replace(self, worker: _Worker) -> None:
         self._discard(worker)
         self.replaced += 1
-        self._workers.append(_Worker(self.simulator, self._command, self.timeout))
+        self._fill()
 
     def _discard(self, worker: _Worker) -> None:
         self._workers.remove(worker)
         worker.kill()
 
 
-def _end(workers: list[_Worker]) -> None:
+def _end(workers: list[_Worker], folder: tempfile.TemporaryDirectory) -> None:
     for worker in workers:
         worker.kill()
     workers.clear()
+    folder.cleanup()

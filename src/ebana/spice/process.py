@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,6 +18,9 @@ PROGRAM_VARIABLE = "NGSPICE_PROGRAM"
 """Environment variable with the path of the program, where it is not on the path."""
 
 INSTALL = f"Install ngspice ('apt-get install ngspice' and the like), or set {PROGRAM_VARIABLE} to its path."
+
+PULSE = 0.2
+"""Seconds between two ticks."""
 
 _QUIET = "set num_threads=1\n"
 """A second thread costs more than it gains on busy machines."""
@@ -54,7 +59,9 @@ def require() -> str:
     return f"{name} ({path})"
 
 
-def run_program(deck: str, folder: Path, *options: str, timeout: float) -> tuple[int, str]:
+def run_program(
+    deck: str, folder: Path, *options: str, timeout: float, tick: Callable[[], object] | None = None
+) -> tuple[int, str]:
     """Run a deck in a folder; returns the exit code and all that the program said.
 
     Args:
@@ -62,6 +69,7 @@ def run_program(deck: str, folder: Path, *options: str, timeout: float) -> tuple
         folder: where it is written and the program runs.
         options: further options of the program.
         timeout: seconds until the run is ended.
+        tick: called now and then while it runs.
 
     Raises:
         EngineNotInstalled: when the program is not found.
@@ -70,12 +78,27 @@ def run_program(deck: str, folder: Path, *options: str, timeout: float) -> tuple
     (folder / ".spiceinit").write_text(_QUIET)
     (folder / "deck.cir").write_text(deck, encoding="utf-8")
     command = [program_path(), "-b", *options, "deck.cir"]
-    try:
-        result = subprocess.run(
-            command, cwd=folder, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL, check=False
-        )
-    except subprocess.TimeoutExpired:
+    deadline = time.monotonic() + timeout
+    with subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            while True:
+                try:
+                    out, err = process.communicate(timeout=max(0.0, min(PULSE, deadline - time.monotonic())))
+                    break
+                except subprocess.TimeoutExpired:
+                    _still_running(timeout, deadline, tick)
+        except BaseException:
+            process.kill()
+            raise
+    return process.returncode, (out + b"\n" + err).decode("utf-8", "replace")
+
+
+def _still_running(timeout: float, deadline: float, tick: Callable[[], object] | None) -> None:
+    if tick is not None:
+        tick()
+    if time.monotonic() >= deadline:
         raise NgspiceError(
             f"ngspice was not done after {timeout:g} s. Simulate less, or allow more time with timeout=."
-        ) from None
-    return result.returncode, (result.stdout + b"\n" + result.stderr).decode("utf-8", "replace")
+        )

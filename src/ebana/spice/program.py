@@ -48,6 +48,7 @@ class Job:
         fixed: values for all samples, ``{slot: (k,)}``.
         varying: values for each sample, ``{slot: (B, k)}``.
         samples: B.
+        timeout: seconds that one operating point may take.
     """
 
     program: Program | None
@@ -55,6 +56,7 @@ class Job:
     fixed: Mapping[Key, np.ndarray]
     varying: Mapping[Key, np.ndarray]
     samples: int
+    timeout: float = 60.0
 
     def rows(self, start: int, stop: int) -> Job:
         """The same for some of the samples."""
@@ -113,11 +115,15 @@ class Outcome:
 
 
 class Settings:
-    """The values that a loaded program has now, and what must change to bring it to others."""
+    """The values that a loaded program has now, and what must change to bring it to others.
+
+    Those of the deck count as unknown, so that every value is altered once: a simulator may read a number in
+    a deck and the same number in a command to different last bits, and results must not tell which it was.
+    """
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._values = {key: np.array(value, dtype=np.float64) for key, value in program.values.items()}
+        self._values = {key: np.full(np.shape(value), np.nan) for key, value in program.values.items()}
 
     def changes(self, values: Mapping[Key, np.ndarray]) -> list[tuple[str, float]]:
         """Handles and new values, of what differs; taken as done."""

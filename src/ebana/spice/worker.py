@@ -36,6 +36,8 @@ def serve(connection: Connection, simulator: str) -> None:
             outcome = solve(simulator, job, _pulse(connection))
         except SpiceError as error:
             connection.send((REFUSED, number, error))
+        except Exception as error:  # a fault of ours, told where it can be read
+            connection.send((REFUSED, number, SpiceError(f"{type(error).__name__} in a worker: {error}")))
         else:
             connection.send((DONE, number, outcome))
 
