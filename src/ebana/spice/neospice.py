@@ -68,7 +68,6 @@ class NeospiceSession(Session):
         self._simulator = self._package.Simulator()
         self._deck = _Deck([])
         self._circuit: Any = None
-        self._fresh = True
         self._set: dict[str, float] = {}
         self._reads: list[str] = []
 
@@ -92,15 +91,23 @@ class NeospiceSession(Session):
                 self._circuit = self._simulator.parse(text)
             except Exception as error:
                 raise NeospiceError(f"neospice did not accept the circuit: {error}") from error
-        self._fresh = True
         missing = self._deck.elements - {name.lower() for name in self._circuit.device_names()}
         if missing:
             raise NeospiceError(
                 f"neospice left {len(missing)} elements out, such as {sorted(missing)[0]!r}: {said()}. "
                 "Use ngspice for this circuit."
             )
+        self._choose_pivots()
         for name, value in self._set.items():
             self._circuit.update_param(name, value)
+
+    def _choose_pivots(self) -> None:
+        """Solve the deck as it stands: the order of elimination is kept, and must not depend on who asks first.
+
+        What is printed then, such as remarks on nodes with one connection, is no one's concern.
+        """
+        with _captured_stderr(), contextlib.suppress(Exception):
+            self._simulator.re_solve(self._circuit)
 
     def alter(self, changes: Iterable[tuple[str, float]]) -> None:
         """See :meth:`Session.alter`."""
@@ -119,12 +126,8 @@ class NeospiceSession(Session):
 
     def operating_point(self) -> tuple[list[float] | None, int, str]:
         """See :meth:`Session.operating_point`."""
-        # the first time it prints remarks, such as on nodes with one connection, that are no one's concern
-        quiet = _captured_stderr() if self._fresh else contextlib.nullcontext()
-        self._fresh = False
         try:
-            with quiet:
-                result = self._simulator.re_solve(self._circuit)
+            result = self._simulator.re_solve(self._circuit)
         except Exception as error:
             return None, 0, f"neospice: {error}"
         status = result.status
