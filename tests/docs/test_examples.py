@@ -1,11 +1,14 @@
-"""Every example runs from an empty folder, without a warning, and says something."""
+"""Every example runs from an empty folder, without a warning, and says something; its circuits agree with SPICE."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from ebana.spice.session import available
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -24,6 +27,16 @@ SAYS = {
 ARGUMENTS = {"in_the_loop.py": ["--epochs", "2", "--spice-epochs", "4"]}
 """Shorter runs of the longest."""
 
+HELD = Path(__file__).with_name("held_to_spice.py")
+
+COMPARED = {
+    "bridge.py", "custom_device.py", "custom_layer.py", "gates.py", "iris.py", "mosfet.py", "shared_layer.py",
+    "spice_netlist.py", "xor_published.py"
+}  # fmt: skip
+"""Examples with a circuit that must have been compared."""
+
+SPICE, _ = available("ngspice")
+
 QUICK = "--xla_backend_optimization_level=0"
 """Compiles in two thirds of the time; the scripts compile more than they compute."""
 
@@ -31,7 +44,7 @@ QUICK = "--xla_backend_optimization_level=0"
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda f: f.stem)
 def test_example_runs(path, tmp_path):
     result = subprocess.run(
-        [sys.executable, "-W", "error", str(path), *ARGUMENTS.get(path.name, [])],
+        [sys.executable, "-W", "error", str(HELD), str(path), *ARGUMENTS.get(path.name, [])],
         cwd=tmp_path,
         env={
             **os.environ,
@@ -48,6 +61,9 @@ def test_example_runs(path, tmp_path):
     assert result.returncode == 0, result.stderr[-3000:]
     assert SAYS.get(path.name, "") in result.stdout
     assert result.stdout.strip()
+    assert "TOO LARGE" not in result.stdout, result.stdout
+    if path.name in COMPARED and SPICE:
+        assert re.search(r"parity: .*, ngspice: \S+ V\n", result.stdout), result.stdout
 
 
 @pytest.mark.parametrize("name", [f.name for f in EXAMPLES if "--out" in f.read_text(encoding="utf-8")])
