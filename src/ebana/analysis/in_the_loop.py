@@ -65,8 +65,11 @@ class InTheLoop:
     def to_dict(self) -> dict[str, Any]:
         """As flat values for a report."""
         stages = {"design": self.design, "before": self.before, "after": self.after}
-        flat = {f"{name}_{key}": value for name, s in stages.items() for key, value in asdict(s).items()}
-        flat.pop("design_mismatch")
+        keys = {"loss": "loss", "accuracy": "accuracy", "mismatch": "mismatch_volts"}
+        flat = {
+            f"{name}_{keys[key]}": value for name, s in stages.items() for key, value in asdict(s).items()
+        }
+        flat.pop("design_mismatch_volts")
         return flat | {
             "added_loss_removed": self.added_loss_removed,
             "mismatch_removed": self.mismatch_removed,
