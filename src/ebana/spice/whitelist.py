@@ -24,8 +24,10 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-FUNCTIONS = dict.fromkeys("exp abs sin cos tan tanh sinh cosh atan uramp floor ceil sgn".split(), 1)
-FUNCTIONS |= {"min": 2, "max": 2, "ternary_fcn": 3}
+FUNCTIONS = {
+    "exp": 1, "abs": 1, "sin": 1, "cos": 1, "tan": 1, "tanh": 1, "sinh": 1, "cosh": 1, "atan": 1, "uramp": 1,
+    "floor": 1, "ceil": 1, "sgn": 1, "min": 2, "max": 2, "ternary_fcn": 3,
+}  # fmt: skip
 """Functions of B expressions and how many arguments each has; ``v``, a potential or a difference, is known too.
 
 ``exp`` is proven up to 1e99, where ngspice cuts it off.
