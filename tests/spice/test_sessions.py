@@ -63,6 +63,24 @@ def test_a_sample_without_operating_point_has_a_message(name: str) -> None:
     assert outcome.messages[1]
 
 
+def test_a_potential_that_no_equation_determines_is_a_failure() -> None:
+    """ngspice warns of the singular matrix, and its last resort, a transient, invents the potential."""
+    require("ngspice")
+    floating = program((*DECK[:-1], "C1 y free 1p", ".end"), ("y", "free"))
+    outcome = solve("ngspice", job(VOLTS[:2], floating))
+    assert np.isnan(outcome.v).all()
+    assert all("singular matrix: check node free" in outcome.messages[k] for k in range(2))
+    np.testing.assert_allclose(solve("ngspice", job(VOLTS)).v, expected(VOLTS), rtol=1e-9, atol=1e-12)
+
+
+def test_a_singular_first_iterate_is_no_failure() -> None:
+    """Two open switches in series: no slope at the middle at first, and (x - y - 1) / 10 = (y - 0.1) / 10 then."""
+    require("ngspice")
+    switches = ("B7 x m I=V(x,m)>1 ? (V(x,m)-1)/10 : 0", "B8 m 0 I=V(m)>0.1 ? (V(m)-0.1)/10 : 0")
+    outcome = solve("ngspice", job(np.array([3.0]), program((*DECK[:-1], *switches, ".end"), ("m",))))
+    assert outcome.v[0, 0] == pytest.approx(1.05, abs=1e-9)
+
+
 REFUSED = {
     "D0 y 0 nomodel": "nomodel",
     "B1 y 0 I=foo(V(y))": "foo",

@@ -170,14 +170,14 @@ def diode_parameters(card: ModelCard) -> dict[str, Any]:
                 raise ValueError(
                     f"model {card.name!r} states {key.upper()} twice, once as {written.upper()}."
                 )
-            given[key] = _value(card, written, text)
+            given[key] = value(card, written, text)
         elif key == "level":
-            if _value(card, key, text) != 1:
+            if value(card, key, text) != 1:
                 raise ValueError(
                     f"model {card.name!r} has LEVEL={text}. Expected level 1, the junction diode."
                 )
         elif key in DIODE_NOT_MODELLED:
-            if _value(card, key, text) != 0:
+            if value(card, key, text) != 0:
                 left_out[key.upper()] = DIODE_NOT_MODELLED[key]
         elif key not in DIODE_WITHOUT_DC_EFFECT:
             raise _unknown(card, key)
@@ -203,11 +203,20 @@ def _fields(given: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def _value(card: ModelCard, key: str, text: str) -> float:
+def value(card: ModelCard, key: str, text: str) -> float:
+    """The number of a card's parameter; raises ValueError with both named."""
     try:
         return number(text)
     except ValueError as error:
         raise ValueError(f"model {card.name!r}, parameter {key.upper()}: {error}") from None
+
+
+def check_names(card: ModelCard) -> None:
+    """Raise ValueError for a parameter that no simulator's level 1 diode has."""
+    for key in card.parameters:
+        known = _ALIASES.get(key, key).upper() in DIODE_FIELDS or key in DIODE_NOT_MODELLED
+        if not known and key != "level" and key not in DIODE_WITHOUT_DC_EFFECT:
+            raise _unknown(card, key)
 
 
 def _unknown(card: ModelCard, key: str) -> ValueError:

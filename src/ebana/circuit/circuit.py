@@ -46,7 +46,8 @@ def connected(circuit: Circuit, among: np.ndarray, *, amplified: bool) -> np.nda
     Args:
         circuit: the circuit.
         among: mask of the nodes that may join, shape ``(size + 1,)``; the last entry stands for ground.
-        amplified: whether an amplifier joins its input to its output.
+        amplified: whether an amplifier joins its input to its output; a block then joins the pins between
+            which direct current flows, else all of its pins.
 
     Returns:
         A label for each node; nodes outside ``among`` have one of their own.
@@ -61,11 +62,13 @@ def connected(circuit: Circuit, among: np.ndarray, *, amplified: bool) -> np.nda
         else:
             both = among[a] & among[b]
             ends.append((a[both], b[both]))
-    for element in circuit.each(Subcircuits):  # a block joins all of its pins, as far as one can tell
-        pins = [np.where(t == GROUND, circuit.size, t) for t in terminals(element)]
-        for a, b in pairwise(pins):
-            both = among[a] & among[b]
-            ends.append((a[both], b[both]))
+    for element in circuit.each(Subcircuits):
+        pins = np.where(element.pins == GROUND, circuit.size, element.pins)
+        pins = np.append(pins, np.full((len(pins), 1), circuit.size), axis=1)  # a block's ground, at -1
+        for group in element.model.joined if amplified else (range(pins.shape[1] - 1),):
+            for a, b in pairwise(pins[:, position] for position in group):
+                both = among[a] & among[b]
+                ends.append((a[both], b[both]))
     if amplified:
         ends += [(amplifier.inputs, amplifier.outputs) for amplifier in circuit.each(Amplifiers)]
     size = circuit.size + 1

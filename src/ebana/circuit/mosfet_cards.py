@@ -18,6 +18,7 @@ _FIELDS |= {"GAMMA": "gamma", "PHI": "phi", "TNOM": "tnom"}
 _ALWAYS = ("VTO", "KP", "LAMBDA", "LD", "IS")
 _ALIASES = {"vt0": "vto", "u0": "uo", "tref": "tnom"}
 _PROCESS = frozenset(("tox", "uo", "nsub", "tpg", "nss"))
+_MODELLED = _PROCESS | {key.lower() for key in _FIELDS}
 
 _CAPACITANCE = "cgso cgdo cgbo cj cjsw mj mjsw pb fc cbd cbs"
 WITHOUT_DC_EFFECT = frozenset(f"level js kf af nlev gdsnoi {_CAPACITANCE}".split())
@@ -41,20 +42,15 @@ def parameters(card: cards.ModelCard) -> dict[str, Any]:
             f"model {card.name!r} is {card.type} level {card.parameters.get('level', '1')}. "
             "Expected NMOS or PMOS level 1; other models need a SPICE engine."
         )
-    known = {key.lower() for key in _FIELDS} | _PROCESS
     given: dict[str, float] = {}
     for written, text in card.parameters.items():
         key = _ALIASES.get(written, written)
-        if key in known:
-            given[key] = _value(card, written, text)
+        if key in _MODELLED:
+            given[key] = cards.value(card, written, text)
         elif key in NOT_MODELLED:
             _warn(card, key, text)
         elif key not in WITHOUT_DC_EFFECT:
-            listed = sorted(k.upper() for k in {*known, *WITHOUT_DC_EFFECT, *NOT_MODELLED})
-            raise ValueError(
-                f"model {card.name!r} has the parameter {written.upper()!r}, which is not one of a level 1 MOSFET "
-                f"that is known here. Known: {', '.join(listed)}."
-            )
+            raise _unknown(card, written)
     sign = 1 if card.type == "NMOS" else -1
     _derive(card, given, sign)
     if "vto" not in given:
@@ -65,15 +61,23 @@ def parameters(card: cards.ModelCard) -> dict[str, Any]:
     return fields | {"channel": "n" if sign == 1 else "p"}
 
 
-def _value(card: cards.ModelCard, key: str, text: str) -> float:
-    try:
-        return cards.number(text)
-    except ValueError as error:
-        raise ValueError(f"model {card.name!r}, parameter {key.upper()}: {error}") from None
+def check_names(card: cards.ModelCard) -> None:
+    """Raise ValueError for a parameter that no level 1 transistor of a simulator has."""
+    for key in card.parameters:
+        if _ALIASES.get(key, key) not in {*_MODELLED, *WITHOUT_DC_EFFECT, *NOT_MODELLED}:
+            raise _unknown(card, key)
+
+
+def _unknown(card: cards.ModelCard, key: str) -> ValueError:
+    listed = sorted(k.upper() for k in {*_MODELLED, *WITHOUT_DC_EFFECT, *NOT_MODELLED})
+    return ValueError(
+        f"model {card.name!r} has the parameter {key.upper()!r}, which is not one of a level 1 MOSFET "
+        f"that is known here. Known: {', '.join(listed)}."
+    )
 
 
 def _warn(card: cards.ModelCard, key: str, text: str) -> None:
-    if _value(card, key, text) != 0:
+    if cards.value(card, key, text) != 0:
         warnings.warn(
             f"model {card.name!r}: {key.upper()} ({NOT_MODELLED[key]}) is not modelled; the circuit is computed, "
             "and exported, without.",

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from ebana.circuit import cards, mosfet_cards, subcircuit_graph
 from ebana.circuit.cards import shorten
+from ebana.circuit.subcircuit_graph import ELEMENTS, Groups
 
 _CARDS = (".subckt", ".ends", ".model", ".param", ".func")
 """Cards that a block may hold. Others would reach beyond it (files, commands, analyses)."""
 
-_PARAMETER = re.compile(r"\s(?:params:|[A-Za-z_]\w*\s*=)", re.IGNORECASE)
+_MODELS = ("D", "NMOS", "PMOS", "NPN", "PNP", "NJF", "PJF", "SW", "CSW", "R", "C", "L")
+"""Types of ``.model`` cards that a block may hold."""
+
+_REACHES_OUT = re.compile(r"file|[\"'`]", re.IGNORECASE)
+"""What names a file or a command, in elements and expressions that could read or run one."""
 
 
 class NeedsSpice(ValueError):
@@ -55,12 +62,13 @@ class Subcircuit:
             name: which of its subcircuits is meant, where it has several; the last one if left out.
 
         Raises:
-            ValueError: for text without that subcircuit, and for cards that reach beyond a block.
+            ValueError: for text without that subcircuit, for lines that reach beyond a block or that SPICE would
+                pass over, and for nodes that float or loops of voltage sources inside it.
         """
         text = str(block)
         lines = _logical(text)
         _check(lines, text)
-        top = _definitions(lines)
+        top = {inner.name: inner for inner in subcircuit_graph.definitions(lines).inside.values()}
         if not top:
             raise ValueError(
                 f"the text {shorten(text)!r} has no .subckt. Expected .subckt NAME PINS ... .ends."
@@ -70,9 +78,25 @@ class Subcircuit:
         found = next((key for key in top if key.lower() == name.lower()), None)
         if found is None:
             raise ValueError(f"the text has no subcircuit {name!r}. It has: {', '.join(top)}.")
-        if not top[found]:
+        if not top[found].pins:
             raise ValueError(f"subcircuit {found!r} has no pins. Expected at least one.")
-        return Subcircuit(found, top[found], "\n".join(_self_contained(lines)))
+        subcircuit_graph.groups(top[found])
+        return Subcircuit(found, top[found].pins, "\n".join(_self_contained(lines)))
+
+    @cached_property
+    def _groups(self) -> tuple[Groups, Groups]:
+        top = subcircuit_graph.definitions(self.text.splitlines())
+        return subcircuit_graph.groups(top.inside[self.name.lower()])
+
+    @property
+    def joined(self) -> Groups:
+        """Groups of pins that direct current joins: their positions, -1 for ground."""
+        return self._groups[0]
+
+    @property
+    def fixed(self) -> Groups:
+        """Groups of pins that the block's voltage sources join: their positions, -1 for ground."""
+        return self._groups[1]
 
 
 def _logical(text: str) -> list[str]:
@@ -100,6 +124,9 @@ def _check(lines: list[str], text: str) -> None:
                 f"a subcircuit has the line {shorten(line)!r}. Expected elements and {', '.join(_CARDS)}; give "
                 "the text of an included file itself, such as Path(file).read_text()."
             )
+        _check_reach(line, card)
+        if card == ".model":
+            _check_model(line)
         if any(line.count(left) != line.count(right) for left, right in ("()", "{}")):
             raise ValueError(f"a subcircuit has the line {shorten(line)!r}, whose brackets do not match.")
         depth += (card == ".subckt") - (card == ".ends")
@@ -110,6 +137,39 @@ def _check(lines: list[str], text: str) -> None:
             )
     if depth:
         raise ValueError(f"the text {shorten(text)!r} has a .subckt without its .ends.")
+
+
+def _check_reach(line: str, card: str) -> None:
+    """Refuse what could read files or run programs: a stored model holds the text of its blocks."""
+    if not card.startswith(".") and card[0] not in ELEMENTS:
+        raise ValueError(
+            f"a subcircuit has the line {shorten(line)!r}. Expected elements of the letters "
+            f"{', '.join(letter.upper() for letter in ELEMENTS)}."
+        )
+    reach = _REACHES_OUT.search(line)
+    if reach:
+        raise ValueError(
+            f"a subcircuit has the line {shorten(line)!r} with {reach[0]!r}. Expected no files and no quotes; write "
+            "expressions in braces, and tables with pwl(...)."
+        )
+
+
+def _check_model(line: str) -> None:
+    """Refuse types that are no device, and parameters that ngspice would pass over."""
+    words = re.match(r"\S+\s+\S+\s+([^\s(]+)", line)
+    if words is None or words[1].upper() not in _MODELS:
+        raise ValueError(
+            f"a subcircuit has the line {shorten(line)!r}. Expected a model of {', '.join(_MODELS)}."
+        )
+    if words[1].upper() not in ("D", "NMOS", "PMOS"):
+        return
+    card = cards.model_cards(line)[0]
+    if card.parameters.get("level", "1") not in ("1", "1.0"):
+        return
+    (cards if card.type == "D" else mosfet_cards).check_names(card)
+    for key, value in card.parameters.items():
+        if value[0] in "+-.0123456789":
+            cards.value(card, key, value)
 
 
 def _self_contained(lines: list[str]) -> list[str]:
@@ -126,21 +186,3 @@ def _self_contained(lines: list[str]) -> list[str]:
     return [
         out for line in inside for out in ([line, *shared] if line.lower().startswith(".subckt") else [line])
     ]
-
-
-def _definitions(lines: list[str]) -> dict[str, tuple[str, ...]]:
-    """Pins of the subcircuits that are not inside others, by name."""
-    found: dict[str, tuple[str, ...]] = {}
-    depth = 0
-    for line in lines:
-        card = line.split()[0].lower()
-        if card == ".subckt":
-            if depth == 0:
-                match = _PARAMETER.search(line)
-                words = (line[: match.start()] if match else line).split()
-                if len(words) < 2:
-                    raise ValueError(f"the line {shorten(line)!r} names no subcircuit.")
-                found[words[1]] = tuple(words[2:])
-            depth += 1
-        depth -= card == ".ends"
-    return found

@@ -32,16 +32,35 @@ class UnknownExpression(ValueError):
 
 
 @dataclass(frozen=True)
-class _Group:
-    """Bracketed tokens: the arguments of a function, or one expression in brackets (name empty)."""
+class Group:
+    """Bracketed tokens: the arguments of a function, or one expression in brackets (name empty).
+
+    Nodes and sources, ``V(...)`` and ``I(...)``, have no arguments and keep their text.
+    """
 
     name: str
-    arguments: tuple[tuple[_Token, ...], ...]
+    arguments: tuple[tuple[Token, ...], ...]
     text: str
 
 
-_Token = str | _Group
-_Tokens = tuple[_Token, ...]
+Token = str | Group
+Tokens = tuple[Token, ...]
+
+
+def parsed(text: str) -> Tokens:
+    """The tokens of an expression, nested by brackets.
+
+    Raises:
+        UnknownExpression: where the expression is malformed.
+
+    Example:
+        >>> parsed("2*(x+1)")
+        ('2', '*', Group(name='', arguments=(('x', '+', '1'),), text='x+1'))
+    """
+    reader = _Reader(text)
+    tokens = reader.expression()
+    reader.expect_end()
+    return tokens
 
 
 def translated(text: str, conditional: str = "if") -> str:
@@ -58,23 +77,27 @@ def translated(text: str, conditional: str = "if") -> str:
         >>> translated("V(a,b)>0 ? V(a)<1 ? 2 : 3 : 1e-6*V(a)")
         'if(V(a,b)>0,if(V(a)<1,2,3),1e-6*V(a))'
     """
-    reader = _Reader(text)
-    tokens = reader.expression()
-    reader.expect_end()
-    return _Writer(text, conditional).number(tokens)
+    return _Writer(text, conditional).number(parsed(text))
+
+
+DEPTH = 100
+"""Brackets inside brackets that are read."""
+
+_END = re.compile(r"\s*\Z")
+_OPEN = re.compile(r"\s*\(")
 
 
 class _Reader:
     """Splits a text into tokens, nested by brackets."""
 
     def __init__(self, text: str) -> None:
-        self.text, self.at = text, 0
+        self.text, self.at, self.depth = text, 0, 0
 
     def fail(self, why: str) -> UnknownExpression:
         return UnknownExpression(f"the expression {self.text!r} {why}")
 
     def _next(self) -> re.Match[str] | None:
-        if not self.text[self.at :].strip():
+        if _END.match(self.text, self.at):
             return None
         match = _TOKEN.match(self.text, self.at)
         if match is None:
@@ -82,9 +105,9 @@ class _Reader:
             raise self.fail(f"has {rest[:1]!r}, which is not known here")
         return match
 
-    def expression(self) -> _Tokens:
+    def expression(self) -> Tokens:
         """Tokens up to a comma or a closing bracket of an outer level, or the end."""
-        tokens: list[_Token] = []
+        tokens: list[Token] = []
         while (match := self._next()) is not None:
             word = match.group(match.lastgroup or 0)
             if word in (",", ")"):
@@ -92,8 +115,8 @@ class _Reader:
             self.at = match.end()
             if word == "(":
                 tokens.append(self._group(""))
-            elif match.lastgroup == "name" and self.text[self.at :].lstrip().startswith("("):
-                self.at = self.text.index("(", self.at) + 1
+            elif match.lastgroup == "name" and (bracket := _OPEN.match(self.text, self.at)):
+                self.at = bracket.end()
                 tokens.append(self._group(word))
             else:
                 tokens.append(word)
@@ -101,14 +124,17 @@ class _Reader:
             raise self.fail("misses an operand")
         return tuple(tokens)
 
-    def _group(self, name: str) -> _Group:
+    def _group(self, name: str) -> Group:
         start = self.at
         if name.lower() in ("v", "i"):  # nodes and sources: any text
             end = self.text.find(")", start)
             if end < 0:
                 raise self.fail("has an open bracket")
             self.at = end + 1
-            return _Group(name, (), self.text[start:end])
+            return Group(name, (), self.text[start:end])
+        self.depth += 1
+        if self.depth > DEPTH:
+            raise self.fail(f"has more than {DEPTH} brackets inside each other")
         arguments = [self.expression()]
         while (match := self._next()) is not None and match.group().strip() == ",":
             self.at = match.end()
@@ -116,9 +142,10 @@ class _Reader:
         if match is None:
             raise self.fail("has an open bracket")
         self.at = match.end()
+        self.depth -= 1
         if not name and len(arguments) > 1:
             raise self.fail("has a comma outside of a function")
-        return _Group(name, tuple(arguments), self.text[start : match.start()])
+        return Group(name, tuple(arguments), self.text[start : match.start()])
 
     def expect_end(self) -> None:
         if self.text[self.at :].strip():
@@ -134,7 +161,7 @@ class _Writer:
     def fail(self, why: str) -> UnknownExpression:
         return UnknownExpression(f"the expression {self.text!r} {why}")
 
-    def number(self, tokens: _Tokens) -> str:
+    def number(self, tokens: Tokens) -> str:
         """An expression whose value is a number."""
         if not tokens:
             raise self.fail("misses an operand")
@@ -145,7 +172,7 @@ class _Writer:
             return self._if(self.condition(tokens), "1", "0")
         return "".join(self._plain(token) for token in tokens)
 
-    def condition(self, tokens: _Tokens) -> str:
+    def condition(self, tokens: Tokens) -> str:
         """An expression that a conditional function takes as its condition: one comparison."""
         if not tokens:
             raise self.fail("misses an operand")
@@ -165,11 +192,11 @@ class _Writer:
                 if tokens[0] != "!" or len(tokens) != 2:
                     raise self.fail("has a '!' before or after more than one operand; put brackets around it")
                 return f"{self._if(self.condition(tokens[1:]), '0', '1')}>0.5"
-            if len(tokens) == 1 and isinstance(tokens[0], _Group) and not tokens[0].name:
+            if len(tokens) == 1 and isinstance(tokens[0], Group) and not tokens[0].name:
                 return self.condition(tokens[0].arguments[0])
         return f"abs({self.number(tokens)})>0"
 
-    def _comparison(self, tokens: _Tokens, k: int) -> str:
+    def _comparison(self, tokens: Tokens, k: int) -> str:
         word = tokens[k]
         left, right = self.number(tokens[:k]), self.number(tokens[k + 1 :])
         if word == "==":
@@ -181,7 +208,7 @@ class _Writer:
     def _if(self, condition: str, yes: str, no: str) -> str:
         return f"{self.conditional}({condition},{yes},{no})"
 
-    def _ternary(self, tokens: _Tokens) -> tuple[_Tokens, _Tokens, _Tokens]:
+    def _ternary(self, tokens: Tokens) -> tuple[Tokens, Tokens, Tokens]:
         first, depth = tokens.index("?"), 0
         for k in range(first + 1, len(tokens)):
             if tokens[k] == "?":
@@ -192,8 +219,8 @@ class _Writer:
                 depth -= 1
         raise self.fail("has a '?' without its ':'")
 
-    def _plain(self, token: _Token) -> str:
-        if isinstance(token, _Group):
+    def _plain(self, token: Token) -> str:
+        if isinstance(token, Group):
             return self._call(token)
         if token in ("**", "^"):
             raise self.fail(
@@ -208,7 +235,7 @@ class _Writer:
             return "time"
         return token
 
-    def _call(self, group: _Group) -> str:
+    def _call(self, group: Group) -> str:
         name = group.name.lower()
         if name in ("v", "i"):
             return f"{group.name}({group.text})"

@@ -70,6 +70,9 @@ _CHATTER = (
 )
 
 
+_SINGULAR = "singular matrix"
+
+
 class LibNgspice:
     """The loaded library.
 
@@ -152,6 +155,13 @@ class LibNgspice:
         """The messages that are errors; notes and warnings are not."""
         return [line for line in self._lines() if "error" in line.lower()]
 
+    def singular(self) -> str:
+        """The message that names an undetermined node or a loop of sources, or "".
+
+        It comes as a warning, and ngspice may go on to potentials that no equation determines.
+        """
+        return undetermined(self.messages)
+
     def load(self, lines: Iterable[str]) -> None:
         """Load a deck in place of the one before.
 
@@ -200,6 +210,28 @@ class LibNgspice:
             return None
         contents = info.contents
         return contents.real[0] if contents.length > 0 and contents.real else None
+
+
+def undetermined(lines: Iterable[str]) -> str:
+    """The "singular matrix" that an analysis did not get over, from that word on, or "".
+
+    An iterate may be singular without harm, as where all switches are open; stepping that completes then
+    ends with the circuit's own equations. What only the transient found has no equation behind it.
+
+    Example:
+        >>> warning = "stderr Trying gmin = 1.0E-03 Warning: singular matrix:  check node f"
+        >>> undetermined([warning])
+        'singular matrix: check node f'
+        >>> undetermined([warning, "stderr Note: Dynamic gmin stepping completed"])
+        ''
+    """
+    found = ""
+    for line in lines:
+        if _SINGULAR in line:
+            found = " ".join(line[line.index(_SINGULAR) :].split())
+        elif "stepping completed" in line:
+            found = ""
+    return found
 
 
 def check_version(name: str) -> None:

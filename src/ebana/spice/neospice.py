@@ -204,9 +204,9 @@ class _Deck:
                 body = body.outer or top
             elif words[0][0] != ".":
                 body.lines.append(number)
-        self._name(top, "")
+        self._name(top, "", ())
 
-    def _name(self, body: _Body, prefix: str) -> None:
+    def _name(self, body: _Body, prefix: str, open_bodies: tuple[_Body, ...]) -> None:
         """Note the place of every element under its full name, instances of subcircuits opened."""
         for number in body.lines:
             words = self._lines[number].split()
@@ -222,7 +222,11 @@ class _Deck:
                     f"subcircuit {words[-1]!r} has {inside.pins} pins, and the line {self._lines[number]!r} gives it "
                     f"{len(words) - 2} nodes"
                 )
-            self._name(inside, f"{name}.")
+            if inside in open_bodies:
+                raise NeospiceError(
+                    f"subcircuit {words[-1]!r} holds itself, by the line {self._lines[number]!r}. Remove that instance."
+                )
+            self._name(inside, f"{name}.", (*open_bodies, inside))
 
     @property
     def elements(self) -> set[str]:

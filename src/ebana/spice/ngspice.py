@@ -21,6 +21,7 @@ class NgspiceSession(Session):
         super().__init__()
         self._spice = libngspice.library()
         self._reads: list[bytes] = []
+        self._set: dict[str, float] = {}
         self._iterations = 0
 
     def load(self, program: Program) -> None:
@@ -29,6 +30,7 @@ class NgspiceSession(Session):
             self._spice.load(program.lines)
         except NgspiceError as error:
             raise NgspiceError(quoted(str(error), program.lines)) from None
+        self._set = {}
         self._reads = [name.lower().encode() for name in program.reads]
         self._iterations = self._spice.iterations()
 
@@ -40,19 +42,33 @@ class NgspiceSession(Session):
 
     def alter(self, changes: Iterable[tuple[str, float]]) -> None:
         """See :meth:`Session.alter`."""
-        self._spice.set(f"{handle} = {value!r}" for handle, value in changes)
+        changed = dict(changes)
+        self._set.update(changed)
+        self._spice.set(f"{handle} = {value!r}" for handle, value in changed.items())
 
     def operating_point(self) -> tuple[list[float] | None, int, str]:
         """See :meth:`Session.operating_point`."""
         spice = self._spice
         spice.messages.clear()
         spice.command("op")
-        failed = bool(spice.errors())  # an old plot could still be read
+        singular = spice.singular()
+        failed = bool(spice.errors() or singular)  # an old plot could still be read
         found = None if failed else [spice.value(name) for name in self._reads]
-        said = spice.said() if found is None or None in found else ""
+        said = singular or (spice.said() if found is None or None in found else "")
         before, self._iterations = self._iterations, spice.iterations()
+        iterations = self._iterations - before
         spice.command("destroy all")  # each plot that is kept slows all that follow
-        return (None if said else found), self._iterations - before, said  # type: ignore[return-value]
+        if singular:
+            self._load_again()
+        return (None if said else found), iterations, said  # type: ignore[return-value]
+
+    def _load_again(self) -> None:
+        """A matrix that was singular keeps numbers that make the next analysis look determined."""
+        assert self._program is not None
+        self._spice.command("remcirc")
+        self._spice.load(self._program.lines)
+        self._spice.set(f"{handle} = {value!r}" for handle, value in self._set.items())
+        self._iterations = self._spice.iterations()
 
 
 def require() -> str:

@@ -1,34 +1,39 @@
 """What neospice is trusted with: the elements, model parameters and functions that equal ngspice's.
 
 neospice 0.2 computes some things otherwise than ngspice without a word (the logarithm of a negative number,
-ISR of a diode, the temperature of a transistor, ``m=`` of a subcircuit) and leaves others out with no more
-than a warning. A deck is therefore held to this list, each entry of which a test proves, and refused by name
-where it goes beyond.
+the step ``u`` at zero, ISR of a diode, the temperature of a transistor, ``m=`` of a subcircuit) and leaves
+others out with no more than a warning. A deck is therefore held to this list, each entry of which
+``tests/spice/test_whitelist.py`` proves, and refused by name where it goes beyond.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from ebana.spice.errors import NeospiceError
+from ebana.spice.expressions import Group, Tokens, UnknownExpression, parsed
 
-NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?(?:meg|[tgkmunpf])?"
-NODE = r"[a-z0-9_.]+"
+_UNSIGNED = r"(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?[0-2]?\d?\d)?(?:meg|[tgkmunpf])?"
+NUMBER = rf"[+-]?{_UNSIGNED}"
+NAME = r"[a-z0-9_.]+"
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-FUNCTIONS = _words(
-    "v ternary_fcn exp abs sin cos tan tanh sinh cosh atan asin acos u uramp floor ceil sgn min max"
-)
-"""Functions of B expressions; ``v`` is a potential or a difference of two."""
+FUNCTIONS = {
+    "exp": 1, "abs": 1, "sin": 1, "cos": 1, "tan": 1, "tanh": 1, "sinh": 1, "cosh": 1, "atan": 1, "uramp": 1,
+    "floor": 1, "ceil": 1, "sgn": 1, "min": 2, "max": 2, "ternary_fcn": 3,
+}  # fmt: skip
+"""Functions of B expressions and how many arguments each has; ``v``, a potential or a difference, is known too.
 
-DIODE = _words(
-    "level is n rs xti eg tnom bv ibv nbv tcv ikf ikr area jsw pj ns ikp trs1 trs2 tlev gap1 gap2 cjo"
-)
+``exp`` is proven up to 1e99, where ngspice cuts it off.
+"""
+
+DIODE = _words("level is n rs xti eg tnom bv ibv nbv tcv ikf ikr area jsw pj ns trs1 trs2 tlev cjo")
 """Parameters of diode cards."""
 
 MOSFET = _words("level vto kp lambda ld is rd rs gamma phi tox uo")
@@ -36,27 +41,32 @@ MOSFET = _words("level vto kp lambda ld is rd rs gamma phi tox uo")
 
 CARDS = {"d": DIODE, "nmos": MOSFET, "pmos": MOSFET}
 
-OPTIONS = frozenset(("reltol", "abstol", "vntol", "gmin"))
+OPTIONS = _words("reltol abstol vntol gmin")
 
-_SHAPES = {
-    "r": rf"r\S* {NODE} {NODE} {NUMBER}",
-    "v": rf"v\S* {NODE} {NODE}(?: dc)? {NUMBER}",
-    "i": rf"i\S* {NODE} {NODE}(?: dc)? {NUMBER}",
-    "e": rf"e\S* {NODE} {NODE} {NODE} {NODE} {NUMBER}",
-    "g": rf"g\S* {NODE} {NODE} {NODE} {NODE} {NUMBER}",
-    "f": rf"f\S* {NODE} {NODE} v\S* {NUMBER}",
-    "b": rf"b\S* {NODE} {NODE} i\s*=\s*(?P<expression>.+)",
-    "d": rf"d\S* {NODE} {NODE} {NODE}(?: area={NUMBER})?(?: temp={NUMBER})?",
-    "m": rf"m\S* {NODE} {NODE} {NODE} {NODE} {NODE} w={NUMBER} l={NUMBER}(?: temp=27(?:\.0)?)?",
-    "x": rf"x\S*(?: {NODE})+",
-    ".subckt": rf"\.subckt(?: {NODE})+",
-    ".ends": rf"\.ends(?: {NODE})?",
+SHAPES = {
+    "r": rf"r{NAME} {NAME} {NAME} {NUMBER}",
+    "v": rf"v{NAME} {NAME} {NAME}(?: dc)? {NUMBER}",
+    "i": rf"i{NAME} {NAME} {NAME}(?: dc)? {NUMBER}",
+    "e": rf"e{NAME} {NAME} {NAME} {NAME} {NAME} {NUMBER}",
+    "g": rf"g{NAME} {NAME} {NAME} {NAME} {NAME} {NUMBER}",
+    "f": rf"f{NAME} {NAME} {NAME} v{NAME} {NUMBER}",
+    "b": rf"b{NAME} {NAME} {NAME} i ?= ?(?P<expression>.+)",
+    "d": rf"d{NAME} {NAME} {NAME} {NAME}(?: area={NUMBER})?(?: temp={NUMBER})?",
+    "m": rf"m{NAME} {NAME} {NAME} {NAME} {NAME} {NAME} w={NUMBER} l={NUMBER}(?: temp=27(?:\.0)?)?",
+    "x": rf"x{NAME}(?: {NAME})+",
+    ".subckt": rf"\.subckt(?: {NAME})+",
+    ".ends": rf"\.ends(?: {NAME})?",
     ".end": r"\.end",
-    ".model": rf"\.model {NODE} (?P<type>[a-z]+)\s*\((?P<parameters>[^()]*)\)",
-    ".options": r"\.options(?P<options>(?: \S+=\S+)*)",
+    ".model": rf"\.model {NAME} (?P<type>[a-z]+) ?\((?P<parameters>[^()]*)\)",
+    ".options": r"\.options(?P<options>.*)",
 }
-_PATTERNS = {start: re.compile(pattern) for start, pattern in _SHAPES.items()}
-_ALLOWED = re.compile(rf"(?:{NUMBER}|[a-z_][\w.]*|[-+*/(),<>\s])*")
+"""Forms of the lines, by the letter of an element or the name of a card."""
+
+_PATTERNS = {start: re.compile(pattern) for start, pattern in SHAPES.items()}
+_ITEM = re.compile(rf"([a-z][a-z0-9_]*)=({NUMBER})")
+_NUMBER = re.compile(_UNSIGNED)
+_NODES = re.compile(rf" ?{NAME} ?(?:, ?{NAME} ?)?")
+_OPERATORS = _words("+ - * / < > <= >=")
 
 
 def check(lines: Sequence[str]) -> None:
@@ -88,32 +98,85 @@ def _check_line(line: str) -> None:
     if "parameters" in found:
         _check_card(line, found["type"], found["parameters"])
     if "options" in found:
-        _only(line, found["options"], OPTIONS, "options")
+        _items(line, found["options"], OPTIONS, "options")
 
 
 def _check_expression(line: str, expression: str) -> None:
-    calls = {m[0] for m in re.finditer(r"[a-z_]\w*(?=\s*\()", expression)}
-    unknown = sorted(calls - FUNCTIONS)
-    if unknown:
-        raise _refusal(line, f"the function {unknown[0]!r} is not among those proven: {_listed(FUNCTIONS)}")
-    if not _ALLOWED.fullmatch(expression):
-        raise _refusal(line, "the expression has operators other than + - * / < >")
+    def refuse(why: str) -> NeospiceError:
+        return _refusal(line, why)
+
+    try:
+        _check_tokens(parsed(expression), refuse)
+    except UnknownExpression as error:
+        raise refuse(str(error)) from None
+
+
+def _check_tokens(tokens: Tokens, refuse: Callable[[str], NeospiceError]) -> None:
+    """Operands with one operator between them; a minus may stand before any."""
+    for token in tokens:
+        if isinstance(token, Group):
+            _check_call(token, refuse)
+        elif token not in _OPERATORS and not _NUMBER.fullmatch(token):
+            if token[0].isalnum() or token[0] in "._":
+                raise refuse(
+                    f"{token!r} is neither a number with a suffix among t g meg k m u n p f nor V(...)"
+                )
+            raise refuse(
+                f"the expression has {token!r}, and operators other than + - * / < > <= >= are not proven"
+            )
+    for left, right in pairwise(("(", *tokens)):
+        before, after = left in _OPERATORS or left == "(", right in _OPERATORS
+        if before == after and right != "-":
+            raise refuse(f"the expression has {_shown(right)} after {_shown(left)}")
+    if tokens[-1] in _OPERATORS:
+        raise refuse(f"the expression ends with {tokens[-1]!r}")
+
+
+def _check_call(group: Group, refuse: Callable[[str], NeospiceError]) -> None:
+    if group.name == "v":
+        if not _NODES.fullmatch(group.text):
+            raise refuse(f"'v({group.text})' is not the potential of one node, or the difference of two")
+        return
+    if group.name and group.name not in FUNCTIONS:
+        raise refuse(f"the function {group.name!r} is not among those proven: v, {_listed(FUNCTIONS)}")
+    expected = FUNCTIONS.get(group.name, 1)
+    if len(group.arguments) != expected:
+        raise refuse(
+            f"the function {group.name!r} has {len(group.arguments)} arguments where {expected} were expected"
+        )
+    for argument in group.arguments:
+        _check_tokens(argument, refuse)
+
+
+def _shown(token: object) -> str:
+    return repr(f"{token.name}({token.text})" if isinstance(token, Group) else token)
 
 
 def _check_card(line: str, kind: str, parameters: str) -> None:
     if kind not in CARDS:
         raise _refusal(line, f"models of type {kind.upper()!r} are not among those proven: {_listed(CARDS)}")
-    _only(line, parameters, CARDS[kind], f"parameters of {kind.upper()} cards")
-    level = re.search(r"\blevel\s*=\s*(\S+)", parameters)
-    if level and float(level[1]) != 1:
-        raise _refusal(line, f"level {level[1]} is not level 1, the one proven")
+    given = _items(line, parameters, CARDS[kind], f"parameters of {kind.upper()} cards")
+    if given.get("level", "1") not in ("1", "1.0"):
+        raise _refusal(line, f"level {given['level']} is not level 1, the one proven")
 
 
-def _only(line: str, assignments: str, known: frozenset[str], what: str) -> None:
-    given = re.findall(r"([a-z_]\w*)\s*=", assignments)
-    for name in given:
-        if name not in known:
+def _items(line: str, text: str, known: frozenset[str], what: str) -> dict[str, str]:
+    """The items ``key=number`` of a text, and nothing else (in SPICE the ``=`` may be left out)."""
+    given: dict[str, str] = {}
+    for item in text.split():
+        name = item.partition("=")[0]
+        if "=" in item and name not in known:
             raise _refusal(line, f"{name.upper()!r} is not among the {what} proven: {_listed(known)}")
+        match = _ITEM.fullmatch(item)
+        if match is None:
+            raise _refusal(
+                line,
+                f"{item!r} is not of the form KEY=NUMBER, with a suffix among t g meg k m u n p f or none",
+            )
+        if name in given:
+            raise _refusal(line, f"{name.upper()!r} is stated twice")
+        given[name] = match[2]
+    return given
 
 
 def _listed(names) -> str:
