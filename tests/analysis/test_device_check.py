@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import jax.numpy as jnp
@@ -70,6 +71,82 @@ def test_wrong_text_fails_and_is_located():
     assert wrong.what == "current of ngspice against the law"
     assert wrong.worst == pytest.approx(0.01, rel=0.02)
     assert "FAILED current of ngspice against the law: differs by 9." in str(report)
+
+
+@dataclass(frozen=True)
+class Misprinted(Device):
+    """A device whose card says something else than its law."""
+
+    device: Device = Varistor()
+    right: str = ""
+    wrong: str = ""
+
+    def cocontent(self, dv, p):
+        return self.device.cocontent(dv, p)
+
+    def current(self, dv, p):
+        return self.device.current(dv, p)
+
+    def conductance(self, dv, p):
+        return self.device.conductance(dv, p)
+
+    def spice(self, name, a, b, p):
+        return self.device.spice(name, a, b, p)
+
+    def spice_model(self):
+        text = self.device.spice_model()
+        assert self.right in text
+        return text.replace(self.right, self.wrong)
+
+
+@needs_ngspice
+@pytest.mark.parametrize(
+    ("device", "right", "wrong"),
+    [
+        (JunctionDiode(is_=1e-9, n=1.8, rs=10.0), "IS=1e-09", "IS=1.01e-09"),
+        (JunctionDiode.named("1N4148"), "IS=6.34e-09", "IS=6.4034e-09"),
+        (MosDiode(0.5, 1e-4, lambda_=0.02), "VTO=0.5", "VTO=0.50001"),
+        (MosDiode(0.5, 1e-4, lambda_=0.02), "LAMBDA=0.02", "LAMBDA=0.0202"),
+    ],
+)
+def test_small_errors_of_a_card_are_found(device, right, wrong):
+    assert check_device(Misprinted(device, right, right)).passed
+    report = check_device(Misprinted(device, right, wrong))
+    (check,) = [check for check in report.checks if not check.passed]
+    assert check.what == "current of ngspice against the law"
+    assert check.difference > check.resolution > 0
+
+
+@needs_ngspice
+def test_differences_are_told_beside_what_can_be_resolved():
+    report = check_device(JunctionDiode(is_=1e-9, n=1.8, rs=10.0))
+    first, *lines = str(report).splitlines()
+    assert ": passed; dv from -1 to 1 V, currents from -" in first
+    assert report.volts == (-1.0, 1.0)
+    assert report.amperes[0] < -1e-9
+    assert 1e-2 < report.amperes[1] < 1.0
+    number = r"\d\.\de[-+]\d\d"
+    said = rf"ok     current of ngspice against the law: largest difference {number} A of {number} A at dv = .* V at"
+    assert re.match(rf"{said} .* C behind .* ohm; resolved to {number} A", lines[-1])
+    check = report.checks[-1]
+    assert 0 < check.difference <= check.resolution < 1e-3 * check.of
+
+
+def test_the_law_is_compiled_once_for_each_temperature():
+    """All of a law in one program, and arrays of one shape."""
+    traces = []
+
+    @dataclass(frozen=True)
+    class Counted(Varistor):
+        temperature: float = 27.0
+
+        def conductance(self, dv, p):
+            traces.append(dv.shape)
+            return super().conductance(dv, p)
+
+    report = check_device(Counted(), engines=[], p=[{"k": 1e-4}, {"k": 2e-4}], points=11)
+    assert report.passed
+    assert traces == [(33,)] * 3
 
 
 @needs_ngspice

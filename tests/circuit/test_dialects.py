@@ -13,8 +13,11 @@ from test_netlist import HOSTILE, hostile_circuit, nudged_circuit
 from circuits import stack3
 from ebana import BehavioralDiode, CircuitBuilder, Device, IdealDiode, JunctionDiode
 from ebana.circuit import Circuit, dialects
-from ebana.circuit.mosfet import MosDiode
+from ebana.circuit.dialect_cards import element_line, model_card
+from ebana.circuit.junction import _shipped
+from ebana.circuit.mosfet import MosDiode, Mosfet
 from ebana.circuit.netlist import netlist, node_names
+from ebana.circuit.subcircuit import Subcircuit
 from ebana.engines.base import Nudge
 from ebana.learning.losses import MSE, CrossEntropyLoss
 from ebana.recipes import get
@@ -103,11 +106,133 @@ def test_an_ideal_diode_keeps_both_its_sources() -> None:
 @pytest.mark.parametrize("dialect", OTHERS)
 def test_junctions_and_transistors_have_their_cards(dialect: str) -> None:
     text = deck(shunt(JunctionDiode(is_=1e-9, n=1.3, temperature=85.0, gmin=1e-11, name="d1")), dialect)
-    assert ".model d1 D(IS=1e-09 N=1.3 RS=0.0 XTI=3.0 EG=1.11 TNOM=27.0)\nD0 mid_0 0 d1 temp=85.0\n" in text
+    assert ".model d1 D(IS=1e-09 RS=0.0 N=1.3 EG=1.11 XTI=3.0 TNOM=27.0)\nD0 mid_0 0 d1 temp=85.0\n" in text
     assert "gmin=1e-11" in text
     text = deck(shunt(MosDiode(vto=0.3, kp=1e-4, name="n1")), dialect)
     assert re.search(r"^\.model n1 NMOS\(LEVEL=1 VTO=0\.3 KP=0\.0001 ", text, re.MULTILINE)
-    assert re.search(r"^M0 mid_0 mid_0 0 0 n1 W=\S+ L=\S+$", text, re.MULTILINE)
+    assert re.search(r"^M0 mid_0 mid_0 0 0 n1 W=\S+ L=\S+ temp=27\.0$", text, re.MULTILINE)
+
+
+FULL = {"is_": 1e-9, "n": 1.3, "name": "d1"}
+
+
+def card_of(text: str) -> str:
+    (card,) = [line for line in text.splitlines() if line.startswith(".model")]
+    return card
+
+
+@pytest.mark.parametrize("dialect", OTHERS)
+@pytest.mark.parametrize(
+    ("more", "parameter"),
+    [
+        ({"ikf": 1e-3}, "IKF"),
+        ({"ikr": 1e-3}, "IKR"),
+        ({"bv": 5.0, "nbv": 2.0}, "NBV"),
+        ({"bv": 5.0, "tcv": 1e-3}, "TCV"),
+        ({"jtun": 1e-9}, "JTUN"),
+        ({"jsw": 1e-9, "pj": 2.0}, "PJ"),
+        ({"area": 2.0}, "AREA"),
+    ],
+)
+def test_what_a_simulator_would_compute_otherwise_is_refused(
+    dialect: str, more: dict, parameter: str
+) -> None:
+    with pytest.raises(
+        ValueError, match=rf"model 'd1' states {parameter}=.*dialect '{dialect}'.*for ngspice"
+    ):
+        deck(shunt(JunctionDiode(**FULL, **more)), dialect)
+
+
+def test_recombination_is_level_2_of_xyce_and_unpublished_in_ltspice() -> None:
+    circuit = shunt(JunctionDiode(**FULL, isr=1e-12))
+    expected = ".model d1 D(LEVEL=2 IS=1e-09 RS=0.0 N=1.3 EG=1.11 XTI=3.0 TNOM=27.0 ISR=1e-12 NR=1.0)"
+    assert card_of(deck(circuit, "xyce")) == expected
+    with pytest.raises(ValueError, match=r"ISR=1e-12.*'ltspice'.*no published law"):
+        deck(circuit, "ltspice")
+    with pytest.raises(ValueError, match=r"TNOM=25\.0.*VJ"):
+        deck(shunt(JunctionDiode(**FULL, isr=1e-12, tnom=25.0)), "xyce")
+
+
+def test_temperature_coefficients_of_the_resistance_are_level_2_of_xyce() -> None:
+    circuit = shunt(JunctionDiode(**FULL, rs=2.0, trs1=1e-3))
+    assert "LEVEL=2" in card_of(deck(circuit, "xyce"))
+    assert "TRS1=0.001" in card_of(deck(circuit, "xyce"))
+    assert card_of(deck(circuit, "ltspice")) == card_of(deck(circuit, "ngspice"))
+
+
+@pytest.mark.parametrize("dialect", OTHERS)
+def test_the_current_at_breakdown_is_stated_where_defaults_differ(dialect: str) -> None:
+    """ngspice takes 1e-3 A, LTspice 1e-10 A."""
+    circuit = shunt(JunctionDiode(**FULL, bv=5.0))
+    assert "IBV" not in deck(circuit, "ngspice")
+    assert " IBV=0.001" in card_of(deck(circuit, dialect))
+    assert " IBV=1e-05" in card_of(deck(shunt(JunctionDiode(**FULL, bv=5.0, ibv=1e-5)), dialect))
+
+
+def test_diodes_in_parallel_are_m_of_ltspice_and_the_area_of_xyce() -> None:
+    circuit = shunt(JunctionDiode(**FULL, multiplier=3.0))
+    assert "D0 mid_0 0 d1 m=3.0 temp=27.0\n" in deck(circuit, "ltspice")
+    assert "D0 mid_0 0 d1 AREA=3.0 temp=27.0\n" in deck(circuit, "xyce")
+
+
+@pytest.mark.parametrize("dialect", OTHERS)
+@pytest.mark.parametrize("name", [card.name for card in _shipped().values()])
+def test_shipped_diodes_have_a_form(dialect: str, name: str) -> None:
+    assert "IBV=" in card_of(deck(shunt(JunctionDiode.named(name)), dialect))
+
+
+@pytest.mark.parametrize("dialect", OTHERS)
+def test_transistors_of_level_1_stand_as_they_are(dialect: str) -> None:
+    circuit = shunt(Mosfet(0.5, 1e-4, vgs=1.2, gamma=0.4, phi=0.7, tnom=25.0, lambda_=0.02, ld=1e-9))
+    ours, theirs = (deck(circuit, name, analysis=False) for name in ("ngspice", dialect))
+    assert ours[ours.index("\n\n") :] == theirs[theirs.index("\n\n") :]
+
+
+@pytest.mark.parametrize("dialect", OTHERS)
+@pytest.mark.parametrize(
+    ("line", "card", "message"),
+    [
+        (
+            "M{name} {a} {a} {b} {b} n",
+            ".model n NMOS(LEVEL=1\n+ VTO=1\n+ NSUB=1e15)",
+            "model 'n' states NSUB=1e15",
+        ),
+        ("M{name} {a} {a} {b} {b} n", ".model n NMOS(LEVEL=3 VTO=1)", "type NMOS, level 3, has no form"),
+        ("M{name} {a} {a} {b} {b} n dtemp = 3", ".model n NMOS(VTO=1)", "line 'M0 .*' states DTEMP"),
+        ("D{name} {a} {b} d\n+ pj=3", ".model d D(IS=1e-9)", "line 'D0 mid_0 0 d pj=3' states PJ"),
+        ("D{name} {a} {b} d", ".model d D(LEVEL=3 IS=1e-9)", "type D, level 3, has no form"),
+        ("Q{name} {a} {a} {b} q", ".model q NPN(BF=100)", "type NPN, level 1, has no form"),
+    ],
+)
+def test_text_of_own_devices_is_held_to_the_same(dialect: str, line: str, card: str, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"(?s){message}.*{dialect}"):
+        deck(shunt(Text(line, card)), dialect)
+
+
+def test_m_and_area_together_are_refused_for_xyce() -> None:
+    assert element_line("D0 a k d 2 m=3", "ltspice") == "D0 a k d 2 m=3"
+    for line in ("D0 a k d 2 m=3", "D0 a k d area=2 m=3"):
+        with pytest.raises(ValueError, match=f"{line!r} states M, .*AREA stands for both"):
+            element_line(line, "xyce")
+
+
+def test_a_level_that_is_stated_gives_way() -> None:
+    assert model_card(".model d D(LEVEL=1 TRS1=1m)", "xyce") == ".model d D(LEVEL=2 TRS1=1m)"
+
+
+@pytest.mark.parametrize("dialect", OTHERS)
+def test_blocks_are_ngspices_text_and_are_refused(dialect: str) -> None:
+    build = CircuitBuilder()
+    x, mid = build.input("x", 1), build.nodes("mid", 1)
+    build.resistors("top", x, mid, 1e-3)
+    block = Subcircuit.parse(".subckt clip a\nR1 a 0 1k\n.ends clip")
+    build.subcircuits("shunt", mid, block)
+    circuit = build.build()
+    assert "R1 a 0 1k" in deck(circuit, "ngspice")
+    with pytest.raises(
+        ValueError, match=f"'shunt' is the subcircuit 'clip'.*written for ngspice.*'{dialect}'"
+    ):
+        deck(circuit, dialect)
 
 
 @pytest.mark.parametrize("dialect", OTHERS)
@@ -190,7 +315,8 @@ def test_no_name_reaches_a_deck_unchanged(dialect: str) -> None:
         ("G{name} {a} {b} cur='V({a})'", "", "G0 mid_0 0 cur='V\\(mid_0\\)'.* has no form"),
         ("R{name} {a} {b} 1k", ".include secret", "'.include secret' has no form"),
         ("B{name} {a} {b} X=1", "", "not of the form"),
-        ("S{name} {a} {b} {a} 0 sw", ".model sw sw", "'S0 mid_0 0 mid_0 0 sw' has no form"),
+        ("S{name} {a} {b} {a} 0 sw", "", "'S0 mid_0 0 mid_0 0 sw' has no form"),
+        ("R{name} {a} {b} 1k", ".model sw sw(VT=1)", "model 'sw' of type SW, level 1, has no form"),
     ],
 )
 def test_device_text_without_a_form_is_refused(text: str, model: str, message: str) -> None:

@@ -5,31 +5,41 @@ makes the two the same. The check sweeps the voltage ``dv`` over the device:
 
 * **current, by engine**: a source behind a resistance R drives the device, at the voltage ``dv + R i(dv)`` that would
   put ``dv`` over it if the law is right. Where the engine finds ``v``, the current ``(x - v) / R`` is what the text
-  says and ``i(v)`` what the law says. Two resistances, so that small currents are seen as well as large ones.
+  says and ``i(v)`` what the law says. Two resistances, so that small currents are seen as well as large ones, and
+  one for the direction that conducts less, where it carries microamperes at least.
 * **slope of the co-content**: ``(phi(v + h) - phi(v - h)) / 2h`` lies between ``i(v - h)`` and ``i(v + h)``.
 * **conductance**: ``(i(v + h) - i(v - h)) / 2h`` lies between the conductances nearby.
 * **no negative conductance**, without which there is no energy to minimise.
+
+Differences are reported as they are, beside what can be resolved where they occur; what exceeds that decides. The law
+is compiled once for each temperature: all of it together, and for arrays of one length.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit import Circuit, CircuitBuilder, Device
+from ebana.circuit.netlist import RELTOL
 from ebana.engines import Engine, Nudge, get
+from ebana.engines.spice import SpiceEngine
 
 _RESOLVED = 1e-12
 """Amperes that a simulator need not resolve (the ``abstol`` of our decks)."""
 
 _VOLTS = 1e-7
-"""Volts to which a simulator may leave a node (its own tolerance is 1e-6 of the potential, before the last step)."""
+"""Volts to which a simulator may leave a node, and RELTOL of its potential: its last step is smaller than that."""
+
+_ALIKE = 30.0
+"""By what factor the currents of both directions differ where the smaller has a resistance of its own."""
 
 _ROUNDING = 1e-14
 """Relative rounding allowed in differences of the law."""
@@ -42,9 +52,12 @@ class DeviceCheck:
     Args:
         what: what was compared.
         worst: the largest difference beyond what can be resolved, as a share of the larger of the two.
-        at: where it is, in words.
-        limit: the largest difference that passes.
+        at: where it is, in words; where nothing is beyond, where the difference itself is largest.
+        limit: the largest ``worst`` that passes.
         message: why there was nothing to compare, or an empty string.
+        difference, of, resolution: the difference there, the larger of the two values, and what can be
+            resolved, in ``unit``.
+        unit: their unit.
     """
 
     what: str
@@ -52,17 +65,32 @@ class DeviceCheck:
     at: str
     limit: float
     message: str = ""
+    difference: float = 0.0
+    of: float = 0.0
+    resolution: float = 0.0
+    unit: str = "A"
 
     @property
     def passed(self) -> bool:
         """Whether the difference is within its limit."""
         return not self.message and self.worst <= self.limit
 
+    @property
+    def measured(self) -> str:
+        """The difference and its resolution in words."""
+        raw, of, resolution = (
+            f"{value:.1e} {self.unit}" if value else f"0 {self.unit}"
+            for value in (self.difference, self.of, self.resolution)
+        )
+        return f"{raw} of {of} {self.at}; resolved to {resolution}"
+
     def __str__(self) -> str:
-        verdict = "ok    " if self.passed else "FAILED"
-        if self.worst == 0 and not self.message:
-            return f"{verdict} {self.what}: no difference that can be resolved"
-        return f"{verdict} {self.what}: " + (self.message or f"differs by {self.worst:.1e} {self.at}")
+        if self.message:
+            return f"FAILED {self.what}: {self.message}"
+        if not self.passed:
+            return f"FAILED {self.what}: differs by {self.worst:.1e}, {self.measured}"
+        beyond = f" ({self.worst:.1e} beyond that)" if self.worst else ""
+        return f"ok     {self.what}: largest difference {self.measured}{beyond}"
 
 
 @dataclass(frozen=True)
@@ -72,10 +100,14 @@ class DeviceReport:
     Args:
         device: the device, as it prints.
         checks: every comparison at its worst.
+        volts: lowest and highest voltage over the device.
+        amperes: lowest and highest current of the law there, of all temperatures and parameters.
     """
 
     device: str
     checks: tuple[DeviceCheck, ...]
+    volts: tuple[float, float]
+    amperes: tuple[float, float]
 
     @property
     def passed(self) -> bool:
@@ -83,7 +115,10 @@ class DeviceReport:
         return all(check.passed for check in self.checks)
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.device}: {'passed' if self.passed else 'FAILED'}", *map(str, self.checks)])
+        low, high = self.amperes
+        ranges = f"dv from {self.volts[0]:g} to {self.volts[1]:g} V, currents from {low:.2g} to {high:.2g} A"
+        first = f"{self.device}: {'passed' if self.passed else 'FAILED'}; {ranges}"
+        return "\n".join([first, *map(str, self.checks)])
 
 
 def check_device(
@@ -134,17 +169,21 @@ def check_device(
     simulators = [get(engine) for engine in engines]
     volts = np.linspace(low, high, points)
     found: dict[str, DeviceCheck] = {}
+    ends: list[float] = []
     for variant, where in _variants(device, temperatures):
+        law = _Law(variant, 3 * points)
         for own in sets:
             at = where + "".join(f", {name}={value:g}" for name, value in own.items())
             with jax.enable_x64(True):
-                for check in _checks(variant, own, volts, simulators, tolerance, at):
+                sweep = _Sweep(law, own, volts)
+                for check in sweep.checks(simulators, tolerance, at):
                     found[check.what] = max(found.get(check.what, check), check, key=_badness)
-    return DeviceReport(repr(device), tuple(found.values()))
+            ends += [float(sweep.i[1].min()), float(sweep.i[1].max())]
+    return DeviceReport(repr(device), tuple(found.values()), (low, high), (min(ends), max(ends)))
 
 
-def _badness(check: DeviceCheck) -> float:
-    return float("inf") if check.message else check.worst
+def _badness(check: DeviceCheck) -> tuple[float, float]:
+    return (float("inf") if check.message else check.worst), check.difference
 
 
 def _variants(device: Device, temperatures: Iterable[float] | None) -> Iterator[tuple[Device, str]]:
@@ -159,50 +198,156 @@ def _variants(device: Device, temperatures: Iterable[float] | None) -> Iterator[
         yield changed, f" at {celsius:g} C"
 
 
+class _Values(NamedTuple):
+    """A law at some voltages: watts, amperes, siemens."""
+
+    cocontent: np.ndarray
+    current: np.ndarray
+    conductance: np.ndarray
+
+
 @dataclass(frozen=True)
 class _Law:
-    """The Python law on NumPy arrays, with fixed parameters."""
+    """The Python law on arrays of any shape with up to ``size`` voltages, compiled once."""
 
     device: Device
-    own: Mapping[str, Any]
+    size: int
 
-    def __call__(self, what: str, volts: np.ndarray) -> np.ndarray:
-        return np.asarray(getattr(self.device, what)(jnp.asarray(volts), self.own), dtype=float)
+    @cached_property
+    def _compiled(self) -> Any:
+        device = self.device
+
+        @jax.jit
+        def evaluate(dv: Any, own: Any) -> tuple[Any, Any, Any]:
+            return device.cocontent(dv, own), device.current(dv, own), device.conductance(dv, own)
+
+        return evaluate
+
+    def __call__(self, volts: np.ndarray, own: Mapping[str, float]) -> _Values:
+        flat = np.resize(volts, self.size)  # filled up with the same voltages again
+        traced = {name: jnp.asarray(value, dtype=float) for name, value in own.items()}
+        return _Values(
+            *(
+                np.broadcast_to(np.asarray(value, dtype=float), flat.shape)[: volts.size].reshape(volts.shape)
+                for value in self._compiled(jnp.asarray(flat), traced)
+            )
+        )
 
 
-def _checks(
-    device: Device,
-    own: Mapping[str, float],
+@dataclass(frozen=True)
+class _Sweep:
+    """A law with fixed parameters at a little below, at, and a little above each voltage."""
+
+    law: _Law
+    own: Mapping[str, float]
+    volts: np.ndarray
+    step: float = field(init=False)
+    phi: np.ndarray = field(init=False)
+    i: np.ndarray = field(init=False)
+    g: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        step = 1e-5 * (self.volts[-1] - self.volts[0])
+        near = np.stack([self.volts - step, self.volts, self.volts + step])
+        phi, i, g = self.law(near, self.own)
+        for name, value in (("step", step), ("phi", phi), ("i", i), ("g", g)):
+            object.__setattr__(self, name, value)
+
+    def checks(self, engines: list[Engine], tolerance: float, at: str) -> Iterator[DeviceCheck]:
+        """The law against itself and against the engines."""
+        yield self._slope("slope of the co-content against the current", self.phi, self.i, "A", at)
+        yield self._slope("slope of the current against the conductance", self.i, self.g, "S", at)
+        g, none = self.g[1], np.zeros_like(self.g[1])
+        yield _worst("negative conductance", np.maximum(-g, 0.0), none, np.abs(g), self.volts, 0.0, at, "S")
+        for engine in engines:
+            yield self._against(engine, tolerance, at)
+
+    def _slope(self, what: str, of: np.ndarray, ends: np.ndarray, unit: str, at: str) -> DeviceCheck:
+        """Whether a secant lies between the slopes nearby, but for rounding."""
+        slope = (of[2] - of[0]) / (2 * self.step)
+        noise = _ROUNDING * np.abs(of).max(0) / self.step
+        room = np.where(slope > ends[1], ends.max(0) - ends[1], ends[1] - ends.min(0))
+        size = np.max(np.abs(ends), 0)
+        return _worst(what, np.abs(slope - ends[1]), room + noise, size, self.volts, 1e-4, at, unit)
+
+    def _drives(self) -> tuple[np.ndarray, np.ndarray]:
+        """Resistances in ohms that suit the currents, and the potentials before them that put each voltage over
+        the device; zero where the current is not of the direction that a resistance is for.
+        """
+        span, i = float(self.volts[-1] - self.volts[0]), self.i[1]
+        least, most = sorted((float(i.max()), float(-i.min())))
+        ohms = [span / max(most, 1e-9), 1e3 * span / max(most, 1e-9)]
+        driven = [np.ones_like(i), np.ones_like(i)]
+        if 1e-6 < least < most / _ALIKE:
+            ohms.append(span / least)
+            driven.append((np.abs(i) <= least) * 1.0)
+        return np.array(ohms), np.stack(driven, 1) * (self.volts[:, None] + np.outer(i, ohms))
+
+    def _against(self, engine: Engine, tolerance: float, at: str) -> DeviceCheck:
+        what = f"current of {engine.name} against the law"
+        resistances, x = self._drives()
+        device = _Text(self.law.device) if isinstance(engine, SpiceEngine) else self.law.device
+        circuit = _bench(device, self.own, resistances)
+        values = {name: jnp.asarray(value) for name, value in circuit.initial().items()}
+        try:
+            point = engine.solve(circuit, values, {"x": jnp.asarray(x)}, Nudge.none())
+        except (ValueError, RuntimeError) as error:  # the text is refused, by us or by the simulator
+            return DeviceCheck(what, float("inf"), at, tolerance, f"no operating point{at}: {error}")
+        v = np.asarray(point.v)
+        _, own_law, g = self.law(v, self.own)
+        text = (x - v) / resistances
+        volts = np.maximum(_VOLTS, RELTOL * np.abs(v))
+        resolved = volts * (g + 1.0 / resistances) + _RESOLVED + 4e-16 * np.abs(x) / resistances
+        difference, size = np.abs(text - own_law), np.maximum(np.abs(text), np.abs(own_law))
+        behind = [f"{at} behind {ohms:.3g} ohm" for ohms in resistances]
+        found = (
+            _worst(what, difference[:, k], resolved[:, k], size[:, k], self.volts, tolerance, behind[k], "A")
+            for k in range(len(resistances))
+        )
+        return max(found, key=_badness)
+
+
+def _worst(
+    what: str,
+    difference: np.ndarray,
+    resolved: np.ndarray,
+    size: np.ndarray,
     volts: np.ndarray,
-    engines: list[Engine],
-    tolerance: float,
+    limit: float,
     at: str,
-) -> Iterator[DeviceCheck]:
-    law = _Law(device, {name: jnp.asarray(value) for name, value in own.items()})
-    step = 1e-5 * (volts[-1] - volts[0])
-    below, middle, above = volts - step, volts, volts + step
-    i, g = ([law(what, v) for v in (below, middle, above)] for what in ("current", "conductance"))
-    phi = [law("cocontent", v) for v in (below, middle, above)]
-    slope, rise = (phi[2] - phi[0]) / (2 * step), (i[2] - i[0]) / (2 * step)
-    rounding = [_ROUNDING * np.abs(x).max(0) / step for x in (np.array(phi), np.array(i))]
-    for what, value, ends, noise in (
-        ("slope of the co-content against the current", slope, i, rounding[0]),
-        ("slope of the current against the conductance", rise, g, rounding[1]),
-    ):
-        outside = np.maximum(np.min(ends, 0) - value, value - np.max(ends, 0)) - noise
-        scale = np.max(np.abs(ends), 0) + _RESOLVED
-        yield _worst(what, np.maximum(outside, 0.0) / scale, volts, 1e-4, at)
-    yield _worst("negative conductance", np.maximum(-g[1], 0.0) / (np.abs(g[1]) + _RESOLVED), volts, 0.0, at)
-    largest = max(float(np.abs(i[1]).max()), 1e-9)
-    resistances = np.array([1.0, 1e3]) * (volts[-1] - volts[0]) / largest
-    for engine in engines:
-        yield _against(engine, law, own, volts, resistances, tolerance, at)
-
-
-def _worst(what: str, share: np.ndarray, volts: np.ndarray, limit: float, at: str) -> DeviceCheck:
+    unit: str,
+) -> DeviceCheck:
+    """The check at the point that exceeds its resolution most, or else at the largest difference."""
+    share = np.maximum(difference - resolved, 0.0) / np.maximum(size, _RESOLVED)
     share = np.where(np.isfinite(share), share, np.inf)
-    k = int(np.argmax(share))
-    return DeviceCheck(what, float(share[k]), f"at dv = {volts[k]:.4g} V{at}", limit)
+    k = int(np.argmax(share) if share.max() > 0 else np.argmax(difference))
+    where = f"at dv = {volts[k]:.4g} V{at}"
+    raw, of, resolution = (float(each[k]) for each in (difference, size, resolved))
+    return DeviceCheck(what, float(share[k]), where, limit, "", raw, of, resolution, unit)
+
+
+@dataclass(frozen=True)
+class _Text(Device):
+    """A device's SPICE text with a law that costs nothing, for simulators: their certificate is not used here."""
+
+    device: Device
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "gmin":
+            raise AttributeError(name)
+        return getattr(self.device, name)  # a deck states it
+
+    def current(self, dv: Any, p: Any) -> Any:
+        return jnp.asarray(dv)
+
+    def conductance(self, dv: Any, p: Any) -> Any:
+        return jnp.ones_like(dv)
+
+    def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
+        return self.device.spice(name, a, b, p)
+
+    def spice_model(self) -> str:
+        return self.device.spice_model()
 
 
 def _bench(device: Device, own: Mapping[str, float], resistances: np.ndarray) -> Circuit:
@@ -216,29 +361,3 @@ def _bench(device: Device, own: Mapping[str, float], resistances: np.ndarray) ->
     build.devices("device", a, build.ground(k), device, names)
     build.output("y", a, folded=False)
     return build.build()
-
-
-def _against(
-    engine: Engine,
-    law: _Law,
-    own: Mapping[str, float],
-    volts: np.ndarray,
-    resistances: np.ndarray,
-    tolerance: float,
-    at: str,
-) -> DeviceCheck:
-    what = f"current of {engine.name} against the law"
-    circuit = _bench(law.device, own, resistances)
-    x = volts[:, None] + resistances * law("current", volts)[:, None]
-    values = {name: jnp.asarray(value) for name, value in circuit.initial().items()}
-    try:
-        point = engine.solve(circuit, values, {"x": jnp.asarray(x)}, Nudge.none())
-    except (ValueError, RuntimeError) as error:  # the text is refused, by us or by the simulator
-        return DeviceCheck(what, float("inf"), at, tolerance, f"no operating point{at}: {error}")
-    v = np.asarray(point.v)
-    text, own_law, g = (x - v) / resistances, law("current", v), law("conductance", v)
-    resolved = _VOLTS * (g + 1.0 / resistances) + _RESOLVED + 4e-16 * np.abs(x) / resistances
-    size = np.maximum(np.maximum(np.abs(text), np.abs(own_law)), _RESOLVED)
-    share = np.maximum(np.abs(text - own_law) - resolved, 0.0) / size
-    worst = int(np.argmax(np.where(np.isfinite(share), share, np.inf).max(0)))
-    return _worst(what, share[:, worst], volts, tolerance, f"{at} behind {resistances[worst]:.3g} ohm")

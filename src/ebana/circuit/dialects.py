@@ -10,10 +10,11 @@ tolerances, gmin  ``.options``                  ``.options``                  ``
 operating point   ``.control`` block            ``.op``, in the .raw file     one-point ``.dc``, ``.print dc``
 ================  ============================  ============================  ===============================
 
-Resistors, sources, E, F and G sources, subcircuits, continuation lines, diode and level 1 MOSFET cards and the
-temperature of an instance (``temp=``) are written alike for all three (LTspice help, "Circuit elements"; Xyce
-Reference Guide, "Netlist reference"). Each simulator has its own values of Boltzmann's constant and the
-elementary charge, which move a diode's voltage by about a microvolt.
+Resistors, sources, E, F and G sources, subcircuits, continuation lines and the temperature of an instance
+(``temp=``) are written alike for all three (LTspice help, "Circuit elements"; Xyce Reference Guide, "Netlist
+reference"); cards and lines of diodes and MOSFETs as :mod:`ebana.circuit.dialect_cards` has them. Blocks that a user
+wrote in SPICE are ngspice's text and are refused. Each simulator has its own values of Boltzmann's constant and
+the elementary charge, which move a diode's voltage by about a microvolt.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ebana.circuit import dialect_cards
+from ebana.circuit.circuit import Circuit
+from ebana.circuit.elements import Subcircuits
 from ebana.spice.expressions import UnknownExpression, translated
 
 NAMES = ("ngspice", "ltspice", "xyce")
@@ -29,6 +33,9 @@ NAMES = ("ngspice", "ltspice", "xyce")
 _BEHAVIOURAL = re.compile(r"(B\S*)\s+(\S+)\s+(\S+)\s+([IV])\s*=\s*(.+)", re.IGNORECASE | re.DOTALL)
 _WORDS = {"E": 6, "G": 6, "F": 5, "H": 5}
 """Words of the linear forms of controlled sources, which all simulators share."""
+
+_JOINED = ("B", "D", "M")
+"""First letters of the elements that are read whole."""
 
 _WIDTH = 100
 
@@ -75,11 +82,13 @@ class Dialect:
                 f"the element line {line!r} has no form in the dialect {self.name!r}. Expected one of "
                 f"{' '.join(self.letters)} in their linear forms, or a B source; write the device's spice() with those."
             )
-        return line
+        return dialect_cards.element_line(line, self.name) if first in "DM" else line
 
     def _dot(self, line: str) -> str:
         word = line.split()[0].lower()
-        if word in (".model", ".subckt", ".ends", ".end"):
+        if word == ".model":
+            return dialect_cards.model_card(line, self.name)
+        if word in (".subckt", ".ends", ".end"):
             return line
         raise ValueError(
             f"the statement {line!r} has no form in the dialect {self.name!r}. Expected .model cards and elements."
@@ -104,7 +113,7 @@ class Dialect:
 
 
 def _logical(lines: Iterable[str]) -> Iterator[str]:
-    """Lines with the continuations of B sources joined to them; others keep theirs."""
+    """Lines with the continuations of B sources, cards and devices joined to them; others keep theirs."""
     held: str | None = None
     for line in lines:
         if held is not None and line.startswith("+"):
@@ -112,7 +121,7 @@ def _logical(lines: Iterable[str]) -> Iterator[str]:
             continue
         if held is not None:
             yield held
-        held = line if line[:1].upper() == "B" else None
+        held = line if line[:1].upper() in _JOINED or line.lower().startswith(".model") else None
         if held is None:
             yield line
     if held is not None:
@@ -177,6 +186,20 @@ def get(name: str) -> Dialect | None:
     if name not in known:
         raise ValueError(f"netlist(dialect={name!r}). Expected one of {', '.join(map(repr, NAMES))}.")
     return known[name]
+
+
+def refuse_blocks(circuit: Circuit, dialect: Dialect) -> None:
+    """Refuse a circuit with blocks of SPICE text, which were written for ngspice.
+
+    Raises:
+        ValueError: names the first of them.
+    """
+    for element in circuit.each(Subcircuits):
+        raise ValueError(
+            f"element {element.name!r} is the subcircuit {element.model.name!r}, whose text was written for "
+            f"ngspice and has no form in the dialect {dialect.name!r}. Write the deck with dialect='ngspice' and put "
+            "that simulator's own text in place of the block, or build it from resistors and devices."
+        )
 
 
 def translate(

@@ -666,7 +666,7 @@ def netlist(
         The deck; its third line tells how to run it, for example ``ngspice -b file.cir``.
 
     Raises:
-        ValueError: for an unknown dialect, or device text that has no form in it; when devices ask for
+        ValueError: for an unknown dialect, or a block, device text or card that has no form in it; when devices ask for
             different gmin, or a clamped nudge has no SPICE form or too many units for one.
         NotImplementedError: when a device has no SPICE form.
 
@@ -685,6 +685,8 @@ def netlist(
     voltages = {element.name: source_voltages(element, given, 1)[0] for element in driven}
     held, clamps = _nudge_values(nudge, sample) if nudge is not None else ({}, [])
     other = dialects.get(dialect)
+    if other is not None:
+        dialects.refuse_blocks(circuit, other)
     here = analysis and other is None
     lines = deck_lines(circuit, values, voltages, held, clamps, title=title, analysis=here)
     if other is not None:
