@@ -66,9 +66,9 @@ def run_program(deck: str, folder: Path, *options: str, timeout: float) -> tuple
     Raises:
         EngineNotInstalled: when the program is not found.
         NgspiceError: when the run takes too long.
+        OSError: when the deck cannot be written.
     """
-    (folder / ".spiceinit").write_text(_QUIET)
-    (folder / "deck.cir").write_text(deck, encoding="utf-8")
+    _write(deck, folder)
     command = [program_path(), "-b", *options, "deck.cir"]
     try:
         result = subprocess.run(
@@ -79,3 +79,15 @@ def run_program(deck: str, folder: Path, *options: str, timeout: float) -> tuple
             f"ngspice was not done after {timeout:g} s. Simulate less, or allow more time with timeout=."
         ) from None
     return result.returncode, (result.stdout + b"\n" + result.stderr).decode("utf-8", "replace")
+
+
+def _write(deck: str, folder: Path) -> None:
+    try:
+        (folder / ".spiceinit").write_text(_QUIET)
+        (folder / "deck.cir").write_text(deck, encoding="utf-8")
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{error.strerror}: a deck of {len(deck)} bytes for ngspice could not be written to {folder.parent}. "
+            "Make room there, or set TMPDIR to another folder",
+        ) from error
