@@ -14,8 +14,8 @@ MODULES = sorted(Path(ebana.spice.__file__).parent.glob("*.py"))
 
 
 def imported(path: Path) -> set[str]:
-    """Names of the modules that a file imports, anywhere in it."""
-    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    """Names of the modules that a file imports at its top level."""
+    nodes = ast.parse(path.read_text(encoding="utf-8")).body
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     return plain | {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
 
