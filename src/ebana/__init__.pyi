@@ -1,7 +1,7 @@
 from . import callbacks, losses, metrics, optimizers, schedules
 from .circuit import BehavioralDiode, Circuit, CircuitBuilder, Device, IdealDiode
 from .circuit.junction import JunctionDiode
-from .circuit.mosfet import MosDiode
+from .circuit.mosfet import MosDiode, Mosfet
 from .engines import Engine, NativeEngine, NotConverged, Nudge, OperatingPoint, Result
 from .engines.spice import NeospiceEngine, NgspiceBatchEngine, NgspiceEngine
 from .layers import (
@@ -62,6 +62,7 @@ __all__ = [
     "Loss",
     "Model",
     "MosDiode",
+    "Mosfet",
     "NativeEngine",
     "NeospiceEngine",
     "NgspiceBatchEngine",

@@ -20,7 +20,7 @@ from ebana import (
     ReshapeLayer,
 )
 from ebana.circuit import Devices
-from ebana.circuit.mosfet import MosDiode
+from ebana.circuit.mosfet import MosDiode, Mosfet
 from nets import DIODE, Probe, dense
 
 CARD = ".model D1 D(IS=1e-12 N=1.5)"
@@ -55,6 +55,8 @@ class Cubic(Device):
         ({"kind": "mos", "model": {"card": NMOS, "width": 2e-4}}, "mos", MosDiode(0.5, 1e-1, width=2e-4)),
         ({"use_mos": True, "param": {"card": NMOS}}, "mos", MosDiode(0.5, 1e-1)),
         ({"model": MosDiode(0.7)}, "mos", MosDiode(0.7)),
+        ({"model": Mosfet(0.7, vgs=1.2)}, "mos", Mosfet(0.7, vgs=1.2)),
+        ({"use_mos": True, "model": {"card": NMOS, "vgs": 1.2}}, "mos", Mosfet(0.5, 1e-1, vgs=1.2)),
         ({"model": Cubic()}, "real", Cubic()),
     ],
 )
@@ -72,6 +74,9 @@ def test_a_model_is_read_from_a_library_file(tmp_path, use_mos):
         DiodeLayer("a", use_mos=use_mos, model=known).device
         == DiodeLayer("a", use_mos=use_mos, param=known).device
     )
+    for missing in ({"model": known | {"path": "nope"}}, {"param": known | {"path": "nope"}}):
+        with pytest.raises(FileNotFoundError, match="diode layer 'a': model file 'nope' does not exist"):
+            DiodeLayer("a", use_mos=use_mos, **missing)
     wrong = known | {"model_name": "Q9"}
     with pytest.raises(ValueError, match="Q9"):
         DiodeLayer("a", use_mos=use_mos, param=wrong)

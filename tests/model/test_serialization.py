@@ -29,7 +29,7 @@ from ebana import (
     VoltageLayer,
     load_model,
 )
-from ebana.circuit.mosfet import MosDiode
+from ebana.circuit.mosfet import MosDiode, Mosfet
 from ebana.training import storage
 from nets import DIODE, MILLI, X, dense, hidden, linear, same_values, shared
 
@@ -52,7 +52,9 @@ def everything():
     )
     warm = DiodeLayer("warm", bias=1.0, model=JunctionDiode(1e-12, 1.5, temperature=50.0, gmin=1e-10))(mixed)
     mos = DiodeLayer("mos", bias=1.0, model=MosDiode(0.4, 1e-3, 2e-6, 1e-6, lambda_=0.01, gmin=1e-11))(warm)
-    ideal = DiodeLayer("ideal", bias=5.0)(mos)
+    held = Mosfet(-0.4, 1e-3, vgs=-1.0, channel="p", gamma=0.3, temperature=40.0, gmin=1e-11)
+    gate = DiodeLayer("gate", bias=1.0, model=held)(mos)
+    ideal = DiodeLayer("ideal", bias=5.0)(gate)
     unused = DiodeLayer("unused", enabled=False)(ideal)
     amp = AmplificationLayer(
         3.0, "amp", 0.1, backward_gain=3.0, trainable=["gain"], lr=1e-2, low=0.5, high=9.0

@@ -14,8 +14,9 @@ import pytest
 from circuits import random_circuit, stack3, stiff_chain
 from ebana import BehavioralDiode, CircuitBuilder, JunctionDiode, Model
 from ebana.circuit import GROUND, Circuit
-from ebana.circuit.elements import Crossbar, Devices, Resistors
+from ebana.circuit.elements import Crossbar, Devices, Resistors, Subcircuits
 from ebana.circuit.mosfet import MosDiode
+from ebana.circuit.subcircuit import Subcircuit
 from ebana.recipes import get, probe
 from ebana.reports import CircuitTooLarge, draw_circuit, symbols
 from ebana.reports.sheet import plan
@@ -42,7 +43,22 @@ def mixed() -> Circuit:
     return build.build()
 
 
+def blocks() -> Circuit:
+    """Blocks of SPICE text: between tracks, to ground, and with both pins on one node."""
+    build = CircuitBuilder()
+    x, h = build.input("x", 2), build.nodes("h", 3)
+    build.crossbar("d", x, h, 1e-3)
+    clip = Subcircuit.parse(".subckt clip in reference ref2\nR1 in reference 1k\nR2 in ref2 1k\n.ends clip")
+    rail = build.bias("rail", [1.0])
+    pins = [[h[0], rail[0], GROUND], [h[1], h[2], h[2]], [h[2], GROUND, GROUND]]
+    build.subcircuits("clips", np.array(pins), clip)
+    build.resistors("leak", h, build.ground(3), 1e-6)
+    build.output("y", h, folded=False)
+    return build.build()
+
+
 CIRCUITS: dict[str, Any] = {
+    "blocks": blocks,
     "xor": lambda: get("xor").build().circuit,
     "gates": lambda: get("gates").build().circuit,
     "bridge": lambda: probe("bridge").build(0, "native").circuit,
@@ -67,7 +83,7 @@ def groups(root: ElementTree.Element, kind: str) -> list[ElementTree.Element]:
 def count(element: Any) -> int:
     if isinstance(element, Crossbar):
         return len(element.rows) * len(element.columns)
-    ends = [getattr(element, field, None) for field in ("inputs", "a", "nodes")]
+    ends = [getattr(element, field, None) for field in ("inputs", "a", "nodes", "pins")]
     return next(len(nodes) for nodes in ends if nodes is not None)
 
 
@@ -151,6 +167,8 @@ def test_parts_end_on_the_wires_of_their_nodes(name: str) -> None:
             ends = (int(element.a[k]), int(element.b[k]))
         elif isinstance(element, Crossbar) and "output" not in part.attrib["class"]:
             ends = (int(element.rows[int(part.attrib["data-part"].split(",")[0])]),)
+        elif isinstance(element, Subcircuits):
+            ends = tuple(int(n) for n in element.pins[int(part.attrib["data-part"])])
         else:
             continue
         assert all(on(n, part) for n in ends if n != GROUND and n not in rails), part.attrib
@@ -170,6 +188,17 @@ def test_no_text_covers_another(name: str) -> None:
             if a0 >= x1:
                 break
             assert b1 <= y0 or b0 >= y1, (words, other)
+
+
+def test_blocks_name_their_pins() -> None:
+    _, root = drawn("blocks")
+    words = [text.text for text in root.iter(f"{NS}text")]
+    assert "subcircuit clip" in words
+    assert [words.count(pin) for pin in ("in", "reference", "ref2")] == [3, 3, 3]
+    first = groups(root, "block")[0]
+    title = first.find(f"{NS}title")
+    assert title is not None
+    assert title.text == "clips[0]: clip, in at h[0], reference at rail[0], ref2 at ground"
 
 
 def test_values_are_written_with_their_units() -> None:

@@ -15,6 +15,8 @@ from ebana.circuit.elements import (
     Subcircuits,
     VoltageSources,
 )
+from ebana.circuit.junction import JunctionDiode
+from ebana.circuit.mosfet import MosDiode, Mosfet
 from ebana.circuit.parameters import Parameter
 from ebana.circuit.subcircuit import Subcircuit
 
@@ -29,6 +31,9 @@ __all__ = [
     "Device",
     "Devices",
     "IdealDiode",
+    "JunctionDiode",
+    "MosDiode",
+    "Mosfet",
     "NodeGroup",
     "Output",
     "Parameter",

@@ -209,24 +209,26 @@ class MosDiode(_Level1):
         return self._line(name, drain, drain, source)
 
     @classmethod
-    def resolve(cls, model: Any) -> MosDiode:
+    def resolve(cls, model: Any) -> MosDiode | Mosfet:
         """The device that a card's text, or ``{"path", "model_name", "length", "width"}``, stands for.
 
         A dictionary may hold the card itself as ``"card"``, and ``gmin`` and ``temperature``; ``length`` and
-        ``width`` are in metres.
+        ``width`` are in metres. With ``vgs``, in volts, it stands for a :class:`Mosfet`.
         """
-        if isinstance(model, MosDiode):
+        if isinstance(model, MosDiode | Mosfet):
             return model
         options = dict(model) if isinstance(model, Mapping) else {"card": str(model)}
         own = ("length", "width", "gmin", "temperature")
-        unknown = options.keys() - {"card", "path", "model_name", *own}
+        unknown = options.keys() - {"card", "path", "model_name", "vgs", *own}
         if unknown or ("card" in options) == ("path" in options):
             raise ValueError(
                 f"MOS diode model {sorted(options)}. Expected path and model_name (or card, the text of a .model "
-                "card), length, width, gmin and temperature."
+                "card), length, width, gmin, temperature, and vgs for a gate that is held."
             )
         text = options["card"] if "card" in options else Path(options["path"]).read_text(errors="replace")
         given = {what: float(options[what]) for what in own if what in options}
+        if "vgs" in options:
+            return Mosfet.from_card(text, options.get("model_name"), **given, vgs=float(options["vgs"]))
         return cls.from_card(text, options.get("model_name"), **given)
 
 

@@ -21,14 +21,25 @@ from typing import Any
 
 import numpy as np
 
-from ebana.circuit import BehavioralDiode, CircuitBuilder, Device, IdealDiode
-from ebana.circuit.junction import JunctionDiode
-from ebana.circuit.mosfet import MosDiode
+from ebana.circuit import (
+    BehavioralDiode,
+    CircuitBuilder,
+    Device,
+    IdealDiode,
+    JunctionDiode,
+    MosDiode,
+    Mosfet,
+)
 from ebana.layers.base import Layer, Signal, as_list, either
 from ebana.layers.sources import per_unit
 
 KINDS = ("ideal", "behavioral", "real", "mos")
-DEVICES = {"ideal": IdealDiode, "behavioral": BehavioralDiode, "real": JunctionDiode, "mos": MosDiode}
+DEVICES = {
+    "ideal": IdealDiode,
+    "behavioral": BehavioralDiode,
+    "real": JunctionDiode,
+    "mos": MosDiode | Mosfet,
+}
 """The kinds of the built-in devices; any other device counts as real."""
 
 _CONDITIONS = ("temperature", "gmin", "area", "multiplier")
@@ -51,7 +62,8 @@ class DiodeLayer(Layer):
         model: a SPICE ``.model`` card as text, the name of a shipped diode such as ``"1N4148"`` or ``"BAT54"``
             (:meth:`~ebana.circuit.junction.JunctionDiode.named`), or any :class:`~ebana.circuit.Device`.
         use_mos: a transistor tied as a diode (:class:`~ebana.circuit.mosfet.MosDiode`); ``model`` is then
-            its card, or ``{"path", "model_name", "length", "width"}``.
+            its card, or ``{"path", "model_name", "length", "width"}``; with ``"vgs"``, volts, its gate is held
+            there instead (:class:`~ebana.circuit.mosfet.Mosfet`).
         trainable: whether the bias voltages are trained.
         lr, low, high: learning rate and bounds (volts) of trained biases.
     """
@@ -207,7 +219,10 @@ def _from_card(name: str, kind: str, param: dict[str, Any], model: Any) -> Devic
     if param and model is not None and (kind == "mos" or isinstance(model, dict)):
         raise ValueError(f"diode layer {name!r} got both param and model. Give one of them.")
     if kind == "mos":
-        return MosDiode.resolve(model if model is not None else param)
+        given = model if model is not None else param
+        if isinstance(given, dict) and "path" in given:
+            _check_file(name, given["path"])
+        return MosDiode.resolve(given)
     if isinstance(model, dict):
         param, model = model, None
     conditions = {key: float(param[key]) for key in _CONDITIONS if key in param}
@@ -223,9 +238,13 @@ def _from_card(name: str, kind: str, param: dict[str, Any], model: Any) -> Devic
             "shipped diode, or "
             "param={'path': file, 'model_name': name}."
         )
-    if not Path(param["path"]).is_file():
-        raise FileNotFoundError(f"diode layer {name!r}: model file {param['path']!r} does not exist.")
+    _check_file(name, param["path"])
     return JunctionDiode.from_file(param["path"], param["model_name"], **conditions)
+
+
+def _check_file(name: str, path: Any) -> None:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"diode layer {name!r}: model file {str(path)!r} does not exist.")
 
 
 def _is_name(model: Any) -> bool:
@@ -259,8 +278,9 @@ def _device_config(device: Device, name: str) -> dict[str, Any]:
             "param": {"temperature": device.temperature, "gmin": device.gmin}
             | ({} if device.multiplier == 1 else {"multiplier": device.multiplier}),
         }
-    if isinstance(device, MosDiode):
-        own = {key: getattr(device, key) for key in ("length", "width", "gmin", "temperature")}
+    if isinstance(device, MosDiode | Mosfet):
+        keys = ("length", "width", "gmin", "temperature", "vgs")
+        own = {key: getattr(device, key) for key in keys if hasattr(device, key)}
         return {"model": {"card": device.spice_model(), **own}}
     raise TypeError(
         f"diode layer {name!r} carries a device of class {type(device).__name__}, which has no stored form. "

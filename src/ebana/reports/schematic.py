@@ -16,6 +16,7 @@ from ebana.circuit.elements import (
     Devices,
     Output,
     Resistors,
+    Subcircuits,
     VoltageSources,
 )
 from ebana.circuit.junction import JunctionDiode
@@ -87,8 +88,8 @@ def _check(circuit: Circuit) -> None:
 def _count(element: Any) -> int:
     if isinstance(element, Crossbar):
         return len(element.rows) * len(element.columns)
-    ends = getattr(element, "a", getattr(element, "inputs", getattr(element, "nodes", ())))
-    return len(ends)
+    names = ("a", "inputs", "nodes", "pins")
+    return next((len(getattr(element, name)) for name in names if hasattr(element, name)), 0)
 
 
 class _Sheet:
@@ -118,6 +119,7 @@ class _Sheet:
             Resistors: _Sheet._verticals,
             Devices: _Sheet._verticals,
             CurrentSources: _Sheet._current_sources,
+            Subcircuits: _Sheet._blocks,
         }
 
     def drawn(self, title: str) -> str:
@@ -348,6 +350,41 @@ class _Sheet:
             )  # fmt: skip
         self.x += 0.3 + max(used.values(), default=0) * COLUMN + 0.75
         return element.name, "current sources"
+
+    def _blocks(self, element: Subcircuits) -> tuple[str, str]:
+        """A box for each instance below the lowest of its tracks, its pins named where their wires enter it."""
+        names = [_short(pin) for pin in element.model.pins]
+        step = max(0.2, max(svg.width(name) for name in names) + 0.1)
+        for k, pins in enumerate(element.pins.tolist()):
+            left = self.x + 0.3
+            top = max((self.y(n) for n in pins if n != GROUND), default=self.top) + 0.14
+            right, bottom = left + step * len(pins), top + 0.22
+            wires, labels = [], []
+            for j, (node, name) in enumerate(zip(pins, names, strict=True)):
+                x = left + step * (j + 0.5)
+                if node == GROUND:
+                    wires.append(svg.ground(x, bottom))
+                else:
+                    wires.append(svg.line([(x, self.touch(node, x)[1]), (x, top)]))
+                labels.append(svg.text(x - svg.width(name) / 2, top + 0.14, name))
+            corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+            self._part(
+                "block",
+                element.name,
+                k,
+                self._block_title(element, k),
+                *wires,
+                svg.shape(corners, GREEN),
+                *labels,
+            )
+            self.x = right
+        self.x += 0.25
+        return element.name, f"subcircuit {_short(element.model.name)}"
+
+    def _block_title(self, element: Subcircuits, k: int) -> str:
+        nodes = ("ground" if n == GROUND else self.circuit.node_name(n) for n in element.pins[k].tolist())
+        pins = ", ".join(f"{pin} at {node}" for pin, node in zip(element.model.pins, nodes, strict=True))
+        return f"{element.name}[{k}]: {element.model.name}, {pins}"
 
     def _outputs(self) -> tuple[str, str]:
         x = self.x + 0.3

@@ -74,9 +74,9 @@ def run_program(
     Raises:
         EngineNotInstalled: when the program is not found.
         NgspiceError: when the run takes too long.
+        OSError: when the deck cannot be written.
     """
-    (folder / ".spiceinit").write_text(_QUIET)
-    (folder / "deck.cir").write_text(deck, encoding="utf-8")
+    _write(deck, folder)
     command = [program_path(), "-b", *options, "deck.cir"]
     deadline = time.monotonic() + timeout
     with subprocess.Popen(
@@ -102,3 +102,15 @@ def _still_running(timeout: float, deadline: float, tick: Callable[[], object] |
         raise NgspiceError(
             f"ngspice was not done after {timeout:g} s. Simulate less, or allow more time with timeout=."
         )
+
+
+def _write(deck: str, folder: Path) -> None:
+    try:
+        (folder / ".spiceinit").write_text(_QUIET)
+        (folder / "deck.cir").write_text(deck, encoding="utf-8")
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{error.strerror}: a deck of {len(deck)} bytes for ngspice could not be written to {folder.parent}. "
+            "Make room there, or set TMPDIR to another folder",
+        ) from error
