@@ -190,14 +190,16 @@ Pairs = Iterator[tuple[str, str]]
 def _paths(block: Definition, line: str, nodes: list[str], opened: tuple[Definition, ...]) -> Pairs:
     """Pairs of nodes between which direct current flows.
 
-    A G source is a conductance where a potential at its own ends controls it, and none elsewhere.
+    A G source pulls an end that controls it to the other control, and carries none elsewhere.
     """
     letter = line[0].lower()
     if letter == "x":
         yield from _of_instance(block, line, nodes, opened, 0)
     elif letter == "g":
-        if (set(nodes[:2]) - {"0"}) & set(nodes[2:]) or not _is_linear(line):
+        if not _is_linear(line):
             yield nodes[0], nodes[1]
+        elif (set(nodes[:2]) - {"0"}) & set(nodes[2:]):
+            yield nodes[2], nodes[3]
     else:
         for a, b in _PATHS.get(letter, ()):
             yield nodes[a], nodes[b]
