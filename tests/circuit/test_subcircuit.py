@@ -27,6 +27,8 @@ REACHING_OUT = {
     "!shell ls": "'!shell ls'. Expected elements",
     ".model src filesource(file=x)": r"'.model src filesource\(file=x\)'",
     ".model g gain(gain=2)": r"'.model g gain\(gain=2\)'. Expected a model of D, NMOS",
+    ".model x,gain D(IS=1)": "'.model x,gain D",
+    ".model x gain,D(IS=1)": "'.model x gain,D",
     ".model onlyname": "'.model onlyname'. Expected a model",
     'V1 a b PWL FILE="/etc/passwd"': "with 'FILE'",
     "V1 a b pwl(file=x)": "with 'file'",
@@ -211,6 +213,16 @@ def test_many_levels_of_subcircuits_are_read_once_each() -> None:
     levels = [f".subckt s{k} a b\nX1 a m s{k - 1}\nX2 m b s{k - 1}\n.ends" for k in range(1, 60)]
     text = "\n".join([".subckt s0 a b\nR1 a b 1k\n.ends", *levels])
     assert Subcircuit.parse(text).joined == ((0, 1),)
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["instances", "definitions"])
+def test_too_many_levels_of_subcircuits_are_refused(nested: bool) -> None:
+    levels = [f".subckt s{k} a b\nX1 a b s{k - 1}\n.ends" for k in range(1, 2000)]
+    text = "\n".join([".subckt s0 a b\nR1 a b 1k\n.ends", *levels])
+    if nested:
+        text = ".subckt s a b\n" * 2000 + "R1 a b 1k\n" + ".ends\n" * 2000
+    with pytest.raises(ValueError, match="is inside more than 100 others"):
+        Subcircuit.parse(text)
 
 
 # -- the whole circuit -------------------------------------------------------------------------------
