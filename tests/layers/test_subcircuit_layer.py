@@ -14,10 +14,12 @@ from ebana import (
     SubcircuitLayer,
     load_model,
     optimizers,
+    serialization,
 )
 from ebana.circuit.subcircuit import NeedsSpice, Subcircuit
 from ebana.engines.spice import ENGINES
 from ebana.spice.session import available
+from ebana.training import storage
 
 FOUND = {name: available(name) for name in ENGINES}
 EACH = [
@@ -119,6 +121,27 @@ def test_a_block_is_stored_with_its_model(tmp_path) -> None:
     model = with_blocks()
     again = load_model(model.save(tmp_path / "blocks"), engine="ngspice")
     assert np.array_equal(again.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("D1 a k dio", "A1 a k dio", r"has the line 'A1 a k dio.*Expected elements"),
+        ("D1 a k dio", "V1 a k pwl(file=/etc/passwd)\nD1 a k dio", r"with 'file'"),
+        (".ends clip", ".control\nshell ls\n.endc\n.ends clip", r"'.control'. Expected elements and"),
+        (".model dio D(", ".model dio d_process(", r"d_process.*Expected a model of D"),
+        ("N=1.5", "N=`ls`", r"with '`'"),
+    ],
+)
+def test_a_stored_block_that_reaches_beyond_is_refused(tmp_path, before, after, message) -> None:
+    path = with_blocks().save(tmp_path / "blocks")
+    metadata, arrays = storage.read(path, serialization.MODEL)
+    config = metadata["layers"]["act"]["config"]
+    assert before in config["block"]
+    config["block"] = config["block"].replace(before, after)
+    storage.write(path, serialization.MODEL, metadata, arrays)
+    with pytest.raises(ValueError, match=message):
+        load_model(path, engine="ngspice")
 
 
 def test_what_needs_the_law_of_a_block_is_refused_by_name() -> None:

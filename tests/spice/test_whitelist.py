@@ -292,3 +292,9 @@ def test_a_subcircuit_that_holds_itself_is_refused() -> None:
     ):
         with pytest.raises(NeospiceError, match=r"subcircuit 'a' holds itself, by the line 'x[23] p q a'"):
             solved("neospice", lines, AROUND)
+
+
+def test_too_many_levels_of_subcircuits_are_refused() -> None:
+    levels = [line for k in range(1, 500) for line in (f".subckt s{k} p q", f"X1 p q s{k - 1}", ".ends")]
+    with pytest.raises(NeospiceError, match="is inside more than 100 others"):
+        solved("neospice", ("X1 x y s499", ".subckt s0 p q", "R1 p q 1", ".ends", *levels), AROUND)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -28,6 +29,7 @@ def check(circuit: Circuit) -> None:
     _check_sources(circuit)
     _check_grounded(circuit)
     _check_blocks(circuit)
+    _check_loops(circuit)
 
 
 def refuse_blocks(circuit: Circuit, what: str) -> None:
@@ -139,8 +141,39 @@ def _check_blocks(circuit: Circuit) -> None:
             )
 
 
+def _check_loops(circuit: Circuit) -> None:
+    """No voltage source of a block may join two nodes that others hold already."""
+    blocks = [block for block in circuit.each(Subcircuits) if block.model.fixed]
+    parent = list(range(circuit.size + 1))
+    if blocks:
+        for nodes in (circuit.sources, *(amplifier.outputs for amplifier in circuit.amplifiers)):
+            for node in nodes.tolist():
+                parent[node] = circuit.size
+
+    def root(node: int) -> int:
+        while parent[node] != node:
+            parent[node] = node = parent[parent[node]]
+        return node
+
+    for block in blocks:
+        for pins in block.pins:
+            for group in block.model.fixed:
+                nodes = [GROUND if pin == GROUND else int(pins[pin]) for pin in group]
+                for a, b in pairwise(nodes):
+                    if root(a % len(parent)) == root(b % len(parent)):
+                        raise ValueError(
+                            f"a voltage source inside of {block.name!r}, the subcircuit {block.model.name!r}, closes a "
+                            f"loop of voltage sources at {circuit.node_name(a)} and {circuit.node_name(b)}. Put a "
+                            "resistance in series with it, or leave the node to it alone."
+                        )
+                    parent[root(a % len(parent))] = root(b % len(parent))
+
+
 def _check_grounded(circuit: Circuit) -> None:
-    """Every free node needs a path of elements to a source or ground: else its potential is undetermined."""
+    """Every free node needs a path of elements to a source or ground: else its potential is undetermined.
+
+    Elements join their ends, a block the pins that its text joins.
+    """
     label = connected(circuit, np.full(circuit.size + 1, True), amplified=True)
     held = set(label[circuit.sources]) | {label[circuit.size]}
     floating = [int(n) for n in circuit.free if label[n] not in held]

@@ -156,7 +156,7 @@ def _check_reach(line: str, card: str) -> None:
 
 def _check_model(line: str) -> None:
     """Refuse types that are no device, and parameters that ngspice would pass over."""
-    words = re.match(r"\S+\s+\S+\s+([^\s(]+)", line)
+    words = re.match(r"\S+\s+[\w.+-]+\s+([A-Za-z]\w*)(?=[\s(]|$)", line)
     if words is None or words[1].upper() not in _MODELS:
         raise ValueError(
             f"a subcircuit has the line {shorten(line)!r}. Expected a model of {', '.join(_MODELS)}."

@@ -27,6 +27,9 @@ ELEMENTS = {
 }  # fmt: skip
 """Letters of the elements that a block may hold, and how many nodes each has at least."""
 
+DEPTH = 100
+"""Subcircuits inside each other that are read."""
+
 _PATHS = {
     "m": ((0, 2), (0, 3), (2, 3)),
     "j": ((0, 1), (0, 2)),
@@ -64,6 +67,7 @@ class Definition:
 def definitions(lines: Iterable[str]) -> Definition:
     """All definitions of a text, inside one without a name."""
     body = top = Definition("", ())
+    depth = 0
     for line in lines:
         words = line.split()
         card = words[0].lower()
@@ -71,16 +75,23 @@ def definitions(lines: Iterable[str]) -> Definition:
             words = _before_parameters(line)
             if len(words) < 2:
                 raise ValueError(f"the line {shorten(line)!r} names no subcircuit.")
+            depth = _deeper(depth, words[1])
             inner = Definition(words[1], tuple(words[2:]), body)
             body.inside[words[1].lower()] = inner
             body = inner
         elif card == ".ends":
-            body = body.outer or top
+            body, depth = body.outer or top, depth - 1
         elif card == ".model" and len(words) > 1:
             body.models.add(words[1].lower())
         elif not card.startswith("."):
             body.lines.append(line)
     return top
+
+
+def _deeper(depth: int, name: str) -> int:
+    if depth >= DEPTH:
+        raise ValueError(f"subcircuit {name!r} is inside more than {DEPTH} others. Expected fewer levels.")
+    return depth + 1
 
 
 def _before_parameters(line: str) -> list[str]:
@@ -123,6 +134,7 @@ def groups(block: Definition, opened: tuple[Definition, ...] = ()) -> tuple[Grou
     if block.groups is None:
         if block in opened:
             raise ValueError(f"subcircuit {block.name!r} holds itself. Remove that instance.")
+        _deeper(len(opened), block.name)
         block.groups = _joined(block, (*opened, block))
     return block.groups
 
@@ -190,14 +202,16 @@ Pairs = Iterator[tuple[str, str]]
 def _paths(block: Definition, line: str, nodes: list[str], opened: tuple[Definition, ...]) -> Pairs:
     """Pairs of nodes between which direct current flows.
 
-    A G source is a conductance where a potential at its own ends controls it, and none elsewhere.
+    A G source pulls an end that controls it to the other control, and carries none elsewhere.
     """
     letter = line[0].lower()
     if letter == "x":
         yield from _of_instance(block, line, nodes, opened, 0)
     elif letter == "g":
-        if (set(nodes[:2]) - {"0"}) & set(nodes[2:]) or not _is_linear(line):
+        if not _is_linear(line):
             yield nodes[0], nodes[1]
+        elif (set(nodes[:2]) - {"0"}) & set(nodes[2:]):
+            yield nodes[2], nodes[3]
     else:
         for a, b in _PATHS.get(letter, ()):
             yield nodes[a], nodes[b]

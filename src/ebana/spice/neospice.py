@@ -23,6 +23,9 @@ INSTALL = 'Install it with: pip install "ebana[spice]"'
 OLDEST = (0, 2)
 """The oldest version that is used, and the one that the whitelist was proven with."""
 
+DEPTH = 100
+"""Subcircuits inside each other that are followed."""
+
 
 def package() -> Any:
     """The imported package.
@@ -225,6 +228,10 @@ class _Deck:
             if inside in open_bodies:
                 raise NeospiceError(
                     f"subcircuit {words[-1]!r} holds itself, by the line {self._lines[number]!r}. Remove that instance."
+                )
+            if len(open_bodies) >= DEPTH:
+                raise NeospiceError(
+                    f"subcircuit {words[-1]!r} is inside more than {DEPTH} others. Use fewer levels."
                 )
             self._name(inside, f"{name}.", (*open_bodies, inside))
 
