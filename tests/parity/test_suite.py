@@ -220,3 +220,16 @@ def test_samples_and_devices_are_what_they_seem() -> None:
     assert next(iter(case.inputs.values())).shape[0] == SAMPLES
     assert all(isinstance(d.model, JunctionDiode) for d in case.circuit.elements if hasattr(d, "model"))
     assert not any(isinstance(getattr(d, "model", None), BehavioralDiode) for d in case.circuit.elements)
+
+
+def test_a_simulator_is_overruled_by_another_alone() -> None:
+    """Two that agree overrule one; where all differ from the built-in solver, nothing is excused."""
+    from ebana.parity.compare import _arbitrated
+
+    good, bad = Difference("a", "neospice", 1e-12, 1e-9), Difference("a", "ngspice", 1e-5, 1e-9)
+    overruled = _arbitrated([bad, good])
+    assert overruled[1] == good
+    assert overruled[0].volts is None
+    assert "ngspice is 1.0e-05 V off, where neospice and the built-in solver agree" in overruled[0].reason
+    assert _arbitrated([bad, replace(bad, engine="neospice")]) == [bad, replace(bad, engine="neospice")]
+    assert _arbitrated([bad]) == [bad]
