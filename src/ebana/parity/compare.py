@@ -118,26 +118,7 @@ def differences(case: Case, engines: tuple[str, ...]) -> list[Difference]:
     if not uncertain[phase] <= CERTAIN * case.limit:
         why = f"the built-in solver certifies no less than {uncertain[phase]:.1e} V ({phase})"
         return [Difference(case.name, engine, None, case.limit, why) for engine in engines]
-    return _arbitrated([_difference(case, engine, found) for engine in engines])
-
-
-def _arbitrated(found: list[Difference]) -> list[Difference]:
-    """A simulator is overruled where another, of the very same deck, agrees with the built-in solver.
-
-    ngspice stops some microvolts early on diodes that break down behind a resistance, for example. A wrong
-    model is wrong on every simulator, and is not excused by this.
-    """
-    right = [d.engine for d in found if d.passed]
-    return [
-        replace(
-            d,
-            volts=None,
-            reason=f"{d.engine} is {d.volts:.1e} V off, where {' and '.join(right)} and the built-in solver agree",
-        )
-        if right and d.volts is not None and not d.passed
-        else d
-        for d in found
-    ]
+    return [_difference(case, engine, found) for engine in engines]
 
 
 def _difference(case: Case, engine: str, found: dict) -> Difference:

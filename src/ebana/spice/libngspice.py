@@ -155,6 +155,10 @@ class LibNgspice:
         """The messages that are errors; notes and warnings are not."""
         return [line for line in self._lines() if "error" in line.lower()]
 
+    def stepped(self) -> bool:
+        """Whether the last analysis needed stepping of gmin or of the sources, or a transient."""
+        return any("step" in line or "Transient op" in line for line in self.messages)
+
     def singular(self) -> str:
         """The message that names an undetermined node or a loop of sources, or "".
 

@@ -15,8 +15,8 @@ import numpy as np
 from ebana.spice import whitelist
 from ebana.spice.errors import EngineNotInstalled, NeospiceError
 from ebana.spice.expressions import UnknownExpression, translated
-from ebana.spice.program import Program
-from ebana.spice.session import Session
+from ebana.spice.program import Job, Outcome, Program
+from ebana.spice.session import Session, Tick
 
 INSTALL = 'Install it with: pip install "ebana[spice]"'
 
@@ -58,6 +58,9 @@ def require() -> str:
     return f"neospice {version('neospice')} ({os.path.dirname(package().__file__)})"
 
 
+NOTHING = "(no message)"
+
+
 class NeospiceSession(Session):
     """One parsed circuit; resistances and sources are updated in place, other values by parsing again.
 
@@ -71,6 +74,7 @@ class NeospiceSession(Session):
         self._simulator = self._package.Simulator()
         self._deck = _Deck([])
         self._circuit: Any = None
+        self._chatty = False
         self._set: dict[str, float] = {}
         self._reads: list[str] = []
 
@@ -81,6 +85,13 @@ class NeospiceSession(Session):
         self._deck, self._set = _Deck(lines), {}
         self._reads = [name.lower() for name in program.reads]
         self._parse()
+
+    def run(self, job: Job, tick: Tick | None = None) -> Outcome:
+        """See :meth:`Session.run`; a circuit that it remarks on at every point is solved without the remarks."""
+        if self.has(job.digest) and not self._chatty:
+            return super().run(job, tick)
+        with _captured_stderr():
+            return super().run(job, tick)
 
     def unload(self) -> None:
         """See :meth:`Session.unload`."""
@@ -109,8 +120,9 @@ class NeospiceSession(Session):
 
         What is printed then, such as remarks on nodes with one connection, is no one's concern.
         """
-        with _captured_stderr(), contextlib.suppress(Exception):
+        with _captured_stderr() as said, contextlib.suppress(Exception):
             self._simulator.re_solve(self._circuit)
+        self._chatty = said() != NOTHING
 
     def alter(self, changes: Iterable[tuple[str, float]]) -> None:
         """See :meth:`Session.alter`."""
@@ -260,7 +272,7 @@ def _captured_stderr() -> Iterator[Any]:
         os.dup2(file.fileno(), 2)
         text: list[str] = []
         try:
-            yield lambda: " ".join(text).strip() or "(no message)"
+            yield lambda: " ".join(text).strip() or NOTHING
         finally:
             os.dup2(before, 2)
             os.close(before)

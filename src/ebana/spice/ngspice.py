@@ -51,19 +51,23 @@ class NgspiceSession(Session):
         spice = self._spice
         spice.messages.clear()
         spice.command("op")
-        singular = spice.singular()
+        singular, stepped = spice.singular(), spice.stepped()
         failed = bool(spice.errors() or singular)  # an old plot could still be read
         found = None if failed else [spice.value(name) for name in self._reads]
         said = singular or (spice.said() if found is None or None in found else "")
         before, self._iterations = self._iterations, spice.iterations()
         iterations = self._iterations - before
         spice.command("destroy all")  # each plot that is kept slows all that follow
-        if singular:
+        if singular or stepped:
             self._load_again()
         return (None if said else found), iterations, said  # type: ignore[return-value]
 
     def _load_again(self) -> None:
-        """A matrix that was singular keeps numbers that make the next analysis look determined."""
+        """Start afresh after an analysis that was hard.
+
+        A matrix that was singular keeps numbers that make the next analysis look determined, and after
+        stepping of gmin or of the sources the next points are some microvolts off.
+        """
         assert self._program is not None
         self._spice.command("remcirc")
         self._spice.load(self._program.lines)
