@@ -100,7 +100,7 @@ def test_a_behavioural_diode(dialect: str, expected: str) -> None:
 def test_an_ideal_diode_keeps_both_its_sources() -> None:
     lines = deck(shunt(IdealDiode()), "ltspice").splitlines()
     assert "B0 mid_0 0 I=if(V(u0)>0,1e-06*V(u0),0)" in lines
-    assert "B0u 0 u0 I=V(mid_0,0)-(if(V(u0)>0,1e-15*V(u0),V(u0)))" in lines
+    assert "B0u 0 u0 I=V(mid_0,0)-(if(V(u0)>0,1e-12*V(u0),V(u0)))" in lines
 
 
 @pytest.mark.parametrize("dialect", OTHERS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
 
 import jax
@@ -45,16 +44,7 @@ CARDS = {
     "band gap": "EG=0.69 XTI=2 BV=5",
     "area": "AREA=2.5 BV=5 IKF=10m JTUN=1u PJ=2 JSW=1n",
 }
-_TESTS = itertools.count(1)
 VOLTS = np.concatenate([np.linspace(-5.61, -0.21, 181), np.linspace(-0.199, 0.85, 120)])
-
-
-@pytest.fixture(autouse=True)
-def few_compiled_programs():
-    """Forget compiled programs now and then: each maps memory, and a process may hold 65530 mappings."""
-    yield
-    if next(_TESTS) % 20 == 0:
-        jax.clear_caches()
 
 
 def diode(card: str, temperature: float = 27.0, rs: str = "", multiplier: float = 1.0) -> JunctionDiode:

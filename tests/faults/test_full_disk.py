@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -88,8 +87,12 @@ def test_a_run_stops_in_words_keeps_its_checkpoint_and_goes_on_when_there_is_roo
 
 
 def ebana(*words: str, **options) -> subprocess.CompletedProcess:
+    return run([sys.executable, "-m", "ebana", *words], **options)
+
+
+def run(command: list[str], **options) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "ebana", *words],
+        command,
         **{
             "env": ENVIRONMENT,
             "capture_output": True,
@@ -142,10 +145,12 @@ def test_a_file_that_grows_too_large_leaves_the_one_before(finished: Path, too_l
     most = len(before[too_large])
     smaller = [len(content) for content in before.values() if len(content) < most]
     limit = most // 2 if too_large == "model.ebana" else (most + max(smaller)) // 2
-    done = ebana(
-        *("train", "xor", "--epochs", "2", "--seed", "1", "--out", str(finished)),
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    script = (
+        f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
+        "from ebana.cli import main; sys.exit(main(sys.argv[1:]))"
     )
+    words = ("train", "xor", "--epochs", "2", "--seed", "1", "--out", str(finished))
+    done = run([sys.executable, "-c", script, *words])
     assert_failed_in_words(done, "File too large")
     assert {file.name for file in finished.iterdir()} - {"checkpoint"} == set(FILES)
     assert (finished / too_large).read_bytes() == before[too_large]

@@ -106,7 +106,7 @@ class IdealDiode(Device):
 
     own: ClassVar[tuple[str, ...] | None] = ()
 
-    ron: float = 1e-9
+    ron: float = 1e-6
     ideal = True
 
     def cocontent(self, dv: Array, p: Values) -> Array:
