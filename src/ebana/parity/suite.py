@@ -1,4 +1,4 @@
-"""The parity suite: every example circuit and many random ones, on the built-in solver and in SPICE."""
+"""The parity suite: the example networks and many random circuits, on the built-in solver and in SPICE."""
 
 from __future__ import annotations
 
