@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Self
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit import Circuit, Subcircuits
@@ -136,7 +134,7 @@ class SpiceEngine:
         if any(circuit.each(Subcircuits)):
             error = np.full(len(outcome.v), np.nan)  # no law to estimate it with: the simulator's word stands
         else:
-            error = _estimated_error(circuit, parameters, inputs, outcome.v, nudge)
+            error = estimate_error(circuit, parameters, inputs, outcome.v, nudge)
         failed = np.isin(np.arange(len(outcome.v)), list(outcome.messages))
         # the certificate's pivots are positive at any minimum; only a clamped nudge can take them away
         worst = Result.NO_MINIMUM if nudge.strength else Result.STALLED
@@ -191,12 +189,3 @@ ENGINES: Mapping[str, type[SpiceEngine]] = {
     engine.name: engine for engine in (NgspiceEngine, NeospiceEngine, NgspiceBatchEngine)
 }
 """The SPICE engines by name."""
-
-
-def _estimated_error(
-    circuit: Circuit, parameters: Values, inputs: Values, v: np.ndarray, nudge: Nudge
-) -> np.ndarray:
-    """Estimated error of each sample, ``(B,)`` volts; in double precision whatever the caller's."""
-    with jax.enable_x64(True):
-        traced = jax.tree.map(jnp.asarray, (dict(parameters), dict(inputs), nudge))
-        return np.asarray(estimate_error(circuit, traced[0], traced[1], jnp.asarray(v), traced[2]))
