@@ -37,7 +37,7 @@ from ebana.layers.graph import build, signals_of, trace
 from ebana.learning import losses
 from ebana.learning.equilibrium import Rule, adjoint, estimate
 from ebana.training.data import Dataset, as_dataset
-from ebana.training.evaluation import Evaluation, measure
+from ebana.training.evaluation import BLOCK, Evaluation, measure
 from ebana.training.history import History
 from ebana.training.loop import fit as run_fit
 from ebana.training.storage import replacing
@@ -55,10 +55,6 @@ DEFAULT_BETA_SHARE = 0.002
 
 class StageConflict(UserWarning):
     """Amplifiers give one stage of a circuit several factors: it has no global energy."""
-
-
-BLOCK = 128
-"""Samples that a compiled engine solves at a time in predictions and evaluations."""
 
 
 class Model:

@@ -27,12 +27,10 @@ from ebana.engines.compiling import compiled
 from ebana.engines.system import CircuitSystem
 from ebana.learning.equilibrium import STRENGTHS, Rule, estimate
 from ebana.training.data import as_dataset
+from ebana.training.evaluation import BLOCK
 from ebana.units import si
 
 Array = np.ndarray
-
-BLOCK = 128
-"""Samples that are solved at a time."""
 
 NUDGES = "nudges"
 """Kind of the currents that a nudge injects; each counts for its output's layer."""

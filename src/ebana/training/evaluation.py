@@ -11,6 +11,9 @@ import numpy as np
 
 from ebana.learning.losses import exclusive
 
+BLOCK = 128
+"""Samples that are solved at a time in predictions, evaluations and measurements of power."""
+
 
 @dataclass(frozen=True)
 class Evaluation:

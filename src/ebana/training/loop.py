@@ -26,6 +26,7 @@ from ebana.learning.losses import exclusive
 from ebana.training import checkpoint, memory
 from ebana.training.callbacks import Callback
 from ebana.training.data import BatchGenerator, as_dataset
+from ebana.training.evaluation import BLOCK
 from ebana.training.history import History
 from ebana.training.metrics import Metrics
 from ebana.training.progress import Progress
@@ -40,9 +41,6 @@ LEAST_STEPS = 4
 
 CHUNK_STEPS = 64
 """Most steps of a chunk."""
-
-VALIDATED = 128
-"""Samples that validation solves at a time, for the estimate of memory."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +163,7 @@ def fit(
         rule,
         loss,
         devices=len(placement.devices) or 1,
-        least_batch=1 if validation is None else VALIDATED,
+        least_batch=1 if validation is None else BLOCK,
     )
     memory.require(model, wanted, generator.batch_size, placement.devices)
     run = Run(model, generator, optimizer, settings, validation, list(callbacks), placement)
