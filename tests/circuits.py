@@ -25,7 +25,7 @@ def traced(values: Arrays) -> dict[str, Any]:
     return {name: jnp.asarray(value) for name, value in values.items()}
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jax.jit, static_argnums=1)
 def _solve(
     circuit: Circuit, engine: Any, values: Any, inputs: Any, nudge: Nudge, start: Any
 ) -> OperatingPoint:

@@ -81,7 +81,7 @@ def shared(kind: str = "linear") -> Model:
     return model
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jax.jit, static_argnums=0)
 def _solve(engine: NativeEngine, circuit: Any, *rest: Any) -> OperatingPoint:
     return engine.solve(circuit, *rest)
 

@@ -65,7 +65,7 @@ class ExactCircuit:
         """Which devices conduct (are above their corner)."""
         result = []
         for element in self.circuit.each(Devices):
-            threshold = Fraction(element.model.ramp()[0])
+            threshold = Fraction(element.model.piecewise_linear({})[0])
             pairs = zip(element.a, element.b, strict=True)
             result += [self._dv(x, int(a), int(b)) > threshold for a, b in pairs]
         return result
@@ -91,7 +91,7 @@ class ExactCircuit:
                 stamp(a, b, g)
         on = iter(segments)
         for element in self.circuit.each(Devices):
-            threshold, below, above = element.model.ramp()
+            threshold, below, above = element.model.piecewise_linear({})
             for a, b in zip(element.a, element.b, strict=True):
                 stamp(int(a), int(b), Fraction(above if next(on) else below), Fraction(threshold))
         for element in self.circuit.each(CurrentSources):

@@ -16,7 +16,7 @@ from ebana import serialization
 from ebana.circuit import Circuit, kirchhoff
 from ebana.circuit import energy as circuit_energy
 from ebana.circuit.netlist import netlist as write_netlist
-from ebana.circuit.stages import stages
+from ebana.circuit.stages import conflicts
 from ebana.circuit.strengths import output_stiffness
 from ebana.engines import NativeEngine
 from ebana.engines import get as get_engine
@@ -98,9 +98,9 @@ class Model:
         self._engine = get_engine(engine)
         self._values = circuit.initial()
         self.history = History()
-        conflicts = stages(circuit).conflicts
-        if conflicts:
-            warnings.warn(_conflict_text(name, conflicts), StageConflict, stacklevel=3)
+        found = conflicts(circuit)
+        if found:
+            warnings.warn(_conflict_text(name, found), StageConflict, stacklevel=3)
 
     @property
     def engine(self) -> Engine:
@@ -564,7 +564,7 @@ def clamped(circuit: Circuit) -> Circuit:
     return clamp_outputs(circuit)
 
 
-@partial(jax.jit, static_argnums=(0, 4))
+@partial(jax.jit, static_argnums=4)
 def _adjoint(circuit: Circuit, values: Any, inputs: Any, targets: Any, loss: Any, v: Any) -> dict[str, Any]:
     system = CircuitSystem(circuit, NativeEngine())  # for the equations; the state is known
     return adjoint(system, values, inputs, targets, loss, v)
@@ -590,7 +590,6 @@ def _estimate(system: Any, values: Any, inputs: Any, targets: Any, beta: Any, lo
     return estimate(system, values, inputs, targets, beta, loss, rule)
 
 
-_forward_jit = compiled(_forward, 0)
-_energy_jit = compiled(_energy, 0)
-_estimate_jit = compiled(_estimate, (0, 5, 6))
-_adjoint_jit = compiled(adjoint, (0, 4))
+_forward_jit = compiled(_forward)
+_energy_jit = compiled(_energy)
+_estimate_jit = compiled(_estimate, (5, 6))

@@ -132,7 +132,7 @@ def test_differences_are_told_beside_what_can_be_resolved():
     assert 0 < check.difference <= check.resolution < 1e-3 * check.of
 
 
-def test_the_law_is_compiled_once_for_each_temperature():
+def test_the_law_is_compiled_once_for_all_temperatures():
     """All of a law in one program, and arrays of one shape."""
     traces = []
 
@@ -146,7 +146,7 @@ def test_the_law_is_compiled_once_for_each_temperature():
 
     report = check_device(Counted(), engines=[], p=[{"k": 1e-4}, {"k": 2e-4}], points=11)
     assert report.passed
-    assert traces == [(33,)] * 3
+    assert [shape for shape in traces if shape != (2,)] == [(33,)]  # (2,): whether it can be traced at all
 
 
 @needs_ngspice

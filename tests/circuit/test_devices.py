@@ -69,7 +69,7 @@ def test_the_least_conductance_bounds_those_nearby(name, radius):
 )
 def test_a_behavioural_diode_is_its_ramp(vth, ron, roff, dv):
     device = BehavioralDiode(vth=vth, ron=ron, roff=roff)
-    threshold, below, above = device.ramp()
+    threshold, below, above = device.piecewise_linear({})
     content, current, conductance = (float(x) for x in _of(device, dv))
     slope = above if dv > threshold else below
     assert conductance == slope
@@ -85,7 +85,7 @@ def test_resistances_are_positive(options):
 
 def test_an_ideal_diode_is_a_bound_and_no_current_law():
     assert IdealDiode().ideal
-    assert IdealDiode().ramp() is None
+    assert IdealDiode().piecewise_linear({}) is None
     assert not np.any(_of(IdealDiode(), VOLTS))
     assert not BehavioralDiode().ideal
 

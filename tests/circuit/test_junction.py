@@ -105,7 +105,7 @@ def test_series_resistance_takes_its_share_of_the_voltage(is_: float, n: float, 
     bare, diode = JunctionDiode(is_=is_, n=n), JunctionDiode(is_=is_, n=n, rs=rs)
     dv = np.concatenate([np.linspace(-20, 20, 801), np.geomspace(1e-9, 1e3, 50)])
     with jax.enable_x64(True):
-        junction = diode._junction_voltage(jnp.asarray(dv))
+        junction = diode.law.junction_voltage(jnp.asarray(dv))
         error = np.asarray(junction + rs * bare.current(junction, {}) - dv)
     assert (np.abs(error) <= 1e-14 + 1e-11 * np.abs(dv)).all()
 

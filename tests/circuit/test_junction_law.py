@@ -78,8 +78,8 @@ def ours(d: JunctionDiode, volts: np.ndarray, what: str = "current") -> np.ndarr
 
 def bridged(d: JunctionDiode, volts: np.ndarray) -> np.ndarray:
     """Where our law is level because ngspice's steps back."""
-    law = d.law
-    return (volts >= law.bottom.corner) & (volts <= law.floor[1]) & law.steps
+    law = d.junction
+    return (volts >= law.bottom.corner) & (volts <= law.free) & law.steps
 
 
 @needs_ngspice
@@ -105,7 +105,7 @@ def test_law_rises_and_is_the_slope_of_its_cocontent(card: str, temperature: flo
     smooth = np.abs(i) < 1e3
     step = 1e-6
     low, high = VOLTS - step, VOLTS + step
-    near = np.array([((low < c) & (c < high)) for c in d._corners]).any(0) if d._corners else ~smooth
+    near = np.array([((low < c) & (c < high)) for c in d.law.corners]).any(0) if d.law.corners else ~smooth
     slope = (ours(d, high) - ours(d, low)) / (2 * step)
     rounding = 1e-15 * np.abs(i) / step
     assert (np.abs(slope - g) <= 1e-6 * g + 1e-15 + rounding)[smooth & ~near].all()
@@ -116,7 +116,7 @@ def test_law_rises_and_is_the_slope_of_its_cocontent(card: str, temperature: flo
 def test_cocontent_is_the_integral_of_the_current(card: str, temperature: float) -> None:
     d = diode(card, temperature)
     edges = np.unique(
-        np.concatenate([np.linspace(-5.3, 0.8, 245), [c for c in d._corners if -5.3 < c < 0.8]])
+        np.concatenate([np.linspace(-5.3, 0.8, 245), [c for c in d.law.corners if -5.3 < c < 0.8]])
     )
     x, w = np.polynomial.legendre.leggauss(24)
     points = 0.5 * (edges[1:, None] * (1 + x) + edges[:-1, None] * (1 - x))
@@ -135,7 +135,7 @@ def test_cocontent_is_the_integral_of_the_current(card: str, temperature: float)
 @pytest.mark.parametrize("card", ["recombination", "knees", "published style"])
 def test_where_ngspice_steps_back_the_current_is_held(card: str) -> None:
     d = diode(CARDS[card])
-    v = np.linspace(d.law.bottom.corner, d.law.floor[1], 50)[1:-1]
+    v = np.linspace(d.junction.bottom.corner, d.junction.free, 50)[1:-1]
     i = ours(d, v) - d.gmin * v
     np.testing.assert_allclose(i, i[0], rtol=1e-12)
     np.testing.assert_allclose(ours(d, v[:1] - 0.1), i[0] - 0.1 * d.gmin, rtol=0.1)
@@ -147,7 +147,7 @@ def test_the_bridge_is_no_wider_than_the_step_of_ngspice() -> None:
     v = np.linspace(-0.14, 0.0, 141)
     apart = np.abs(ours(d, v) - of_ngspice(d, v))
     assert (apart[~bridged(d, v)] < 1e-18).all()
-    assert 0.5 * d.law.step < apart.max() <= d.law.step
+    assert 0.5 * d.junction.step < apart.max() <= d.junction.step
 
 
 @needs_ngspice
@@ -182,7 +182,9 @@ def test_nothing_overflows_however_far_the_potential(card: str, dtype: type, rs:
 @pytest.mark.parametrize("card", CARDS.values(), ids=list(CARDS))
 def test_least_conductance_bounds_those_nearby(card: str, radius: float) -> None:
     d = diode(card, rs="RS=100")
-    volts = np.concatenate([VOLTS, np.array(d._corners) + 0.4 * radius, np.array(d._corners) - 0.7 * radius])
+    volts = np.concatenate(
+        [VOLTS, np.array(d.law.corners) + 0.4 * radius, np.array(d.law.corners) - 0.7 * radius]
+    )
     with jax.enable_x64(True):
         least = np.asarray(d.least_conductance(jnp.asarray(volts), {}, radius))
     nearby = volts + radius * np.linspace(-1, 1, 21)[:, None]

@@ -23,6 +23,7 @@ from ebana import (
 )
 from ebana.circuit import energy
 from ebana.engines import Nudge, Result
+from ebana.engines.native import plan as plan_module
 from ebana.engines.native import sweep as sweep_module
 from ebana.engines.native import system as system_module
 from ebana.engines.native.plan import plan
@@ -203,7 +204,24 @@ def linked(seed=0):
     return build.build()
 
 
-def test_resistors_between_layers_keep_a_circuit_layered(monkeypatch):
+@pytest.fixture
+def limit(monkeypatch):
+    """Sets a limit of the engine, and forgets what was planned and compiled under another one."""
+
+    def forget():
+        jax.clear_caches()
+        plan_module._plan.cache_clear()
+
+    def change(module, name, value):
+        monkeypatch.setattr(module, name, value)
+        forget()
+
+    yield change
+    monkeypatch.undo()
+    forget()
+
+
+def test_resistors_between_layers_keep_a_circuit_layered(limit):
     circuit = linked()
     found = plan(circuit)
     assert found.layered
@@ -212,7 +230,7 @@ def test_resistors_between_layers_keep_a_circuit_layered(monkeypatch):
     x = np.random.default_rng(1).normal(size=(5, 3))
     layered = Model.from_circuit(circuit).operating_point(x).v
     swept = Model.from_circuit(circuit, engine=NativeEngine(sweeps=100)).operating_point(x).v
-    monkeypatch.setattr("ebana.engines.native.plan.DENSE_LINKS", 0)
+    limit(plan_module, "DENSE_LINKS", 0)
     other = linked()
     assert len(plan(other).pairs) == 1
     dense = Model.from_circuit(other).operating_point(x).v
@@ -224,17 +242,17 @@ def test_resistors_between_layers_keep_a_circuit_layered(monkeypatch):
 
 
 @pytest.mark.parametrize("which", ["three layers", "behavioral", "junction"])
-def test_conjugate_gradients_find_what_elimination_finds(which, monkeypatch):
+def test_conjugate_gradients_find_what_elimination_finds(which, limit):
     dense = NETWORKS[which]().operating_point(X)
-    monkeypatch.setattr(system_module, "DENSE_KEPT", 0)
-    model = NETWORKS[which]()  # another circuit: nothing compiled before is used
+    limit(system_module, "DENSE_KEPT", 0)
+    model = NETWORKS[which]()
     point = model.operating_point(X)
     assert point.converged.all()
     np.testing.assert_allclose(point.v, dense.v, rtol=0, atol=1e-9)
 
 
-def test_conjugate_gradients_refuse_a_nudge_without_a_minimum(monkeypatch):
-    monkeypatch.setattr(system_module, "DENSE_KEPT", 0)
+def test_conjugate_gradients_refuse_a_nudge_without_a_minimum(limit):
+    limit(system_module, "DENSE_KEPT", 0)
     model = amplified(DEVICES["behavioral"])
     with jax.enable_x64(True):
         nudge = Nudge({}, {"y": np.full(7, -100.0)}, {"y": Y}, MSE())

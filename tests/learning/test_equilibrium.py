@@ -364,7 +364,7 @@ def test_without_a_common_energy_the_estimate_is_off_and_the_adjoint_is_not():
     build.crossbar("o", rows, o, rng.uniform(1e-6, 1e-5, (6, 2)), trainable=True)
     build.output("y", o)
     circuit = build.build()
-    assert stages.stages(circuit).conflicts
+    assert stages.conflicts(circuit)
     diamond = CircuitSystem(circuit, NativeEngine(tolerance=1e-12))
     found, reference = ep(diamond, Rule(), 1e-9).gradients, exact(diamond)
     direction = {n: v * rng.normal(size=v.shape) for n, v in circuit.initial().items() if n in reference}

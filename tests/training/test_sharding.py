@@ -51,7 +51,7 @@ def observed(*arguments):  # how the arrays of a step lie on the devices, and wh
         values, batches = arguments[1], arguments[3]
         seen["shares"] = [list(s.data.shape) for s in batches.index.addressable_shards]
         seen["whole"] = all(value.is_fully_replicated for value in values.values())
-        text = jax.jit(step._traced, static_argnums=0).lower(*arguments).compile().as_text()
+        text = jax.jit(step._traced).lower(*arguments).compile().as_text()
         seen["sums"] = "all-reduce" in text
     return step.run_chunk(*arguments)
 

@@ -12,7 +12,7 @@ makes the two the same. The check sweeps the voltage ``dv`` over the device:
 * **no negative conductance**, without which there is no energy to minimise.
 
 Differences are reported as they are, beside what can be resolved where they occur; what exceeds that decides. The law
-is compiled once for each temperature: all of it together, and for arrays of one length.
+is compiled once for all temperatures: all of it together, and for arrays of one length.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -28,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit import Circuit, CircuitBuilder, Device
+from ebana.circuit.forms import Form, separate
 from ebana.circuit.netlist import RELTOL
 from ebana.engines import Engine, Nudge, get
 from ebana.engines.spice import SpiceEngine
@@ -214,24 +215,25 @@ class _Law:
     size: int
 
     @cached_property
-    def _compiled(self) -> Any:
-        device = self.device
-
-        @jax.jit
-        def evaluate(dv: Any, own: Any) -> tuple[Any, Any, Any]:
-            return device.cocontent(dv, own), device.current(dv, own), device.conductance(dv, own)
-
-        return evaluate
+    def _separated(self) -> tuple[list[Any], Form]:
+        return separate(self.device, 1)
 
     def __call__(self, volts: np.ndarray, own: Mapping[str, float]) -> _Values:
+        numbers, form = self._separated
         flat = np.resize(volts, self.size)  # filled up with the same voltages again
         traced = {name: jnp.asarray(value, dtype=float) for name, value in own.items()}
         return _Values(
             *(
                 np.broadcast_to(np.asarray(value, dtype=float), flat.shape)[: volts.size].reshape(volts.shape)
-                for value in self._compiled(jnp.asarray(flat), traced)
+                for value in _evaluate(form, numbers, jnp.asarray(flat), traced)
             )
         )
+
+
+@partial(jax.jit, static_argnums=0)
+def _evaluate(form: Form, numbers: Any, dv: Any, own: Any) -> tuple[Any, Any, Any]:
+    law = form.rebuild(numbers)
+    return law.cocontent(dv, own), law.current(dv, own), law.conductance(dv, own)
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def _runs(circuit: Circuit, batch: int) -> Iterator[Array]:
     return (np.minimum(np.arange(start, start + size), batch - 1) for start in range(0, batch, size))
 
 
-@partial(jax.jit, static_argnums=0)
+@jax.jit
 def _measured(circuit: Circuit, parameters: Any, inputs: Any, v: Any, injected: Any) -> Any:
     p = kirchhoff.potentials(circuit, parameters, inputs, v)
     phase = energy.measure(circuit, parameters, inputs, p, kirchhoff.inject(circuit, injected, p.shape[0]))

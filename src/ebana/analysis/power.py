@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -25,6 +24,7 @@ from ebana.circuit.circuit import Circuit
 from ebana.engines.base import Nudge, OperatingPoint, batch_size, precision, raise_unless_converged
 from ebana.engines.compiling import compiled
 from ebana.engines.system import CircuitSystem
+from ebana.frozen import FrozenMapping
 from ebana.learning.equilibrium import STRENGTHS, Rule, estimate
 from ebana.training.data import as_dataset
 from ebana.training.evaluation import BLOCK
@@ -258,7 +258,7 @@ def measure_power(
     ]
     names = [name for name in ("free", "plus", "minus") if name in phases[0]]
     joined = {name: _joined([block[name] for block in phases]) for name in names}
-    return PowerReport(model.name, MappingProxyType(joined), solver.beta)
+    return PowerReport(model.name, FrozenMapping(joined), solver.beta)
 
 
 def _blocks(size: int, fill: bool) -> Iterator[tuple[Array, int]]:
@@ -373,8 +373,8 @@ def _phases(
     }
 
 
-_free_jit = compiled(_free, 0)
-_phases_jit = compiled(_phases, (0, 5, 6))
+_free_jit = compiled(_free)
+_phases_jit = compiled(_phases, (5, 6))
 
 
 # -- names ---------------------------------------------------------------------------------------------

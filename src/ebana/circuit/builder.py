@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from ebana.circuit.elements import (
 )
 from ebana.circuit.parameters import Kind, Parameter
 from ebana.circuit.subcircuit import Subcircuit
+from ebana.frozen import FrozenMapping
 
 DEFAULT_CONDUCTANCE_BOUNDS = (1e-9, 1.0)
 """Bounds in siemens for conductances whose owner states none."""
@@ -188,7 +188,7 @@ class CircuitBuilder:
     ) -> None:
         """Equal devices from ``anode[i]`` to ``cathode[i]``."""
         a, b = np.broadcast_arrays(np.ravel(anode), np.ravel(cathode))
-        self._add(Devices(name, a, b, model, MappingProxyType(dict(parameters or {}))))
+        self._add(Devices(name, a, b, model, FrozenMapping(dict(parameters or {}))))
 
     def subcircuits(self, name: str, pins: np.ndarray, model: Subcircuit) -> None:
         """Instances of a SPICE block, one for each row of ``pins``, shape ``(k, pins)``."""
@@ -233,9 +233,9 @@ class CircuitBuilder:
         circuit = Circuit(
             tuple(self._groups),
             tuple(self._elements),
-            MappingProxyType(dict(self._parameters)),
+            FrozenMapping(dict(self._parameters)),
             tuple(self._outputs),
-            MappingProxyType(dict(self._inputs)),
+            FrozenMapping(dict(self._inputs)),
         )
         check(circuit)
         return circuit

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -25,6 +26,7 @@ from ebana.circuit.elements import (
     VoltageSources,
 )
 from ebana.circuit.parameters import Parameter
+from ebana.circuit.structure import Structure, analyse, register
 
 
 def terminals(element: Element) -> tuple[np.ndarray, ...]:
@@ -77,9 +79,12 @@ def connected(circuit: Circuit, among: np.ndarray, *, amplified: bool) -> np.nda
     return connected_components(graph, directed=False)[1]
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class Circuit:
     """An immutable circuit. Build one with :class:`~ebana.circuit.builder.CircuitBuilder`.
+
+    A circuit is a JAX pytree of its devices' numbers (:mod:`ebana.circuit.structure`).
 
     Args:
         groups: the node groups, in the order of the node numbering.
@@ -94,6 +99,25 @@ class Circuit:
     parameters: Mapping[str, Parameter]
     outputs: tuple[Output, ...]
     inputs: Mapping[str, int]
+
+    @cached_property
+    def analysis(self) -> tuple[tuple[tuple[Any, ...], ...], Structure]:
+        """The numbers of the devices, and the structure."""
+        return analyse(self)
+
+    @property
+    def structure(self) -> Structure:
+        """What programs are compiled for: equal for circuits that differ in numbers only."""
+        return self.analysis[1]
+
+    def explore(self) -> None:
+        """Find out once what follows from the structure, for all circuits that share it."""
+        for name in _FOUND:
+            getattr(self, name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The circuit itself, without what was found out of it."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def size(self) -> int:
@@ -204,3 +228,7 @@ class Circuit:
     def trainable(self) -> tuple[str, ...]:
         """Names of the trainable parameters."""
         return tuple(name for name, p in self.parameters.items() if p.trainable)
+
+
+_FOUND = ("size", "free", "sources", "free_position", "free_groups", "amplifiers", "base", "base_position")
+_FOUND += ("driven_by", "trainable")

@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
+from ebana.circuit import forms
+
 BOLTZMANN = 1.38064852e-23
 """Boltzmann's constant as ngspice has it, J/K (the 2019 value moves a node by 0.1 uV)."""
 
@@ -30,6 +32,12 @@ Values = Mapping[str, Array]
 def _elementwise_grad(f, dv: Array) -> Array:
     """Derivative of an elementwise function at every entry of ``dv``."""
     return jax.jvp(f, (dv,), (jnp.ones_like(dv),))[1]
+
+
+def floating(dv: Array) -> Array:
+    """``dv`` as an array of floating-point numbers."""
+    dv = jnp.asarray(dv)
+    return dv if jnp.issubdtype(dv.dtype, jnp.floating) else dv.astype(jnp.result_type(float))
 
 
 class Device:
@@ -55,10 +63,27 @@ class Device:
     own: ClassVar[tuple[str, ...] | None] = None
     """Names of the values in ``p`` that the device reads; None where it does not say."""
 
-    def ramp(self) -> tuple[float, float, float] | None:
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "ramp" in cls.__dict__:
+            raise TypeError(
+                f"device {cls.__name__} defines ramp(self), which is now piecewise_linear(self, p): rename it and "
+                "take the values of the device's trained parameters, {} where it has none."
+            )
+
+    @property
+    def law(self) -> Device:
+        """What computes with this device's numbers: the device itself, or an object made for that.
+
+        Programs are compiled for the form of a law and take its numbers as arguments (:mod:`ebana.circuit.forms`).
+        """
+        return self
+
+    def piecewise_linear(self, p: Values) -> tuple[Array, Array, Array] | None:
         """``(threshold, slope below, slope above)`` where the law is piecewise linear with one corner.
 
-        The current must be zero at the corner. Devices that state it are solved in closed form.
+        Volts and siemens, numbers or arrays of one for each unit. The current must be zero at the corner. Devices
+        that state it are solved in closed form.
         """
         return None
 
@@ -75,6 +100,10 @@ class Device:
         """Incremental conductance ``d i / d dv`` in siemens, never negative."""
         dv = jnp.asarray(dv)
         return _elementwise_grad(lambda x: self.current(x, p), dv)
+
+    def characteristic(self, dv: Array, p: Values) -> tuple[Array, Array]:
+        """Current and incremental conductance; a law that has to solve for them states both here, and solves once."""
+        return self.current(dv, p), self.conductance(dv, p)
 
     def least_conductance(self, dv: Array, p: Values, radius: float) -> Array:
         """Least incremental conductance within ``radius`` volts of ``dv``, for error estimates."""
@@ -95,6 +124,7 @@ class Device:
         return ""
 
 
+@forms.law()
 @dataclass(frozen=True)
 class IdealDiode(Device):
     """Conducts without a drop: ``dv <= 0`` always, no current where ``dv < 0``.
@@ -134,6 +164,7 @@ class IdealDiode(Device):
         )
 
 
+@forms.law()
 @dataclass(frozen=True)
 class BehavioralDiode(Device):
     """Piecewise linear: ``(dv - VTH) / RON`` above the threshold, ``(dv - VTH) / ROFF`` below.
@@ -161,7 +192,7 @@ class BehavioralDiode(Device):
                 f"behavioural diode with RON={self.ron:g}, ROFF={self.roff:g} ohm. Expected both positive."
             )
 
-    def ramp(self) -> tuple[float, float, float]:
+    def piecewise_linear(self, p: Values) -> tuple[Array, Array, Array]:
         """The corner and its two slopes."""
         return self.vth, 1.0 / self.roff, 1.0 / self.ron
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 
 from ebana.circuit.devices import Device
 from ebana.circuit.subcircuit import Subcircuit
+from ebana.frozen import FrozenMapping
 
 INDEX = np.int32
 """Type of all node indices: JAX mixes its precision scopes up over 64-bit index arrays that both see."""
@@ -34,7 +34,7 @@ def run(index: np.ndarray) -> slice | np.ndarray:
 NodeKind = Literal["free", "source", "amplified"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class NodeGroup:
     """A run of nodes with one name.
 
@@ -94,7 +94,7 @@ class Devices(_Indexed):
     a: np.ndarray
     b: np.ndarray
     model: Device
-    parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    parameters: Mapping[str, str] = field(default_factory=lambda: FrozenMapping({}))
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,13 +22,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
-import jax
-import jax.numpy as jnp
-
 from ebana.circuit import cards, junction_scaling
 from ebana.circuit.devices import Array, Device, Values
 from ebana.circuit.junction_scaling import ZERO_CELSIUS
-from ebana.circuit.series import Law, junction_voltage
+from ebana.circuit.series import Law, SeriesJunction
 from ebana.circuit.walls import CURRENT_LIMIT, Shockley
 
 __all__ = ["CURRENT_LIMIT", "ZERO_CELSIUS", "JunctionDiode"]
@@ -189,57 +186,32 @@ class JunctionDiode(Device):
         return self.bv is not None or max(self.ikf, self.ikr, self.isr, self.jtun, sides) > 0
 
     @cached_property
-    def law(self) -> Law:
+    def junction(self) -> Law:
         """The bare junction at the diode's temperature."""
         if self._needs_more:
             return junction_scaling.junction(self)
-        return Shockley(self.saturation_current, self.thermal_voltage, self.gmin)
+        return Shockley.of(self.saturation_current, self.thermal_voltage, self.gmin)
 
-    # -- with the series resistance ----------------------------------------------------------------------
-
-    def _junction_voltage(self, dv: Array) -> Array:
-        rs = self._series_resistance
-        return dv if rs == 0 else junction_voltage(self.law, rs, dv)
+    @cached_property
+    def law(self) -> SeriesJunction:  # type: ignore[override]
+        """The junction and its series resistance at the diode's temperature."""
+        return SeriesJunction.of(self.junction, self._series_resistance, self.thermal_voltage)
 
     def cocontent(self, dv: Array, p: Values) -> Array:
         """Co-content in watts: that of the junction and ``RS i^2 / 2``."""
-        v = self._junction_voltage(_floating(dv))
-        rs, content = self._series_resistance, self.law.cocontent(v)
-        return content if rs == 0 else content + 0.5 * rs * self.law.current(v) ** 2
+        return self.law.cocontent(dv, p)
 
     def current(self, dv: Array, p: Values) -> Array:
         """Current in amperes."""
-        return self.law.current(self._junction_voltage(_floating(dv)))
+        return self.law.current(dv, p)
 
     def conductance(self, dv: Array, p: Values) -> Array:
         """Incremental conductance in siemens: ``g / (1 + RS g)``."""
-        rs, g = self._series_resistance, self.law.conductance(self._junction_voltage(_floating(dv)))
-        return g if rs == 0 else g / (1.0 + rs * g)
+        return self.law.conductance(dv, p)
 
     def least_conductance(self, dv: Array, p: Values, radius: float) -> Array:
-        """Least incremental conductance within ``radius`` volts of ``dv``, for error estimates.
-
-        That of a plain junction rises with ``dv``; that of others may be least at a corner nearby, or in
-        between, where it exceeds the least of the neighbours but for a share of ``(radius / N Vt)^2``.
-        """
-        if not radius or isinstance(self.law, Shockley):
-            return super().least_conductance(dv, p, radius)
-        dv = _floating(dv)
-        low, high = dv - radius, dv + radius
-        near = jnp.stack([dv, low, high, *(jnp.clip(corner, low, high) for corner in self._corners)])
-        return self.conductance(near, p).min(0) * max(0.0, 1.0 - (radius / self.thermal_voltage) ** 2)
-
-    @cached_property
-    def _corners(self) -> tuple[float, ...]:
-        """Voltages over the diode at which its conductance may jump or be least, on both sides of each."""
-        if isinstance(self.law, Shockley):
-            return ()
-        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
-            v = jnp.asarray(self.law.corners)
-            at = (v + self._series_resistance * self.law.current(v)).tolist()
-        return tuple(
-            sorted({to for v in at for to in (math.nextafter(v, -math.inf), math.nextafter(v, math.inf))})
-        )
+        """Least incremental conductance within ``radius`` volts of ``dv``, for error estimates."""
+        return self.law.least_conductance(dv, p, radius)
 
     # -- SPICE ---------------------------------------------------------------------------------------------
 
@@ -361,13 +333,13 @@ def _shipped() -> dict[str, cards.ModelCard]:
 
 def _warn_of_step(diode: JunctionDiode) -> None:
     """Say where the law differs from ngspice's, if by more than the current that ngspice resolves."""
-    if isinstance(diode.law, Shockley) or diode.law.step <= _RESOLVED:
+    junction = diode.junction
+    if isinstance(junction, Shockley) or junction.step <= _RESOLVED:
         return
-    corner, (_, free) = diode.law.bottom.corner, diode.law.floor
     warnings.warn(
-        f"model {diode.name!r}: with ISR or IKR ngspice's current steps back by {diode.law.step:.2g} A at "
-        f"{corner:.3g} V, where a circuit can have two operating points or none; here the current of the blocked "
-        f"diode is held up to {free:.3g} V. Elsewhere the laws are the same.",
+        f"model {diode.name!r}: with ISR or IKR ngspice's current steps back by {junction.step:.2g} A at "
+        f"{junction.bottom.corner:.3g} V, where a circuit can have two operating points or none; here the current of "
+        f"the blocked diode is held up to {junction.free:.3g} V. Elsewhere the laws are the same.",
         UserWarning,
         stacklevel=4,
     )
@@ -375,9 +347,3 @@ def _warn_of_step(diode: JunctionDiode) -> None:
 
 def _not_negative(value: float) -> bool:
     return value >= 0
-
-
-def _floating(dv: Array) -> Array:
-    """``dv`` as an array of floating-point numbers."""
-    dv = jnp.asarray(dv)
-    return dv if jnp.issubdtype(dv.dtype, jnp.floating) else dv.astype(jnp.result_type(float))

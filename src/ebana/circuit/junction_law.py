@@ -23,14 +23,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property, partial
+from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import SymbolicZero
 
 from ebana.circuit.devices import Array
+from ebana.circuit.forms import law
 from ebana.circuit.walls import CURRENT_LIMIT, Wall
 
 KNEE_LIMIT = 1e12
@@ -43,83 +45,114 @@ _PANELS = 32
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 
-def _knee(c: Array, ik: float) -> tuple[Array, Array]:
+def _knee(c: Array, ik: Array | float) -> tuple[Array, Array]:
     """``c / (1 + sqrt(c / ik))`` for currents of one sign, and its slope."""
     s = jnp.sqrt(jnp.abs(c) / ik)
     return c / (1.0 + s), (1.0 + 0.5 * s) / (1.0 + s) ** 2
 
 
+@law()
+@dataclass(frozen=True)
+class Recombination:
+    """Recombination current (A), its emission voltage (V), the junction's potential (V) and grading coefficient."""
+
+    isr: float
+    vr: float
+    vj: float
+    m: float
+
+    def add(self, c: Array, g: Array, v: Array) -> tuple[Array, Array]:
+        """Current and conductance with those of the recombination."""
+        u = 1.0 - v / self.vj
+        t = u * u + _GRADING_FLOOR
+        rise, factor = self.isr * jnp.expm1(v / self.vr), t ** (0.5 * self.m)
+        slope = factor * ((rise + self.isr) / self.vr - rise * (self.m / self.vj) * u / t)
+        return c + rise * factor, g + slope
+
+
+@law()
 @dataclass(frozen=True)
 class Junction:
-    """A junction with all that the level 1 model adds to :class:`Shockley`.
+    """A junction with all that the level 1 model adds to :class:`Shockley`. Made by :meth:`of`.
 
     Args:
-        bottom, side: the walls.
+        bottom, side: the walls; no side where it carries no current.
         gmin: conductance across the junction, siemens.
-        ikf, ikr: knee currents in amperes, 0 for none.
-        isr, vr: recombination current (A, 0 for none) and its emission voltage (V).
-        vj, m: junction potential (V) and grading coefficient of the recombination.
+        ikf, ikr: knee currents in amperes, None for none.
+        recombination: None for none.
+        span: junction voltages beyond which the law goes on along its tangents.
+        blocked: the last voltage below ``-3 N Vt`` of the bottom.
+        floor: current that is held from ``-3 N Vt`` on (A), and the voltage up to which (V); None where ngspice's
+            law does not step back there.
+        corners: junction voltages where the conductance jumps or is least, ascending.
+        held, rising, falling: edges between which the integrals of the co-content are smooth.
     """
 
     bottom: Wall
-    side: Wall
+    side: Wall | None
     gmin: float
-    ikf: float = 0.0
-    ikr: float = 0.0
-    isr: float = 0.0
-    vr: float = 1.0
-    vj: float = 1.0
-    m: float = 0.5
+    ikf: float | None
+    ikr: float | None
+    recombination: Recombination | None
+    span: tuple[float, float] = (-math.inf, math.inf)
+    blocked: float = 0.0
+    floor: tuple[float, float] | None = None
+    corners: tuple[float, ...] = ()
+    held: tuple[float, ...] = ()
+    rising: tuple[float, ...] = ()
+    falling: tuple[float, ...] = ()
 
-    @cached_property
+    @staticmethod
+    def of(
+        bottom: Wall,
+        side: Wall,
+        gmin: float,
+        ikf: float = 0.0,
+        ikr: float = 0.0,
+        isr: float = 0.0,
+        vr: float = 1.0,
+        vj: float = 1.0,
+        m: float = 0.5,
+    ) -> Junction:
+        """The junction with the numbers that follow from its walls, knees and recombination; 0 for none of these."""
+        carries = bool(side.i_s) or side.tunnelling is not None
+        recombination = Recombination(isr, vr, vj, m) if isr else None
+        law = Junction(bottom, side if carries else None, gmin, ikf or None, ikr or None, recombination)
+        law = replace(law, blocked=math.nextafter(bottom.corner, -1.0))
+        law = replace(law, span=_span(law), floor=_floor(law) if law.steps else None)
+        free = law.free
+        at = [free, 0.0, *(wall.corner for wall in law.walls)]
+        at += [wall.breakdown.below for wall in law.walls if wall.breakdown is not None]
+        return replace(
+            law,
+            corners=tuple(sorted(at)),
+            held=_edges(at, 0.0, free),
+            rising=_edges(at, 0.0, math.inf),
+            falling=_edges(at, bottom.corner, -math.inf),
+        )
+
+    @property
     def walls(self) -> tuple[Wall, ...]:
         """The walls that carry a current."""
-        return (self.bottom, self.side) if self.side.i_s or self.side.tunnel else (self.bottom,)
+        return (self.bottom,) if self.side is None else (self.bottom, self.side)
 
-    # -- where the law is extended, and where it has corners ---------------------------------------------
-
-    @cached_property
-    def span(self) -> tuple[float, float]:
-        """Junction voltages beyond which the law goes on along its tangents."""
-        reverse, forward = (KNEE_LIMIT if ik else CURRENT_LIMIT for ik in (self.ikr, self.ikf))
-        tops = [wall.highest(forward) for wall in self.walls]
-        if self.isr:
-            tops.append(self.vr * math.log1p(forward / self.isr))
-        return max(wall.lowest(reverse) for wall in self.walls), min(tops)
-
-    @cached_property
+    @property
     def steps(self) -> bool:
         """Whether ngspice's law steps back at ``-3 N Vt``."""
-        return self.isr > 0 or self.ikr > 0
+        return self.recombination is not None or self.ikr is not None
 
-    @cached_property
-    def floor(self) -> tuple[float, float]:
-        """Current of the bottom that is held from ``-3 N Vt`` on (A), and the voltage up to which (V)."""
-        low, high = self.bottom.corner, 0.0
-        if not self.steps:
-            return math.nan, low
-        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
-            held = float(self._reverse(jnp.asarray(low))[0])
-            for _ in range(5):  # each round narrows the bracket 4096 times
-                grid = jnp.linspace(low, high, 4097)
-                k = int(jnp.clip(jnp.searchsorted(self._forward(grid)[0], held), 1, 4096))
-                low, high = float(grid[k - 1]), float(grid[k])
-        return held, high
+    @property
+    def free(self) -> float:
+        """Junction voltage from which the forward law holds, volts."""
+        return self.bottom.corner if self.floor is None else self.floor[1]
 
-    @cached_property
+    @property
     def step(self) -> float:
         """By how many amperes ngspice's current steps back at ``-3 N Vt``."""
-        if not self.steps:
+        if self.floor is None:
             return 0.0
         with jax.ensure_compile_time_eval(), jax.enable_x64(True):
             return self.floor[0] - float(self._forward(jnp.asarray(self.bottom.corner))[0])
-
-    @cached_property
-    def corners(self) -> tuple[float, ...]:
-        """Junction voltages where the conductance jumps or is least."""
-        at = [self.floor[1], 0.0, *(wall.corner for wall in self.walls)]
-        at += [wall.broken_below for wall in self.walls if math.isfinite(wall.bv)]
-        return tuple(sorted(set(at)))
 
     # -- current and conductance without GMIN, on each side of -3 N Vt --------------------------------------
 
@@ -132,30 +165,26 @@ class Junction:
 
     def _forward(self, v: Array) -> tuple[Array, Array]:
         c, g = self._uncut(v)
-        if self.isr:
-            u = 1.0 - v / self.vj
-            t = u * u + _GRADING_FLOOR
-            rise, factor = self.isr * jnp.expm1(v / self.vr), t ** (0.5 * self.m)
-            c = c + rise * factor
-            g = g + factor * ((rise + self.isr) / self.vr - rise * (self.m / self.vj) * u / t)
-        if self.ikf:
+        if self.recombination is not None:
+            c, g = self.recombination.add(c, g, v)
+        if self.ikf is not None:
             i, slope = _knee(jnp.maximum(c, 0.0), self.ikf)
             c, g = jnp.where(c > 0, i, c), jnp.where(c > 0, slope * g, g)
         return c, g
 
     def _reverse(self, v: Array) -> tuple[Array, Array]:
-        c, g = self._uncut(jnp.minimum(v, math.nextafter(self.bottom.corner, -1.0)))
-        if self.ikr:
+        c, g = self._uncut(jnp.minimum(v, self.blocked))
+        if self.ikr is not None:
             c, slope = _knee(c, self.ikr)
             g = slope * g
         return c, g
 
     def _inside(self, v: Array) -> tuple[Array, Array]:
         """Current and conductance without GMIN, within :attr:`span`."""
-        if not (self.steps or self.ikf):
+        if not self.steps and self.ikf is None:
             return self._uncut(v)
         above, below = self._forward(jnp.maximum(v, self.bottom.corner)), self._reverse(v)
-        if self.steps:
+        if self.floor is not None:
             held, free = self.floor
             above = jnp.where(v < free, held, above[0]), jnp.where(v < free, 0.0, above[1])
         forward = v >= self.bottom.corner
@@ -170,29 +199,38 @@ class Junction:
         return content
 
     def _content(self, v: Array) -> Array:
-        if not (self.steps or self.ikf):
+        if not self.steps and self.ikf is None:
             return self._uncut_content(v)
-        corner, free = self.bottom.corner, self.floor[1]
-        content = self._pieces(lambda x: self._forward(x)[0], 0.0, free, v)
-        content = content + self._pieces(lambda x: self._forward(x)[0], 0.0, math.inf, v)
-        if self.steps:
-            content = content + self.floor[0] * (jnp.clip(v, corner, free) - free)
-        if not self.ikr:
+        corner = self.bottom.corner
+        content = self._pieces(self._forward, self.held, v)
+        content = content + self._pieces(self._forward, self.rising, v)
+        if self.floor is not None:
+            content = content + self.floor[0] * (jnp.clip(v, corner, self.free) - self.free)
+        if self.ikr is None:
             blocked = self._uncut_content(jnp.minimum(v, corner))
             return content + blocked - self._uncut_content(jnp.full_like(v, corner))
-        return content + self._pieces(lambda x: self._reverse(x)[0], corner, -math.inf, v)
+        return content + self._pieces(self._reverse, self.falling, v, tail=True)
 
-    def _pieces(self, f: Callable[[Array], Array], start: float, end: float, v: Array) -> Array:
-        """Integral of ``f`` from ``start`` towards ``end``, as far as ``v`` is on that way, corner by corner."""
-        low, high = min(start, end), max(start, end)
-        edges = sorted({start, end, *(c for c in self.corners if low < c < high)}, reverse=end < start)
+    def _pieces(
+        self,
+        f: Callable[[Array], tuple[Array, Array]],
+        edges: tuple[float, ...],
+        v: Array,
+        *,
+        tail: bool = False,
+    ) -> Array:
+        """Integral of a current from the first edge towards the last, as far as ``v`` is on that way, edge by edge.
+
+        ``tail``: in ``ln(-v)``, where the tail ``1 / v^3`` is as smooth as the rest.
+        """
         total = jnp.zeros_like(v)
         for a, b in itertools.pairwise(edges):
-            to = jnp.clip(v, min(a, b), max(a, b))
-            if high <= self.bottom.corner:  # in ln(-v), where the tail 1 / v^3 is as smooth as the rest
-                total = total + _integral(lambda t: -jnp.exp(t) * f(-jnp.exp(t)), math.log(-a), jnp.log(-to))
+            to = jnp.clip(v, jnp.minimum(a, b), jnp.maximum(a, b))
+            if tail:
+                start = jnp.log(-jnp.asarray(a, v.dtype))
+                total = total + _integral(lambda t: -jnp.exp(t) * f(-jnp.exp(t))[0], start, jnp.log(-to))
             else:
-                total = total + _integral(f, a, to)
+                total = total + _integral(lambda x: f(x)[0], a, to)
         return total
 
     # -- the whole ----------------------------------------------------------------------------------------
@@ -210,19 +248,22 @@ class Junction:
         return _cocontent(self, v)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
+@jax.custom_jvp
 def _current(law: Junction, v: Array) -> Array:
     inside = jnp.clip(v, *law.span)
     i, g = law._inside(inside)
     return i + g * (v - inside) + law.gmin * v
 
 
-@_current.defjvp
-def _current_jvp(law: Junction, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    return _current(law, primals[0]), tangents[0] * law.conductance(primals[0])
+def _current_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    (law, v), (change, dv) = primals, tangents
+    return _current(law, v), by_numbers(_current.fun, law, change, v) + along(dv, law.conductance(v))
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
+_current.defjvp(_current_jvp, symbolic_zeros=True)
+
+
+@jax.custom_jvp
 def _cocontent(law: Junction, v: Array) -> Array:
     inside = jnp.clip(v, *law.span)
     i, g = law._inside(inside)
@@ -231,12 +272,62 @@ def _cocontent(law: Junction, v: Array) -> Array:
     return content + over * (i + 0.5 * g * over) + 0.5 * law.gmin * v * v
 
 
-@_cocontent.defjvp
-def _cocontent_jvp(law: Junction, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    return _cocontent(law, primals[0]), tangents[0] * _current(law, primals[0])
+def _cocontent_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    (law, v), (change, dv) = primals, tangents
+    return _cocontent(law, v), by_numbers(_cocontent.fun, law, change, v) + along(dv, _current(law, v))
 
 
-def _integral(f: Callable[[Array], Array], low: float, high: Array) -> Array:
+_cocontent.defjvp(_cocontent_jvp, symbolic_zeros=True)
+
+
+def along(tangent: Array | SymbolicZero, slope: Array) -> Array:
+    """A tangent times a slope; zero without work where there is no tangent."""
+    return jnp.zeros_like(slope) if isinstance(tangent, SymbolicZero) else tangent * slope
+
+
+def by_numbers(f: Callable[..., Array], law: Any, change: Any, v: Array) -> Array | float:
+    """What a change of a law's numbers adds to ``f(law, v)``; zero without work where none changes."""
+    leaves = jax.tree.leaves(change, is_leaf=lambda x: isinstance(x, SymbolicZero))
+    if all(isinstance(leaf, SymbolicZero) for leaf in leaves):
+        return 0.0
+    change = jax.tree.map(
+        lambda x, like: jnp.zeros_like(like) if isinstance(x, SymbolicZero) else x,
+        change,
+        law,
+        is_leaf=lambda x: isinstance(x, SymbolicZero),
+    )
+    return jax.jvp(lambda law: f(law, v), (law,), (change,))[1]
+
+
+def _span(law: Junction) -> tuple[float, float]:
+    """Where the current reaches its limits."""
+    reverse = CURRENT_LIMIT if law.ikr is None else KNEE_LIMIT
+    forward = CURRENT_LIMIT if law.ikf is None else KNEE_LIMIT
+    tops = [wall.highest(forward) for wall in law.walls]
+    if law.recombination is not None:
+        tops.append(law.recombination.vr * math.log1p(forward / law.recombination.isr))
+    return max(wall.lowest(reverse) for wall in law.walls), min(tops)
+
+
+def _floor(law: Junction) -> tuple[float, float]:
+    """The bottom's current at ``-3 N Vt``, and where the forward law exceeds it."""
+    low, high = law.bottom.corner, 0.0
+    with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+        held = float(law._reverse(jnp.asarray(low))[0])
+        for _ in range(5):  # each round narrows the bracket 4096 times
+            grid = jnp.linspace(low, high, 4097)
+            k = int(jnp.clip(jnp.searchsorted(law._forward(grid)[0], held), 1, 4096))
+            low, high = float(grid[k - 1]), float(grid[k])
+    return held, high
+
+
+def _edges(corners: list[float], start: float, end: float) -> tuple[float, ...]:
+    """The corners from ``start`` towards ``end``, these two included."""
+    low, high = min(start, end), max(start, end)
+    return tuple(sorted([start, end, *(c for c in corners if low < c < high)], reverse=end < start))
+
+
+def _integral(f: Callable[[Array], Array], low: Array | float, high: Array) -> Array:
     """Integral of a smooth ``f`` from ``low`` to each ``high``: Gauss-Legendre, 16 points on each of 32 panels.
 
     Made for integrands that grow by up to e^80 over the interval, as a junction's current does.

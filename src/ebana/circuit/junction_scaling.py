@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ebana.circuit.devices import BOLTZMANN, CHARGE
-from ebana.circuit.junction_law import Junction
+from ebana.circuit.junction_law import Junction, Recombination
 from ebana.circuit.walls import Wall
 
 if TYPE_CHECKING:
@@ -88,10 +88,10 @@ def junction_potential(diode: JunctionDiode) -> float:
     return min(vj, 1.0 / diode.fc) if diode.fc else vj
 
 
-def breakdown_voltage(diode: JunctionDiode) -> float:
-    """``BV'``: where the exponential would start so that IBV flows at BV, volts; infinite without BV."""
+def breakdown_voltage(diode: JunctionDiode) -> float | None:
+    """``BV'``: where the exponential would start so that IBV flows at BV, volts; None without BV."""
     if diode.bv is None:
-        return math.inf
+        return None
     rise = diode.temperature - diode.tnom
     bv = diode.bv - diode.tcv * rise if diode.tlev == 0 else diode.bv * (1.0 - diode.tcv * rise)
     i_s, vt, vbv = saturation_current(diode), emission_voltage(diode, 1.0), breakdown_emission(diode)
@@ -116,14 +116,14 @@ def _walls(diode: JunctionDiode) -> tuple[Wall, Wall]:
     shared = breakdown_voltage(diode), breakdown_emission(diode)
     vtun = emission_voltage(diode, diode.ntun)
     side_growth = growth(diode, 1.0 if diode.ns is None else diode.ns, diode.eg, diode.xti)
-    bottom = Wall(
+    bottom = Wall.of(
         saturation_current(diode),
         emission_voltage(diode, diode.n),
         *shared,
         diode.jtun * diode.area * tunnel,
         vtun,
     )
-    side = Wall(
+    side = Wall.of(
         diode.jsw * diode.pj * diode.multiplier * side_growth,
         emission_voltage(diode, diode.n if diode.ns is None else diode.ns),
         *shared,
@@ -141,7 +141,7 @@ def junction(diode: JunctionDiode) -> Junction:
     """
     bottom, side = _walls(diode)
     size = diode.area * diode.multiplier
-    law = Junction(
+    law = Junction.of(
         bottom,
         side,
         diode.gmin,
@@ -158,27 +158,30 @@ def junction(diode: JunctionDiode) -> Junction:
 
 def _check(diode: JunctionDiode, law: Junction) -> None:
     where = f"junction diode {diode.name!r} at {diode.temperature:g} degrees Celsius"
-    widest = 3.0 * max(law.bottom.vt, law.side.vt if law.side.i_s else 0.0)
-    if not law.bottom.bv > widest:
+    widest = 3.0 * max(wall.vt for wall in law.walls if wall.i_s)
+    broken = law.bottom.breakdown
+    if broken is not None and not broken.bv > widest:
         raise ValueError(
-            f"{where} breaks down at {law.bottom.bv:.4g} V (from BV={diode.bv!r}, IBV={diode.ibv!r}, "
+            f"{where} breaks down at {broken.bv:.4g} V (from BV={diode.bv!r}, IBV={diode.ibv!r}, "
             f"TCV={diode.tcv!r}). Expected more than 3 N k T / q = {widest:.4g} V."
         )
-    if law.isr and not (law.vj > 0 and law.m >= 0):
+    if (found := law.recombination) is None:
+        return
+    if not (found.vj > 0 and found.m >= 0):
         raise ValueError(
-            f"{where} has VJ={law.vj:.4g} V and M={law.m:.4g} (from VJ={diode.vj!r}, M={diode.m!r} and their "
+            f"{where} has VJ={found.vj:.4g} V and M={found.m:.4g} (from VJ={diode.vj!r}, M={diode.m!r} and their "
             "temperature coefficients). Expected VJ above zero and M of at least zero, or no ISR."
         )
-    if law.isr and not _recombination_rises(law):
+    if not _recombination_rises(found):
         raise ValueError(
             f"{where}: with NR={diode.nr!r}, VJ={diode.vj!r} and M={diode.m!r} the recombination current falls "
             "near VJ, and a current that falls has no co-content. Expected a smaller NR or M, or a larger VJ."
         )
 
 
-def _recombination_rises(law: Junction) -> bool:
+def _recombination_rises(found: Recombination) -> bool:
     """Whether the forward recombination current never falls: its logarithmic slope on a fine grid up to VJ."""
-    v = np.linspace(0.0, law.vj, 2049)[1:]
-    u = 1.0 - v / law.vj
-    slope = 1.0 / (law.vr * -np.expm1(-v / law.vr)) - law.m / law.vj * u / (u * u + 0.005)
+    v = np.linspace(0.0, found.vj, 2049)[1:]
+    u = 1.0 - v / found.vj
+    slope = 1.0 / (found.vr * -np.expm1(-v / found.vr)) - found.m / found.vj * u / (u * u + 0.005)
     return bool((slope >= 0).all())

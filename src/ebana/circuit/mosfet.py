@@ -13,12 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import jax.numpy as jnp
-
 from ebana.circuit import cards, mosfet_cards
 from ebana.circuit.devices import BOLTZMANN, CHARGE, Array, Device, Values
 from ebana.circuit.junction_scaling import ZERO_CELSIUS, band_gap, potential_shift
-from ebana.circuit.mosfet_law import Channel
+from ebana.circuit.mosfet_law import Channel, ChannelLaw
 
 
 @dataclass(frozen=True)
@@ -103,11 +101,11 @@ class _Level1(Device):
         return None
 
     @cached_property
-    def law(self) -> Channel:
+    def _channel(self) -> Channel:
         """The transistor at its temperature, as an n-channel one."""
         hot, nominal = self._kelvin
         volts = BOLTZMANN / CHARGE
-        return Channel(
+        return Channel.of(
             self.beta,
             self._sign * self.threshold,
             self.lambda_,
@@ -118,6 +116,28 @@ class _Level1(Device):
             self.gmin,
             self._gate,
         )
+
+    @property
+    def _turn(self) -> int:
+        """-1 where the terminals of an n-channel transistor would change signs."""
+        return 1
+
+    @cached_property
+    def law(self) -> ChannelLaw:  # type: ignore[override]
+        """The transistor between its two terminals."""
+        return ChannelLaw(self._channel, self._turn)
+
+    def cocontent(self, dv: Array, p: Values) -> Array:
+        """Integral of the current, watts."""
+        return self.law.cocontent(dv, p)
+
+    def current(self, dv: Array, p: Values) -> Array:
+        """Current from the first to the second terminal, amperes."""
+        return self.law.current(dv, p)
+
+    def conductance(self, dv: Array, p: Values) -> Array:
+        """Incremental conductance, siemens."""
+        return self.law.conductance(dv, p)
 
     # -- SPICE ---------------------------------------------------------------------------------------------
 
@@ -191,18 +211,6 @@ class MosDiode(_Level1):
                 f"MOS diode {self.name!r} has VTO={self.vto!r} V. Expected a threshold {side} zero."
             )
 
-    def cocontent(self, dv: Array, p: Values) -> Array:
-        """Integral of the current, watts."""
-        return self.law.cocontent(_floating(dv))
-
-    def current(self, dv: Array, p: Values) -> Array:
-        """Current from the first to the second terminal, amperes."""
-        return self.law.current(_floating(dv))
-
-    def conductance(self, dv: Array, p: Values) -> Array:
-        """Incremental conductance, siemens."""
-        return self.law.conductance(_floating(dv))
-
     def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
         """Element line: drain, gate, source and bulk."""
         drain, source = (a, b) if self.channel == "n" else (b, a)
@@ -256,25 +264,11 @@ class Mosfet(_Level1):
     def _gate(self) -> float:
         return self._sign * self.vgs
 
-    def cocontent(self, dv: Array, p: Values) -> Array:
-        """Integral of the current, watts."""
-        return self.law.cocontent(self._sign * _floating(dv))
-
-    def current(self, dv: Array, p: Values) -> Array:
-        """Current from drain to source, amperes."""
-        return self._sign * self.law.current(self._sign * _floating(dv))
-
-    def conductance(self, dv: Array, p: Values) -> Array:
-        """Incremental conductance, siemens."""
-        return self.law.conductance(self._sign * _floating(dv))
+    @property
+    def _turn(self) -> int:
+        return self._sign
 
     def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
         """The transistor and the source of its gate, whose node ``g<name>`` is its own."""
         gate = f"g{name}"
         return f"V{gate} {gate} {b} DC {float(self.vgs)!r}\n{self._line(name, a, gate, b)}"
-
-
-def _floating(dv: Array) -> Array:
-    """``dv`` as an array of floating-point numbers."""
-    dv = jnp.asarray(dv)
-    return dv if jnp.issubdtype(dv.dtype, jnp.floating) else dv.astype(jnp.result_type(float))

@@ -21,12 +21,12 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit.devices import Array
+from ebana.circuit.devices import Array, Device, Values, floating
+from ebana.circuit.forms import law
 
 CAP = 60.0
 """The junction's exponential goes on along its tangent beyond this many thermal voltages."""
@@ -34,15 +34,18 @@ CAP = 60.0
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(4)  # exact for polynomials of degree 7; the channel's is 3
 
 
+@law()
 @dataclass(frozen=True)
 class Channel:
-    """A transistor at its temperature, signs turned to those of an n-channel one.
+    """A transistor at its temperature, signs turned to those of an n-channel one. Made by :meth:`of`.
 
     Args:
         beta, vto, lambda_: A/V^2, V, 1/V.
         gamma, phi: body effect in sqrt(V) and surface potential in V.
         i_s, vt, gmin: bulk junction: saturation current (A), thermal voltage (V), conductance (S).
         vgs: gate-source voltage in volts, None where the gate is at the drain.
+        corners: voltages in either direction between which the channel's current is one polynomial, from zero to
+            infinity.
     """
 
     beta: float
@@ -54,10 +57,27 @@ class Channel:
     vt: float
     gmin: float
     vgs: float | None
+    corners: tuple[float, ...]
+
+    @staticmethod
+    def of(
+        beta: float,
+        vto: float,
+        lambda_: float,
+        gamma: float,
+        phi: float,
+        i_s: float,
+        vt: float,
+        gmin: float,
+        vgs: float | None,
+    ) -> Channel:
+        """The transistor with its corners."""
+        corners = (0.0, *sorted(_corners(vto, gamma, phi, vgs)), math.inf)
+        return Channel(beta, vto, lambda_, gamma, phi, i_s, vt, gmin, vgs, corners)
 
     def _overdrive(self, v: Array) -> tuple[Array, Array]:
         """Gate overdrive above the source-side end, and its slope by ``|v|``."""
-        u, root = jnp.abs(v), math.sqrt(self.phi)
+        u, root = jnp.abs(v), jnp.sqrt(self.phi)
         forward = (v if self.vgs is None else self.vgs + 0.0 * v) - self.vto
         lowered = self.gamma * jnp.minimum(u / (2.0 * root), root)
         falling = self.gamma / (2.0 * root) * (u < 2.0 * self.phi)
@@ -76,28 +96,17 @@ class Channel:
         i = self.beta * stretch * flow
         return jnp.where(v >= 0, i, -i), self.beta * (stretch * rise + self.lambda_ * flow)
 
-    @cached_property
-    def corners(self) -> tuple[float, ...]:
-        """Voltages between which the channel's current is one polynomial, zero among them."""
-        tied, root = self.vgs is None, math.sqrt(self.phi)
-        gate = 0.0 if self.vgs is None else self.vgs
-        found = {0.0, -2.0 * self.phi, self.vto if tied else gate - self.vto}
-        # backwards the overdrive is a + b u on each side of 2 PHI; it starts where that is 0, saturates where it is u
-        pieces = ((gate - self.vto, self.gamma / (2.0 * root)), (gate - self.vto + self.gamma * root, 0.0))
-        for a, b in pieces:
-            b = b + (0.0 if tied else 1.0)
-            found |= {a / b if b else 0.0, -a / (1.0 - b) if b != 1.0 else 0.0}
-        return tuple(sorted(c for c in found | {-c for c in found} if math.isfinite(c)))
-
     def _channel_content(self, v: Array) -> Array:
         """Integral of the channel's current from zero, piece by piece."""
         total = jnp.zeros_like(v)
-        edges = (-math.inf, *self.corners, math.inf)
-        for low, high in itertools.pairwise(edges):
-            start = high if high <= 0 else low
-            width = jnp.clip(v, low, high) - start
-            for node, weight in zip(_NODES.tolist(), _WEIGHTS.tolist(), strict=True):
-                total = total + 0.5 * weight * width * self._channel(start + 0.5 * (1.0 + node) * width)[0]
+        for low, high in itertools.pairwise(self.corners):
+            for start, width in (
+                (low, jnp.clip(v, low, high) - low),
+                (-low, jnp.clip(v, -high, -low) + low),
+            ):
+                for node, weight in zip(_NODES.tolist(), _WEIGHTS.tolist(), strict=True):
+                    current = self._channel(start + 0.5 * (1.0 + node) * width)[0]
+                    total = total + 0.5 * weight * width * current
         return total
 
     def current(self, v: Array) -> Array:
@@ -122,3 +131,36 @@ class Channel:
         junction = junction + beyond * (math.expm1(CAP) + beyond * math.exp(CAP) / (2 * self.vt))
         junction = junction + jnp.maximum(v - 3 * self.vt, 0.0)
         return self._channel_content(v) + self.i_s * junction + 0.5 * self.gmin * v * v
+
+
+@law("sign")
+@dataclass(frozen=True)
+class ChannelLaw(Device):
+    """A transistor between drain and source: its channel, turned round where ``sign`` is -1."""
+
+    channel: Channel
+    sign: int
+
+    def cocontent(self, dv: Array, p: Values) -> Array:
+        """Integral of the current, watts."""
+        return self.channel.cocontent(self.sign * floating(dv))
+
+    def current(self, dv: Array, p: Values) -> Array:
+        """Current from drain to source, amperes."""
+        return self.sign * self.channel.current(self.sign * floating(dv))
+
+    def conductance(self, dv: Array, p: Values) -> Array:
+        """Incremental conductance, siemens."""
+        return self.channel.conductance(self.sign * floating(dv))
+
+
+def _corners(vto: float, gamma: float, phi: float, vgs: float | None) -> list[float]:
+    """Distances from 0 V of the voltages where the channel changes from one polynomial to another."""
+    tied, root = vgs is None, math.sqrt(phi)
+    gate = 0.0 if vgs is None else vgs
+    found = [2.0 * phi, vto if tied else gate - vto]
+    # backwards the overdrive is a + b u on each side of 2 PHI; it starts where that is 0, saturates where it is u
+    for a, b in ((gate - vto, gamma / (2.0 * root)), (gate - vto + gamma * root, 0.0)):
+        b = b + (0.0 if tied else 1.0)
+        found += [a / b if b else 0.0, -a / (1.0 - b) if b != 1.0 else 0.0]
+    return [abs(c) if math.isfinite(c) else 0.0 for c in found]

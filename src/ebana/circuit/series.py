@@ -1,15 +1,16 @@
-"""A junction behind a resistance: the junction voltage ``v`` with ``v + RS i(v) = dv``."""
+"""A junction behind a resistance: the junction voltage ``v`` with ``v + RS i(v) = dv``, and the law of the two."""
 
 from __future__ import annotations
 
 import math
-from functools import partial
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 
-from ebana.circuit.devices import Array
-from ebana.circuit.junction_law import Junction
+from ebana.circuit.devices import Array, Device, Values, floating
+from ebana.circuit.forms import law
+from ebana.circuit.junction_law import Junction, along, by_numbers
 from ebana.circuit.walls import Shockley
 
 _NEWTON_STEPS = 12
@@ -21,12 +22,81 @@ _BRACKETED_STEPS = 80
 Law = Shockley | Junction
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def junction_voltage(law: Law, rs: float, dv: Array) -> Array:
+@law()
+@dataclass(frozen=True)
+class SeriesJunction(Device):
+    """A junction with a resistance in series, at one temperature.
+
+    Args:
+        junction: the junction.
+        rs: the resistance in ohms, None for none.
+        vt: emission voltage in volts.
+        corners: voltages over the whole at which its conductance may jump or be least, on both sides of each; none
+            for a junction whose conductance rises everywhere.
+    """
+
+    junction: Law
+    rs: float | None
+    vt: float
+    corners: tuple[float, ...] = ()
+
+    @staticmethod
+    def of(junction: Law, rs: float, vt: float) -> SeriesJunction:
+        """The law with its corners; ``rs`` may be zero."""
+        if isinstance(junction, Shockley):
+            return SeriesJunction(junction, rs or None, vt)
+        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+            v = jnp.asarray(junction.corners)
+            at = (v + rs * junction.current(v)).tolist()
+        both = [math.nextafter(v, to) for v in at for to in (-math.inf, math.inf)]
+        return SeriesJunction(junction, rs or None, vt, tuple(sorted(both)))
+
+    def junction_voltage(self, dv: Array) -> Array:
+        """Voltage over the junction alone."""
+        return dv if self.rs is None else junction_voltage(self.junction, self.rs, dv)
+
+    def cocontent(self, dv: Array, p: Values) -> Array:
+        """Co-content in watts: that of the junction and ``RS i^2 / 2``."""
+        v = self.junction_voltage(floating(dv))
+        content = self.junction.cocontent(v)
+        return content if self.rs is None else content + 0.5 * self.rs * self.junction.current(v) ** 2
+
+    def current(self, dv: Array, p: Values) -> Array:
+        """Current in amperes."""
+        return self.junction.current(self.junction_voltage(floating(dv)))
+
+    def conductance(self, dv: Array, p: Values) -> Array:
+        """Incremental conductance in siemens: ``g / (1 + RS g)``."""
+        g = self.junction.conductance(self.junction_voltage(floating(dv)))
+        return g if self.rs is None else g / (1.0 + self.rs * g)
+
+    def characteristic(self, dv: Array, p: Values) -> tuple[Array, Array]:
+        """Current and incremental conductance at one junction voltage."""
+        v = self.junction_voltage(floating(dv))
+        i, g = self.junction.current(v), self.junction.conductance(v)
+        return i, g if self.rs is None else g / (1.0 + self.rs * g)
+
+    def least_conductance(self, dv: Array, p: Values, radius: float) -> Array:
+        """Least incremental conductance within ``radius`` volts of ``dv``, for error estimates.
+
+        That of a plain junction rises with ``dv`` and is least at the low end; that of others may be least at a
+        corner nearby, or in between, where it exceeds the least of the neighbours but for a share of
+        ``(radius / N Vt)^2``.
+        """
+        dv = floating(dv)
+        if not radius or isinstance(self.junction, Shockley):
+            return self.conductance(dv - radius, p)
+        low, high = dv - radius, dv + radius
+        near = jnp.stack([dv, low, high, *(jnp.clip(corner, low, high) for corner in self.corners)])
+        return self.conductance(near, p).min(0) * jnp.maximum(0.0, 1.0 - (radius / self.vt) ** 2)
+
+
+@jax.custom_jvp
+def junction_voltage(law: Law, rs: Array | float, dv: Array) -> Array:
     """The voltage across the junction when ``dv`` volts are across it and ``rs`` ohms in series.
 
     Example:
-        >>> law = Shockley(1e-9, 0.03, 0.0)
+        >>> law = Shockley.of(1e-9, 0.03, 0.0)
         >>> v = junction_voltage(law, 100.0, jnp.asarray(1.0))
         >>> round(float(v + 100.0 * law.current(v)), 6)
         1.0
@@ -34,13 +104,19 @@ def junction_voltage(law: Law, rs: float, dv: Array) -> Array:
     return _descend(law, rs, dv) if isinstance(law, Shockley) else _bracketed(law, rs, dv)
 
 
-@junction_voltage.defjvp
-def _junction_voltage_jvp(law: Law, rs: float, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    v = junction_voltage(law, rs, primals[0])
-    return v, tangents[0] / (1.0 + rs * law.conductance(v))
+def _junction_voltage_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    """``(1 + RS g) dv_j = d(dv) - i dRS - RS di`` with ``di`` by a change of the law's numbers."""
+    (law, rs, dv), (change, d_rs, d_dv) = primals, tangents
+    v = junction_voltage(law, rs, dv)
+    moved = along(d_dv, jnp.ones_like(v)) - along(d_rs, law.current(v))
+    moved = moved - rs * by_numbers(lambda law, v: law.current(v), law, change, v)
+    return v, moved / (1.0 + rs * law.conductance(v))
 
 
-def _descend(law: Shockley, rs: float, dv: Array) -> Array:
+junction_voltage.defjvp(_junction_voltage_jvp, symbolic_zeros=True)
+
+
+def _descend(law: Shockley, rs: Array | float, dv: Array) -> Array:
     """The left side is increasing and convex: Newton steps from above the root descend without overshooting.
 
     Above the root are ``dv`` and ``N Vt ln(1 + dv / (IS RS))`` for ``dv >= 0``, else 0 and
@@ -58,12 +134,14 @@ def _descend(law: Shockley, rs: float, dv: Array) -> Array:
     return jax.lax.fori_loop(0, _NEWTON_STEPS, step, v)
 
 
-def _before_knee(i: Array, ik: float) -> Array:
+def _before_knee(i: Array, ik: Array | float | None) -> Array:
     """The current that a knee cuts to ``i``: the larger root of ``c - i sqrt(c / ik) - i``."""
-    return (0.5 * (i / math.sqrt(ik) + jnp.sqrt(i * i / ik + 4.0 * i))) ** 2 if ik else i
+    if ik is None:
+        return i
+    return (0.5 * (i / jnp.sqrt(ik) + jnp.sqrt(i * i / ik + 4.0 * i))) ** 2
 
 
-def _bracket(law: Junction, rs: float, dv: Array) -> tuple[Array, Array]:
+def _bracket(law: Junction, rs: Array | float, dv: Array) -> tuple[Array, Array]:
     """Bounds of the junction voltage: zero, ``dv``, and where one part alone would carry ``dv / RS``."""
     i = jnp.abs(dv) / rs
     forward, reverse = _before_knee(i, law.ikf), _before_knee(i, law.ikr)
@@ -72,13 +150,13 @@ def _bracket(law: Junction, rs: float, dv: Array) -> tuple[Array, Array]:
     high = jnp.minimum(dv, wall.vt * jnp.log1p(forward / wall.i_s))
     high = jnp.where(high < law.span[1], high, dv)
     low = dv
-    if math.isfinite(wall.bv):
-        low = jnp.maximum(low, -wall.bv - wall.vbv * jnp.log(jnp.maximum(reverse / wall.i_s, 1.0)))
+    if (broken := wall.breakdown) is not None:
+        low = jnp.maximum(low, -broken.bv - broken.vt * jnp.log(jnp.maximum(reverse / wall.i_s, 1.0)))
     low = jnp.where(low > law.span[0], low, dv)
     return jnp.where(dv >= 0, 0.0, low), jnp.where(dv >= 0, high, 0.0)
 
 
-def _bracketed(law: Junction, rs: float, dv: Array) -> Array:
+def _bracketed(law: Junction, rs: Array | float, dv: Array) -> Array:
     """Newton steps inside a bracket that shrinks; a step that leaves it, or gains too little, is a bisection."""
 
     def excess(v: Array) -> Array:

@@ -18,6 +18,7 @@ import numpy as np
 
 from ebana.circuit.circuit import Circuit, connected, terminals
 from ebana.circuit.elements import GROUND, Amplifiers, CurrentSources, Devices, Output, Resistors, Subcircuits
+from ebana.circuit.structure import Structure
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +28,12 @@ class Stages:
     Args:
         of_node: stage of each node, -1 for source nodes (they hold a potential and join nothing).
         routes: for each stage the amplifiers on the way from its root, as ``(name, +1 | -1)``.
-        conflicts: names of the amplifiers that give a stage a second factor, and of the elements and
-            outputs that span stages of different factors.
+        links: ``(stage, driven stage, amplifier)`` of the amplifiers between stages.
     """
 
     of_node: np.ndarray
     routes: tuple[tuple[tuple[str, int], ...], ...]
-    conflicts: tuple[str, ...]
+    links: tuple[tuple[int, int, str], ...]
 
     def of(self, *nodes: np.ndarray) -> int:
         """The stage of an element, from its terminals; -1 when all of them are held."""
@@ -55,9 +55,14 @@ def _components(circuit: Circuit) -> np.ndarray:
     return result
 
 
-@lru_cache(maxsize=64)
 def stages(circuit: Circuit) -> Stages:
-    """Find the stages of a circuit and the amplifiers that link them (cached by circuit)."""
+    """Find the stages of a circuit and the amplifiers that link them (cached by structure)."""
+    return _stages(circuit.structure)
+
+
+@lru_cache(maxsize=64)
+def _stages(structure: Structure) -> Stages:
+    circuit = structure.circuit
     label = _components(circuit)
     count = int(label.max(initial=-1)) + 1
     links: list[tuple[int, int, str]] = []
@@ -66,7 +71,6 @@ def stages(circuit: Circuit) -> Stages:
             if label[h] >= 0:
                 links.append((int(label[h]), int(label[w]), amplifier.name))
     links = list(dict.fromkeys(links))
-    ratio = {a.name: _initial_ratio(circuit, a) for a in circuit.each(Amplifiers)}
     driven = {w for _, w, _ in links}
     routes: list[tuple[tuple[str, int], ...] | None] = [None] * count
     for root in sorted(range(count), key=lambda s: s in driven):
@@ -84,23 +88,29 @@ def stages(circuit: Circuit) -> Stages:
                     routes[h] = (*routes[w], (name, -1))  # type: ignore[misc]
                     grew = True
 
-    def factor(route: tuple[tuple[str, int], ...]) -> float:
-        return float(np.prod([ratio[name] ** sign for name, sign in route]))
+    return Stages(label, tuple(r or () for r in routes), tuple(links))
 
-    conflicts = {
-        name
-        for h, w, name in links
-        if not np.isclose(factor(routes[h]) * ratio[name], factor(routes[w]), rtol=1e-9)  # type: ignore[arg-type]
+
+def conflicts(circuit: Circuit) -> tuple[str, ...]:
+    """What has no one factor at the circuit's initial gains.
+
+    Names of the amplifiers that give a stage a second factor, and of the elements and outputs that span stages of
+    different factors.
+    """
+    plan = stages(circuit)
+    ratio = {a.name: _initial_ratio(circuit, a) for a in circuit.each(Amplifiers)}
+    values = np.array([np.prod([ratio[name] ** sign for name, sign in route]) for route in plan.routes])
+    found = {
+        name for h, w, name in plan.links if not np.isclose(values[h] * ratio[name], values[w], rtol=1e-9)
     }
-    conflicts |= {a.name for a in circuit.each(Amplifiers) if np.isnan(ratio[a.name])}
-    values = np.array([factor(route or ()) for route in routes])
+    found |= {name for name, value in ratio.items() if np.isnan(value)}
     for item in (*circuit.each(Resistors, Devices, Subcircuits, CurrentSources), *circuit.outputs):
         nodes = np.concatenate([np.ravel(t) for t in _ends(item)])
-        reached = label[nodes[nodes != GROUND]]
+        reached = plan.of_node[nodes[nodes != GROUND]]
         touched = values[reached[reached >= 0]]
         if touched.size and not np.allclose(touched, touched[0], rtol=1e-9):
-            conflicts.add(item.name)
-    return Stages(label, tuple(r or () for r in routes), tuple(sorted(conflicts)))
+            found.add(item.name)
+    return tuple(sorted(found))
 
 
 def _ends(item: Any) -> tuple[np.ndarray, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from types import MappingProxyType
 
 import numpy as np
 
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.elements import NodeGroup, VoltageSources
+from ebana.frozen import FrozenMapping
 
 
 @lru_cache(maxsize=32)
@@ -33,4 +33,4 @@ def clamp_outputs(circuit: Circuit) -> Circuit:
         name = f"{port.name} clamp"
         elements.append(VoltageSources(name, port.nodes, columns, scale, input=name))
         inputs[name] = port.units
-    return replace(circuit, groups=tuple(groups), elements=tuple(elements), inputs=MappingProxyType(inputs))
+    return replace(circuit, groups=tuple(groups), elements=tuple(elements), inputs=FrozenMapping(inputs))

@@ -41,15 +41,15 @@ def estimate_error(
     return np.where(np.isfinite(error), error, np.inf)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jax.jit, static_argnums=1)
 def _estimate(circuit: Circuit, radius: float, parameters: Any, inputs: Any, v: Array, nudge: Nudge) -> Array:
     system = assemble(circuit, parameters, inputs, nudge, v.shape[0])
     given, v = v.T, system.snap(v.T, radius)
     f = system.residual(v)
-    plain, pivot, sure = system.correction(v, f)
-    cautious, least, also = system.correction(v, f, shift=radius)
+    plain, pivot, sure = system.correction(v, f, system.slopes(v, 0.0))
+    cautious, least, also = system.correction(v, f, system.slopes(v, radius))
     target = system.clip(v + plain)  # the correction may cross a corner: look again on the other side
-    again, _, third = system.correction(target, system.residual(target), shift=radius)
+    again, _, third = system.correction(target, system.residual(target), system.slopes(target, radius))
     plain = jnp.maximum(jnp.abs(plain), jnp.abs(target + again - v))
     moved = jnp.abs(v - given)  # to a bound, or back from where an ideal diode would have to give way
     error = (jnp.maximum(plain, jnp.abs(cautious)) + moved).max(0, initial=0.0)

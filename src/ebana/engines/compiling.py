@@ -14,6 +14,8 @@ from typing import Any
 
 import jax
 
+from ebana.engines.program_cache import keep_programs
+
 QUICK: dict[str, bool | int] = {"xla_cpu_use_fusion_emitters": False}
 QUICKEST = QUICK | {"xla_backend_optimization_level": 0}
 """For programs that run a few times only."""
@@ -50,6 +52,7 @@ def compiled(
 
     @cache
     def jitted() -> Callable[..., Any]:
+        keep_programs()
         options = quick_options(optimize) if quick else None
         return jax.jit(
             function,

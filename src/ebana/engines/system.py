@@ -35,6 +35,7 @@ class Settled:
         return self.point.v
 
 
+@partial(jax.tree_util.register_dataclass, data_fields=["circuit"], meta_fields=["engine"])
 @dataclass(frozen=True)
 class CircuitSystem:
     """The :class:`~ebana.learning.equilibrium.EnergySystem` of a circuit on an engine."""
@@ -172,18 +173,18 @@ class CircuitSystem:
 # Compiled, so that engines outside JAX do not pay for hundreds of single operations.
 
 
-@partial(jax.jit, static_argnums=0)
+@jax.jit
 def _measure(circuit: Circuit, values: Values, inputs: Values, v: Array, nudge: Nudge) -> energy.Phase:
     v = jnp.where(jnp.isfinite(v), v, 0.0)  # lost samples weigh nothing and must not give NaN
     p = kirchhoff.potentials(circuit, values, inputs, v)
     return energy.measure(circuit, values, inputs, p, nudge.injected(circuit, p))
 
 
-@partial(jax.jit, static_argnums=0)
+@jax.jit
 def _outputs(circuit: Circuit, p: Array) -> dict[str, Array]:
     return {port.name: kirchhoff.read(circuit, port.name, p) for port in circuit.outputs}
 
 
-@partial(jax.jit, static_argnums=0)
+@jax.jit
 def _contrast(circuit: Circuit, values: Values, plus: Any, minus: Any, weight: Array) -> dict[str, Array]:
     return energy.contrast(circuit, values, plus, minus, weight)

@@ -17,10 +17,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Real
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
+
+from ebana.frozen import FrozenMapping
 
 ALIASES = {
     "uniform": "uniform",
@@ -85,7 +86,7 @@ class Initializers:
     init_type: str = "uniform"
     params: Mapping[str, float] | None = field(default=None, hash=False)
 
-    DEFAULTS: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType(
+    DEFAULTS: ClassVar[Mapping[str, tuple[float, float]]] = FrozenMapping(
         {"uniform": UNIFORM_INTERVAL, "log_uniform": UNIFORM_INTERVAL, "rectified": (1e-7, 1.0)}
     )
 
@@ -96,7 +97,7 @@ class Initializers:
         object.__setattr__(self, "init_type", rule)
         params = _complete(_canonical(self.params or {}), self.DEFAULTS.get(rule, SCALED_INTERVAL))
         _check(params)
-        object.__setattr__(self, "params", MappingProxyType(params))
+        object.__setattr__(self, "params", FrozenMapping(params))
 
     @property
     def bounds(self) -> tuple[float, float]:

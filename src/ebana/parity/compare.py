@@ -199,4 +199,4 @@ def _solve_all(system: CircuitSystem, values, inputs, nudge: Nudge) -> Operating
     return system.engine.solve(system.circuit, values, inputs, nudge)
 
 
-_solve = compiled(_solve_all, 0, optimize=False)
+_solve = compiled(_solve_all, optimize=False)

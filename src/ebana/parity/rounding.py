@@ -8,7 +8,6 @@ not how far the simulator's point is off: a wrong device model moves the point a
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -32,7 +31,7 @@ def rounding(circuit: Circuit, values: Any, inputs: Any, v: np.ndarray, nudge: N
         return np.asarray(_rounding(circuit, *arguments))
 
 
-@partial(jax.jit, static_argnums=0)
+@jax.jit
 def _rounding(circuit: Circuit, values: Any, inputs: Any, v: Array, nudge: Nudge) -> Array:
     p = kirchhoff.potentials(circuit, values, inputs, v)
     terms = jnp.abs(nudge.injected(circuit, p))
@@ -42,7 +41,8 @@ def _rounding(circuit: Circuit, values: Any, inputs: Any, v: Array, nudge: Nudge
     terms = kirchhoff.through_amplifiers(circuit, kappa, terms)
     noise = UNITS * np.finfo(np.float64).eps * terms[:, circuit.free]
     system = assemble(circuit, values, inputs, nudge, v.shape[0])
-    return jnp.abs(system.correction(v.T, noise.T).step).max(0, initial=0.0)
+    slopes = system.slopes(v.T, 0.0)
+    return jnp.abs(system.correction(v.T, noise.T, slopes).step).max(0, initial=0.0)
 
 
 def _terms(circuit: Circuit, values: Any, p: Array):

@@ -27,6 +27,11 @@ Array = Any
 Values = Mapping[str, Array]
 
 
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["system"],
+    meta_fields=["rule", "loss", "optimizer", "exclusive", "keep_states"],
+)
 @dataclass(frozen=True)
 class Program:
     """What a compiled chunk depends on; a change of it means compiling again.
@@ -305,8 +310,8 @@ def _traced(program: Program, values: Values, state: Any, batches: Batches, step
     return jax.lax.fori_loop(0, steps, body, (dict(values), state, records, kept))
 
 
-_compiled = compiled(_traced, 0)
-_compiled_well = compiled(_traced, 0, quick=False, donate_argnums=(1, 2))
+_compiled = compiled(_traced)
+_compiled_well = compiled(_traced, quick=False, donate_argnums=(1, 2))
 
 
 def _states(result: Any) -> dict[str, Array]:

@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit import Circuit, CurrentSources, Devices, VoltageSources, kirchhoff
+from ebana.circuit import Circuit, CurrentSources, Device, Devices, VoltageSources, kirchhoff
 from ebana.circuit.elements import GROUND, INDEX, run
+from ebana.circuit.forms import with_numbers
 from ebana.circuit.stages import factors, stages
 from ebana.engines.base import Nudge
 from ebana.engines.native.arrays import add, embed, put, take, widened
-from ebana.engines.native.plan import Coupling, Feed, Links, Pairs, Plan, plan
+from ebana.engines.native.plan import Coupling, Feed, Links, LocalDevices, Pairs, Plan, plan
 from ebana.engines.native.system import System
 from ebana.engines.native.terms import LinkTie, Local, Map, Pair, PortNudge, Tie
 
@@ -50,6 +51,7 @@ class _Assembly:
         self.dtype = jnp.result_type(*parameters.values(), *inputs.values(), jnp.float32)
         self.inputs = inputs
         self.maps = kirchhoff.affine_maps(circuit, parameters, self.dtype)
+        self.models = {element.name: element.model for element in circuit.each(Devices)}
 
     def map(self, nodes: np.ndarray) -> Map:
         return Map(*(take(array, nodes)[:, None] for array in self.maps))
@@ -198,20 +200,33 @@ class _Assembly:
                     to_e = to_e + embed(value, place[at], place[by], (e.size, k.size))
         return to_e, to_k, among
 
-    def _local(self, local: Any) -> Local:
+    def _local(self, local: LocalDevices) -> Local:
         own = {
             name: value if value.shape[0] == 1 else value[local.positions]
             for name, value in self._own(local.element).items()
         }
         own = {name: value[:, None] for name, value in own.items()}
         return Local(
-            local.element.model,
+            self._law(local.element, local.positions),
             own,
             self.positions(local.free),
             local.sign,
             self.map(local.free),
             self.far(local.held),
         )
+
+    def _law(self, element: Devices, positions: np.ndarray | None = None) -> Device:
+        """The law of some of an element's devices, numbers that differ between them in a column."""
+        units = len(element.a)
+
+        def column(number: Array) -> Array:
+            if jnp.ndim(number) == 0:
+                return number
+            if positions is not None and jnp.shape(number)[0] > 1:
+                number = take(number, positions)
+            return number[:, None]
+
+        return with_numbers(self.models[element.name], units, column)
 
     def _own(self, element: Devices) -> dict[str, Array]:
         return kirchhoff.device_values(element, self.parameters)
@@ -233,7 +248,7 @@ class _Assembly:
         (a_map, a_held), (b_map, b_held) = ends
         return Pair(
             None if is_device else self.parameters[element.conductance][:, None],
-            element.model if is_device else None,
+            self._law(element) if is_device else None,
             {name: value[:, None] for name, value in self._own(element).items()} if is_device else {},
             self.positions(element.a),
             self.positions(element.b),

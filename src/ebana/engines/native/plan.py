@@ -17,6 +17,7 @@ import numpy as np
 from ebana.circuit import Circuit, Crossbar, Devices, Resistors, VoltageSources
 from ebana.circuit.checks import refuse_blocks
 from ebana.circuit.elements import INDEX
+from ebana.circuit.structure import Structure
 
 HELD = -1
 """Block number of a node that a source (or ground) holds."""
@@ -91,6 +92,7 @@ class Plan:
     """The analysis of a circuit.
 
     Args:
+        circuit: the bare circuit of the structure, whose devices are forms without numbers.
         column: position of every node's base among the free nodes, or ``F`` where it is held.
         blocks: ``(start, stop)`` of each block among the free nodes.
         colours: blocks in groups that share no coupling; a sweep updates one group at a time.
@@ -113,14 +115,19 @@ class Plan:
     layered: bool
 
 
-@lru_cache(maxsize=64)
 def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Plan:
-    """Analyse a circuit (cached).
+    """Analyse a circuit (cached by structure).
 
     Args:
         coupled_outputs: outputs whose nodes a nudge couples to each other, so that their blocks must
             not be eliminated.
     """
+    return _plan(circuit.structure, coupled_outputs)
+
+
+@lru_cache(maxsize=64)
+def _plan(structure: Structure, coupled_outputs: frozenset[str]) -> Plan:
+    circuit = structure.circuit
     refuse_blocks(circuit, "the native engine cannot solve")
     column = np.where(circuit.base_position < 0, INDEX(len(circuit.free)), circuit.base_position)
     blocks = _blocks(circuit)

@@ -92,10 +92,11 @@ def _iterate(
     running = state.code == RUNNING
     v = state.v if sweeps is None else sweeps.sweep(state.v)
     f = system.residual(v)
-    step, pivot, sure = system.correction(v, f, radius)
+    slopes = system.slopes(v, radius)
+    step, pivot, sure = system.correction(v, f, slopes)
     target = system.clip(v + step)
     error = jnp.abs(step).max(0, initial=0.0)  # no free nodes: nothing to find
-    done = running & (error <= tolerance) & sure & ~system.softens(v, target, radius)
+    done = running & (error <= tolerance) & sure & ~system.softens(slopes, target)
     code = jnp.where(done, jnp.where(pivot > 0, int(Result.CONVERGED), int(Result.NO_MINIMUM)), RUNNING)
     code = jnp.where(jnp.isfinite(error), code, int(Result.NOT_FINITE)).astype(jnp.int32)
     code = jnp.where(running, code, state.code)

@@ -172,8 +172,8 @@ class Sweeper:
                 conductance = conductance + jnp.where(over > 0, k, 0.0)
             extra_i, extra_g = jnp.zeros_like(v), jnp.zeros_like(v)
             for term in self.smooth:
-                extra_i = add(extra_i, term.positions, term.currents(full))
-                extra_g = add(extra_g, term.positions, term.conductances(full, 0.0))
+                i, g = term.equation(full)
+                extra_i, extra_g = add(extra_i, term.positions, i), add(extra_g, term.positions, g)
             return current + take(extra_i, nodes), conductance + take(extra_g, nodes)
 
         low, high = jnp.minimum(old, linear), jnp.maximum(old, linear)
@@ -203,12 +203,12 @@ def sweeper(system: System, *, rows: bool = False) -> Sweeper:
     corners: list[Corner] = []
     smooth: list[Local] = []
     for term in system.locals:
-        ramp = term.model.ramp()
-        if ramp is None:
+        shape = term.model.piecewise_linear(term.own)
+        if shape is None:
             smooth.append(term)
             continue
-        threshold, below, above = ramp
         for at in _one_a_node(term.positions):
+            threshold, below, above = (_of_units(number, at) for number in shape)
             nodes, m = term.positions[at], Map(*(take(array, at) for array in term.map))
             at_corner = take(term.far, at) + term.sign * threshold - m.beta
             a = add(a, nodes, m.kappa * m.alpha * below)
@@ -226,6 +226,11 @@ def sweeper(system: System, *, rows: bool = False) -> Sweeper:
     if rows:
         blocks = tuple(jax.tree.map(jnp.transpose, block) for block in blocks)
     return Sweeper(system, blocks, tuple(smooth), rows)
+
+
+def _of_units(number: Array, at: np.ndarray) -> Array:
+    """A number of some devices, in a column where they differ."""
+    return take(number, at) if jnp.ndim(number) and jnp.shape(number)[0] > 1 else number
 
 
 def _blocks(

@@ -105,8 +105,15 @@ class System:
         """Incremental conductance at each node with its neighbours held, pairs and nudges left out, ``(F, B)``."""
         d = self.diagonal + jnp.zeros_like(v)
         for local in self.locals:
-            d = add(d, local.positions, local.conductances(v, 0.0))
+            d = add(d, local.positions, local.at_base(local.slopes(v, 0.0)))
         return d
+
+    def slopes(self, v: Array, shift: float) -> tuple[Array, ...]:
+        """Incremental conductances of all devices and resistors of one kind each, the least within ``shift`` volts.
+
+        With a ``shift`` a corner or an exponential nearby cannot make a correction look smaller than the error.
+        """
+        return tuple(term.slopes(v, shift) for term in (*self.locals, *self.pairs))
 
     def clip(self, v: Array) -> Array:
         """Keep the bounds that ideal diodes set."""
@@ -123,34 +130,29 @@ class System:
         """Mask of the nodes that an ideal diode holds: at a bound, and pushed against it."""
         return ((v >= self.upper) & (f < 0)) | ((v <= self.lower) & (f > 0))
 
-    def softens(self, v: Array, target: Array, shift: float) -> Array:
-        """Samples in which a device conducts much less at ``target`` than a correction at ``v`` took it to.
+    def softens(self, slopes: tuple[Array, ...], target: Array) -> Array:
+        """Samples in which a device conducts much less at ``target`` than a correction by ``slopes`` took it to.
 
         Such a correction crossed a corner and proves nothing about the state on the other side.
         """
-        softer = jnp.zeros(v.shape[1], bool)
-        for term in (*self.locals, *self.pairs):
-            there, here = term.slopes(target, 0.0), term.slopes(v, shift)
+        softer = jnp.zeros(target.shape[1], bool)
+        for there, here in zip(self.slopes(target, 0.0), slopes, strict=True):
             softer = softer | (there < SOFTER * here).any(0)
         return softer
 
-    def correction(self, v: Array, f: Array, shift: float = 0.0) -> Correction:
-        """Newton correction ``-J^-1 F``.
-
-        With ``shift`` devices count with their least conductance within that many volts, so that a
-        corner or an exponential nearby cannot make the correction look smaller than the error.
-        """
-        result = self._unbounded_correction(v, f, shift)
+    def correction(self, v: Array, f: Array, slopes: tuple[Array, ...]) -> Correction:
+        """Newton correction ``-J^-1 F``, with the incremental conductances of :meth:`slopes`."""
+        result = self._unbounded_correction(v, f, slopes)
         if self.lower is not None:  # crossed bounds: no state keeps them all
             crossed = (self.lower > self.upper).any(0)
             result = result._replace(pivot=jnp.where(crossed, -jnp.inf, result.pivot))
         return result
 
-    def _unbounded_correction(self, v: Array, f: Array, shift: float) -> Correction:
+    def _unbounded_correction(self, v: Array, f: Array, slopes: tuple[Array, ...]) -> Correction:
         e, k = self.plan.eliminated, self.plan.kept
         d = self.diagonal + jnp.zeros_like(v)
-        for local in self.locals:
-            d = add(d, local.positions, local.conductances(v, shift))
+        for local, g in zip(self.locals, slopes, strict=False):
+            d = add(d, local.positions, local.at_base(g))
         for nudge in self.nudges:
             if not nudge.couples:
                 d = add(d, nudge.positions, nudge.own_curvature())
@@ -159,7 +161,7 @@ class System:
             f, d = jnp.where(locked, 0.0, f), jnp.where(locked, d * LOCKED, d)
         inverse, f_e = 1.0 / take(d, e), take(f, e)
         rhs = -take(f, k) - (self.to_kept @ (inverse * f_e) if e.size else 0.0)
-        kept, pivot, sure = self._solve_kept(v, take(d, k), inverse, rhs, shift)
+        kept, pivot, sure = self._solve_kept(v, take(d, k), inverse, rhs, slopes[len(self.locals) :])
         step = kept
         if e.size:
             rest = inverse * (self.to_eliminated @ kept - f_e)
@@ -170,29 +172,29 @@ class System:
         return Correction(step, pivot, sure)
 
     def _solve_kept(
-        self, v: Array, diagonal: Array, inverse: Array, rhs: Array, shift: float
+        self, v: Array, diagonal: Array, inverse: Array, rhs: Array, between: tuple[Array, ...]
     ) -> tuple[Array, Array, Array]:
-        """The kept nodes' part of a correction, the eliminated ones folded in."""
+        """The kept nodes' part of a correction, the eliminated ones folded in; ``between``: slopes of the pairs."""
         if self.plan.kept.size > DENSE_KEPT:
             weight = take(self.weight, self.plan.kept)
 
             def product(x: Array) -> Array:
                 folded = self.to_kept @ (inverse * (self.to_eliminated @ x)) if inverse.size else 0.0
-                return weight * (diagonal * x - folded + self._couple_kept(x, v, shift))
+                return weight * (diagonal * x - folded + self._couple_kept(x, v, between))
 
             return krylov.solve(product, weight * diagonal, weight * rhs)
-        matrix = self._among_kept(v, diagonal, shift)
+        matrix = self._among_kept(v, diagonal, between)
         if inverse.size and rhs.size:
             matrix = matrix - _sandwich(self.to_kept, inverse, self.to_eliminated)
         kept, pivot = linear.solve(matrix, rhs)
         return kept, pivot, jnp.full(pivot.shape, True)
 
-    def _couple_kept(self, x: Array, v: Array, shift: float) -> Array:
+    def _couple_kept(self, x: Array, v: Array, between: tuple[Array, ...]) -> Array:
         """What :meth:`_among_kept` adds to the diagonal, times a vector ``(K, B)``."""
         where = self._places()
         total = jnp.zeros_like(x) if self.among_kept is None else -(self.among_kept @ x)
-        for pair in self.pairs:
-            total = pair.add_products(total, x, where, v, shift)
+        for pair, g in zip(self.pairs, between, strict=True):
+            total = pair.add_products(total, x, where, g)
         for nudge in self.nudges:
             if nudge.couples:
                 at = where[nudge.positions]
@@ -205,15 +207,15 @@ class System:
         where[self.plan.kept] = np.arange(self.plan.kept.size)
         return where
 
-    def _among_kept(self, v: Array, diagonal: Array, shift: float) -> Array:
+    def _among_kept(self, v: Array, diagonal: Array, between: tuple[Array, ...]) -> Array:
         """Jacobian of the kept nodes by the kept nodes, ``(K, K, B)``."""
         k = self.plan.kept
         where = self._places()
         matrix = jnp.eye(k.size, dtype=v.dtype)[:, :, None] * diagonal[None]
         if self.among_kept is not None:
             matrix = matrix - self.among_kept[:, :, None]
-        for pair in self.pairs:
-            matrix = pair.add_conductances(matrix, where, v, shift)
+        for pair, g in zip(self.pairs, between, strict=True):
+            matrix = pair.add_conductances(matrix, where, g)
         for nudge in self.nudges:
             if nudge.couples:
                 at = where[nudge.positions]

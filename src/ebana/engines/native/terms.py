@@ -95,12 +95,17 @@ class Local:
         """Current that each device draws from its base, ``(k, B)``."""
         return self.sign * self.map.kappa * self.model.current(self.dv(v), self.own)
 
-    def conductances(self, v: Array, shift: float) -> Array:
-        """Incremental conductance at the base: the least within ``shift`` volts of the state."""
-        return self.map.alpha * self.map.kappa * self.slopes(v, shift)
+    def at_base(self, slopes: Array) -> Array:
+        """The devices' incremental conductances as their bases see them."""
+        return self.map.alpha * self.map.kappa * slopes
+
+    def equation(self, v: Array) -> tuple[Array, Array]:
+        """Current drawn from each base, and its derivative, each ``(k, B)``."""
+        current, slopes = self.model.characteristic(self.dv(v), self.own)
+        return self.sign * self.map.kappa * current, self.at_base(slopes)
 
     def slopes(self, v: Array, shift: float) -> Array:
-        """Incremental conductance of the devices themselves, ``(k, B)``."""
+        """Incremental conductance of the devices themselves, the least within ``shift`` volts of the state."""
         return self.model.least_conductance(self.dv(v), self.own, shift)
 
     def bound(self) -> Array:
@@ -143,9 +148,8 @@ class Pair:
             return self.conductance + jnp.zeros((len(self.a), v.shape[-1]), v.dtype)
         return self.model.least_conductance(self._dv(v), self.own, shift)
 
-    def add_conductances(self, matrix: Array, where: np.ndarray, v: Array, shift: float) -> Array:
-        """Add the stamps to a Jacobian over the kept nodes; ``where`` maps free positions to its rows."""
-        g = self.slopes(v, shift)
+    def add_conductances(self, matrix: Array, where: np.ndarray, g: Array) -> Array:
+        """Add the stamps of slopes to a Jacobian over the kept nodes; ``where`` maps free positions to its rows."""
         ends = ((self.a, self.a_map, 1.0), (self.b, self.b_map, -1.0))
         for at, at_map, at_sign in ends:
             for by, by_map, by_sign in ends:
@@ -154,9 +158,8 @@ class Pair:
                 matrix = matrix.at[where[at[ok]], where[by[ok]]].add(value[ok])
         return matrix
 
-    def add_products(self, total: Array, x: Array, where: np.ndarray, v: Array, shift: float) -> Array:
+    def add_products(self, total: Array, x: Array, where: np.ndarray, g: Array) -> Array:
         """Add the same stamps times a vector ``x`` over the kept nodes."""
-        g = self.slopes(v, shift)
         ends = ((self.a, self.a_map, 1.0), (self.b, self.b_map, -1.0))
         for at, at_map, at_sign in ends:
             for by, by_map, by_sign in ends:
