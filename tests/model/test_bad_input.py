@@ -245,18 +245,14 @@ def test_an_unknown_engine_lists_the_known_ones(engine):
 
 
 def test_an_engine_that_is_not_installed_tells_how_to_get_it(monkeypatch):
-    libngspice.library.cache_clear()
     monkeypatch.setattr(libngspice, "_candidates", lambda: ["libnowhere.so"])
-    try:
-        with pytest.raises(
-            libngspice.EngineNotInstalled, match=r"libngspice was not found \(tried libnowhere.so\).*install"
-        ):
-            linear(engine="ngspice")
-        found, message = ngspice.available()
-        assert not found
-        assert "install" in message
-    finally:
-        libngspice.library.cache_clear()
+    with pytest.raises(
+        libngspice.EngineNotInstalled, match=r"libngspice was not found \(tried libnowhere.so\).*install"
+    ):
+        linear(engine="ngspice")
+    found, message = ngspice.available()
+    assert not found
+    assert "install" in message
 
 
 def test_nothing_that_did_not_converge_is_used_silently():

@@ -3,6 +3,10 @@
 Only four calls are used: ``ngSpice_Init``, ``ngSpice_Circ``, ``ngSpice_Command`` and
 ``ngGet_Vec_Info`` (ngspice manual, chapter 19). The library has global state and is not re-entrant:
 hold :data:`~ebana.spice.session.LOCK` around a sequence of calls that belong together.
+
+It speaks to the callbacks of whoever called ``ngSpice_Init`` last. Another binding in the same process (PySpice,
+InSpice) takes them over, and all errors with them: each sequence begins with :meth:`LibNgspice.listen`, which takes
+them back, and a reply that must come and does not is an error.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache
 
 from ebana.spice.errors import EngineNotInstalled, NgspiceError
 from ebana.spice.session import LOCK
@@ -83,6 +87,7 @@ class LibNgspice:
 
     def __init__(self, path: str, handle: ctypes.CDLL) -> None:
         self.path = path
+        self._handle = handle
         self.version = "ngspice"
         self.messages: deque[str] = deque(maxlen=400)
         self._pending: BaseException | None = None
@@ -95,19 +100,45 @@ class LibNgspice:
         self._vector.restype = ctypes.POINTER(_VectorInfo)
         # ngspice keeps the callbacks' addresses for the life of the process
         self._callbacks = (_SendChar(self._on_text), _ControlledExit(self._on_exit))
-        self._initialise(handle)
-
-    def _initialise(self, handle: ctypes.CDLL) -> None:
-        main = threading.current_thread() is threading.main_thread()
-        interrupt = signal.getsignal(signal.SIGINT) if main else None
-        handle.ngSpice_Init(self._callbacks[0], None, self._callbacks[1], None, None, None, None)
-        if interrupt is not None:
-            signal.signal(signal.SIGINT, interrupt)
+        self._questions = 0
+        self._take_callbacks()
         for line in self.messages:
             if "ngspice-" in line:
                 self.version = line.strip("* ").removesuffix(" shared library")
         check_version(self.version)
+
+    def _take_callbacks(self) -> None:
+        main = threading.current_thread() is threading.main_thread()
+        interrupt = signal.getsignal(signal.SIGINT) if main else None
+        self._handle.ngSpice_Init(self._callbacks[0], None, self._callbacks[1], None, None, None, None)
+        if interrupt is not None:
+            signal.signal(signal.SIGINT, interrupt)
         self.command("set num_threads=1")  # a second thread costs more than it gains on busy machines
+
+    def _answers(self) -> bool:
+        """Whether what ngspice says reaches this object."""
+        self._questions += 1
+        word = f"ebana-{os.getpid()}-{self._questions}"
+        self.messages.clear()
+        self.command(f"echo {word}")
+        return any(word in line for line in self.messages)
+
+    def listen(self) -> bool:
+        """Make sure that ngspice is heard; returns whether it had to be taken back from another binding.
+
+        Raises:
+            NgspiceError: when it stays silent.
+        """
+        if self._answers():
+            return False
+        self._take_callbacks()
+        if not self._answers():
+            raise NgspiceError(
+                f"ngspice ({self.path}) does not answer: another binding of the library in this process keeps its "
+                "callbacks, and errors would go unheard. Run the simulations in worker processes: "
+                "NgspiceEngine(workers=1)."
+            )
+        return True
 
     def _on_text(self, text: bytes, _id: int, _user: int) -> int:
         try:
@@ -173,6 +204,7 @@ class LibNgspice:
             NgspiceError: when ngspice does not accept it; the message holds ngspice's own.
         """
         self._check_alive()
+        self.listen()
         encoded = [line.encode("ascii") for line in lines]
         self.messages.clear()
         failed = self._circ((ctypes.c_char_p * (len(encoded) + 1))(*encoded, None))
@@ -202,10 +234,19 @@ class LibNgspice:
         return not any("no active circuit" in line for line in self.messages)
 
     def iterations(self) -> int:
-        """Newton iterations since the circuit was loaded."""
+        """Newton iterations since the circuit was loaded.
+
+        Raises:
+            NgspiceError: when ngspice does not say.
+        """
+        self.messages.clear()
         self.command("rusage totiter")
-        last = self.messages[-1] if self.messages else ""
-        return int(last.rpartition("=")[2]) if last.startswith("Total iterations") else 0
+        for line in self.messages:
+            if line.startswith("Total iterations"):
+                return int(line.rpartition("=")[2])
+        raise NgspiceError(
+            f"ngspice did not answer 'rusage totiter': {self.said()}. Expected a number of iterations."
+        )
 
     def value(self, vector: bytes) -> float | None:
         """First value of a vector of the current plot, or None where there is no such vector."""
@@ -249,11 +290,17 @@ def check_version(name: str) -> None:
         raise EngineNotInstalled(f"{name} is too old. Expected ngspice-{OLDEST} or later. {INSTALL}")
 
 
+@cache
+def _of_loader() -> str | None:
+    """The library's name as the system's loader knows it; asking takes a process of its own."""
+    return ctypes.util.find_library("ngspice")
+
+
 def _candidates() -> list[str]:
     chosen = os.environ.get(LIBRARY_VARIABLE)
     if chosen:
         return [chosen]
-    found = ctypes.util.find_library("ngspice")
+    found = _of_loader()
     return [*([found] if found else []), *_FILE_NAMES]
 
 
@@ -272,12 +319,19 @@ def find() -> tuple[str, ctypes.CDLL]:
     raise EngineNotInstalled(f"libngspice was not found (tried {', '.join(tried)}). {INSTALL}")
 
 
-@lru_cache(maxsize=1)
+_loaded: dict[int, LibNgspice] = {}
+"""What was loaded in this process, by its handle: a library has one instance, which hears all that it says."""
+
+
 def library() -> LibNgspice:
-    """The library, loaded at the first call.
+    """The library, loaded at the first call; the same object for all calls that find the same library.
 
     Raises:
         EngineNotInstalled: when it is not found; says how to install it.
     """
     with LOCK:
-        return LibNgspice(*find())
+        path, handle = find()
+        found = _loaded.get(handle._handle)
+        if found is None:
+            found = _loaded[handle._handle] = LibNgspice(path, handle)
+        return found

@@ -49,6 +49,8 @@ class NgspiceSession(Session):
     def operating_point(self) -> tuple[list[float] | None, int, str]:
         """See :meth:`Session.operating_point`."""
         spice = self._spice
+        if spice.listen():
+            self._load_again()
         spice.messages.clear()
         spice.command("op")
         singular, stepped = spice.singular(), spice.stepped()
