@@ -164,15 +164,15 @@ def train(recipe: Any, part: Part) -> tuple[dict[str, np.ndarray], int]:
     import jax
     import jax.numpy as jnp
 
-    from ebana.learning.equilibrium import Rule
+    from ebana.learning.equilibrium import EquilibriumPropagation
     from ebana.learning.losses import exclusive
-    from ebana.training.step import Batches, Knobs, OptimizerKey, Program, run_chunk
+    from ebana.training.step import Batches, Hyperparameters, OptimizerKey, StepSpec, run_chunk
 
     model, optimizer = recipe.build(part.seed), recipe.make_optimizer()
     template = _of(recipe)
     outputs = tuple((name, exclusive(y)) for name, y in part.y.items())
-    rule = Rule(recipe.estimator, recipe.nudge)
-    program = Program(template.system, rule, recipe.make_loss(), OptimizerKey(optimizer), outputs)
+    rule = EquilibriumPropagation(recipe.estimator, recipe.nudge)
+    spec = StepSpec(rule, recipe.make_loss().in_program(), OptimizerKey(optimizer), outputs)
     beta = model.default_beta() if recipe.beta is None else recipe.beta
     with jax.enable_x64(True):
         values = {name: jnp.asarray(v) for name, v in model.values.items()}
@@ -180,18 +180,20 @@ def train(recipe: Any, part: Part) -> tuple[dict[str, np.ndarray], int]:
         x, targets, valid = _padded(part)
         everything = jnp.tile(jnp.arange(len(valid), dtype=jnp.int32), (CHUNK, 1))
         batches = Batches({"x": x}, targets, everything, jnp.tile(valid, (CHUNK, 1)))
-        rates = {n: jnp.asarray(r) for n, r in optimizer.rates(model.circuit).items()}
+        rates = {n: jnp.asarray(r) for n, r in optimizer.rates(model.system.parameters).items()}
         bounds = {
             n: (jnp.asarray(low), jnp.asarray(high))
-            for n, (low, high) in optimizer.bounds(model.circuit).items()
+            for n, (low, high) in optimizer.bounds(model.system.parameters).items()
         }
         failures = 0
         for start in range(0, recipe.epochs, CHUNK):
             steps = np.arange(start, start + CHUNK)
             factor = jnp.broadcast_to(optimizer.schedule.factor(steps, recipe.epochs, 1), (CHUNK,))
-            knobs = Knobs(jnp.asarray(beta), rates, bounds, factor, {})
+            settings = Hyperparameters(jnp.asarray(beta), rates, bounds, factor, {})
             count = min(CHUNK, recipe.epochs - start)
-            values, state, records, _ = run_chunk(program, values, state, batches, count, knobs)
+            values, state, records, _ = run_chunk(
+                spec, template.system, values, state, batches, count, settings
+            )
             failures += int(records.unconverged.sum())
         return {name: np.asarray(v) for name, v in values.items()}, failures
 

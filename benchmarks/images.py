@@ -31,10 +31,11 @@ from ebana import (
 )
 from ebana.engines.base import precision
 from ebana.learning import losses
-from ebana.learning.equilibrium import Rule
+from ebana.learning.equilibrium import EquilibriumPropagation
 from ebana.training.data import BatchGenerator, as_dataset
-from ebana.training.loop import CHUNK_STEPS, Run, Settings
-from ebana.training.step import Placement, run_chunk
+from ebana.training.placement import Placement
+from ebana.training.run import CHUNK_STEPS, Run, Settings
+from ebana.training.step import run_chunk
 
 PIXELS, CLASSES, SAMPLES = 784, 10, 60_000
 """Of MNIST's training part."""
@@ -88,7 +89,7 @@ class Side(Protocol):
         ...
 
 
-class EquilibriumPropagation:
+class Analog:
     """Training of a model, chunk by chunk as in ``fit``, without what happens between chunks."""
 
     def __init__(
@@ -107,7 +108,7 @@ class EquilibriumPropagation:
         settings = Settings(
             BETA * model.default_beta() if beta is None else beta,
             epochs=10**6,
-            rule=Rule("centered", nudge),  # type: ignore[arg-type]
+            estimator=EquilibriumPropagation("centered", nudge),  # type: ignore[arg-type]
             loss=loss or losses.MSE(),
             every_epochs=None,
             every_batches=None,
@@ -122,17 +123,25 @@ class EquilibriumPropagation:
             model, generator, optimizer or optimizers.Adam(lr=1e-6), settings, None, [], Placement()
         )
         with precision(self.engine):
-            self.batches, self.knobs = self.run._batches(CHUNK_STEPS), self.run._knobs(CHUNK_STEPS)
+            self.batches = self.run._batches(CHUNK_STEPS)
+            self.settings = self.run._hyperparameters(CHUNK_STEPS)
 
     def seconds(self, steps: int) -> float:
         """Wall time of so many steps, which move the values on."""
         run = self.run
         with precision(self.engine):
             started = time.perf_counter()
-            run.values, run.state, records, _ = run_chunk(
-                run.program, run.values, run.state, self.batches, steps, self.knobs
+            values, state, records, _ = run_chunk(
+                run.spec,
+                run.system,
+                run.state.values,
+                run.state.optimizer,
+                self.batches,
+                steps,
+                self.settings,
             )
-            jax.block_until_ready((run.values, run.state, records))
+            jax.block_until_ready((values, state, records))
+            run.state = run.state.moved(values=values, optimizer=state)
             elapsed = time.perf_counter() - started
             self.unconverged += int(np.sum(records.unconverged))
         self.points += 3 * steps * run.generator.batch_size  # free, and nudged both ways

@@ -15,8 +15,8 @@ from benchmarks.images import (
     CLASSES,
     PIXELS,
     SAMPLES,
+    Analog,
     Backpropagation,
-    EquilibriumPropagation,
     data,
     fast,
     measure,
@@ -56,7 +56,7 @@ def backpropagation(hidden: Sequence[int], batch: int, repetitions: int = 9) -> 
     """Both ways of training, in turns."""
     x, y = data()
     sides = {
-        "ebana": EquilibriumPropagation(network(hidden), x, y, batch),
+        "ebana": Analog(network(hidden), x, y, batch),
         "backpropagation": Backpropagation(hidden, x, y, batch),
     }
     found: dict[str, Any] = measure(sides, repetitions)
@@ -95,7 +95,7 @@ def ngspice(case: str, repetitions: int = 3) -> dict[str, Any]:
     for engine in ("native", "ngspice"):
         if case.isdigit():
             model = network((100,), fast() if engine == "native" else NgspiceEngine(), int(case))
-            sides[engine] = EquilibriumPropagation(model, *data(64, int(case)), batch=batch)
+            sides[engine] = Analog(model, *data(64, int(case)), batch=batch)
             continue
         recipe = recipes.get(case)
         model, split, batch = recipe.build(0, engine), recipe.data(0), 4
@@ -107,8 +107,8 @@ def ngspice(case: str, repetitions: int = 3) -> dict[str, Any]:
     return found | {"ratio": ratio(found["ngspice"], found["native"]), "batch": batch}
 
 
-def _of_recipe(recipe: Any, model: Any, dataset: Any, batch: int) -> EquilibriumPropagation:
-    return EquilibriumPropagation(
+def _of_recipe(recipe: Any, model: Any, dataset: Any, batch: int) -> Analog:
+    return Analog(
         model,
         dataset,
         None,
@@ -148,7 +148,7 @@ def size(hidden: Sequence[int], batch: int, steps: int, repetitions: int = 5) ->
     beta = BETA * model.default_beta()
     model.fit(x, y, batch_size=batch, beta=beta, nudge="clamped", optimizer=optimizer, verbose=False)
     peak = fresh.peak_megabytes()
-    side = EquilibriumPropagation(model, x, y, batch, beta=beta)
+    side = Analog(model, x, y, batch, beta=beta)
     return {
         "conductances": sum(value.size for name, value in model.values.items() if "conductance" in name),
         "sample": measure({"ebana": side}, repetitions)["ebana"]["step"] / batch,
@@ -177,10 +177,7 @@ def size_rows(quick: bool = False) -> Iterator[Row]:
 def sweeps_by_precision(hidden: Sequence[int], batch: int, repetitions: int = 7) -> dict[str, Any]:
     """Fixed sweeps in single and double precision, in turns."""
     x, y = data()
-    sides = {
-        dtype: EquilibriumPropagation(network(hidden, fast(dtype)), x, y, batch)
-        for dtype in ("float32", "float64")
-    }
+    sides = {dtype: Analog(network(hidden, fast(dtype)), x, y, batch) for dtype in ("float32", "float64")}
     found: dict[str, Any] = measure(sides, repetitions)
     return found | {"ratio": ratio(found["float64"], found["float32"])}
 
@@ -228,7 +225,7 @@ def precision_rows(quick: bool = False) -> Iterator[Row]:
 def batch_sizes(hidden: Sequence[int], sizes: Sequence[int], repetitions: int = 7) -> dict[str, Any]:
     """One network in batches of several sizes, in turns."""
     x, y = data()
-    sides = {str(size): EquilibriumPropagation(network(hidden), x, y, size) for size in sizes}
+    sides = {str(size): Analog(network(hidden), x, y, size) for size in sizes}
     return measure(sides, repetitions)
 
 

@@ -4,6 +4,7 @@ from .circuit.junction import JunctionDiode
 from .circuit.mosfet import MosDiode, Mosfet
 from .engines import Engine, NativeEngine, NotConverged, Nudge, OperatingPoint, Result
 from .engines.spice import NeospiceEngine, NgspiceBatchEngine, NgspiceEngine
+from .hopfield import HopfieldNetwork
 from .layers import (
     AmplificationLayer,
     AveragePooling2DLayer,
@@ -22,6 +23,9 @@ from .layers import (
     SubcircuitLayer,
     VoltageLayer,
 )
+from .learning.adjoint import Adjoint
+from .learning.equilibrium import EquilibriumPropagation
+from .learning.estimators import GradientEstimator
 from .learning.losses import Loss
 from .learning.optimizers import Optimizer
 from .model import Model, StageConflict
@@ -33,6 +37,7 @@ from .training.history import History
 from .training.storage import CorruptFile
 
 __all__ = [
+    "Adjoint",
     "AmplificationLayer",
     "AveragePooling2DLayer",
     "BatchGenerator",
@@ -51,8 +56,11 @@ __all__ = [
     "DiodeLayer",
     "Engine",
     "EngineNotInstalled",
+    "EquilibriumPropagation",
     "Evaluation",
+    "GradientEstimator",
     "History",
+    "HopfieldNetwork",
     "IdealDiode",
     "Initializers",
     "InputVoltageLayer",

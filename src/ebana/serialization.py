@@ -12,7 +12,6 @@ from ebana.training import storage
 from ebana.training.checkpoint import signature
 
 MODEL = "model"
-VALUES = "values"
 
 KNOWN: dict[str, type[Layer]] = {
     name: cls
@@ -46,7 +45,7 @@ def save_model(model: Any, path: Any) -> Path:
         "layers": layers,
         "inputs": [_reference(s) for s in model.inputs],
         "outputs": [_reference(s) for s in model.outputs],
-        "signature": signature(model.circuit),
+        "signature": signature(model.system),
     }
     storage.write(path, MODEL, metadata, {"values": model.values})
     return Path(path)
@@ -80,27 +79,6 @@ def load_model(
             f"{path} does not describe a model ({error!r}). Save the model again."
         ) from error
     return model
-
-
-def save_values(model: Any, path: Any) -> Path:
-    """Write a model's values alone."""
-    storage.write(path, VALUES, {"signature": signature(model.circuit)}, {"values": model.values})
-    return Path(path)
-
-
-def load_values(model: Any, path: Any) -> None:
-    """Read values written by :func:`save_values` into a model with the same parameters."""
-    metadata, arrays = storage.read(path, VALUES)
-    found, expected = metadata.get("signature"), signature(model.circuit)
-    if found != expected:
-        raise ValueError(
-            f"{path} holds values of another model: parameters {_names(found)} there, {_names(expected)} here."
-        )
-    model.set_values(arrays["values"])
-
-
-def _names(described: Any) -> str:
-    return ", ".join(f"{name}{shape}" for name, shape in (described or {}).get("parameters", {}).items())
 
 
 def _reference(signal: Signal) -> list[Any]:

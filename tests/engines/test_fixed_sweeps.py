@@ -27,7 +27,7 @@ from ebana.engines.native import plan as plan_module
 from ebana.engines.native import sweep as sweep_module
 from ebana.engines.native import system as system_module
 from ebana.engines.native.plan import plan
-from ebana.learning.equilibrium import Rule, estimate
+from ebana.learning.equilibrium import EquilibriumPropagation
 from ebana.learning.losses import MSE, CrossEntropyLoss
 
 START = Initializers("rectified", {"U": 1.0, "g_min": 1e-6, "g_max": 1e3})
@@ -161,10 +161,10 @@ def _wide(inverted):
 def _operations(model):
     """Floating-point operations of one step, as the compiler counts them."""
     values = {name: np.float32(value) for name, value in model.values.items()}
-    rule, loss = Rule("centered", "clamped"), MSE()
+    rule, loss = EquilibriumPropagation("centered", "clamped"), MSE()
 
     def step(values, x, y):
-        return estimate(model.system, values, {"x": x}, {"y": y}, 0.1, loss, rule).gradients
+        return rule.estimate(model.system, values, {"x": x}, {"y": y}, loss, beta=0.1).gradients
 
     x, y = np.zeros((64, 400), np.float32), np.zeros((64, 3), np.float32)
     return jax.jit(step).lower(values, x, y).compile().cost_analysis()["flops"]

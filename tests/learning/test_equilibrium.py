@@ -13,19 +13,26 @@ from circuits import amplify, diodes, draw_inputs, stack3, traced
 from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder, Device, IdealDiode, stages
 from ebana.circuit.junction import JunctionDiode
 from ebana.engines import NativeEngine
-from ebana.engines.system import CircuitSystem
-from ebana.learning.equilibrium import Rule, adjoint, estimate
+from ebana.learning.adjoint import exact_gradient
+from ebana.learning.equilibrium import EquilibriumPropagation
 from ebana.learning.losses import MSE, CrossEntropyLoss, Loss
+from ebana.learning.systems.circuit import CircuitSystem
 
 BATCH = 6
 SQUARED = MSE()
 KINDS = ("conductance", "voltage", "current", "gain", "shift", "backward_gain")
-CENTERED, CLAMPED = Rule("centered", "current"), Rule("centered", "clamped")
-ONE_SIDED, NEGATIVE = Rule("one_sided", "clamped"), Rule("negative", "clamped")
+CENTERED, CLAMPED = (
+    EquilibriumPropagation("centered", "current"),
+    EquilibriumPropagation("centered", "clamped"),
+)
+ONE_SIDED, NEGATIVE = (
+    EquilibriumPropagation("one_sided", "clamped"),
+    EquilibriumPropagation("negative", "clamped"),
+)
 
 
-def name_of(rule: Rule) -> str:
-    return f"{rule.estimator}-{rule.nudge}"
+def name_of(rule: EquilibriumPropagation) -> str:
+    return f"{rule.phases}-{rule.nudge}"
 
 
 def system(which: str, **options) -> CircuitSystem:
@@ -54,12 +61,13 @@ def data(circuit: Circuit, seed: int = 0) -> tuple[dict, dict]:
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _estimate(system, loss, rule, values, inputs, targets, beta, valid):
-    return estimate(system, values, inputs, targets, beta, loss, rule, valid)
+    return rule.estimate(system, values, inputs, targets, loss, beta=beta, valid=valid)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _adjoint(system, loss, values, inputs, targets):
-    return adjoint(system, values, inputs, targets, loss)
+    v = system.relax(values, inputs, None, None).v
+    return exact_gradient(system, values, inputs, targets, loss, v)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -70,7 +78,7 @@ def _loss(system, loss, values, inputs, targets):
 
 def ep(
     system: CircuitSystem,
-    rule: Rule,
+    rule: EquilibriumPropagation,
     beta: float,
     *,
     loss: Loss = SQUARED,
@@ -175,7 +183,7 @@ def test_the_adjoint_is_the_derivative_of_the_loss(which, loss):
     ids=lambda part: part if isinstance(part, str) else name_of(part),
 )
 def test_every_estimator_gives_the_gradient_of_every_kind_of_parameter(which, rule):
-    result = ep(system(which), rule, 1e-8 if rule.estimator == "centered" else 1e-9)
+    result = ep(system(which), rule, 1e-8 if rule.phases == "centered" else 1e-9)
     assert result.unconverged == 0
     assert result.used.all()
     assert_equal_gradients(result.gradients, exact(system(which)))
@@ -189,7 +197,7 @@ def test_cross_entropy_nudges_are_estimated_as_well():
 
 def test_the_centered_estimate_matches_finite_differences_directly():
     """No adjoint between the two: a check that a common mistake in both would fail."""
-    gradients = ep(system("smooth"), Rule(), 1e-8).gradients
+    gradients = ep(system("smooth"), EquilibriumPropagation(), 1e-8).gradients
     rng = np.random.default_rng(1)
     direction = {
         n: np.abs(v).mean() * rng.normal(size=v.shape) for n, v in system("smooth").circuit.initial().items()
@@ -201,7 +209,7 @@ def test_the_centered_estimate_matches_finite_differences_directly():
 
 
 def test_ideal_diodes_that_conduct_do_not_spoil_the_gradient():
-    found, circuit = ep(system("ideal"), Rule(), 1e-8), system("ideal").circuit
+    found, circuit = ep(system("ideal"), EquilibriumPropagation(), 1e-8), system("ideal").circuit
     h1 = found.free.v[:, : circuit.free_groups[0].size]
     voltages = circuit.initial()
     held = np.isclose(h1, voltages["h1d_below/voltage"]) | np.isclose(h1, -voltages["h1d_above/voltage"])
@@ -220,7 +228,7 @@ def test_ideal_diodes_that_conduct_do_not_spoil_the_gradient():
 @pytest.mark.parametrize(
     ("rule", "factor"),
     [(CENTERED, 4.0), (CLAMPED, 4.0), (ONE_SIDED, 2.0), (NEGATIVE, 2.0)],
-    ids=lambda part: name_of(part) if isinstance(part, Rule) else str(part),
+    ids=lambda part: name_of(part) if isinstance(part, EquilibriumPropagation) else str(part),
 )
 def test_halving_beta_divides_the_error_by_four_or_two(rule, factor):
     """Centered: O(beta^2); one-sided and negative: O(beta). Smooth devices, so that the series exists."""
@@ -294,7 +302,9 @@ def test_not_a_number_never_enters_a_gradient(rule, poison, where):
 
 def test_a_batch_without_one_operating_point_has_no_gradient():
     inputs, targets = data(system("shared").circuit)
-    result = ep(system("shared"), Rule(), 1e-9, batch=({"x": inputs["x"] * np.nan}, targets))
+    result = ep(
+        system("shared"), EquilibriumPropagation(), 1e-9, batch=({"x": inputs["x"] * np.nan}, targets)
+    )
     assert not result.used.any()
     assert all((g == 0).all() for g in result.gradients.values())
 
@@ -302,21 +312,27 @@ def test_a_batch_without_one_operating_point_has_no_gradient():
 def test_padding_has_no_effect():
     inputs, targets = batch = data(system("shared").circuit)
     mask = np.array([True, True, True, True, False, False])
-    padded = ep(system("shared"), Rule(), 1e-9, valid=mask)
+    padded = ep(system("shared"), EquilibriumPropagation(), 1e-9, valid=mask)
     other = _rows(batch, np.array([0, 1, 2, 3, 0, 1]))
-    again = ep(system("shared"), Rule(), 1e-9, batch=other, valid=mask)
+    again = ep(system("shared"), EquilibriumPropagation(), 1e-9, batch=other, valid=mask)
     np.testing.assert_array_equal(padded.used, mask)
     for name, value in padded.gradients.items():
         np.testing.assert_allclose(value, again.gradients[name], rtol=1e-6, atol=1e-6 * np.abs(value).max())
     spoilt = {"x": inputs["x"].copy()}
     spoilt["x"][4:] = np.nan
-    assert ep(system("shared"), Rule(), 1e-9, batch=(spoilt, targets), valid=mask).unconverged == 0
+    assert (
+        ep(system("shared"), EquilibriumPropagation(), 1e-9, batch=(spoilt, targets), valid=mask).unconverged
+        == 0
+    )
 
 
 def test_the_gradient_is_the_mean_over_samples():
     batch = data(system("shared").circuit)
-    whole = ep(system("shared"), Rule(), 1e-9).gradients
-    parts = [ep(system("shared"), Rule(), 1e-9, valid=np.arange(BATCH) == k).gradients for k in range(BATCH)]
+    whole = ep(system("shared"), EquilibriumPropagation(), 1e-9).gradients
+    parts = [
+        ep(system("shared"), EquilibriumPropagation(), 1e-9, valid=np.arange(BATCH) == k).gradients
+        for k in range(BATCH)
+    ]
     assert len(batch[0]["x"]) == BATCH
     for name, value in whole.items():
         mean = np.mean([part[name] for part in parts], axis=0)
@@ -344,9 +360,11 @@ def shared_crossbar(copies: bool = False) -> Circuit:
 
 
 def test_conductances_in_two_places_add_up_their_gradients():
-    shared = ep(system("shared"), Rule(), 1e-9).gradients["one/conductance"]
+    shared = ep(system("shared"), EquilibriumPropagation(), 1e-9).gradients["one/conductance"]
     apart = ep(
-        CircuitSystem(shared_crossbar(copies=True), NativeEngine(tolerance=1e-12)), Rule(), 1e-9
+        CircuitSystem(shared_crossbar(copies=True), NativeEngine(tolerance=1e-12)),
+        EquilibriumPropagation(),
+        1e-9,
     ).gradients
     np.testing.assert_allclose(shared, apart["one/conductance"] + apart["two/conductance"], rtol=1e-6)
     assert_equal_gradients({"one/conductance": shared}, exact(system("shared")))
@@ -366,7 +384,7 @@ def test_without_a_common_energy_the_estimate_is_off_and_the_adjoint_is_not():
     circuit = build.build()
     assert stages.conflicts(circuit)
     diamond = CircuitSystem(circuit, NativeEngine(tolerance=1e-12))
-    found, reference = ep(diamond, Rule(), 1e-9).gradients, exact(diamond)
+    found, reference = ep(diamond, EquilibriumPropagation(), 1e-9).gradients, exact(diamond)
     direction = {n: v * rng.normal(size=v.shape) for n, v in circuit.initial().items() if n in reference}
     along = sum(np.vdot(reference[n], d) for n, d in direction.items())
     assert difference_quotient(diamond, direction, 1e-5, MSE()) == pytest.approx(along, rel=1e-6)
@@ -411,18 +429,18 @@ def test_devices_of_their_own_parameter_are_trained():
     build.devices("d", h, build.ground(4), Quartic(), {"width": width})
     build.output("y", h)
     own = CircuitSystem(build.build(), NativeEngine(tolerance=1e-12))
-    assert_equal_gradients(ep(own, Rule(), 1e-9).gradients, exact(own))
+    assert_equal_gradients(ep(own, EquilibriumPropagation(), 1e-9).gradients, exact(own))
 
 
 # -- the rule ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("options", "named"), [({"estimator": "central"}, "'central'"), ({"nudge": "hard"}, "'hard'")]
+    ("options", "named"), [({"phases": "central"}, "'central'"), ({"nudge": "hard"}, "'hard'")]
 )
 def test_unknown_rules_are_refused_by_name(options, named):
     with pytest.raises(ValueError, match=named):
-        Rule(**options)
+        EquilibriumPropagation(**options)
 
 
 def test_the_published_rule_is_the_gradient_times_twice_the_ratio_of_factors():

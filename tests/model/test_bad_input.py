@@ -17,7 +17,7 @@ from ebana import (
     optimizers,
 )
 from ebana.engines import ngspice
-from ebana.model import DEFAULT_BETA_SHARE
+from ebana.learning.systems.circuit import DEFAULT_BETA_SHARE
 from ebana.spice import libngspice
 from ebana.training.callbacks import Checkpoint, CSVLogger, EarlyStopping
 from nets import Refuses, X, Y, dense, linear, same_values, shared

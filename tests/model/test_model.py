@@ -15,7 +15,7 @@ from ebana import (
     Model,
     NotConverged,
 )
-from ebana.model import DEFAULT_BETA_SHARE
+from ebana.learning.systems.circuit import DEFAULT_BETA_SHARE
 from nets import Bench, Refuses, X, Y, dense, hidden, linear, same_values, shared
 
 

@@ -53,7 +53,7 @@ def test_recipe_is_plain_data():
 
 def test_layers_may_have_learning_rates_of_their_own():
     recipe = replace(recipes.get("xor"), lr={"d1": 1e-8, "d2": 2e-8})
-    rates = recipe.make_optimizer().rates(recipe.build(0).circuit)
+    rates = recipe.make_optimizer().rates(recipe.build(0).system.parameters)
     assert rates == {"d1/conductance": 1e-8, "d2/conductance": 2e-8}
 
 

@@ -29,7 +29,7 @@ def test_settings_build_a_network_and_an_optimizer_for_it(name):
     assert model.input_columns == {"x": 12}
     assert model.output_units == {networks.OUTPUT: 3}
     assert (model.engine.dtype, model.engine.sweeps) == ("float32", ALL[name].sweeps)
-    rates = ALL[name].make_optimizer().rates(model.circuit)
+    rates = ALL[name].make_optimizer().rates(model.system.parameters)
     assert rates.keys() == set(model.circuit.trainable)
     assert all(rate > 0 for rate in rates.values())
 
@@ -38,12 +38,14 @@ def test_settings_build_a_network_and_an_optimizer_for_it(name):
 @pytest.mark.parametrize("name", ALL)
 def test_nudging_strength_is_one_that_the_network_can_bear(name, shortened):
     from ebana.learning import losses
-    from ebana.learning.equilibrium import Rule
+    from ebana.learning.equilibrium import EquilibriumPropagation
 
     chosen = Quick(0.0).shorten(ALL[name]) if shortened else ALL[name]
     for seed in range(3):
         model = chosen.build(8, 10, seed=seed, name="few-inputs")
-        model.check_beta(chosen.beta, Rule(chosen.estimator, chosen.nudge), losses.get(chosen.loss))
+        model.check_beta(
+            chosen.beta, EquilibriumPropagation(chosen.estimator, chosen.nudge), losses.get(chosen.loss)
+        )
 
 
 @pytest.mark.parametrize("name", ALL)

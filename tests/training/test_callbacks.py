@@ -13,7 +13,7 @@ from ebana.training.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopp
 class Model:
     def __init__(self):
         self.values = {"g": np.zeros(2), "fixed": np.ones(1)}
-        self.circuit = SimpleNamespace(trainable=("g",))
+        self.system = SimpleNamespace(parameters={"g": SimpleNamespace(trainable=True)})
 
     def set_values(self, values):
         self.values = self.values | values

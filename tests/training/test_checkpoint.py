@@ -23,7 +23,7 @@ from ebana import (
     NativeEngine,
 )
 from ebana.optimizers import SGD, Adam
-from ebana.training import loop
+from ebana.training import run as loop
 from ebana.training.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping
 from nets import DIODE, X, Y, as_it_is, dense, linear, same_values, shared
 

@@ -26,9 +26,9 @@ from ebana import (
     metrics,
 )
 from ebana.optimizers import SGD, Adam, Optimizer
-from ebana.training import loop
+from ebana.training import run as loop
 from ebana.training.callbacks import Callback, EarlyStopping
-from ebana.training.loop import UnconvergedWarning
+from ebana.training.fit import UnconvergedWarning
 from nets import Bench, Refuses, X, Y, as_it_is, dense, linear, same_values, shared
 
 G = "d/conductance"
@@ -162,9 +162,9 @@ def in_chunks(monkeypatch, steps, seconds, **options):
     lengths = []
     run = loop.run_chunk
 
-    def counted(program, values, state, batches, count, knobs):
+    def counted(spec, system, values, state, batches, count, settings):
         lengths.append(int(count))
-        return run(program, values, state, batches, count, knobs)
+        return run(spec, system, values, state, batches, count, settings)
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "run_chunk", counted)

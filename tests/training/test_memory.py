@@ -18,7 +18,8 @@ from ebana import (
     Model,
     NativeEngine,
 )
-from ebana.learning.equilibrium import Rule
+from ebana.engines.native.system import DENSE_KEPT
+from ebana.learning.equilibrium import EquilibriumPropagation
 from ebana.learning.losses import MSE
 from ebana.optimizers import SGD, Adam
 from ebana.training import memory
@@ -103,8 +104,10 @@ def estimated(engine=None, *, batch=32, optimizer=None, samples=100, nudge="curr
     """An estimate for the network above."""
     data = Dataset({"x": np.zeros((samples, 30))}, {"y": np.zeros((samples, 10))})
     model = net(engine or NativeEngine(), hidden)
-    rule = Rule("centered", nudge)
-    return needs(model, BatchGenerator(data, batch), optimizer or Adam(lr=1e-6), rule, MSE(), **options)
+    rule = EquilibriumPropagation("centered", nudge)
+    return needs(
+        model.system, BatchGenerator(data, batch), optimizer or Adam(lr=1e-6), rule, MSE(), **options
+    )
 
 
 # -- what is estimated -------------------------------------------------------------------------------
@@ -133,9 +136,11 @@ def test_many_kept_nodes_are_not_factorised():
         h = DenseLayer(hidden, "d2")(DenseLayer(hidden, "d1")(x))
         model = Model([x], CurrentLayer("y", fold=False)(DenseLayer(2, "d3")(h)))
         data = Dataset({"x": np.zeros((4, 3))}, {"y": np.zeros((4, 2))})
-        return needs(model, BatchGenerator(data, 4), Adam(lr=1e-6), Rule(), MSE()).batch
+        return needs(
+            model.system, BatchGenerator(data, 4), Adam(lr=1e-6), EquilibriumPropagation(), MSE()
+        ).batch
 
-    few, many = kept(memory.DENSE_KEPT), kept(memory.DENSE_KEPT + 1)
+    few, many = kept(DENSE_KEPT), kept(DENSE_KEPT + 1)
     assert many < 0.5 * few
 
 

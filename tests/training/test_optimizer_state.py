@@ -10,7 +10,7 @@ from ebana.training import storage
 from ebana.training.storage import CorruptFile
 
 
-class Circuit:
+class System:
     def __init__(self, parameters):
         self.parameters = {p.name: p for p in parameters}
         self.trainable = tuple(self.parameters)
@@ -20,13 +20,13 @@ class Model:
     def __init__(self, seed=0, **sizes):
         rng = np.random.default_rng(seed)
         shapes = {"d1": 3, "d2": 2} | sizes
-        self.circuit = Circuit(
+        self.system = System(
             [
                 Parameter(f"{n}/conductance", "conductance", rng.uniform(1, 2, k), True, 0.1, 9.0)
                 for n, k in shapes.items()
             ]
         )
-        self.values = {name: np.array(p.initial) for name, p in self.circuit.parameters.items()}
+        self.values = {name: np.array(p.initial) for name, p in self.system.parameters.items()}
 
     def set_values(self, values):
         self.values = self.values | {name: np.array(value) for name, value in values.items()}

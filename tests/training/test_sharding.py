@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from ebana.training.step import Placement
+from ebana.training.placement import Placement
 from nets import Bench, X, Y, shared
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -27,7 +27,8 @@ from ebana import (
     ConcatenateLayer, CurrentLayer, DenseLayer, DiodeLayer, Initializers, InputVoltageLayer, Model, NativeEngine
 )
 from ebana.optimizers import Adam
-from ebana.training import loop, step
+from ebana.training import run as loop
+from ebana.training import step
 from ebana.training.callbacks import Callback
 from nets import hidden
 
@@ -48,10 +49,10 @@ class Save(Callback):
 
 def observed(*arguments):  # how the arrays of a step lie on the devices, and what they exchange
     if not seen:
-        values, batches = arguments[1], arguments[3]
+        values, batches = arguments[2], arguments[4]
         seen["shares"] = [list(s.data.shape) for s in batches.index.addressable_shards]
         seen["whole"] = all(value.is_fully_replicated for value in values.values())
-        text = jax.jit(step._traced).lower(*arguments).compile().as_text()
+        text = jax.jit(step._traced, static_argnums=0).lower(*arguments).compile().as_text()
         seen["sums"] = "all-reduce" in text
     return step.run_chunk(*arguments)
 

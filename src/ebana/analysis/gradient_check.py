@@ -13,19 +13,21 @@ angle between two gradients and by the relative error ``|a - b| / |b|``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ebana.engines.base import NotConverged
 from ebana.engines.native import NativeEngine
-from ebana.engines.system import CircuitSystem
+from ebana.inference import cast, exact
 from ebana.learning import losses
-from ebana.learning.equilibrium import adjoint
+from ebana.learning.losses import Loss
+from ebana.learning.system import scope
+from ebana.learning.systems.circuit import CircuitSystem
 from ebana.training.data import as_dataset
 
 Array = np.ndarray
@@ -257,25 +259,16 @@ class Reference:
 
     def __init__(self, model: Any, data: Any, loss: Any) -> None:
         self.name = model.name
-        self.loss = loss
+        self.loss, self.data = loss, data
         self.system = CircuitSystem(model.circuit, NativeEngine(tolerance=REFERENCE_TOLERANCE))
-        with jax.enable_x64(True):
-            self.values, self.inputs, self.targets = (
-                {name: jnp.asarray(value) for name, value in arrays.items()}
-                for arrays in (model.values, data.inputs, data.outputs)
-            )
-        self._cost: Callable[..., Any] = jax.jit(self._mean_cost)
+        self.values = model.values
+        with scope(self.system.traits):
+            self.inputs, self.targets = (cast(self.system, a) for a in (data.inputs, data.outputs))
 
     def adjoint(self) -> dict[str, Array]:
         """The exact gradients."""
-        _, state = self._solve(self.values)
-        with jax.enable_x64(True):
-
-            def run(values: Any, inputs: Any, targets: Any, state: Any) -> dict[str, Any]:
-                return adjoint(_At(self.system, state), values, inputs, targets, self.loss)
-
-            result = jax.jit(run)(self.values, self.inputs, self.targets, state)
-            return {name: np.asarray(value) for name, value in result.items()}
+        _, v = self._solve(self.values)
+        return exact(self.system, self.values, self.data, self.loss, v)
 
     def finite_differences(self, name: str, at: Array, h: float) -> Array:
         """Central differences by some entries of a parameter, ``(len(at),)``."""
@@ -295,33 +288,27 @@ class Reference:
         """The mean loss."""
         return float(self._solve(values)[0])
 
-    def _solve(self, values: Mapping[str, Any]) -> tuple[Any, Any]:
-        with jax.enable_x64(True):
-            cost, state = self._cost(dict(values), self.inputs, self.targets)
-            if not np.asarray(state.point.converged).all():
+    def _solve(self, values: Mapping[str, Any]) -> tuple[Any, Array]:
+        """The mean loss, and the free states."""
+        with scope(self.system.traits):
+            arrays = cast(self.system, values), self.inputs, self.targets
+            cost, v, found = _mean_cost(self.system, *arrays, self.loss.in_program())
+            if not np.asarray(found).all():
                 raise NotConverged(
                     f"gradient check of model {self.name!r}: an operating point of the reference did not "
                     f"converge to {REFERENCE_TOLERANCE:g} V. Check fewer samples, or other ones."
                 )
-            return cost, state
-
-    def _mean_cost(self, values: Any, inputs: Any, targets: Any) -> tuple[Any, Any]:
-        state = self.system.relax(values, inputs, None, None)
-        outputs = self.system.outputs(state)
-        return sum(self.loss.cost(y, targets[name]).mean() for name, y in outputs.items()), state
+            return cost, np.asarray(v)
 
 
-class _At:
-    """A circuit whose free state is known, so that the adjoint need not be compiled with a solver in it."""
-
-    def __init__(self, system: CircuitSystem, state: Any) -> None:
-        self._system, self._state = system, state
-
-    def relax(self, *_: Any) -> Any:
-        return self._state
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._system, name)
+@partial(jax.jit, static_argnums=4)
+def _mean_cost(
+    system: CircuitSystem, values: Any, inputs: Any, targets: Any, loss: Loss
+) -> tuple[Any, Any, Any]:
+    state = system.relax(values, inputs, None, None)
+    outputs = system.outputs(state)
+    cost = sum(loss.cost(y, targets[name]).mean() for name, y in outputs.items())
+    return cost, system.unknowns(state), system.converged(state)
 
 
 def _size(parameter: Any, value: Array) -> float:

@@ -16,16 +16,18 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ebana.analysis import element_power
 from ebana.circuit.circuit import Circuit
-from ebana.engines.base import Nudge, OperatingPoint, batch_size, precision, raise_unless_converged
+from ebana.engines.base import OperatingPoint, batch_size, raise_unless_converged
 from ebana.engines.compiling import compiled
-from ebana.engines.system import CircuitSystem
 from ebana.frozen import FrozenMapping
-from ebana.learning.equilibrium import STRENGTHS, Rule, estimate
+from ebana.inference import cast
+from ebana.learning import estimators
+from ebana.learning.estimators import GradientEstimator
+from ebana.learning.system import scope
+from ebana.learning.systems.circuit import CircuitSystem
 from ebana.training.data import as_dataset
 from ebana.training.evaluation import BLOCK
 from ebana.units import si
@@ -220,8 +222,8 @@ def measure_power(
     *,
     loss_fn: Any = "mse",
     beta: float | None = None,
-    estimator: str = "centered",
-    nudge: str = "current",
+    estimator: Any = "centered",
+    nudge: str | None = None,
     strict: bool = True,
 ) -> PowerReport:
     """Static power of a model at the operating points of its engine; see :meth:`ebana.Model.power`.
@@ -248,7 +250,7 @@ def measure_power(
         solver = _Solver(model, None, None, None)
     else:
         model.require_outputs()
-        rule = Rule(estimator, nudge)  # type: ignore[arg-type]
+        rule = estimators.get(estimator, nudge)
         loss = model.checked_loss(loss_fn)
         beta = model.check_beta(model.default_beta() if beta is None else beta, rule, loss)
         solver = _Solver(model, loss, beta, rule)
@@ -256,7 +258,7 @@ def measure_power(
         solver.phases({k: a[rows] for k, a in data.inputs.items()}, data.outputs, rows, keep, strict)
         for rows, keep in _blocks(batch_size(data.inputs), model.engine.traceable)
     ]
-    names = [name for name in ("free", "plus", "minus") if name in phases[0]]
+    names = list(estimators.in_order(phases[0]))
     joined = {name: _joined([block[name] for block in phases]) for name in names}
     return PowerReport(model.name, FrozenMapping(joined), solver.beta)
 
@@ -271,7 +273,7 @@ def _blocks(size: int, fill: bool) -> Iterator[tuple[Array, int]]:
 class _Solver:
     """Finds the phases of blocks of samples."""
 
-    def __init__(self, model: Any, loss: Any, beta: float | None, rule: Rule | None) -> None:
+    def __init__(self, model: Any, loss: Any, beta: float | None, rule: GradientEstimator | None) -> None:
         self.model, self.loss, self.beta, self.rule = model, loss, beta, rule
         self.parameters = model.values
         self.layers = layers_of(model)
@@ -293,18 +295,15 @@ class _Solver:
         self, inputs: Mapping[str, Array], targets: Mapping[str, Array], rows: Array
     ) -> dict[str, tuple[OperatingPoint, dict[str, Any]]]:
         model = self.model
-        dtype = getattr(model.engine, "dtype", "float64")
-        with precision(model.engine):
-            values, x = (
-                {name: jnp.asarray(a, dtype) for name, a in arrays.items()}
-                for arrays in (self.parameters, inputs)
-            )
+        system = model.system
+        with scope(system.traits):
+            values, x = cast(system, self.parameters), cast(system, inputs)
             if self.rule is None:
                 run = _free_jit if model.engine.traceable else _free
-                return {"free": jax.tree.map(np.asarray, (run(model.system, values, x), {}))}
-            y = {name: jnp.asarray(a[rows], dtype) for name, a in targets.items()}
+                return {"free": jax.tree.map(np.asarray, (run(system, values, x), {}))}
+            y = cast(system, {name: a[rows] for name, a in targets.items()})
             run = _phases_jit if model.engine.traceable else _phases
-            result = run(model.system, values, x, y, self.beta, self.loss, self.rule)
+            result = run(system, values, x, y, self.beta, self.loss, self.rule)
             return jax.tree.map(np.asarray, result, is_leaf=lambda leaf: leaf is None)
 
     def _measure(
@@ -337,40 +336,26 @@ def _joined(blocks: list[PhasePower]) -> PhasePower:
     )
 
 
-class _Recording:
-    """A circuit on its engine that keeps the currents of each nudge it is relaxed under."""
-
-    def __init__(self, system: CircuitSystem) -> None:
-        self._system = system
-        self.currents: list[dict[str, Any]] = []
-
-    def relax(self, values: Any, inputs: Any, nudge: Nudge | None, start: Any) -> Any:
-        state = self._system.relax(values, inputs, nudge, start)
-        self.currents.append((nudge or Nudge.none()).currents_at(self._system.circuit, state.phase.p))
-        return state
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._system, name)
-
-
 def _free(system: CircuitSystem, values: Any, inputs: Any) -> OperatingPoint:
     return system.relax(values, inputs, None, None).point
 
 
 def _phases(
-    system: CircuitSystem, values: Any, inputs: Any, targets: Any, beta: Any, loss: Any, rule: Rule
+    system: CircuitSystem,
+    values: Any,
+    inputs: Any,
+    targets: Any,
+    beta: Any,
+    loss: Any,
+    estimator: GradientEstimator,
 ) -> dict[str, tuple[OperatingPoint, dict[str, Any]]]:
     """The operating point of each phase, and the currents that its nudge injects."""
-    recording: Any = _Recording(system)  # hands everything else on to the system
-    result = estimate(recording, values, inputs, targets, beta, loss, rule)
-    nudged = recording.currents[1:]
-    names = [name for name, s in zip(("plus", "minus"), STRENGTHS[rule.estimator], strict=True) if s]
-    if len(nudged) < len(names):  # both phases were relaxed as one batch
-        nudged = list(system.split(nudged[0], batch_size(inputs)))
-    points = {"plus": result.plus.point, "minus": result.minus.point}
-    return {"free": (result.free.point, {})} | {
-        name: (points[name], currents) for name, currents in zip(names, nudged, strict=True)
+    result = estimator.estimate(system, values, inputs, targets, loss, beta=beta)
+    nudged = {
+        name: (result.states[name].point, nudge.currents_at(system.circuit, result.states[name].phase.p))
+        for name, nudge in result.nudges.items()
     }
+    return {"free": (result.free.point, {})} | nudged
 
 
 _free_jit = compiled(_free)

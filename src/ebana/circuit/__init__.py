@@ -17,8 +17,8 @@ from ebana.circuit.elements import (
 )
 from ebana.circuit.junction import JunctionDiode
 from ebana.circuit.mosfet import MosDiode, Mosfet
-from ebana.circuit.parameters import Parameter
 from ebana.circuit.subcircuit import Subcircuit
+from ebana.parameters import Parameter
 
 __all__ = [
     "GROUND",

@@ -25,9 +25,9 @@ from ebana.circuit.elements import (
     Subcircuits,
     VoltageSources,
 )
-from ebana.circuit.parameters import Kind, Parameter
 from ebana.circuit.subcircuit import Subcircuit
 from ebana.frozen import FrozenMapping
+from ebana.parameters import Kind, Parameter
 
 DEFAULT_CONDUCTANCE_BOUNDS = (1e-9, 1.0)
 """Bounds in siemens for conductances whose owner states none."""

@@ -25,8 +25,8 @@ from ebana.circuit.elements import (
     Subcircuits,
     VoltageSources,
 )
-from ebana.circuit.parameters import Parameter
 from ebana.circuit.structure import Structure, analyse, register
+from ebana.parameters import Parameter
 
 
 def terminals(element: Element) -> tuple[np.ndarray, ...]:

@@ -1,7 +1,7 @@
 """Arrays of circuit elements. A crossbar is one element, not 784 x 100 resistors.
 
 Every terminal is an integer array of node indices in the circuit's numbering; :data:`GROUND` is the
-reference node. Values are named parameters (:class:`~ebana.circuit.parameters.Parameter`) or, for
+reference node. Values are named parameters (:class:`~ebana.parameters.Parameter`) or, for
 voltage sources, named inputs.
 """
 

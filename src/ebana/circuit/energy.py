@@ -232,11 +232,33 @@ def _device_difference(element: Devices, parameters: Values, plus: Array, minus:
     return jax.tree.map(jnp.subtract, up, down)
 
 
-def _source_contrast(circuit, parameters, plus, minus, weight, c, wanted):
-    """``dE/du`` is the current out of a source, each element's share with its stage's factor."""
-    sources = [e for e in circuit.each(VoltageSources) if e.parameter in wanted]
-    if not sources:
-        return
+def input_contrast(
+    circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, weight: Array
+) -> dict[str, Array]:
+    """``weight_b [dE/dx(plus_b) - dE/dx(minus_b)]`` for every input, ``{name: (B, columns)}``.
+
+    Args:
+        plus, minus: the two phases, over the same samples.
+        weight: a weight for each sample, shape ``(B,)``; zero leaves a sample out, whatever it holds.
+    """
+    c = element_factors(circuit, parameters)
+    plus, minus = (_without(phase, weight == 0) for phase in (plus, minus))
+    change = _source_change(circuit, parameters, plus, minus, weight, c)
+    total = {name: jnp.zeros((change.shape[0], n), change.dtype) for name, n in circuit.inputs.items()}
+    for element in circuit.each(VoltageSources):
+        if element.input is not None:
+            each = change[:, element.nodes] * element.scale.astype(change.dtype)
+            total[element.input] = total[element.input].at[:, element.columns].add(each)
+    return total
+
+
+def _source_change(
+    circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, weight: Array, c: Mapping[str, Array]
+) -> Array:
+    """Weighted difference of ``dE/du`` at every node, ``(B, N + 1)``.
+
+    ``dE/du`` is the current out of a source, each element's share with its stage's factor.
+    """
     gains = {a.name: parameters[a.gain] for a in circuit.amplifiers}
 
     def out(phase: Phase) -> Array:
@@ -244,7 +266,14 @@ def _source_contrast(circuit, parameters, plus, minus, weight, c, wanted):
         drawn = _with_ideal_diodes(circuit, phase, drawn, c)
         return kirchhoff.through_amplifiers(circuit, gains, drawn)
 
-    change = weight[:, None] * (out(plus) - out(minus))
+    return weight[:, None] * (out(plus) - out(minus))
+
+
+def _source_contrast(circuit, parameters, plus, minus, weight, c, wanted):
+    sources = [e for e in circuit.each(VoltageSources) if e.parameter in wanted]
+    if not sources:
+        return
+    change = _source_change(circuit, parameters, plus, minus, weight, c)
     for element in sources:
         per_source = (change[:, element.nodes] * element.scale.astype(change.dtype)).sum(0)
         zero = jnp.zeros(circuit.parameters[element.parameter].shape, change.dtype)

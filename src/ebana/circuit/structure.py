@@ -20,7 +20,7 @@ import numpy as np
 
 from ebana.circuit.elements import Devices, Element, Subcircuits
 from ebana.circuit.forms import Form, Same, separate
-from ebana.circuit.parameters import Kind, Parameter
+from ebana.parameters import Kind, Parameter
 
 if TYPE_CHECKING:
     from ebana.circuit.circuit import Circuit

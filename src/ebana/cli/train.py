@@ -139,7 +139,7 @@ def _fit(
     terminal: Terminal,
 ) -> None:
     from ebana.training.callbacks import Checkpoint
-    from ebana.training.loop import UnconvergedWarning
+    from ebana.training.fit import UnconvergedWarning
 
     every = request.checkpoint_every or CHECKPOINT_EVERY[model.engine.traceable]
     try:

@@ -6,188 +6,139 @@ nudge). The gradient of the loss by a parameter theta is then
 
     dL/dtheta = lim_{b -> 0} [dE/dtheta(v_b) - dE/dtheta(v_0)] / b.
 
-Three estimators take the difference between strengths (b, 0), (0, -b) or (b, -b); the centered one has
+Three variants take the difference between strengths (b, 0), (0, -b) or (b, -b); the centered one has
 an error of order b^2. Outputs whose stages carry factors c_k are nudged by ``b c_min / c_k``, so that
 no output is nudged harder than b, and the difference is divided by ``b c_min``.
 
-Nothing here knows of resistors: an :class:`EnergySystem` relaxes under a nudge and tells differences of
-the partial derivatives of its energy.
+Source: B. Scellier, Y. Bengio, Front. Comput. Neurosci. 11:24 (2017); A. Laborieux et al., Front. Neurosci.
+15:633674 (2021) for the centered variant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 
-Array = Any
-Values = Mapping[str, Array]
+from ebana._types import Array, Values
+from ebana.learning.estimators import Estimate, GradientEstimator
+from ebana.learning.system import EnergySystem
 
-Estimator = Literal["centered", "one_sided", "negative"]
+Phases = Literal["centered", "one_sided", "negative"]
 NudgeKind = Literal["current", "clamped"]
 
-STRENGTHS: dict[str, tuple[float, float]] = {
+STRENGTHS: Mapping[str, tuple[float, float]] = {
     "centered": (1.0, -1.0),
     "one_sided": (1.0, 0.0),
     "negative": (0.0, -1.0),
 }
-"""The two nudging strengths of each estimator, in units of beta."""
-
-
-class EnergySystem(Protocol):
-    """Anything with an energy: a circuit on an engine, a Hopfield network, a chip."""
-
-    def relax(self, values: Values, inputs: Values, nudge: Any, start: Any | None) -> Any:
-        """Settle a batch under a nudge (None: free), from a start state or from rest."""
-        ...
-
-    def outputs(self, state: Any) -> dict[str, Array]:
-        """Output values of a state, ``{name: (B, units)}``."""
-        ...
-
-    def factors(self, values: Values) -> dict[str, Array]:
-        """The factor c_k of each output's stage."""
-        ...
-
-    def current_nudge(self, slopes: Values) -> Any:
-        """A nudge that holds minus the given slopes (``{name: (B, units)}``) at the outputs."""
-        ...
-
-    def clamped_nudge(self, strength: Values, targets: Values, loss: Any) -> Any:
-        """A nudge by ``strength * loss`` itself; strengths ``{name: (B,)}``."""
-        ...
-
-    def contrast(self, values: Values, plus: Any, minus: Any, weight: Array) -> dict[str, Array]:
-        """``sum_b weight_b [dE/dtheta(plus_b) - dE/dtheta(minus_b)]`` by parameter name."""
-        ...
-
-    def gradient_scale(self, values: Values) -> dict[str, Array]:
-        """Factors that turn gradients into the raw published update, by parameter name."""
-        ...
-
-    def converged(self, state: Any) -> Array:
-        """Mask of the samples whose state was found, ``(B,)``."""
-        ...
-
-    def join(self, first: Any, second: Any) -> Any:
-        """Two states (or batches of inputs) one after the other along the batch."""
-        ...
-
-    def split(self, state: Any, at: int) -> tuple[Any, Any]:
-        """The inverse of :meth:`join`."""
-        ...
+"""The two nudging strengths of each variant, in units of beta."""
 
 
 @dataclass(frozen=True)
-class Rule:
-    """How gradients are estimated.
+class EquilibriumPropagation(GradientEstimator):
+    """Gradients from a free and one or two nudged phases.
 
     Args:
-        estimator: ``"centered"``, ``"one_sided"`` or ``"negative"``.
+        phases: ``"centered"``, ``"one_sided"`` or ``"negative"``.
         nudge: ``"current"`` or ``"clamped"``.
+
+    Example:
+        >>> EquilibriumPropagation("one_sided", nudge="clamped").strengths
+        (1.0, 0.0)
     """
 
-    estimator: Estimator = "centered"
+    phases: Phases = "centered"
     nudge: NudgeKind = "current"
 
     def __post_init__(self) -> None:
-        if self.estimator not in STRENGTHS:
-            raise ValueError(f"estimator={self.estimator!r}. Expected one of {sorted(STRENGTHS)}.")
+        if self.phases not in STRENGTHS:
+            raise ValueError(f"estimator={self.phases!r}. Expected one of {sorted(STRENGTHS)}.")
         if self.nudge not in ("current", "clamped"):
             raise ValueError(f"nudge={self.nudge!r}. Expected 'current' or 'clamped'.")
 
+    @property
+    def strengths(self) -> tuple[float, float]:
+        """The two strengths whose states are compared, in units of beta."""
+        return STRENGTHS[self.phases]
 
-class Estimate(NamedTuple):
-    """Result of one batch.
+    @property
+    def clamped(self) -> bool:  # type: ignore[override]
+        """Whether nudges are clamped ones."""
+        return self.nudge == "clamped"
 
-    Args:
-        gradients: ``{parameter: array}``, mean over the samples that converged in all phases.
-        outputs: outputs of the free phase, ``{name: (B, units)}``.
-        free: the free state.
-        used: mask of the samples that entered the gradients, ``(B,)``.
-        unconverged: number of operating points, over all phases, that did not converge.
-    """
+    @property
+    def reverses(self) -> bool:  # type: ignore[override]
+        """Whether it nudges with the minus sign too."""
+        return min(self.strengths) < 0
 
-    gradients: dict[str, Array]
+    @property
+    def samples_together(self) -> int:  # type: ignore[override]
+        """Two where both phases are nudged."""
+        return sum(strength != 0 for strength in self.strengths)
+
+    def to_config(self) -> dict[str, Any]:
+        """See :meth:`GradientEstimator.to_config`."""
+        return {"estimator": self.phases, "nudge": self.nudge}
+
+    def estimate(
+        self,
+        system: EnergySystem,
+        values: Values,
+        inputs: Values,
+        targets: Values,
+        loss: Any,
+        *,
+        beta: Array,
+        valid: Array | None = None,
+    ) -> Estimate:
+        """See :meth:`GradientEstimator.estimate`."""
+        free = system.relax(values, inputs, None, None)
+        outputs = system.outputs(free)
+        batch = next(iter(outputs.values())).shape[0]
+        c = system.factors(values)
+        least = jnp.min(jnp.stack(list(c.values())))
+        push = _Push(system, self.clamped, outputs, targets, {n: beta * least / c[n] for n in outputs}, loss)
+        states, nudges = _phases(system, values, inputs, push, free, self.strengths)
+        upper, lower = self.strengths
+        found = [system.converged(states[name]) for name in nudges]
+        real = jnp.ones(batch, bool) if valid is None else valid
+        used = jnp.stack(found).all(0) & system.converged(free) & real
+        count = jnp.maximum(used.sum(), 1)
+        weight = used / (count * beta * least * (upper - lower))
+        gradients = system.contrast(values, states["plus"], states["minus"], weight)
+        failures = (~system.converged(free) & real).sum() + (~jnp.stack(found) & real).sum()
+        return Estimate(gradients, outputs, {"free": free, **states}, nudges, used, failures)
+
+
+@dataclass(frozen=True)
+class _Push:
+    """Makes nudges out of strengths in units of beta."""
+
+    system: EnergySystem
+    clamped: bool
     outputs: dict[str, Array]
-    free: Any
-    plus: Any
-    minus: Any
-    used: Array
-    unconverged: Array
+    targets: Values
+    scaled: dict[str, Array]
+    loss: Any
 
-
-def estimate(
-    system: EnergySystem,
-    values: Values,
-    inputs: Values,
-    targets: Values,
-    beta: Array,
-    loss: Any,
-    rule: Rule,
-    valid: Array | None = None,
-) -> Estimate:
-    """Gradients of the mean loss of a batch by equilibrium propagation.
-
-    Args:
-        system: what is trained.
-        values: parameter values by name.
-        inputs: ``{name: (B, columns)}``.
-        targets: ``{output: (B, units)}``.
-        beta: nudging strength, above zero (siemens for a circuit and a loss in V^2).
-        loss: the loss, an object with ``slope(y, target)`` and ``cost(y, target)``.
-        rule: estimator and kind of nudge.
-        valid: mask of real samples, ``(B,)``; the others pad the batch and never count.
-    """
-    free = system.relax(values, inputs, None, None)
-    outputs = system.outputs(free)
-    batch = next(iter(outputs.values())).shape[0]
-    c = system.factors(values)
-    least = jnp.min(jnp.stack(list(c.values())))
-    upper, lower = STRENGTHS[rule.estimator]
-
-    slope = loss.slope if getattr(system, "traceable", True) else partial(_slope, loss)
-
-    def nudge(strength: Array) -> Any:
-        """``strength``: in units of beta, ``(B,)``."""
-        scaled = {name: strength * beta * least / c[name] for name in outputs}
+    def __call__(self, strength: Array) -> Any:
+        """The nudge of strengths ``(B,)``, or ``(2 B,)`` for two phases in a row."""
+        scaled = {name: strength * beta for name, beta in self.scaled.items()}
+        batch = next(iter(self.outputs.values())).shape[0]
         repeats = strength.shape[0] // batch
-        wanted = {name: jnp.tile(targets[name], (repeats, 1)) for name in outputs}
-        if rule.nudge == "clamped":
-            return system.clamped_nudge(scaled, wanted, loss)
-        read = {name: jnp.tile(value, (repeats, 1)) for name, value in outputs.items()}
-        return system.current_nudge(
-            {name: scaled[name][:, None] * slope(read[name], wanted[name]) for name in outputs}
+        wanted = {name: jnp.tile(self.targets[name], (repeats, 1)) for name in self.outputs}
+        if self.clamped:
+            return self.system.clamped_nudge(scaled, wanted, self.loss)
+        read = {name: jnp.tile(value, (repeats, 1)) for name, value in self.outputs.items()}
+        slope = self.loss.slope if self.system.traits.traceable else partial(_slope, self.loss)
+        return self.system.current_nudge(
+            {name: scaled[name][:, None] * slope(read[name], wanted[name]) for name in self.outputs}
         )
-
-    ones = jnp.ones(batch)
-    if rule.estimator == "centered" and getattr(system, "phases_apart", False):
-        plus, minus = (system.relax(values, inputs, nudge(s * ones), free) for s in (upper, lower))
-        ok = system.converged(plus) & system.converged(minus)
-        nudged_failures = jnp.stack([~system.converged(plus), ~system.converged(minus)])
-    elif rule.estimator == "centered":  # both nudged phases side by side, as one batch
-        doubled = system.join(inputs, inputs)
-        strength = jnp.concatenate([upper * ones, lower * ones])
-        both = system.relax(values, doubled, nudge(strength), system.join(free, free))
-        plus, minus = system.split(both, batch)
-        ok = system.converged(plus) & system.converged(minus)
-        nudged_failures = jnp.stack([~system.converged(plus), ~system.converged(minus)])
-    else:
-        nudged = system.relax(values, inputs, nudge((upper + lower) * ones), free)
-        plus, minus = (nudged, free) if upper else (free, nudged)
-        ok = system.converged(nudged)
-        nudged_failures = (~ok)[None]
-    real = jnp.ones(batch, bool) if valid is None else valid
-    used = ok & system.converged(free) & real
-    count = jnp.maximum(used.sum(), 1)
-    weight = used / (count * beta * least * (upper - lower))
-    gradients = system.contrast(values, plus, minus, weight)
-    failures = (~system.converged(free) & real).sum() + (nudged_failures & real).sum()
-    return Estimate(gradients, outputs, free, plus, minus, used, failures)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -196,23 +147,32 @@ def _slope(loss: Any, y: Array, target: Array) -> Array:
     return loss.slope(y, target)
 
 
-def adjoint(
-    system: Any, values: Values, inputs: Values, targets: Values, loss: Any, v: Array | None = None
-) -> dict[str, Array]:
-    """The exact gradient of the mean loss by implicit differentiation at the free state.
+def _phases(
+    system: EnergySystem,
+    values: Values,
+    inputs: Values,
+    push: Callable[[Array], Any],
+    free: Any,
+    strengths: tuple[float, float],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The states ``"plus"`` and ``"minus"``, and the nudges of those that are nudged."""
+    ones = jnp.ones(next(iter(system.outputs(free).values())).shape[0])
+    named = {name: s for name, s in zip(("plus", "minus"), strengths, strict=True) if s}
+    if len(named) == 2 and system.traits.phases_together:  # side by side, as one batch
+        nudge = push(jnp.concatenate([s * ones for s in named.values()]))
+        both = system.relax(values, _joined(inputs, inputs), nudge, _joined(free, free))
+        halves, pushes = _halves(both, len(ones)), _halves(nudge, len(ones))
+        return dict(zip(named, halves, strict=True)), dict(zip(named, pushes, strict=True))
+    nudges = {name: push(s * ones) for name, s in named.items()}
+    states = {name: system.relax(values, inputs, nudge, free) for name, nudge in nudges.items()}
+    return {name: states.get(name, free) for name in ("plus", "minus")}, nudges
 
-    ``dL/dtheta = -(dC/dv)^T (dF/dv)^-1 dF/dtheta`` with F Kirchhoff's current law: the reference that
-    equilibrium propagation is held to. ``system`` must offer ``residual`` (see
-    :class:`~ebana.engines.system.CircuitSystem`). ``v``: the free state, where it is known.
-    """
-    v = system.relax(values, inputs, None, None).v if v is None else v
 
-    def cost(v: Array, values: Values) -> Array:
-        outputs = system.read(values, inputs, v)
-        return sum(loss.cost(outputs[name], targets[name]).sum() for name in outputs) / v.shape[0]
+def _joined(first: Any, second: Any) -> Any:
+    """Two batches one after the other."""
+    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)
 
-    by_state, direct = jax.grad(cost, argnums=(0, 1))(v, values)
-    sensitivity = system.solve_transposed(values, inputs, v, by_state)
-    _, pull = jax.vjp(lambda values: system.residual(values, inputs, v), values)
-    (indirect,) = pull(-sensitivity)
-    return {name: direct[name] + indirect[name] for name in system.trainable}
+
+def _halves(both: Any, at: int) -> tuple[Any, Any]:
+    """The inverse of :func:`_joined`."""
+    return jax.tree.map(lambda a: a[:at], both), jax.tree.map(lambda a: a[at:], both)

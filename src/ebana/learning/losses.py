@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -114,6 +114,12 @@ class Loss:
                 f"loss {self.name!r} on output {output!r}, which has {units} unit(s). Expected at least "
                 f"{self.smallest}; use 'binary_cross_entropy' or 'mse' for a single unit."
             )
+
+    def in_program(self) -> Loss:
+        """The loss as compiled programs know it: without the nudging strength, which they take as an argument."""
+        if type(self).__name__ in _BUILT_IN and is_dataclass(self):
+            return replace(self, beta=None)
+        return self
 
     def to_config(self) -> dict[str, Any]:
         """JSON-compatible description. That of a user's own loss only holds its name."""

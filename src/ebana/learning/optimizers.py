@@ -23,7 +23,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -31,9 +31,8 @@ import numpy as np
 import optax
 
 from ebana.learning import schedules
-
-if TYPE_CHECKING:
-    from ebana.circuit import Circuit
+from ebana.learning.system import Staged
+from ebana.parameters import Parameter
 
 Array = Any
 Values = Mapping[str, Array]
@@ -73,7 +72,6 @@ class Optimizer:
 
     name: ClassVar[str] = "optimizer"
     default_lr: ClassVar[float] = 1e-4
-    rule: str = "gradient"
 
     def __init__(
         self,
@@ -142,7 +140,7 @@ class Optimizer:
             rates: learning rate by parameter (:meth:`rates`).
             factor: the schedule's factor.
             bounds: ``(low, high)`` by parameter (:meth:`bounds`); none for a parameter left out.
-            scale: factor on the gradient by parameter, 1 for one left out (:meth:`SGD.paper_scale`).
+            scale: factor on the gradient by parameter, 1 for one left out (:meth:`scale`).
 
         Returns:
             New values of all parameters, and the next state.
@@ -169,17 +167,20 @@ class Optimizer:
             new[name] = jnp.clip(moved, lows[name], jnp.asarray(high, old.dtype))
         return new, state
 
-    def rates(self, circuit: Circuit) -> dict[str, float]:
+    def rates(self, parameters: Mapping[str, Parameter]) -> dict[str, float]:
         """Learning rate of each trainable parameter: its layer's own, else ``lr``, else the default."""
         own = self.default_lr if self.lr is None else self.lr
-        given = {name: circuit.parameters[name].learning_rate for name in circuit.trainable}
+        given = {name: p.learning_rate for name, p in parameters.items() if p.trainable}
         return {name: float(own if rate is None else rate) for name, rate in given.items()}
 
     @staticmethod
-    def bounds(circuit: Circuit) -> dict[str, tuple[float, float]]:
+    def bounds(parameters: Mapping[str, Parameter]) -> dict[str, tuple[float, float]]:
         """``(low, high)`` of each trainable parameter, in its unit."""
-        parameters = {name: circuit.parameters[name] for name in circuit.trainable}
-        return {name: (float(p.low), float(p.high)) for name, p in parameters.items()}
+        return {name: (float(p.low), float(p.high)) for name, p in parameters.items() if p.trainable}
+
+    def scale(self, system: Any, values: Values) -> dict[str, Array] | None:
+        """Factors on the gradients of a system's parameters, for :meth:`update`; None for none."""
+        return None
 
     @property
     def signature(self) -> Any:
@@ -204,7 +205,7 @@ class Optimizer:
         """Update the model's values by gradients from ``model.gradients``, for loops written by hand.
 
         Args:
-            model: the model; it has ``circuit``, ``values`` and ``set_values``.
+            model: the model; it has ``system``, ``values`` and ``set_values``.
             gradients: gradient by parameter, for some or all of the trainable parameters; the same ones
                 in each call.
             total_steps, steps_per_epoch: for schedules that need them.
@@ -214,20 +215,21 @@ class Optimizer:
             ValueError: for gradients that are not finite, of the wrong shape or of unknown parameters.
         """
         values = {name: np.asarray(value) for name, value in model.values.items()}
-        _check_gradients(gradients, values, model.circuit)
+        parameters = model.system.parameters
+        _check_gradients(gradients, values, parameters)
         with jax.enable_x64(True):
             if self.state is None:
                 self.state = self.init({name: values[name] for name in gradients})
             factor = self.schedule.factor(self.steps, total_steps, steps_per_epoch)
-            if scale is None and getattr(self, "rule", "gradient") == "paper":
-                scale = model.system.gradient_scale(values)
+            if scale is None:
+                scale = self.scale(model.system, values)
             new, state = self.update(
                 {name: np.asarray(g) for name, g in gradients.items()},
                 self.state,
                 values,
-                self.rates(model.circuit),
+                self.rates(parameters),
                 factor,
-                self.bounds(model.circuit),
+                self.bounds(parameters),
                 scale,
             )
             self.state = jax.tree.map(np.asarray, state)
@@ -314,7 +316,7 @@ class SGD(Optimizer):
         model, beta, lr, schedule, parametrization: see :class:`Optimizer`.
         momentum: from 0 (none) to below 1.
         rule: ``"gradient"``, or ``"paper"`` for the EBANA paper's equation (4), which multiplies the
-            gradients by conductances with ``2 c_out / c_l`` (see :meth:`paper_scale`).
+            gradients by conductances with ``2 c_out / c_l``; other parameters follow the true gradient.
 
     Example:
         >>> SGD(lr=1e-6, momentum=0.9).options()
@@ -345,18 +347,25 @@ class SGD(Optimizer):
         self.momentum = _number(self, "momentum", momentum, least=0.0, below=1.0)
         self.transform = _momentum(self.momentum)
 
-    @staticmethod
-    def paper_scale(factors: Mapping[str, Array]) -> dict[str, Array]:
-        """``scale`` for :meth:`update` under ``rule="paper"``.
+    def scale(self, system: Any, values: Values) -> dict[str, Array] | None:
+        """``2 c_out / c_l`` by name of conductances under ``rule="paper"``.
 
-        Args:
-            factors: ``c_out / c_l`` by name of conductances; leave out other parameters, which the
-                paper's rule does not know and which follow the true gradient.
-
-        Returns:
-            ``2 c_out / c_l`` by name.
+        Raises:
+            TypeError: for a system that has no stages.
         """
-        return {name: 2.0 * factor for name, factor in factors.items()}
+        if self.rule != "paper":
+            return None
+        if not isinstance(system, Staged):
+            raise TypeError(
+                f"{type(self).__name__}(rule='paper') is the EBANA paper's rule for conductances, and "
+                f"{type(system).__name__} has none. Use rule='gradient'."
+            )
+        return system.gradient_scale(values)
+
+    @property
+    def signature(self) -> Any:
+        """See :attr:`Optimizer.signature`."""
+        return (*super().signature, self.rule)
 
     def update(
         self,
@@ -371,8 +380,8 @@ class SGD(Optimizer):
         """See :meth:`Optimizer.update`."""
         if self.rule == "paper" and scale is None:
             raise ValueError(
-                "SGD(rule='paper') needs the factors of the stages: pass "
-                "scale=SGD.paper_scale({name: c_out / c_l}), or rule='gradient'."
+                "SGD(rule='paper') needs the factors of the stages: pass scale=rule.scale(model.system, values), that "
+                "is 2 c_out / c_l by name, or rule='gradient'."
             )
         return super().update(gradients, state, values, rates, factor, bounds, scale)
 
@@ -568,10 +577,11 @@ def _check_direction(transform: optax.GradientTransformation) -> None:
         )
 
 
-def _check_gradients(gradients: Values, values: Values, circuit: Circuit) -> None:
-    unknown = sorted(set(gradients) - set(circuit.trainable))
+def _check_gradients(gradients: Values, values: Values, parameters: Mapping[str, Parameter]) -> None:
+    trained = [name for name, parameter in parameters.items() if parameter.trainable]
+    unknown = sorted(set(gradients) - set(trained))
     if unknown or not gradients:
-        raise ValueError(f"gradients of {unknown}. Expected some of the trainable {list(circuit.trainable)}.")
+        raise ValueError(f"gradients of {unknown}. Expected some of the trainable {trained}.")
     for name, gradient in gradients.items():
         if np.shape(gradient) != values[name].shape:
             raise ValueError(

@@ -16,7 +16,7 @@ from ebana.engines import NativeEngine
 from ebana.engines.base import Nudge, OperatingPoint, batch_size
 from ebana.engines.compiling import compiled
 from ebana.engines.programs import job
-from ebana.engines.system import CircuitSystem
+from ebana.learning.systems.circuit import CircuitSystem
 from ebana.parity.rounding import rounding
 from ebana.spice import session
 from ebana.spice.errors import SpiceError

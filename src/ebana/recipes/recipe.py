@@ -45,7 +45,7 @@ class Recipe:
         loss: name of the loss.
         loss_options: its arguments.
         beta: nudging strength, siemens; None for the model's default.
-        estimator, nudge: see :class:`~ebana.learning.equilibrium.Rule`.
+        estimator, nudge: see :class:`~ebana.learning.equilibrium.EquilibriumPropagation`.
 
     Example:
         >>> from dataclasses import replace

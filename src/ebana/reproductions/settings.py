@@ -37,7 +37,7 @@ class Settings:
         schedule: of the learning rates.
         loss: name of the loss.
         beta: nudging strength, in the unit of the conductances (times V² for the cross-entropy).
-        estimator, nudge: see :class:`~ebana.learning.equilibrium.Rule`.
+        estimator, nudge: see :class:`~ebana.learning.equilibrium.EquilibriumPropagation`.
         sweeps: sweeps over the layers in each phase.
     """
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ebana.learning.system import trainable
 from ebana.training.storage import replacing
 
 PathLike = str | os.PathLike[str]
@@ -139,8 +140,7 @@ class EarlyStopping(Callback):
     def on_train_end(self) -> None:
         """See :meth:`Callback.on_train_end`."""
         if self.values:
-            trainable = self.model.circuit.trainable
-            self.model.set_values({name: self.values[name] for name in trainable})
+            self.model.set_values({name: self.values[name] for name in trainable(self.model.system)})
 
     def _check_present(self, logs: Logs) -> None:
         """Validation may come at some epochs only; anything else must be there at once."""

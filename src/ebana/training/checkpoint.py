@@ -2,114 +2,127 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit import Devices
-from ebana.engines.base import precision
-from ebana.learning.schedules import Constant, Exponential
+from ebana.learning.system import EnergySystem
 from ebana.training import storage
 from ebana.training.history import History
+from ebana.training.state import EpochTotals, RunIdentity, RunState
 
 KIND = "checkpoint"
 
 
-def signature(circuit: Any) -> dict[str, Any]:
+@dataclass(frozen=True)
+class CallbackState:
+    """What a checkpoint keeps of a callback: its class, values that JSON can hold, and arrays by name."""
+
+    name: str
+    metadata: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+
+def signature(system: EnergySystem) -> dict[str, Any]:
     """What identifies a model for its files: parameters with their shapes, inputs and outputs."""
     return {
-        "parameters": {name: list(p.shape) for name, p in circuit.parameters.items()},
-        "inputs": dict(circuit.inputs),
-        "outputs": {port.name: port.units for port in circuit.outputs},
+        "parameters": {name: list(p.shape) for name, p in system.parameters.items()},
+        "inputs": dict(system.input_columns),
+        "outputs": dict(system.output_units),
     }
 
 
-def _description(run: Any) -> dict[str, Any]:
-    """The model as a checkpoint knows it: also the devices, which are no parameters."""
-    devices = {
-        e.name: repr(e.model) if is_dataclass(e.model) else type(e.model).__name__
-        for e in run.model.circuit.each(Devices)
-    }
-    return {**signature(run.model.circuit), "devices": devices}
-
-
-def save(run: Any, path: Any) -> None:
-    """Write the state of a run (see :class:`~ebana.training.loop.Run`); the old file stays until it is whole."""
-    leaves = jax.tree.leaves(run.state)
-    history, history_arrays = run.history.pack()
-    kept = [callback.state() for callback in run.callbacks]
+def save(path: Any, state: RunState, identity: RunIdentity, callbacks: list[CallbackState]) -> None:
+    """Write the state of a run; the old file stays until the new one is whole."""
+    history, history_arrays = state.history.pack()
     metadata = {
-        "callbacks": [[type(c).__name__, state] for c, (state, _) in zip(run.callbacks, kept, strict=True)],
-        "model": _description(run),
-        "data": run.checksums,
-        "settings": run.settings.fingerprint(run.generator, run.optimizer),
-        "epochs": run.settings.epochs,
-        "step": run.step,
-        "tally": asdict(run.tally),
+        "callbacks": [[callback.name, callback.metadata] for callback in callbacks],
+        "model": identity.model,
+        "data": identity.data,
+        "settings": identity.settings,
+        "epochs": identity.epochs,
+        "step": state.step,
+        "tally": asdict(state.totals),
         "history": history,
-        "dtype": run.dtype,
+        "dtype": identity.dtype,
     }
+    leaves = jax.tree.leaves(state.optimizer)
     arrays = {
-        "values": {name: np.asarray(value) for name, value in run.values.items()},
+        "values": {name: np.asarray(value) for name, value in state.values.items()},
         "optimizer": {f"{i:04d}": np.asarray(leaf) for i, leaf in enumerate(leaves)},
         **{f"history.{group}": named for group, named in history_arrays.items()},
-        **{f"callback.{i}": named for i, (_, named) in enumerate(kept)},
+        **{f"callback.{i}": callback.arrays for i, callback in enumerate(callbacks)},
     }
     storage.write(path, KIND, metadata, arrays)
 
 
-def restore(run: Any, path: Any) -> None:
-    """Put a saved state into a run of the same model, data and settings.
+def restore(
+    path: Any, fresh: RunState, identity: RunIdentity, callbacks: list[str]
+) -> tuple[RunState, list[CallbackState]]:
+    """Read a saved state of the same model, data and settings.
+
+    Args:
+        fresh: the state that the run begins with; it tells the optimizer's structure.
+        identity: what must be equal.
+        callbacks: class names of the run's callbacks.
+
+    Returns:
+        The state, and what was kept of each callback.
 
     Raises:
         CorruptFile: for a damaged file.
         ValueError: for a checkpoint of another model or of another run, naming what differs.
     """
     metadata, arrays = storage.read(path, KIND)
-    _require_equal(path, "model", metadata["model"], _description(run))
-    _require_equal(path, "data", metadata["data"], run.checksums)
-    _require_equal(path, "dtype", metadata["dtype"], run.dtype)
-    _require_equal(path, "model", _fixed(run, arrays["values"]), _fixed(run, run.values))
-    wanted = run.settings.fingerprint(run.generator, run.optimizer)
-    _require_equal(path, "settings", metadata["settings"], wanted)
-    more = metadata["epochs"] < run.settings.epochs and isinstance(
-        run.optimizer.schedule, Constant | Exponential
-    )
-    if not more:  # any other schedule may depend on the length of the whole run
-        _require_equal(path, "epochs", metadata["epochs"], run.settings.epochs)
-    leaves, structure = jax.tree.flatten(run.state)
+    _require_same(path, metadata, arrays["values"], identity)
+    leaves, structure = jax.tree.flatten(fresh.optimizer)
     saved = [arrays.get("optimizer", {}).get(f"{i:04d}") for i in range(len(leaves))]
     if any(s is None or np.shape(s) != np.shape(leaf) for s, leaf in zip(saved, leaves, strict=True)):
-        raise ValueError(f"{path}: the optimizer's state does not fit {run.optimizer!r}.")
-    with precision(run.model.engine):
-        run.values = {name: jnp.asarray(arrays["values"][name]) for name in run.values}
-        run.state = jax.tree.unflatten(structure, [jnp.asarray(leaf) for leaf in saved])
-    run.step = int(metadata["step"])
-    run.tally = type(run.tally)(**metadata["tally"])
+        raise ValueError(
+            f"{path}: the optimizer's state does not fit {identity.settings['optimizer']['class']}."
+        )
     groups = {
         name.removeprefix("history."): named for name, named in arrays.items() if name.startswith("history.")
     }
-    settings = run.history.settings
-    run.history = History.unpack(metadata["history"], groups)
-    run.history.settings |= settings
-    saved_callbacks = metadata["callbacks"]
-    if [type(c).__name__ for c in run.callbacks] == [name for name, _ in saved_callbacks]:
-        run.pending_callbacks = [
-            (state, arrays.get(f"callback.{i}", {})) for i, (_, state) in enumerate(saved_callbacks)
+    history = History.unpack(metadata["history"], groups)
+    history.settings |= fresh.history.settings
+    state = RunState(
+        {name: jnp.asarray(arrays["values"][name]) for name in fresh.values},
+        jax.tree.unflatten(structure, [jnp.asarray(leaf) for leaf in saved]),
+        int(metadata["step"]),
+        EpochTotals(**metadata["tally"]),
+        history,
+    )
+    return state, _callbacks(path, metadata["callbacks"], arrays, callbacks)
+
+
+def _require_same(path: Any, metadata: dict[str, Any], values: dict[str, Any], identity: RunIdentity) -> None:
+    _require_equal(path, "model", metadata["model"], identity.model)
+    _require_equal(path, "data", metadata["data"], identity.data)
+    _require_equal(path, "dtype", metadata["dtype"], identity.dtype)
+    fixed = {name: np.asarray(values[name]).tolist() for name in identity.fixed if name in values}
+    _require_equal(path, "model", fixed, identity.fixed)
+    _require_equal(path, "settings", metadata["settings"], identity.settings)
+    if not (identity.extendable and metadata["epochs"] < identity.epochs):
+        # any other schedule may depend on the length of the whole run
+        _require_equal(path, "epochs", metadata["epochs"], identity.epochs)
+
+
+def _callbacks(path: Any, saved: list[Any], arrays: dict[str, Any], names: list[str]) -> list[CallbackState]:
+    if names == [name for name, _ in saved]:
+        return [
+            CallbackState(name, metadata, arrays.get(f"callback.{i}", {}))
+            for i, (name, metadata) in enumerate(saved)
         ]
-    elif any(state for _, state in saved_callbacks):
+    if any(metadata for _, metadata in saved):
         raise ValueError(
-            f"{path} was written with the callbacks {[name for name, _ in saved_callbacks]}. "
-            f"Resume with the same ones; received {[type(c).__name__ for c in run.callbacks]}."
+            f"{path} was written with the callbacks {[name for name, _ in saved]}. "
+            f"Resume with the same ones; received {names}."
         )
-
-
-def _fixed(run: Any, values: Any) -> dict[str, Any]:
-    """Values that training leaves alone, for comparison."""
-    return {n: np.asarray(v).tolist() for n, v in values.items() if n not in run.model.circuit.trainable}
+    return []
 
 
 def _require_equal(path: Any, what: str, found: Any, expected: Any) -> None:

@@ -1,19 +1,15 @@
 """What training will take of memory, estimated before it starts.
 
 A machine that runs out of memory kills the process or swaps for hours, so ``fit`` refuses beforehand.
-With P trained and fixed values, F unknown nodes, of which K are kept in Newton corrections
-(:mod:`ebana.engines.native.system`), batches of B samples and words of s bytes, a run allocates
+With P trained and fixed values, and words of s bytes, a run allocates
 
     values, before and after a chunk          2 s P
     optimizer                                 3 times its state (the third: what the user was handed)
     gradients and reordered conductances      3 s P
     data on the device                        s (columns + units) a sample of the data set
-    fixed sweeps                              s B (5 F + columns)
-    certified points                          s B' (10 F + columns + 1.25 C + 2.2 K^2)
+    a batch                                   s (columns + what the system says) a sample of all phases
 
-with B' = 2 B where two nudged phases are solved as one batch, and C conductances between unknown nodes,
-over each of which a potential difference is kept; conjugate gradients do without K^2. The coefficients
-are those of XLA on CPUs, and hold within a factor of two of the peak resident memory.
+The coefficients are those of XLA on CPUs, and hold within a factor of two of the peak resident memory.
 """
 
 from __future__ import annotations
@@ -27,13 +23,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from ebana.engines import NativeEngine
-from ebana.engines.native.plan import Plan, plan
-from ebana.engines.native.system import DENSE_KEPT
-from ebana.learning.equilibrium import Rule
+from ebana.learning.estimators import GradientEstimator
+from ebana.learning.system import EnergySystem, trainable
 
-PROGRAM = {"quick": 120e6, "well": 180e6}
-"""Bytes that compiling a training step takes and keeps, by how well it is compiled."""
+PROGRAM, OPTIMISED_PROGRAM = 120e6, 180e6
+"""Bytes that compiling a training step takes and keeps."""
 
 UNLIMITED = 2**60
 """Limits beyond this mean that there is none."""
@@ -55,6 +49,7 @@ class Needs:
         batch: what grows with the batch size.
         copies: values in float64 that the user is handed.
         devices: how many devices hold values, optimizer and data.
+        advice: what would take less, in words.
 
     Example:
         >>> Needs(1e8, 2e6, 3e6, 4e6, 5e6, 6e6, devices=2).total
@@ -68,6 +63,7 @@ class Needs:
     batch: float
     copies: float
     devices: int = 1
+    advice: tuple[str, ...] = ()
 
     @property
     def device(self) -> float:
@@ -86,10 +82,10 @@ class Needs:
 
 
 def needs(
-    model: Any,
+    system: EnergySystem,
     generator: Any,
     optimizer: Any,
-    rule: Rule,
+    estimator: GradientEstimator,
     loss: Any,
     *,
     devices: int = 1,
@@ -102,56 +98,29 @@ def needs(
         devices: how many devices share each batch.
         least_batch: samples solved at a time in validation; 1 without.
     """
-    circuit, engine = model.circuit, model.engine
-    word = np.dtype(getattr(engine, "dtype", "float64")).itemsize
-    sizes = {name: int(np.prod(p.shape)) for name, p in circuit.parameters.items()}
+    traits = system.traits
+    word = np.dtype(traits.dtype).itemsize
+    sizes = {name: int(np.prod(p.shape)) for name, p in system.parameters.items()}
     trained = {
-        name: jax.ShapeDtypeStruct(circuit.parameters[name].shape, np.float32) for name in circuit.trainable
+        name: jax.ShapeDtypeStruct(system.parameters[name].shape, np.float32) for name in trainable(system)
     }
     state = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(optimizer.init, trained)))
     data = generator.dataset
     columns = sum(array.shape[1] for array in (*data.inputs.values(), *data.outputs.values()))
-    layout = _layout(model, rule, loss)
-    words = 5 * sum(sizes.values()) + _spread(layout)
-    batch = _batch(model, layout, rule, generator.batch_size, least_batch, columns)
-    well = getattr(model.system, "long_running", False)
+    together = estimator.samples_together if traits.phases_together else 1
+    samples = max(generator.batch_size * together, least_batch)
+    wanted = system.footprint(samples, clamped=estimator.clamped, loss=loss)
+    program = OPTIMISED_PROGRAM if traits.optimise_compilation else PROGRAM
     return Needs(
-        program=PROGRAM["well" if well else "quick"] if engine.traceable else 0.0,
-        values=word * words,
+        program=program if traits.traceable else 0.0,
+        values=word * (5 * sum(sizes.values()) + wanted.values),
         optimizer=3 * word * state,
         data=word * columns * len(data),
-        batch=word * batch,
+        batch=word * (wanted.batch + samples * columns),
         copies=8 * max(sizes.values(), default=0),
         devices=devices,
+        advice=wanted.advice,
     )
-
-
-def _layout(model: Any, rule: Rule, loss: Any) -> Plan | None:
-    """How the native engine will solve the nudged circuit; None for other engines."""
-    if not isinstance(model.engine, NativeEngine):
-        return None
-    coupled = (port.name for port in model.circuit.outputs if port.folded or not loss.quadratic)
-    return plan(model.circuit, frozenset(coupled if rule.nudge == "clamped" else ()))
-
-
-def _spread(layout: Plan | None) -> int:
-    """Words of resistors between layers, spread over all pairs of their nodes."""
-    if layout is None:
-        return 0
-    return 3 * sum(np.unique(link.a).size * np.unique(link.b).size for link in layout.links)
-
-
-def _batch(model: Any, layout: Plan | None, rule: Rule, size: int, least: int, columns: int) -> float:
-    """Words that grow with the batch."""
-    free = len(model.circuit.free)
-    if getattr(model.engine, "sweeps", None):
-        return max(size, least) * (5 * free + columns)
-    each = 10 * free + columns
-    if layout is not None:
-        kept = layout.kept.size
-        each += 1.25 * sum(c.rows.size * c.columns.size for c in layout.couplings)
-        each += 2.2 * kept**2 if kept <= DENSE_KEPT else 0
-    return max(size * (2 if rule.estimator == "centered" else 1), least) * each
 
 
 # -- what there is ------------------------------------------------------------------------------------
@@ -232,21 +201,22 @@ def _on_device(devices: tuple[Any, ...]) -> float | None:
 # -- refusing -----------------------------------------------------------------------------------------
 
 
-def require(model: Any, wanted: Needs, batch_size: int, devices: tuple[Any, ...] = ()) -> None:
+def require(name: str, wanted: Needs, batch_size: int, devices: tuple[Any, ...] = ()) -> None:
     """Raise :class:`NotEnoughMemory` where training cannot fit.
 
     Args:
+        name: the model's name.
         wanted: from :func:`needs`.
         batch_size: samples in a batch.
         devices: the devices of the run; JAX's default device if there are none.
     """
     devices = devices or tuple(jax.devices()[:1])
     if devices[0].platform == "cpu":
-        _compare(model, wanted, batch_size, wanted.total, available(), "")
+        _compare(name, wanted, batch_size, wanted.total, available(), "")
         return
-    _compare(model, wanted, batch_size, wanted.host, available(), "")
+    _compare(name, wanted, batch_size, wanted.host, available(), "")
     _compare(
-        model,
+        name,
         wanted,
         batch_size,
         wanted.device,
@@ -255,9 +225,7 @@ def require(model: Any, wanted: Needs, batch_size: int, devices: tuple[Any, ...]
     )
 
 
-def _compare(
-    model: Any, wanted: Needs, batch_size: int, need: float, there: float | None, where: str
-) -> None:
+def _compare(name: str, wanted: Needs, batch_size: int, need: float, there: float | None, where: str) -> None:
     if there is None or need <= there:
         return
     parts = {
@@ -267,8 +235,8 @@ def _compare(
         "the data": wanted.data,
     }
     raise NotEnoughMemory(
-        f"training model {model.name!r} would take about {_gigabytes(need)}{where} ({_largest(parts)}), and "
-        f"{_gigabytes(there)} are available. {_advice(model, wanted)}"
+        f"training model {name!r} would take about {_gigabytes(need)}{where} ({_largest(parts)}), and "
+        f"{_gigabytes(there)} are available. {_advice(wanted)}"
     )
 
 
@@ -277,15 +245,9 @@ def _largest(parts: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {_gigabytes(parts[name])}" for name in order)
 
 
-def _advice(model: Any, wanted: Needs) -> str:
+def _advice(wanted: Needs) -> str:
     hints = ["smaller batches"] if wanted.batch > 0.1 * wanted.total else []
-    engine = model.engine
-    if isinstance(engine, NativeEngine):
-        if engine.dtype == "float64":
-            hints.append("NativeEngine(dtype='float32')")
-        if engine.sweeps is None and plan(model.circuit).layered:
-            hints.append("NativeEngine(sweeps=4), which trains without certified operating points")
-    return f"Try {', '.join([*hints, 'fewer units'])}, or a machine with more memory."
+    return f"Try {', '.join([*hints, *wanted.advice, 'fewer units'])}, or a machine with more memory."
 
 
 def _gigabytes(size: float) -> str:

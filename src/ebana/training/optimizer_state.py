@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ebana.learning.system import trainable
 from ebana.training import storage
 
 KIND = "optimizer"
@@ -40,9 +41,9 @@ def read_state(
             "make an optimizer of the kind that was saved."
         )
     values = {name: np.asarray(value) for name, value in model.values.items()}
-    taken = _matching(path, arrays.get("values", {}), values, model.circuit, layers)
-    trainable = {name: taken.get(name, values[name]) for name in model.circuit.trainable}
-    state = _fill(path, optimizer, trainable, arrays.get("state", {}), taken)
+    taken = _matching(path, arrays.get("values", {}), values, model.system.parameters, layers)
+    trained = {name: taken.get(name, values[name]) for name in trainable(model.system)}
+    state = _fill(path, optimizer, trained, arrays.get("state", {}), taken)
     model.set_values(taken)  # nothing is changed before everything has been read
     optimizer.state, optimizer.steps = state, int(metadata.get("steps", 0))
     optimizer.restored = state is not None
@@ -50,10 +51,10 @@ def read_state(
 
 
 def _matching(
-    path: Any, stored: dict[str, np.ndarray], values: dict[str, np.ndarray], circuit: Any, layers: Any
+    path: Any, stored: dict[str, np.ndarray], values: dict[str, np.ndarray], parameters: Any, layers: Any
 ) -> dict[str, np.ndarray]:
     """The stored values that the model takes."""
-    layer = {name: parameter.layer for name, parameter in circuit.parameters.items()}
+    layer = {name: parameter.layer for name, parameter in parameters.items()}
     wanted = set(layer.values()) if layers is None else set(layers)
     taken = {name: stored[name] for name in values if name in stored and layer[name] in wanted}
     missing = set() if layers is None else wanted - {layer[name] for name in taken}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import partial
 from typing import Any
 
@@ -11,14 +11,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebana._types import Array, Values
 from ebana.circuit import Circuit, Crossbar, Devices, Resistors, energy, kirchhoff
 from ebana.circuit.checks import refuse_blocks
 from ebana.circuit.circuit import terminals
 from ebana.circuit.stages import stages
+from ebana.circuit.strengths import output_stiffness
 from ebana.engines.base import Engine, Nudge, OperatingPoint, checked
+from ebana.learning.system import Footprint, Traits
+from ebana.learning.systems.footprint import footprint
+from ebana.parameters import Parameter
 
-Array = Any
-Values = Mapping[str, Array]
+DEFAULT_BETA_SHARE = 0.002
+"""The default nudging strength, as a share of the least conductance that holds an output."""
 
 
 @jax.tree_util.register_dataclass
@@ -38,30 +43,67 @@ class Settled:
 @partial(jax.tree_util.register_dataclass, data_fields=["circuit"], meta_fields=["engine"])
 @dataclass(frozen=True)
 class CircuitSystem:
-    """The :class:`~ebana.learning.equilibrium.EnergySystem` of a circuit on an engine."""
+    """The :class:`~ebana.learning.system.EnergySystem` of a circuit on an engine."""
 
     circuit: Circuit
     engine: Engine
 
     @property
-    def trainable(self) -> tuple[str, ...]:
-        """Names of the trainable parameters."""
-        return self.circuit.trainable
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The circuit's parameters; within a compiled program their slots, without bounds and initial values."""
+        return self.circuit.parameters
 
     @property
-    def traceable(self) -> bool:
-        """Whether the engine is made of JAX operations."""
-        return self.engine.traceable
+    def input_columns(self) -> Mapping[str, int]:
+        """Columns of each input by name."""
+        return self.circuit.inputs
 
     @property
-    def phases_apart(self) -> bool:
-        """Whether nudged phases are relaxed one by one: their common products are then computed once."""
-        return bool(getattr(self.engine, "sweeps", None))
+    def output_units(self) -> dict[str, int]:
+        """Values of each output by name."""
+        return {port.name: port.units for port in self.circuit.outputs}
 
     @property
-    def long_running(self) -> bool:
-        """Whether training is worth a slower compilation."""
-        return self.phases_apart
+    def traits(self) -> Traits:
+        """What the engine states, and what it may: its precision and a fixed number of sweeps."""
+        swept = bool(getattr(self.engine, "sweeps", None))
+        return Traits(
+            self.engine.name,
+            traceable=self.engine.traceable,
+            dtype=getattr(self.engine, "dtype", "float64"),
+            phases_together=not swept,
+            optimise_compilation=swept,
+            unit="S",
+        )
+
+    def footprint(self, samples: int, *, clamped: bool, loss: Any) -> Footprint:
+        """Memory of a batch, by the engine's plan of the circuit."""
+        return footprint(self.circuit, self.engine, samples, clamped=clamped, loss=loss)
+
+    def identity(self) -> dict[str, Any]:
+        """The devices, which are no parameters."""
+        devices = {
+            e.name: repr(e.model) if is_dataclass(e.model) else type(e.model).__name__
+            for e in self.circuit.each(Devices)
+        }
+        return {"devices": devices}
+
+    def default_beta(self, values: Values) -> float:
+        """A five-hundredth of the least conductance that holds an output, siemens."""
+        return DEFAULT_BETA_SHARE * min(output_stiffness(self.circuit, values).values())
+
+    def check_beta(self, values: Values, beta: float, loss: Any, *, clamped: bool, reverses: bool) -> None:
+        """Refuse a clamped nudge of strength ``-beta`` that would leave an output without a minimum."""
+        if not (clamped and reverses and loss.smoothness):
+            return
+        bounds = output_stiffness(self.circuit, values)
+        name = min(bounds, key=lambda n: bounds[n])
+        bound = bounds[name] / loss.smoothness
+        if beta >= bound:
+            raise ValueError(
+                f"beta={beta:g} S is too strong for a clamped nudge of strength -beta: output {name!r} is held "
+                f"by only {bound:.3g} S, and the nudged circuit would have no minimum. Choose beta below that."
+            )
 
     def gradient_scale(self, values: Values) -> dict[str, Array]:
         """Factor ``2 c_out / c_l`` for each conductance: the published update in terms of the gradient.
@@ -92,6 +134,14 @@ class CircuitSystem:
         point = self.engine.solve(self.circuit, values, inputs, nudge, None if start is None else start.v)
         point = checked(point)
         return Settled(point, _measure(self.circuit, dict(values), dict(inputs), point.v, nudge))
+
+    def solution(self, state: Settled) -> OperatingPoint:
+        """The operating point."""
+        return state.point
+
+    def unknowns(self, state: Settled) -> Array:
+        """Potentials of the free nodes, ``(B, F)``, volts."""
+        return state.v
 
     def outputs(self, state: Settled) -> dict[str, Array]:
         """Output values, ``{name: (B, units)}``, volts."""
@@ -132,13 +182,11 @@ class CircuitSystem:
         """Mask of the samples whose operating point was found."""
         return state.point.converged
 
-    def join(self, first: Any, second: Any) -> Any:
-        """Concatenate along the batch."""
-        return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)
-
-    def split(self, state: Any, at: int) -> tuple[Any, Any]:
-        """Undo :meth:`join`."""
-        return jax.tree.map(lambda a: a[:at], state), jax.tree.map(lambda a: a[at:], state)
+    def input_contrast(
+        self, values: Values, plus: Settled, minus: Settled, weight: Array
+    ) -> dict[str, Array]:
+        """Differences of ``dE/dx``, watts for each volt (see :func:`ebana.circuit.energy.input_contrast`)."""
+        return _input_contrast(self.circuit, dict(values), plus.phase, minus.phase, weight)
 
     # -- what the exact adjoint needs ------------------------------------------------------------------
 
@@ -188,3 +236,10 @@ def _outputs(circuit: Circuit, p: Array) -> dict[str, Array]:
 @jax.jit
 def _contrast(circuit: Circuit, values: Values, plus: Any, minus: Any, weight: Array) -> dict[str, Array]:
     return energy.contrast(circuit, values, plus, minus, weight)
+
+
+@jax.jit
+def _input_contrast(
+    circuit: Circuit, values: Values, plus: Any, minus: Any, weight: Array
+) -> dict[str, Array]:
+    return energy.input_contrast(circuit, values, plus, minus, weight)

@@ -1,6 +1,6 @@
-"""Named arrays of values that a circuit's elements refer to.
+"""Named arrays of values that are trained, with their bounds and units: conductances or weights.
 
-Two elements that name the same parameter share it: a layer that is called twice stands for the same
+Two elements of a circuit that name the same parameter share it: a layer that is called twice stands for the same
 conductances in two places, and their gradients add up.
 """
 
@@ -11,7 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-Kind = Literal["conductance", "voltage", "current", "gain", "shift", "backward_gain", "device"]
+Kind = Literal[
+    "conductance", "voltage", "current", "gain", "shift", "backward_gain", "device", "weight", "bias"
+]
 
 UNITS: dict[str, str] = {
     "conductance": "S",
@@ -21,6 +23,8 @@ UNITS: dict[str, str] = {
     "shift": "V",
     "backward_gain": "A/A",
     "device": "",
+    "weight": "",
+    "bias": "",
 }
 
 

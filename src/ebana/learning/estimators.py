@@ -1,0 +1,129 @@
+"""Gradient estimators as objects: what turns a batch into gradients of its mean loss.
+
+A new learning rule is a subclass of :class:`GradientEstimator` with one method. Names are resolved by :func:`get`
+and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from ebana._types import Array, Values
+from ebana.learning.system import EnergySystem
+
+T = TypeVar("T")
+
+
+def in_order(phases: Mapping[str, T]) -> dict[str, T]:
+    """Phases by name, free, plus and minus first: compiled functions sort names by the alphabet."""
+    known = [name for name in ("free", "plus", "minus") if name in phases]
+    return {name: phases[name] for name in (*known, *(n for n in phases if n not in known))}
+
+
+class Estimate(NamedTuple):
+    """Result of one batch.
+
+    Args:
+        gradients: ``{parameter: array}``, mean over the samples that were used.
+        outputs: outputs of the free phase, ``{name: (B, units)}``.
+        states: the state of each phase by name: ``"free"``, and what the estimator relaxed beside it.
+        nudges: the nudges of the nudged phases, by the same names.
+        used: mask of the samples that entered the gradients, ``(B,)``.
+        unconverged: number of states, over all phases, that were not found.
+    """
+
+    gradients: dict[str, Array]
+    outputs: dict[str, Array]
+    states: dict[str, Any]
+    nudges: dict[str, Any]
+    used: Array
+    unconverged: Array
+
+    @property
+    def free(self) -> Any:
+        """The free state."""
+        return self.states["free"]
+
+
+class GradientEstimator:
+    """Estimates gradients of the mean loss of a batch. Subclass it with :meth:`estimate`.
+
+    Estimators belong to a compiled step: they must be hashable and equal where they compute the same, as frozen
+    data classes are.
+
+    Attributes:
+        nudges: whether it takes a nudging strength; ``beta`` is not checked where it does not.
+        clamped: whether its nudges are clamped ones.
+        reverses: whether it nudges with the minus sign too, which a clamped nudge may not survive.
+        samples_together: how many states of each sample it relaxes as one batch at most.
+    """
+
+    nudges: bool = True
+    clamped: bool = False
+    reverses: bool = True
+    samples_together: int = 2
+
+    def estimate(
+        self,
+        system: EnergySystem,
+        values: Values,
+        inputs: Values,
+        targets: Values,
+        loss: Any,
+        *,
+        beta: Array,
+        valid: Array | None = None,
+    ) -> Estimate:
+        """Gradients of the mean loss of a batch.
+
+        Args:
+            system: what is trained.
+            values: parameter values by name.
+            inputs: ``{name: (B, columns)}``.
+            targets: ``{output: (B, units)}``.
+            loss: the loss, an object with ``slope(y, target)`` and ``cost(y, target)``.
+            beta: nudging strength, above zero (siemens for a circuit and a loss in V^2); may be traced.
+            valid: mask of real samples, ``(B,)``; the others pad the batch and never count.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no estimate()")
+
+    def to_config(self) -> dict[str, Any]:
+        """What a checkpoint must find equal, as JSON-compatible values."""
+        return {"estimator": type(self).__name__, "nudge": None}
+
+
+def get(estimator: Any, nudge: str | None = None) -> GradientEstimator:
+    """Resolve an estimator: an object, ``"centered"``, ``"one_sided"``, ``"negative"`` or ``"adjoint"``.
+
+    Args:
+        nudge: ``"current"`` (the default) or ``"clamped"``, for names alone.
+
+    Raises:
+        ValueError: for an unknown name, and for an object with ``nudge`` beside it.
+        TypeError: for anything else.
+
+    Example:
+        >>> get("one_sided", "clamped")
+        EquilibriumPropagation(phases='one_sided', nudge='clamped')
+    """
+    from ebana.learning.adjoint import Adjoint
+    from ebana.learning.equilibrium import EquilibriumPropagation
+
+    if isinstance(estimator, GradientEstimator):
+        if nudge not in (None, "current"):
+            raise ValueError(
+                f"nudge={nudge!r} beside estimator={estimator!r}. An estimator states its own nudge: "
+                "EquilibriumPropagation('centered', nudge='clamped')."
+            )
+        return estimator
+    if isinstance(estimator, type) and issubclass(estimator, GradientEstimator):
+        return estimator()
+    if estimator == "adjoint":
+        return Adjoint()
+    if not isinstance(estimator, str):
+        raise TypeError(
+            f"estimator={estimator!r}. Expected 'centered', 'one_sided', 'negative', 'adjoint', or an object with "
+            "estimate(...), a subclass of ebana.GradientEstimator."
+        )
+    return EquilibriumPropagation(estimator, nudge or "current")  # type: ignore[arg-type]

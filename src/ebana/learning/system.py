@@ -1,0 +1,216 @@
+"""What can be trained: anything that relaxes to a state of least energy, and tells how the energy depends on things.
+
+An :class:`EnergySystem` states all that estimators, optimizers, ``fit``, checkpoints and the estimate of memory ask
+for. A circuit on an engine is one (:mod:`ebana.learning.systems.circuit`), a Hopfield network another.
+
+States and nudges are pytrees whose leaves have the samples along their first axis; what is in them is the system's
+own affair. Shapes: ``B`` samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+
+import jax
+
+from ebana._types import Array, Values
+from ebana.parameters import Parameter
+
+State = Any
+Nudge = Any
+Precision = Literal["float64", "float32"]
+S = TypeVar("S", bound="EnergySystem")
+
+
+@dataclass(frozen=True)
+class Traits:
+    """How a system wants to be run.
+
+    Args:
+        name: what finds its states, for tables and histories.
+        traceable: whether it is made of JAX operations, so that a step is compiled as a whole; else the same step
+            runs operation by operation around it.
+        dtype: precision of its arrays.
+        phases_together: whether two nudged phases are relaxed as one batch. One by one, a compiler can compute
+            their common products once.
+        optimise_compilation: whether training is long enough to be worth a slower compilation and donated buffers.
+        unit: unit of the nudging strength for a squared error, or an empty string.
+    """
+
+    name: str
+    traceable: bool = True
+    dtype: Precision = "float64"
+    phases_together: bool = True
+    optimise_compilation: bool = False
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Words of memory that relaxing takes, beside the values, the optimizer and the data.
+
+    Args:
+        batch: what a batch takes.
+        values: what is kept of the parameters in another shape.
+        advice: what would take less, in words, such as ``"NativeEngine(dtype='float32')"``.
+    """
+
+    batch: float
+    values: float = 0.0
+    advice: tuple[str, ...] = ()
+
+
+class EnergySystem(Protocol):
+    """Anything with an energy ``E(theta, x, s)`` of parameters, inputs and a state that minimises it."""
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Shapes, bounds, learning rates, units of all parameters, and which are trained."""
+        ...
+
+    @property
+    def input_columns(self) -> Mapping[str, int]:
+        """Columns of each input by name."""
+        ...
+
+    @property
+    def output_units(self) -> Mapping[str, int]:
+        """Values of each output by name."""
+        ...
+
+    @property
+    def traits(self) -> Traits:
+        """How the system wants to be run."""
+        ...
+
+    def footprint(self, samples: int, *, clamped: bool, loss: Any) -> Footprint:
+        """Memory that relaxing so many samples at a time takes.
+
+        Args:
+            samples: samples of all phases that are relaxed as one batch, padding included.
+            clamped: whether nudges are clamped ones, by ``loss``.
+        """
+        ...
+
+    def relax(self, values: Values, inputs: Values, nudge: Nudge | None, start: State | None) -> State:
+        """Settle a batch under a nudge (None: free), from a start state or from rest."""
+        ...
+
+    def outputs(self, state: State) -> dict[str, Array]:
+        """Output values of a state, ``{name: (B, units)}``."""
+        ...
+
+    def solution(self, state: State) -> Any:
+        """What a user is given of a state: a pytree without what only learning needs, such as an operating point."""
+        ...
+
+    def unknowns(self, state: State) -> Array:
+        """The state as one array ``(B, F)``: what histories keep of it."""
+        ...
+
+    def factors(self, values: Values) -> dict[str, Array]:
+        """The factor c_k that the energy has at each output; 1 where it has none."""
+        ...
+
+    def current_nudge(self, slopes: Values) -> Nudge:
+        """A nudge that adds ``sum_k slope_k y_k`` to the energy, with slopes ``{name: (B, units)}`` that are held."""
+        ...
+
+    def clamped_nudge(self, strength: Values, targets: Values, loss: Any) -> Nudge:
+        """A nudge by ``strength * loss`` itself; strengths ``{name: (B,)}``."""
+        ...
+
+    def contrast(self, values: Values, plus: State, minus: State, weight: Array) -> dict[str, Array]:
+        """``sum_b weight_b [dE/dtheta(plus_b) - dE/dtheta(minus_b)]`` by trained parameter; weights ``(B,)``."""
+        ...
+
+    def input_contrast(self, values: Values, plus: State, minus: State, weight: Array) -> dict[str, Array]:
+        """``weight_b [dE/dx(plus_b) - dE/dx(minus_b)]`` by input, ``{name: (B, columns)}``."""
+        ...
+
+    def converged(self, state: State) -> Array:
+        """Mask of the samples whose state was found, ``(B,)``."""
+        ...
+
+    def identity(self) -> dict[str, Any]:
+        """What else a checkpoint must find equal, beside parameters, inputs and outputs; JSON-compatible."""
+        ...
+
+    def default_beta(self, values: Values) -> float:
+        """A nudging strength for users who give none."""
+        ...
+
+    def check_beta(self, values: Values, beta: float, loss: Any, *, clamped: bool, reverses: bool) -> None:
+        """Raise ValueError for a strength that cannot work.
+
+        Args:
+            clamped: whether the nudge is a clamped one.
+            reverses: whether it is applied with the minus sign too.
+        """
+        ...
+
+
+@runtime_checkable
+class Differentiable(Protocol):
+    """A system whose states solve equations ``F(theta, x, v) = 0``: what the exact adjoint needs."""
+
+    def read(self, values: Values, inputs: Values, v: Array) -> dict[str, Array]:
+        """Outputs as a differentiable function of the unknowns ``(B, F)``."""
+        ...
+
+    def residual(self, values: Values, inputs: Values, v: Array) -> Array:
+        """The equations, ``(B, F)``."""
+        ...
+
+    def solve_transposed(self, values: Values, inputs: Values, v: Array, rhs: Array) -> Array:
+        """``(dF/dv)^-T rhs`` for each sample, ``(B, F)``."""
+        ...
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """A system in stages of different factors, for which a raw rule of the EBANA paper exists."""
+
+    def gradient_scale(self, values: Values) -> dict[str, Array]:
+        """Factors that turn gradients into the published update, by parameter name."""
+        ...
+
+
+def trainable(system: EnergySystem) -> tuple[str, ...]:
+    """Names of the parameters that are trained."""
+    return tuple(name for name, parameter in system.parameters.items() if parameter.trainable)
+
+
+def batch_of(inputs: Values) -> int:
+    """Number of samples in a batch of inputs; 1 for a system without inputs."""
+    return next((int(value.shape[0]) for value in inputs.values()), 1)
+
+
+def scope(traits: Traits) -> Any:
+    """Scope in which a system's arrays keep their precision: JAX's double precision is off outside it."""
+    return jax.enable_x64(traits.dtype == "float64")
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["system"])
+@dataclass(frozen=True)
+class _Fixed:
+    """A system as a part of a program's identity."""
+
+    system: Any
+
+
+def as_argument(system: Any) -> Any:
+    """A system as an argument of a compiled function.
+
+    One that is a JAX pytree is traced, so that systems of one structure share a program; any other, which must be
+    hashable, is part of the program's identity. :func:`from_argument` is the inverse.
+    """
+    return _Fixed(system) if jax.tree_util.treedef_is_leaf(jax.tree.structure(system)) else system
+
+
+def from_argument(system: Any) -> Any:
+    """The system that an argument of a compiled function stands for."""
+    return system.system if isinstance(system, _Fixed) else system

@@ -1,0 +1,1 @@
+"""Systems with an energy: circuits on engines, Hopfield networks."""

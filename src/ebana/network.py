@@ -1,0 +1,262 @@
+"""What every network offers, whatever its energy is made of: values, training, evaluation, predictions, gradients."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ebana import inference
+from ebana.learning import estimators, losses
+from ebana.learning.adjoint import Adjoint
+from ebana.learning.estimators import GradientEstimator
+from ebana.learning.system import EnergySystem
+from ebana.parameters import Parameter
+from ebana.training import storage
+from ebana.training.checkpoint import signature
+from ebana.training.data import Dataset, as_dataset
+from ebana.training.evaluation import Evaluation, measure
+from ebana.training.fit import fit as run_fit
+from ebana.training.history import History
+
+VALUES = "values"
+"""Kind of the files that :meth:`Network.save_values` writes."""
+
+
+class Network(ABC):
+    """A system with an energy, the values of its parameters, and what can be done with them.
+
+    A subclass states :attr:`system`. :class:`~ebana.model.Model` is the network of a circuit,
+    :class:`~ebana.hopfield.HopfieldNetwork` that of a Hopfield energy.
+
+    Args:
+        name: a name for summaries, reports and messages.
+        seed: seed of the values to start from.
+    """
+
+    def __init__(self, name: str, seed: int = 0) -> None:
+        self.name, self.seed = name, seed
+        self.history = History()
+        self._values = {key: np.array(p.initial) for key, p in self.system.parameters.items()}
+
+    @property
+    @abstractmethod
+    def system(self) -> EnergySystem:
+        """The energy, as learning sees it."""
+
+    # -- values -------------------------------------------------------------------------------------
+
+    @property
+    def values(self) -> dict[str, np.ndarray]:
+        """Copies of all parameter values by name, in SI units."""
+        return {name: value.copy() for name, value in self._values.items()}
+
+    def set_values(self, values: Mapping[str, Any]) -> None:
+        """Replace some or all parameter values; names, shapes and bounds are checked before any is set."""
+        parameters = self.system.parameters
+        checked = {}
+        for name, value in values.items():
+            if name not in parameters:
+                raise KeyError(
+                    f"model {self.name!r} has no parameter {name!r}. It has: {', '.join(parameters)}."
+                )
+            checked[name] = _checked(parameters[name], value)
+        self._values |= checked
+
+    @property
+    def input_columns(self) -> dict[str, int]:
+        """Number of data columns of each input by name."""
+        return dict(self.system.input_columns)
+
+    @property
+    def output_units(self) -> dict[str, int]:
+        """Number of values of each output by name."""
+        return dict(self.system.output_units)
+
+    # -- using it -----------------------------------------------------------------------------------
+
+    def predict(self, x: Any, *, strict: bool = True) -> Any:
+        """Output values: an array ``(B, units)``, or a dict of them where there are several outputs.
+
+        Args:
+            x: an array for the one input, a dict of arrays by input, or a data set.
+            strict: raise :class:`~ebana.engines.base.NotConverged` where a state is not found; else those
+                samples are NaN.
+        """
+        self.require_outputs()
+        outputs = self._solve(self._inputs(x), strict).outputs
+        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        loss_fn: Any = "mse",
+        strict: bool = True,
+        verbose: bool = False,
+    ) -> Evaluation:
+        """Loss and accuracy over a data set; unpacks as ``loss, accuracy``.
+
+        Args:
+            x, y: as for :meth:`fit`.
+            loss_fn: a loss or its name.
+            strict: as for :meth:`predict`.
+        """
+        data, loss = self._dataset(x, y), self.checked_loss(loss_fn)
+        outputs = self._solve(data.inputs, strict).outputs
+        result = measure(loss, outputs, data.outputs)
+        if verbose:
+            print(result)
+        return result
+
+    def _inputs(self, x: Any) -> dict[str, np.ndarray]:
+        return as_dataset(x, None, self.input_columns, self.output_units, need_outputs=False).inputs
+
+    def _dataset(self, x: Any, y: Any) -> Dataset:
+        self.require_outputs()
+        return as_dataset(x, y, self.input_columns, self.output_units)
+
+    def _solve(self, inputs: Mapping[str, Any], strict: bool) -> inference.FreeStates:
+        """Free states and outputs as NumPy arrays; lost samples are NaN."""
+        states = inference.free_states(self.system, self._values, inputs)
+        if strict:
+            what = f"model {self.name!r}, engine {self.system.traits.name!r}"
+            self._raise_unless_found(states.solution, states.found, what)
+        for value in states.outputs.values():
+            value[~states.found] = np.nan
+        return states
+
+    def _raise_unless_found(self, solution: Any, found: np.ndarray, what: str) -> None:
+        """Raise NotConverged where a state was not found."""
+        inference.raise_unless_found(found, what)
+
+    def checked_loss(self, loss_fn: Any) -> losses.Loss:
+        """A loss or its name as a loss that fits every output of the model."""
+        loss = losses.get(loss_fn)
+        for name, units in self.output_units.items():
+            loss.check(name, units)
+        return loss
+
+    def require_outputs(self) -> None:
+        """Raise ValueError for a network without outputs that are read."""
+        if not self.output_units:
+            raise ValueError(f"model {self.name!r} has no output that is read.")
+
+    # -- learning -----------------------------------------------------------------------------------
+
+    fit = run_fit
+
+    def default_beta(self) -> float:
+        """Nudging strength for users who give none; siemens for a circuit."""
+        return self.system.default_beta(self._values)
+
+    def check_beta(self, beta: float, estimator: GradientEstimator, loss: losses.Loss) -> float:
+        """Refuse nudging strengths that cannot work; returns beta as a float."""
+        beta = float(beta)
+        unit = self.system.traits.unit
+        if not (np.isfinite(beta) and beta > 0):
+            raise ValueError(
+                f"beta={beta:g}. Expected a nudging strength above zero{', in siemens' if unit == 'S' else ''}; "
+                f"leave it out for the default of this model, {f'{self.default_beta():.3g} {unit}'.rstrip()}."
+            )
+        self.system.check_beta(
+            self._values, beta, loss, clamped=estimator.clamped, reverses=estimator.reverses
+        )
+        return beta
+
+    def gradients(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        loss_fn: Any = "mse",
+        beta: float | None = None,
+        estimator: Any = "centered",
+        nudge: str | None = None,
+        method: str = "ep",
+        strict: bool = True,
+    ) -> dict[str, np.ndarray]:
+        """Gradients of the mean loss by every trainable parameter.
+
+        Args:
+            x, y: as for :meth:`fit`.
+            beta: nudging strength (siemens for a circuit); None for :meth:`default_beta`.
+            estimator, nudge: as for :meth:`fit`.
+            method: ``"adjoint"`` is short for ``estimator="adjoint"``: exact, by the system's own equations.
+            strict: raise where a state is not found; else its samples are left out.
+        """
+        data, loss = self._dataset(x, y), self.checked_loss(loss_fn)
+        if method not in ("ep", "adjoint"):
+            raise ValueError(f"gradients(method={method!r}). Expected 'ep' or 'adjoint'.")
+        rule = Adjoint() if method == "adjoint" else estimators.get(estimator, nudge)
+        if isinstance(rule, Adjoint):
+            return self._exact(data, loss, strict)
+        if rule.nudges:
+            beta = self.check_beta(self.default_beta() if beta is None else beta, rule, loss)
+        result = inference.estimate(self.system, self._values, data, loss, rule, beta or 0.0)
+        if strict and result.unconverged:
+            for phase, (solution, found) in estimators.in_order(result.states).items():
+                what = f"gradients of model {self.name!r}, {phase} phase"
+                self._raise_unless_found(solution, found, what)
+        return result.gradients
+
+    def _exact(self, data: Dataset, loss: losses.Loss, strict: bool) -> dict[str, np.ndarray]:
+        """The exact gradient over the samples whose state was found."""
+        states = self._solve(data.inputs, strict)
+        kept = np.flatnonzero(states.found)
+        if not kept.size:
+            return {
+                n: np.zeros_like(self._values[n]) for n, p in self.system.parameters.items() if p.trainable
+            }
+        return inference.exact(self.system, self._values, data.select(kept), loss, states.v[kept])
+
+    # -- files --------------------------------------------------------------------------------------
+
+    def save_values(self, path: Any) -> Path:
+        """Write the values alone, for models whose layers have no stored form."""
+        storage.write(path, VALUES, {"signature": signature(self.system)}, {"values": self.values})
+        return Path(path)
+
+    def load_values(self, path: Any) -> None:
+        """Read values written by :meth:`save_values` into this model."""
+        metadata, arrays = storage.read(path, VALUES)
+        found, expected = metadata.get("signature"), signature(self.system)
+        if found != expected:
+            raise ValueError(
+                f"{path} holds values of another model: parameters {_names(found)} there, {_names(expected)} here."
+            )
+        self.set_values(arrays["values"])
+
+    def save_history(self, path: Any) -> None:
+        """Write the history of the last call of :meth:`fit`."""
+        self.history.save(path)
+
+    def load_history(self, path: Any) -> History:
+        """Read a history into this model and return it."""
+        self.history = History.load(path)
+        return self.history
+
+
+def _checked(parameter: Parameter, value: Any) -> np.ndarray:
+    """A value as an array that the parameter takes."""
+    value = np.array(value, dtype=np.float64)
+    if value.shape != parameter.shape:
+        raise ValueError(
+            f"parameter {parameter.name!r} has shape {parameter.shape}. Received an array of shape {value.shape}."
+        )
+    if not np.isfinite(value).all() or (
+        value.size and (value.min() < parameter.low or value.max() > parameter.high)
+    ):
+        raise ValueError(
+            f"parameter {parameter.name!r} takes values from {parameter.low:g} to {parameter.high:g} "
+            f"{parameter.unit}. Received {np.min(value):g} to {np.max(value):g}."
+        )
+    return value
+
+
+def _names(described: Any) -> str:
+    return ", ".join(f"{name}{shape}" for name, shape in (described or {}).get("parameters", {}).items())

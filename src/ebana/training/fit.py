@@ -1,0 +1,190 @@
+"""The arguments of ``fit``: what a user may say, checked before any work."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ebana.learning import estimators, optimizers
+from ebana.training import memory
+from ebana.training.callbacks import Callback
+from ebana.training.data import BatchGenerator, as_dataset
+from ebana.training.evaluation import BLOCK
+from ebana.training.history import History
+from ebana.training.metrics import Metrics
+from ebana.training.placement import Placement
+from ebana.training.progress import Progress
+from ebana.training.run import Run, Settings
+from ebana.training.trainee import Trainee
+
+
+def fit(
+    model: Trainee,
+    x: Any = None,
+    y: Any = None,
+    *,
+    train_dataloader: Any = None,
+    beta: float | None = None,
+    epochs: int = 1,
+    batch_size: int | None = None,
+    loss_fn: Any = None,
+    optimizer: Any = None,
+    test_dataloader: Any = None,
+    validation_data: Any = None,
+    validate_every: Any = None,
+    metrics: Metrics | None = None,
+    callbacks: Sequence[Callback] = (),
+    estimator: Any = "centered",
+    nudge: str | None = None,
+    shuffle: bool = True,
+    seed: int = 0,
+    resume: Any = None,
+    watch: int | str = 8,
+    verbose: bool | None = None,
+    strict: bool = False,
+    devices: int | Sequence[Any] | None = None,
+) -> History:
+    """Train a model by equilibrium propagation, or by another estimator of its gradients.
+
+    Args:
+        x: a :class:`BatchGenerator` (also ``train_dataloader``), a :class:`Dataset`, a dict with inputs
+            and outputs, or an array (or dict by layer) of inputs in volts with ``y`` beside it.
+        y: targets, ``(B, units)``, a dict by output, or class numbers.
+        beta: nudging strength, siemens for a squared error; else the optimizer's, the loss's, or
+            ``model.default_beta()``. What was used stands in ``history.settings["beta"]``.
+        epochs: passes over the data.
+        batch_size: samples of a step when ``x`` is no generator; 32 if not given.
+        loss_fn: a loss or its name, ``"mse"`` if not given.
+        optimizer: an optimizer or its name, ``"adam"`` if not given.
+        validation_data: data to validate on (also ``test_dataloader``); never trained on.
+        validate_every: ``{"epoch_num": n}`` or ``{"batch_num": n}``; each epoch if not given.
+        metrics: the same and more as :class:`~ebana.training.metrics.Metrics`.
+        callbacks: see :mod:`ebana.training.callbacks`. Those that save are called after the others.
+        estimator: ``"centered"``, ``"one_sided"``, ``"negative"``, ``"adjoint"``, or a
+            :class:`~ebana.learning.estimators.GradientEstimator`.
+        nudge: ``"current"`` (the default) or ``"clamped"``, beside the name of an estimator.
+        shuffle, seed: order of the samples when ``x`` is no generator.
+        resume: path of a checkpoint to continue.
+        watch: how many conductances the history follows, or ``"all"``.
+        verbose: show progress (on standard error); by default where that is a terminal.
+        strict: raise on the first operating point that does not converge, instead of leaving its sample
+            out of the gradient and counting it.
+        devices: how many JAX devices share each batch, or which; JAX's default device if not given.
+
+    Returns:
+        The history of this run, which is also ``model.history``.
+
+    Raises:
+        NotEnoughMemory: before any work, if training would take more memory than is available.
+    """
+    model.require_outputs()
+    _one_of(x=x, train_dataloader=train_dataloader)
+    _one_of(validation_data=validation_data, test_dataloader=test_dataloader)
+    _one_of(metrics=metrics, validate_every=validate_every)
+    metrics = metrics or Metrics(model, verbose=verbose, validate_every=validate_every)
+    verbose = metrics.verbose if verbose is None else verbose
+    generator = _generator(model, train_dataloader if x is None else x, y, batch_size, shuffle, seed)
+    optimizer = optimizers.get("adam" if optimizer is None else optimizer)
+    loss = model.checked_loss("mse" if loss_fn is None else loss_fn)
+    rule = estimators.get(estimator, nudge)
+    given = next((b for b in (beta, optimizer.beta, loss.beta) if b is not None), None)
+    settings = Settings(
+        beta=model.check_beta(model.default_beta() if given is None else given, rule, loss)
+        if rule.nudges
+        else None,
+        epochs=_epochs(epochs),
+        estimator=rule,
+        loss=loss,
+        every_epochs=metrics.every_epochs,
+        every_batches=metrics.every_batches,
+        watch=watch,
+        keep_states=metrics.keep_states,
+        strict=strict,
+    )
+    validation = validation_data if validation_data is not None else test_dataloader
+    if validation is not None:
+        validation = as_dataset(validation, None, model.input_columns, model.output_units)
+    placement = _placement(model, devices, generator.batch_size)
+    wanted = memory.needs(
+        model.system,
+        generator,
+        optimizer,
+        rule,
+        loss,
+        devices=len(placement.devices) or 1,
+        least_batch=1 if validation is None else BLOCK,
+    )
+    memory.require(model.name, wanted, generator.batch_size, placement.devices)
+    run = Run(model, generator, optimizer, settings, validation, list(callbacks), placement)
+    if resume is not None:
+        run.restore(resume)
+    unit = model.system.traits.unit
+    with Progress(settings.epochs, verbose=verbose) as progress:
+        if given is None and settings.beta is not None:
+            progress.note(
+                f"nudging strength derived from the outputs: beta = {settings.beta:.3g} {unit}".rstrip()
+            )
+        history = run.go(progress)
+    _warn_unconverged(model, history)
+    return history
+
+
+class UnconvergedWarning(UserWarning):
+    """Training left out samples whose operating points were not found."""
+
+
+def _warn_unconverged(model: Trainee, history: History) -> None:
+    counts = history.history.get("unconverged", [])
+    lost = int(np.nansum(counts)) if counts else 0
+    if lost:
+        first = next(epoch for epoch, n in zip(history.epochs, counts, strict=True) if n)
+        warnings.warn(
+            f"training of model {model.name!r}: {lost} operating points did not converge, first in epoch {first}. "
+            "Their samples were left out of the gradients (history.history['unconverged'] counts them by epoch). "
+            "Pass strict=True to stop at the first one.",
+            UnconvergedWarning,
+            stacklevel=4,  # beyond fit and Model.fit
+        )
+
+
+def _one_of(**given: Any) -> None:
+    """Refuse two arguments that mean the same, or of which one says what the other does."""
+    names = [name for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise ValueError(f"fit got both {' and '.join(names)}. Give one of them.")
+
+
+def _generator(
+    model: Trainee, data: Any, y: Any, batch_size: int | None, shuffle: bool, seed: int
+) -> BatchGenerator:
+    if data is None:
+        raise ValueError("fit needs data: a BatchGenerator, a Dataset, or fit(x, y).")
+    dataset = as_dataset(data, y, model.input_columns, model.output_units)
+    if isinstance(data, BatchGenerator):
+        if batch_size is not None:
+            raise ValueError(
+                f"fit got batch_size={batch_size!r} and a BatchGenerator of batches of {data.batch_size}. "
+                "Give batch_size to the generator."
+            )
+        return BatchGenerator(dataset, data.batch_size, shuffle=data.shuffle, seed=data.seed)
+    size = min(32, len(dataset)) if batch_size is None else min(batch_size, len(dataset))
+    return BatchGenerator(dataset, size, shuffle=shuffle, seed=seed)
+
+
+def _placement(model: Trainee, devices: Any, batch_size: int) -> Placement:
+    traits = model.system.traits
+    if devices is not None and not traits.traceable:
+        raise ValueError(
+            f"fit(devices={devices!r}): engine {traits.name!r} does not run on JAX's devices. "
+            "Leave devices out, or train on the native engine."
+        )
+    return Placement.of(devices, batch_size)
+
+
+def _epochs(epochs: Any) -> int:
+    if isinstance(epochs, bool) or int(epochs) != epochs or int(epochs) < 1:
+        raise ValueError(f"fit(epochs={epochs!r}). Expected a whole number above zero.")
+    return int(epochs)
