@@ -20,6 +20,7 @@ test: $(INSTALLED_TEST) spice lint types tests ## install what the tests need, t
 lint: $(INSTALLED_TEST)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 
 types: $(INSTALLED_TEST)
 	$(BIN)/pyright --pythonpath $(BIN)/python

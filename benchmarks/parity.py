@@ -8,7 +8,7 @@ from benchmarks.rows import Row, skipped
 from ebana.parity.compare import differences
 from ebana.parity.gallery import gallery
 from ebana.parity.suite import COMPARED
-from ebana.spice.session import available
+from ebana.spice.simulators.session import available
 
 SECTION = "native - SPICE"
 

@@ -12,9 +12,9 @@ import numpy as np
 from benchmarks.rows import Row, skipped
 from ebana import recipes
 from ebana.callbacks import Callback
-from ebana.engines.base import Nudge
 from ebana.engines.spice import ENGINES, SpiceEngine
-from ebana.spice.session import available
+from ebana.physics.nudge import Nudge
+from ebana.spice.simulators.session import available
 
 SECTION = "training in SPICE (iris)"
 LEAST = {("ngspice", 2): 600.0, ("neospice", 0): 1000.0}

@@ -17,7 +17,7 @@ from ebana import optimizers, recipes
 from ebana.analysis import fine_tune
 from ebana.engines.spice import ENGINES
 from ebana.reports import loss_and_accuracy, write_report
-from ebana.spice.session import available
+from ebana.spice.simulators.session import available
 from ebana.summary import layer_rows
 
 parser = argparse.ArgumentParser(description=__doc__)

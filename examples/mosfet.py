@@ -21,7 +21,7 @@ from ebana import (
     optimizers,
 )
 from ebana.analysis import check_device
-from ebana.circuit.mosfet import MosDiode
+from ebana.devices.mosfet.transistor import MosDiode
 from ebana.engines.ngspice import available
 
 # --- core

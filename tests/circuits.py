@@ -13,9 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder, Device, kirchhoff
-from ebana.engines.base import Nudge, OperatingPoint
+from ebana.circuit import Circuit, CircuitBuilder
+from ebana.devices import BehavioralDiode, Device
+from ebana.engines.base import OperatingPoint
 from ebana.engines.native import NativeEngine
+from ebana.physics import kirchhoff
+from ebana.physics.nudge import Nudge
 
 Arrays = Mapping[str, Any]
 

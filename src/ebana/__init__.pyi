@@ -1,7 +1,6 @@
 from . import callbacks, losses, metrics, optimizers, schedules
-from .circuit import BehavioralDiode, Circuit, CircuitBuilder, Device, IdealDiode
-from .circuit.junction import JunctionDiode
-from .circuit.mosfet import MosDiode, Mosfet
+from .circuit import Circuit, CircuitBuilder
+from .devices import BehavioralDiode, Device, IdealDiode, JunctionDiode, MosDiode, Mosfet
 from .engines import Engine, NativeEngine, NotConverged, Nudge, OperatingPoint, Result
 from .engines.spice import NeospiceEngine, NgspiceBatchEngine, NgspiceEngine
 from .hopfield import HopfieldNetwork
@@ -28,13 +27,12 @@ from .learning.equilibrium import EquilibriumPropagation
 from .learning.estimators import GradientEstimator
 from .learning.losses import Loss
 from .learning.optimizers import Optimizer
-from .model import Model, StageConflict
-from .serialization import load_model
-from .spice.errors import EngineNotInstalled, SpiceError
+from .model import Model, StageConflict, load_model
+from .spice.simulators.errors import EngineNotInstalled, SpiceError
+from .storage.archive import CorruptFile
 from .training.data import BatchGenerator, DataSet, Dataset
 from .training.evaluation import Evaluation
 from .training.history import History
-from .training.storage import CorruptFile
 
 __all__ = [
     "Adjoint",

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array, Values
+from ebana.compilation import compiled
 from ebana.engines.base import NotConverged
-from ebana.engines.compiling import compiled
 from ebana.learning.adjoint import exact_gradient
 from ebana.learning.estimators import GradientEstimator
 from ebana.learning.losses import Loss

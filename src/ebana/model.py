@@ -11,21 +11,24 @@ import jax
 import numpy as np
 
 from ebana import serialization
-from ebana.circuit import Circuit, kirchhoff
-from ebana.circuit import energy as circuit_energy
-from ebana.circuit.netlist import netlist as write_netlist
-from ebana.circuit.stages import conflicts
+from ebana.circuit import Circuit
+from ebana.compilation import compiled
 from ebana.engines import get as get_engine
-from ebana.engines.base import Engine, Nudge, OperatingPoint, batch_size, checked, raise_unless_converged
+from ebana.engines.base import Engine, OperatingPoint, batch_size, checked, raise_unless_converged
 from ebana.engines.certificate import estimate_error
-from ebana.engines.compiling import compiled
 from ebana.inference import cast, minibatches
-from ebana.layers.base import Signal
+from ebana.layers.base import Layer, Signal
 from ebana.layers.graph import build, signals_of, trace
 from ebana.learning.system import scope
 from ebana.learning.systems.circuit import CircuitSystem
 from ebana.network import Network
-from ebana.training.storage import replacing
+from ebana.physics import energy as circuit_energy
+from ebana.physics import kirchhoff
+from ebana.physics.nudge import Nudge
+from ebana.physics.stages import conflicts
+from ebana.spice.netlist.deck import netlist as write_netlist
+from ebana.storage.archive import CorruptFile
+from ebana.storage.atomic import replacing
 
 if TYPE_CHECKING:
     from ebana.analysis.power import PowerReport
@@ -268,7 +271,7 @@ class Model(Network):
             ValueError: for a path with another ending.
         """
         from ebana.reports import draw_circuit
-        from ebana.reports.files import write_atomically
+        from ebana.storage.atomic import write_atomically
 
         if path is not None and Path(path).suffix.lower() != ".svg":
             raise ValueError(f"draw(path={str(path)!r}). Expected a file name that ends in '.svg'.")
@@ -303,6 +306,29 @@ class Model(Network):
     def save(self, path: Any) -> Path:
         """Write layers and values to one file (zip of JSON and safetensors)."""
         return serialization.save_model(self, path)
+
+
+def load_model(
+    path: Any, *, engine: Any = "native", custom_layers: Mapping[str, type[Layer]] | None = None
+) -> Model:
+    """Read a model written by :meth:`Model.save`.
+
+    Args:
+        path: the file.
+        engine: what computes operating points.
+        custom_layers: layer classes of one's own by name, for models that contain them.
+
+    Raises:
+        CorruptFile: for a damaged file, or one of another kind.
+        ValueError: for a layer class that is neither built in nor given.
+    """
+    try:
+        stored = serialization.read_model(path, custom_layers)
+        model = Model(stored.inputs, stored.outputs, seed=stored.seed, engine=engine, name=stored.name)
+        model.set_values(stored.values)
+    except (KeyError, TypeError, IndexError) as error:
+        raise CorruptFile(f"{path} does not describe a model ({error!r}). Save the model again.") from error
+    return model
 
 
 def _conflict_text(name: str, conflicts: tuple[str, ...]) -> str:

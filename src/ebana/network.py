@@ -15,7 +15,7 @@ from ebana.learning.adjoint import Adjoint
 from ebana.learning.estimators import GradientEstimator
 from ebana.learning.system import EnergySystem
 from ebana.parameters import Parameter
-from ebana.training import storage
+from ebana.storage import archive as storage
 from ebana.training.checkpoint import signature
 from ebana.training.data import Dataset, as_dataset
 from ebana.training.evaluation import Evaluation, measure

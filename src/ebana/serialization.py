@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ebana import layers as layer_room
 from ebana.layers.base import Layer, Signal, SourceLayer
-from ebana.training import storage
+from ebana.storage import archive as storage
 from ebana.training.checkpoint import signature
 
 MODEL = "model"
@@ -51,34 +52,34 @@ def save_model(model: Any, path: Any) -> Path:
     return Path(path)
 
 
-def load_model(
-    path: Any, *, engine: Any = "native", custom_layers: Mapping[str, type[Layer]] | None = None
-) -> Any:
-    """Read a model written by :meth:`ebana.model.Model.save`.
+@dataclass(frozen=True)
+class Stored:
+    """What a file tells of a model.
 
     Args:
-        path: the file.
-        engine: who finds operating points.
-        custom_layers: layer classes of one's own by name, for models that contain them.
-
-    Raises:
-        CorruptFile: for a damaged file, or one of another kind.
-        ValueError: for a layer class that is neither built in nor given.
+        inputs, outputs: signals of the layers, made and called again.
+        seed, name: of the model.
+        values: parameter values by name.
     """
-    from ebana.model import Model
 
+    inputs: list[Signal]
+    outputs: list[Signal]
+    seed: int
+    name: str
+    values: dict[str, Any]
+
+
+def read_model(path: Any, custom_layers: Mapping[str, type[Layer]] | None = None) -> Stored:
+    """Read the parts of a model; :func:`ebana.model.load_model` puts them together."""
     metadata, arrays = storage.read(path, MODEL)
-    try:
-        signals = _rebuild(metadata["layers"], {**KNOWN, **(custom_layers or {})}, path)
-        inputs = [signals[tuple(ref)] for ref in metadata["inputs"]]
-        outputs = [signals[tuple(ref)] for ref in metadata["outputs"]]
-        model = Model(inputs, outputs, seed=metadata["seed"], engine=engine, name=metadata["name"])
-        model.set_values(arrays["values"])
-    except (KeyError, TypeError, IndexError) as error:
-        raise storage.CorruptFile(
-            f"{path} does not describe a model ({error!r}). Save the model again."
-        ) from error
-    return model
+    signals = _rebuild(metadata["layers"], {**KNOWN, **(custom_layers or {})}, path)
+    return Stored(
+        [signals[tuple(ref)] for ref in metadata["inputs"]],
+        [signals[tuple(ref)] for ref in metadata["outputs"]],
+        metadata["seed"],
+        metadata["name"],
+        arrays["values"],
+    )
 
 
 def _reference(signal: Signal) -> list[Any]:

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import pytest
 
 from ebana.analysis import check_device
-from ebana.circuit import BehavioralDiode, Device, IdealDiode
-from ebana.circuit.junction import JunctionDiode
-from ebana.circuit.mosfet import MosDiode, Mosfet
+from ebana.devices import BehavioralDiode, Device, IdealDiode
+from ebana.devices.junction.diode import JunctionDiode
+from ebana.devices.mosfet.transistor import MosDiode, Mosfet
 from ebana.engines.native import NativeEngine
 from ebana.engines.ngspice import available
 

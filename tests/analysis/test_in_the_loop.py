@@ -7,7 +7,7 @@ import pytest
 
 from ebana import NeospiceEngine, NgspiceEngine, optimizers, recipes
 from ebana.analysis import fine_tune
-from ebana.spice.session import available
+from ebana.spice.simulators.session import available
 
 ENGINES = {"ngspice": NgspiceEngine, "neospice": NeospiceEngine}
 

@@ -21,11 +21,11 @@ from ebana.analysis import element_power
 from ebana.analysis.power import PowerReport, layers_of
 from ebana.circuit import Circuit
 from ebana.circuit.elements import VoltageSources
-from ebana.circuit.mosfet import MosDiode
-from ebana.circuit.netlist import netlist, node_names, subcircuit_names
-from ebana.engines.base import Nudge
+from ebana.devices.mosfet.transistor import MosDiode
 from ebana.engines.ngspice import available
+from ebana.physics.nudge import Nudge
 from ebana.recipes import get, names, probe
+from ebana.spice.netlist.deck import netlist, node_names, subcircuit_names
 from nets import Refuses, hidden, shared
 
 needs_ngspice = pytest.mark.skipif(

@@ -11,11 +11,11 @@ from circuits import amplify, stack3
 from ebana import CircuitBuilder, JunctionDiode, Model, NotConverged
 from ebana.analysis import element_power
 from ebana.analysis.settling import capacitances
-from ebana.circuit import IdealDiode
-from ebana.circuit import netlist as module
+from ebana.devices import IdealDiode
 from ebana.recipes import get, probe
-from ebana.spice.errors import EngineNotInstalled
-from ebana.spice.process import PROGRAM_VARIABLE
+from ebana.spice.netlist import deck as module
+from ebana.spice.simulators.errors import EngineNotInstalled
+from ebana.spice.simulators.process import PROGRAM_VARIABLE
 from nets import shared
 
 pytestmark = pytest.mark.skipif(

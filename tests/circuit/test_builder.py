@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from circuits import amplify
-from ebana.circuit import GROUND, BehavioralDiode, CircuitBuilder
+from ebana.circuit import GROUND, CircuitBuilder
 from ebana.circuit.builder import DEFAULT_CONDUCTANCE_BOUNDS
+from ebana.devices import BehavioralDiode
 
 
 def test_nodes_are_numbered_in_the_order_of_their_groups():

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from circuits import amplify
-from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder, Device, IdealDiode
+from ebana.circuit import Circuit, CircuitBuilder
 from ebana.circuit.elements import Amplifiers, NodeGroup, Resistors
+from ebana.devices import BehavioralDiode, Device, IdealDiode
 
 
 def test_floating_nodes_are_named():

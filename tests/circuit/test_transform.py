@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from circuits import draw_inputs, solve, stack3, traced
-from ebana.circuit import CircuitBuilder, kirchhoff
-from ebana.circuit.energy import energy
+from ebana.circuit import CircuitBuilder
 from ebana.circuit.transform import clamp_outputs
+from ebana.physics import kirchhoff
+from ebana.physics.energy import energy
 
 
 def test_folded_outputs_are_held_at_half_the_value_each():

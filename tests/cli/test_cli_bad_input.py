@@ -90,7 +90,7 @@ def test_missing_engine_is_told_with_what_to_do(tmp_path, monkeypatch, ebana):
     def missing():
         raise EngineNotInstalled("no libngspice. Install it with: apt-get install libngspice0")
 
-    monkeypatch.setattr("ebana.spice.libngspice.library", missing)
+    monkeypatch.setattr("ebana.spice.simulators.libngspice.library", missing)
     monkeypatch.chdir(tmp_path)
     outcome = ebana("train", "xor", "--engine", "ngspice")
     assert outcome.code == 2

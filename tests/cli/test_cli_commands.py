@@ -94,7 +94,7 @@ def test_info_lists_versions_and_engines(ebana):
 
 
 def test_info_says_how_to_get_a_missing_engine(monkeypatch, ebana):
-    monkeypatch.setattr("ebana.spice.libngspice.library", _not_installed)
+    monkeypatch.setattr("ebana.spice.simulators.libngspice.library", _not_installed)
     outcome = ebana("info")
     assert outcome.code == 0
     assert "somehow" in outcome.out  # the table breaks lines

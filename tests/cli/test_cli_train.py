@@ -9,7 +9,7 @@ import pytest
 from ebana import History, load_model
 from ebana.cli.clock import process_seconds
 from ebana.cli.run_folder import FILES
-from ebana.spice.session import available
+from ebana.spice.simulators.session import available
 from nets import Refuses
 
 KEYS = {

@@ -170,7 +170,7 @@ def test_a_full_disk_is_said_of_the_file_not_of_the_network(cached, monkeypatch)
     def full(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(downloads.os, "fsync", full)
+    monkeypatch.setattr("ebana.storage.atomic.os.fsync", full)
     with pytest.raises(OSError, match=r"No space left on device: '.*train-images-idx3-ubyte.gz'") as caught:
         load("mnist", download=True)
     assert not isinstance(caught.value, DownloadFailed)

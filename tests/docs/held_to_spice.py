@@ -8,7 +8,7 @@ import sys
 from ebana import Model
 from ebana.parity.compare import differences
 from ebana.parity.gallery import case_of
-from ebana.spice.session import available
+from ebana.spice.simulators.session import available
 
 LARGEST = 3000
 """Parameter values of the largest circuit that is compared: SPICE takes its time with more."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ebana.spice.session import available
+from ebana.spice.simulators.session import available
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from circuits import diodes, draw_inputs, draw_values, random_circuit, solve, stiff_chain, traced
-from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder, IdealDiode
-from ebana.circuit.junction import JunctionDiode
-from ebana.engines.base import Nudge
+from ebana.circuit import Circuit, CircuitBuilder
+from ebana.devices import BehavioralDiode, IdealDiode
+from ebana.devices.junction.diode import JunctionDiode
 from ebana.engines.certificate import estimate_error
 from ebana.learning.losses import MSE
+from ebana.physics.nudge import Nudge
 
 MICROVOLT = 1e-6
 BATCH = 2

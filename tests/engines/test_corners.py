@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebana.circuit import BehavioralDiode, CircuitBuilder
+from ebana.circuit import CircuitBuilder
+from ebana.devices import BehavioralDiode
 from ebana.engines import NativeEngine, Nudge, Result
 from ebana.engines.base import OperatingPoint, checked
 from ebana.engines.certificate import estimate_error

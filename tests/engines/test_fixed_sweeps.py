@@ -21,14 +21,14 @@ from ebana import (
     ReshapeLayer,
     StackLayer,
 )
-from ebana.circuit import energy
 from ebana.engines import Nudge, Result
-from ebana.engines.native import plan as plan_module
 from ebana.engines.native import sweep as sweep_module
-from ebana.engines.native import system as system_module
-from ebana.engines.native.plan import plan
+from ebana.equations import plan as plan_module
+from ebana.equations import system as system_module
+from ebana.equations.plan import plan
 from ebana.learning.equilibrium import EquilibriumPropagation
 from ebana.learning.losses import MSE, CrossEntropyLoss
+from ebana.physics import energy
 
 START = Initializers("rectified", {"U": 1.0, "g_min": 1e-6, "g_max": 1e3})
 X = np.random.default_rng(0).uniform(-3, 3, (7, 6))

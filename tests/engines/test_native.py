@@ -20,13 +20,15 @@ from circuits import (
     stiff_chain,
     traced,
 )
-from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder, IdealDiode, kirchhoff
-from ebana.circuit.energy import energy, output_factor
-from ebana.circuit.junction import JunctionDiode
+from ebana.circuit import Circuit, CircuitBuilder
+from ebana.devices import BehavioralDiode, IdealDiode
+from ebana.devices.junction.diode import JunctionDiode
 from ebana.engines import NativeEngine, NotConverged, Nudge, Result, get
 from ebana.engines.base import raise_unless_converged
 from ebana.engines.certificate import estimate_error
 from ebana.learning.losses import MSE, CrossEntropyLoss, Loss
+from ebana.physics import kirchhoff
+from ebana.physics.energy import energy, output_factor
 from oracles import ExactCircuit
 
 NANOVOLT = 1e-9

@@ -15,15 +15,17 @@ import numpy as np
 import pytest
 
 from circuits import amplify, diodes, draw_inputs, draw_values, law, random_circuit, solve, stack3
-from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder, Device, IdealDiode
-from ebana.circuit.junction import JunctionDiode
+from ebana.circuit import Circuit, CircuitBuilder
+from ebana.devices import BehavioralDiode, Device, IdealDiode
+from ebana.devices.junction.diode import JunctionDiode
 from ebana.engines import get
-from ebana.engines.base import Engine, Nudge, Result
+from ebana.engines.base import Engine, Result
 from ebana.engines.ngspice import EngineNotInstalled, NgspiceEngine, NgspiceError, available
 from ebana.learning.losses import BCE, MSE, CrossEntropyLoss, Loss
-from ebana.spice import libngspice
-from ebana.spice.libngspice import LIBRARY_VARIABLE, check_version, find, library
-from ebana.spice.session import session
+from ebana.physics.nudge import Nudge
+from ebana.spice.simulators import libngspice
+from ebana.spice.simulators.libngspice import LIBRARY_VARIABLE, check_version, find, library
+from ebana.spice.simulators.session import session
 
 FOUND, WHY = available()
 pytestmark = pytest.mark.skipif(not FOUND, reason=WHY)

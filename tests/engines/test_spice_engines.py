@@ -12,11 +12,12 @@ import pytest
 from circuits import draw_inputs, solve, stack3
 from ebana import NeospiceEngine, NgspiceBatchEngine, NgspiceEngine, recipes
 from ebana.engines import get
-from ebana.engines.base import Engine, Nudge
+from ebana.engines.base import Engine
 from ebana.engines.spice import ENGINES, SpiceEngine
 from ebana.learning.losses import MSE, CrossEntropyLoss
-from ebana.spice.errors import WorkerLost
-from ebana.spice.session import available
+from ebana.physics.nudge import Nudge
+from ebana.spice.simulators.errors import WorkerLost
+from ebana.spice.simulators.session import available
 
 FOUND = {name: available(name) for name in ENGINES}
 EACH = [

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuits import draw_inputs, draw_values, law, random_circuit, solve, stack3, traced
-from ebana.circuit import kirchhoff
-from ebana.circuit.energy import energy
-from ebana.circuit.junction import JunctionDiode
-from ebana.engines.base import Nudge
-from ebana.engines.native.assemble import assemble
-from ebana.engines.native.plan import plan
+from ebana.devices.junction.diode import JunctionDiode
 from ebana.engines.native.sweep import sweeper
+from ebana.equations.assemble import assemble
+from ebana.equations.plan import plan
+from ebana.physics import kirchhoff
+from ebana.physics.energy import energy
+from ebana.physics.nudge import Nudge
 
 BATCH = 3
 CIRCUITS = {"corners": lambda: random_circuit(5), "smooth": lambda: _smooth()}

@@ -13,7 +13,7 @@ import pytest
 
 from ebana import load_model
 from ebana.cli.run_folder import FILES
-from ebana.spice.session import available
+from ebana.spice.simulators.session import available
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SOURCE)}

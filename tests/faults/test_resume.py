@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ebana import History
-from ebana.training import storage
+from ebana.storage import archive as storage
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 EPOCHS = 600

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from ebana import NgspiceEngine, callbacks, optimizers, recipes
-from ebana.circuit import CircuitBuilder, Device
+from ebana.circuit import CircuitBuilder
+from ebana.devices import Device
 from ebana.engines.base import NotConverged
 from ebana.model import Model
-from ebana.spice.session import available
+from ebana.spice.simulators.session import available
 
 FOUND, WHY = available("ngspice")
 pytestmark = pytest.mark.skipif(not FOUND, reason=WHY)

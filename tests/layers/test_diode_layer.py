@@ -20,7 +20,7 @@ from ebana import (
     ReshapeLayer,
 )
 from ebana.circuit import Devices
-from ebana.circuit.mosfet import MosDiode, Mosfet
+from ebana.devices.mosfet.transistor import MosDiode, Mosfet
 from nets import DIODE, Probe, dense
 
 CARD = ".model D1 D(IS=1e-12 N=1.5)"

@@ -16,10 +16,10 @@ from ebana import (
     optimizers,
     serialization,
 )
-from ebana.circuit.subcircuit import NeedsSpice, Subcircuit
 from ebana.engines.spice import ENGINES
-from ebana.spice.session import available
-from ebana.training import storage
+from ebana.spice.language.subcircuit import NeedsSpice, Subcircuit
+from ebana.spice.simulators.session import available
+from ebana.storage import archive as storage
 
 FOUND = {name: available(name) for name in ENGINES}
 EACH = [

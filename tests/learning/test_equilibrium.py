@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from circuits import amplify, diodes, draw_inputs, stack3, traced
-from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder, Device, IdealDiode, stages
-from ebana.circuit.junction import JunctionDiode
+from ebana.circuit import Circuit, CircuitBuilder
+from ebana.devices import BehavioralDiode, Device, IdealDiode
+from ebana.devices.junction.diode import JunctionDiode
 from ebana.engines import NativeEngine
 from ebana.learning.adjoint import exact_gradient
 from ebana.learning.equilibrium import EquilibriumPropagation
 from ebana.learning.losses import MSE, CrossEntropyLoss, Loss
 from ebana.learning.systems.circuit import CircuitSystem
+from ebana.physics import stages
 
 BATCH = 6
 SQUARED = MSE()

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ebana.circuit import Parameter
 from ebana.learning import optimizers
 from ebana.learning.optimizers import SGD, Adam, Momentum, Optimizer
 from ebana.learning.schedules import Cosine, Exponential
+from ebana.parameters import Parameter
 
 
 class System:

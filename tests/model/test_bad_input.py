@@ -18,7 +18,7 @@ from ebana import (
 )
 from ebana.engines import ngspice
 from ebana.learning.systems.circuit import DEFAULT_BETA_SHARE
-from ebana.spice import libngspice
+from ebana.spice.simulators import libngspice
 from ebana.training.callbacks import Checkpoint, CSVLogger, EarlyStopping
 from nets import Refuses, X, Y, dense, linear, same_values, shared
 
@@ -293,7 +293,7 @@ def test_a_path_that_cannot_be_written_shows_before_training(folder, make):
 
 
 def test_a_write_that_fails_leaves_the_old_file(folder, monkeypatch):
-    from ebana.training import storage
+    from ebana.storage import archive as storage
 
     model = shared()
     model.save("model")

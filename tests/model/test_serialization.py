@@ -29,8 +29,8 @@ from ebana import (
     VoltageLayer,
     load_model,
 )
-from ebana.circuit.mosfet import MosDiode, Mosfet
-from ebana.training import storage
+from ebana.devices.mosfet.transistor import MosDiode, Mosfet
+from ebana.storage import archive as storage
 from nets import DIODE, MILLI, X, dense, hidden, linear, same_values, shared
 
 

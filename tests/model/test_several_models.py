@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from ebana import CurrentLayer, DenseLayer, DiodeLayer, InputVoltageLayer, Model, NativeEngine, VoltageLayer
-from ebana.circuit import BehavioralDiode, CircuitBuilder
+from ebana.circuit import CircuitBuilder
+from ebana.devices import BehavioralDiode
 
 
 def test_two_models_may_share_their_inputs():

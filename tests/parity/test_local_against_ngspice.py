@@ -22,9 +22,9 @@ from ebana import (
     Model,
     ReshapeLayer,
 )
-from ebana.circuit.netlist import node_names
-from ebana.engines.base import Nudge
 from ebana.engines.ngspice import NgspiceEngine, available
+from ebana.physics.nudge import Nudge
+from ebana.spice.netlist.deck import node_names
 from nets import MILLI, dense
 
 FOUND, WHY = available()

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 from circuits import draw_inputs, draw_values, random_circuit, solve, stack3, traced
-from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder
-from ebana.circuit.junction import JunctionDiode
-from ebana.circuit.mosfet import MosDiode, Mosfet
-from ebana.engines.base import Nudge
+from ebana.circuit import Circuit, CircuitBuilder
+from ebana.devices import BehavioralDiode
+from ebana.devices.junction.diode import JunctionDiode
+from ebana.devices.mosfet.transistor import MosDiode, Mosfet
 from ebana.engines.ngspice import NgspiceEngine, available
 from ebana.learning.losses import MSE, CrossEntropyLoss, Loss
+from ebana.physics.nudge import Nudge
 
 FOUND, WHY = available()
 pytestmark = pytest.mark.skipif(not FOUND, reason=WHY)
@@ -130,7 +131,7 @@ def test_free_and_held_states_agree(kind, draw, limit):
 )
 def test_clamped_states_agree_for_both_signs(kind, limit, share):
     """``-0.3``: negative conductances, a third of what the outputs can bear."""
-    from ebana.circuit.strengths import output_stiffness
+    from ebana.physics.stiffness import output_stiffness
 
     circuit, rng = circuit_of(kind), np.random.default_rng(0)
     values, inputs = values_of(circuit, kind, 0), draw_inputs(circuit, rng, BATCH)

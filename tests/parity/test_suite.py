@@ -13,16 +13,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ebana import cli, recipes
-from ebana.circuit import BehavioralDiode, CircuitBuilder, Crossbar, Devices, netlist
-from ebana.circuit.junction import JunctionDiode
-from ebana.engines.base import Nudge
+from ebana.circuit import CircuitBuilder, Crossbar, Devices
+from ebana.devices import BehavioralDiode
+from ebana.devices.junction.diode import JunctionDiode
 from ebana.parity import Parity, run
 from ebana.parity.compare import Case, Difference, differences
 from ebana.parity.gallery import DEVICES, SAMPLES, gallery
 from ebana.parity.random_circuits import KINDS, random_circuit, random_inputs, random_values
 from ebana.parity.rounding import rounding
 from ebana.parity.suite import COMPARED, DRAWS, random_cases
-from ebana.spice import session
+from ebana.physics.nudge import Nudge
+from ebana.spice.netlist import deck as netlist
+from ebana.spice.simulators import session
 
 FOUND = {name: session.available(name) for name in COMPARED}
 HERE = tuple(name for name, (found, _) in FOUND.items() if found)

@@ -65,7 +65,8 @@ def test_unknown_names_are_refused_with_the_known_ones():
 
 
 def test_every_diode_layer_of_the_three_stages_conducts_somewhere():
-    from ebana.circuit import Devices, kirchhoff
+    from ebana.circuit import Devices
+    from ebana.physics import kirchhoff
 
     probe = recipes.probe("stack3")
     model, data = probe.build(0, "native"), probe.data(0, probe.samples)

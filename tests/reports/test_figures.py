@@ -195,7 +195,7 @@ def test_a_failed_save_keeps_the_old_file_and_leaves_nothing_else(tmp_path, monk
     def refuse(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("ebana.reports.files.os.replace", refuse)
+    monkeypatch.setattr("ebana.storage.atomic.os.replace", refuse)
     with pytest.raises(OSError, match="disk full"):
         save(Figure(), path)
     assert path.read_bytes() == old

@@ -144,7 +144,7 @@ def test_a_failed_report_keeps_the_old_one_and_leaves_nothing_else(tmp_path, mon
     def refuse(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("ebana.reports.files.os.replace", refuse)
+    monkeypatch.setattr("ebana.storage.atomic.os.replace", refuse)
     with pytest.raises(OSError, match="disk full"):
         report(tmp_path, title="Another")
     assert path.read_text(encoding="utf-8") == old

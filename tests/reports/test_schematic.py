@@ -15,11 +15,11 @@ from circuits import random_circuit, stack3, stiff_chain
 from ebana import BehavioralDiode, CircuitBuilder, JunctionDiode, Model
 from ebana.circuit import GROUND, Circuit
 from ebana.circuit.elements import Crossbar, Devices, Resistors, Subcircuits
-from ebana.circuit.mosfet import MosDiode
-from ebana.circuit.subcircuit import Subcircuit
+from ebana.devices.mosfet.transistor import MosDiode
 from ebana.recipes import get, probe
 from ebana.reports import CircuitTooLarge, draw_circuit, symbols
 from ebana.reports.sheet import plan
+from ebana.spice.language.subcircuit import Subcircuit
 from ebana.units import si
 
 NS = "{http://www.w3.org/2000/svg}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ebana.spice import ngspice, worker
+from ebana.spice.simulators import ngspice, worker
 
 
 class Deadly(ngspice.NgspiceSession):

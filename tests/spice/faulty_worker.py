@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ebana.spice import ngspice, worker
+from ebana.spice.simulators import ngspice, worker
 
 
 class Faulty(ngspice.NgspiceSession):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ebana.spice.program import Job, Program
+from ebana.spice.simulators.program import Job, Program
 
 DECK = (
     "* a divider with a diode",

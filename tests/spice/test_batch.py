@@ -10,10 +10,10 @@ import tempfile
 import numpy as np
 import pytest
 
-from ebana.spice.batch import run, run_all
-from ebana.spice.errors import EngineNotInstalled, SpiceError
-from ebana.spice.process import PROGRAM_VARIABLE
-from ebana.spice.rawfile import read
+from ebana.spice.simulators.batch import run, run_all
+from ebana.spice.simulators.errors import EngineNotInstalled, SpiceError
+from ebana.spice.simulators.process import PROGRAM_VARIABLE
+from ebana.spice.simulators.rawfile import read
 
 needs_ngspice = pytest.mark.skipif(
     shutil.which("ngspice") is None, reason="the program ngspice is not installed"
@@ -96,7 +96,8 @@ def test_a_missing_program_says_how_to_install_it(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_package_needs_no_jax() -> None:
-    code = "import sys; sys.modules['jax'] = None; import ebana.spice.worker, ebana.spice.batch, ebana.spice.neospice"
+    rooms = ", ".join(f"ebana.spice.simulators.{name}" for name in ("worker", "batch", "neospice"))
+    code = f"import sys; sys.modules['jax'] = None; import {rooms}"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 

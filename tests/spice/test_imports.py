@@ -1,4 +1,4 @@
-"""`ebana.spice` stands below everything: the standard library, NumPy, and itself."""
+"""The simulators and the language stand below everything: the standard library, NumPy, and themselves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 
 import ebana.spice
 
-MODULES = sorted(Path(ebana.spice.__file__).parent.glob("*.py"))
+ROOM = Path(ebana.spice.__file__).parent
+MODULES = sorted(path for room in ("language", "simulators") for path in (ROOM / room).glob("*.py"))
 
 
 def imported(path: Path) -> set[str]:
@@ -20,7 +21,7 @@ def imported(path: Path) -> set[str]:
     return plain | {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}.{path.stem}")
 def test_only_what_is_below_is_imported(path: Path) -> None:
     others = {
         name

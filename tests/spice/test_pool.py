@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from programs import DECK, expected, job, program
 
-from ebana.spice.errors import SpiceError, WorkerLost
-from ebana.spice.pool import WorkerPool
-from ebana.spice.session import available, solve
+from ebana.spice.simulators.errors import SpiceError, WorkerLost
+from ebana.spice.simulators.pool import WorkerPool
+from ebana.spice.simulators.session import available, solve
 
 FOUND, WHY = available("ngspice")
 pytestmark = pytest.mark.skipif(not FOUND, reason=WHY)
@@ -129,7 +129,7 @@ def test_workers_end_when_their_pool_is_forgotten() -> None:
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_replacement_that_is_lost_while_it_starts_is_replaced_too(stop, monkeypatch) -> None:
-    monkeypatch.setattr("ebana.spice.pool.START_TIMEOUT", 2.0)
+    monkeypatch.setattr("ebana.spice.simulators.pool.START_TIMEOUT", 2.0)
     pool = WorkerPool("ngspice", 2, timeout=5.0)
     try:
         pool.start()

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from programs import DECK, expected, job, program
 
-from ebana.spice.errors import EngineNotInstalled, NeospiceError, NgspiceError, SpiceError
-from ebana.spice.neospice import check_version
-from ebana.spice.process import PROGRAM_VARIABLE, program_path, run_program
-from ebana.spice.session import SIMULATORS, available, require, session, solve
+from ebana.spice.simulators.errors import EngineNotInstalled, NeospiceError, NgspiceError, SpiceError
+from ebana.spice.simulators.neospice import check_version
+from ebana.spice.simulators.process import PROGRAM_VARIABLE, program_path, run_program
+from ebana.spice.simulators.session import SIMULATORS, available, require, session, solve
 
 VOLTS = np.array([0.5, 1.9, -3.0, 4.0, 20.0])
 FOUND = {name: available(name) for name in SIMULATORS}

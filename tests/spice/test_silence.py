@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from programs import DECK, expected, job, program
 
-from ebana.spice import libngspice
-from ebana.spice.errors import NgspiceError
-from ebana.spice.session import available, session, solve
+from ebana.spice.simulators import libngspice
+from ebana.spice.simulators.errors import NgspiceError
+from ebana.spice.simulators.session import available, session, solve
 
 FOUND, HOW = available("ngspice")
 pytestmark = pytest.mark.skipif(not FOUND, reason=HOW)

@@ -385,7 +385,7 @@ def test_a_file_of_another_kind_is_no_checkpoint(tmp_path):
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
-    from ebana.training import storage
+    from ebana.storage import archive as storage
 
     path, replace, written = tmp_path / "run.ckpt", os.replace, []
 

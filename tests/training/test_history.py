@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ebana.training import storage
+from ebana.storage import archive as storage
+from ebana.storage.archive import CorruptFile
 from ebana.training.history import History
-from ebana.training.storage import CorruptFile
 
 WATCHED = {"d1/conductance": ["d1[0,0]", "d1[1,2]"], "d2/conductance": ["d2[0,1]"]}
 

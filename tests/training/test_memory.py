@@ -18,7 +18,7 @@ from ebana import (
     Model,
     NativeEngine,
 )
-from ebana.engines.native.system import DENSE_KEPT
+from ebana.equations.system import DENSE_KEPT
 from ebana.learning.equilibrium import EquilibriumPropagation
 from ebana.learning.losses import MSE
 from ebana.optimizers import SGD, Adam

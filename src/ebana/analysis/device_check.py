@@ -27,11 +27,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit import Circuit, CircuitBuilder, Device
-from ebana.circuit.forms import Form, separate
-from ebana.circuit.netlist import RELTOL
+from ebana.circuit import Circuit, CircuitBuilder
+from ebana.devices import Device
+from ebana.devices.forms import Form, separate
 from ebana.engines import Engine, Nudge, get
 from ebana.engines.spice import SpiceEngine
+from ebana.spice.netlist.deck import RELTOL
 
 _RESOLVED = 1e-12
 """Amperes that a simulator need not resolve (the ``abstol`` of our decks)."""

@@ -20,7 +20,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ebana.circuit import Circuit, energy, kirchhoff
+from ebana.circuit import Circuit
 from ebana.circuit.elements import (
     Amplifiers,
     Crossbar,
@@ -30,6 +30,7 @@ from ebana.circuit.elements import (
     Resistors,
     VoltageSources,
 )
+from ebana.physics import energy, kirchhoff
 
 Array = np.ndarray
 Values = Mapping[str, Any]

@@ -20,8 +20,8 @@ import numpy as np
 
 from ebana.analysis import element_power
 from ebana.circuit.circuit import Circuit
+from ebana.compilation import compiled
 from ebana.engines.base import OperatingPoint, batch_size, raise_unless_converged
-from ebana.engines.compiling import compiled
 from ebana.frozen import FrozenMapping
 from ebana.inference import cast
 from ebana.learning import estimators

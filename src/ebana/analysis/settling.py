@@ -22,13 +22,14 @@ import jax
 import numpy as np
 
 from ebana.analysis import element_power
-from ebana.circuit import Circuit, kirchhoff
-from ebana.circuit import netlist as spice
+from ebana.circuit import Circuit
 from ebana.circuit.elements import CurrentSources, VoltageSources
-from ebana.circuit.netlist import node_names
-from ebana.circuit.strengths import node_conductances
 from ebana.engines.base import NotConverged
-from ebana.spice.batch import run
+from ebana.physics import kirchhoff
+from ebana.physics.stiffness import node_conductances
+from ebana.spice.netlist import deck as spice
+from ebana.spice.netlist.deck import node_names
+from ebana.spice.simulators.batch import run
 from ebana.training.data import as_dataset
 from ebana.units import si
 

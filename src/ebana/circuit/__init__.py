@@ -1,8 +1,10 @@
-"""Typed, backend-free circuits: nodes, arrays of elements, devices, parameters."""
+"""Typed circuits, in NumPy alone: nodes, arrays of elements, parameters."""
+
+from importlib import import_module
+from typing import Any
 
 from ebana.circuit.builder import CircuitBuilder
 from ebana.circuit.circuit import Circuit
-from ebana.circuit.devices import BehavioralDiode, Device, IdealDiode
 from ebana.circuit.elements import (
     GROUND,
     Amplifiers,
@@ -15,30 +17,37 @@ from ebana.circuit.elements import (
     Subcircuits,
     VoltageSources,
 )
-from ebana.circuit.junction import JunctionDiode
-from ebana.circuit.mosfet import MosDiode, Mosfet
-from ebana.circuit.subcircuit import Subcircuit
 from ebana.parameters import Parameter
+
+_ELSEWHERE: dict[str, str] = dict.fromkeys(
+    ("BehavioralDiode", "Device", "IdealDiode", "JunctionDiode", "MosDiode", "Mosfet"), "ebana.devices"
+)
+_ELSEWHERE["Subcircuit"] = "ebana.spice.language.subcircuit"
+_ELSEWHERE |= dict.fromkeys(("kirchhoff", "energy"), "ebana.physics")
+"""Public names of version 0.1 that live in other rooms now, imported at their first use."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ELSEWHERE:
+        room = _ELSEWHERE[name]
+        return (
+            import_module(f"{room}.{name}") if room == "ebana.physics" else getattr(import_module(room), name)
+        )
+    raise AttributeError(f"module 'ebana.circuit' has no attribute {name!r}")
+
 
 __all__ = [
     "GROUND",
     "Amplifiers",
-    "BehavioralDiode",
     "Circuit",
     "CircuitBuilder",
     "Crossbar",
     "CurrentSources",
-    "Device",
     "Devices",
-    "IdealDiode",
-    "JunctionDiode",
-    "MosDiode",
-    "Mosfet",
     "NodeGroup",
     "Output",
     "Parameter",
     "Resistors",
-    "Subcircuit",
     "Subcircuits",
     "VoltageSources",
 ]

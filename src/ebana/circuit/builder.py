@@ -9,13 +9,13 @@ import numpy as np
 
 from ebana.circuit.checks import check
 from ebana.circuit.circuit import Circuit
-from ebana.circuit.devices import Device
 from ebana.circuit.elements import (
     GROUND,
     INDEX,
     Amplifiers,
     Crossbar,
     CurrentSources,
+    DeviceModel,
     Devices,
     Element,
     NodeGroup,
@@ -25,9 +25,9 @@ from ebana.circuit.elements import (
     Subcircuits,
     VoltageSources,
 )
-from ebana.circuit.subcircuit import Subcircuit
 from ebana.frozen import FrozenMapping
 from ebana.parameters import Kind, Parameter
+from ebana.spice.language.subcircuit import Subcircuit
 
 DEFAULT_CONDUCTANCE_BOUNDS = (1e-9, 1.0)
 """Bounds in siemens for conductances whose owner states none."""
@@ -183,7 +183,7 @@ class CircuitBuilder:
         name: str,
         anode: np.ndarray,
         cathode: np.ndarray,
-        model: Device,
+        model: DeviceModel,
         parameters: Mapping[str, str] | None = None,
     ) -> None:
         """Equal devices from ``anode[i]`` to ``cathode[i]``."""

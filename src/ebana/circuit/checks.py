@@ -19,7 +19,7 @@ from ebana.circuit.elements import (
     Subcircuits,
     VoltageSources,
 )
-from ebana.circuit.subcircuit import NeedsSpice
+from ebana.spice.language.subcircuit import NeedsSpice
 
 
 def check(circuit: Circuit) -> None:

@@ -25,7 +25,6 @@ from ebana.circuit.elements import (
     Subcircuits,
     VoltageSources,
 )
-from ebana.circuit.structure import Structure, analyse, register
 from ebana.parameters import Parameter
 
 
@@ -79,12 +78,11 @@ def connected(circuit: Circuit, among: np.ndarray, *, amplified: bool) -> np.nda
     return connected_components(graph, directed=False)[1]
 
 
-@register
 @dataclass(frozen=True, eq=False)
 class Circuit:
     """An immutable circuit. Build one with :class:`~ebana.circuit.builder.CircuitBuilder`.
 
-    A circuit is a JAX pytree of its devices' numbers (:mod:`ebana.circuit.structure`).
+    A circuit is a JAX pytree of its devices' numbers (:mod:`ebana.physics.structure`).
 
     Args:
         groups: the node groups, in the order of the node numbering.
@@ -99,16 +97,6 @@ class Circuit:
     parameters: Mapping[str, Parameter]
     outputs: tuple[Output, ...]
     inputs: Mapping[str, int]
-
-    @cached_property
-    def analysis(self) -> tuple[tuple[tuple[Any, ...], ...], Structure]:
-        """The numbers of the devices, and the structure."""
-        return analyse(self)
-
-    @property
-    def structure(self) -> Structure:
-        """What programs are compiled for: equal for circuits that differ in numbers only."""
-        return self.analysis[1]
 
     def explore(self) -> None:
         """Find out once what follows from the structure, for all circuits that share it."""

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
-from ebana.circuit.devices import Device
-from ebana.circuit.subcircuit import Subcircuit
 from ebana.frozen import FrozenMapping
+from ebana.spice.language.subcircuit import Subcircuit
 
 INDEX = np.int32
 """Type of all node indices: JAX mixes its precision scopes up over 64-bit index arrays that both see."""
@@ -51,6 +50,20 @@ class NodeGroup:
     def indices(self) -> np.ndarray:
         """Node indices of the group, shape ``(size,)``."""
         return np.arange(self.start, self.start + self.size, dtype=INDEX)
+
+
+class DeviceModel(Protocol):
+    """What a circuit knows of the devices in it; :class:`ebana.devices.Device` implements it."""
+
+    ideal: bool
+    own: ClassVar[Any]
+    law: Any
+    current: Any
+    conductance: Any
+    cocontent: Any
+    piecewise_linear: Any
+    spice: Any
+    spice_model: Any
 
 
 class _Indexed:
@@ -93,7 +106,7 @@ class Devices(_Indexed):
     name: str
     a: np.ndarray
     b: np.ndarray
-    model: Device
+    model: DeviceModel
     parameters: Mapping[str, str] = field(default_factory=lambda: FrozenMapping({}))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ebana.cli.options import Json
 from ebana.cli.terminal import Terminal
-from ebana.spice.session import SIMULATORS, available
+from ebana.spice.simulators.session import SIMULATORS, available
 
 NAME = "info"
 

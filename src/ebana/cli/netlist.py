@@ -65,7 +65,7 @@ def deck(target: Target, dataset: str | None, sample: int, seed: int, dialect: s
 
 
 def _write(path: Path, text: str) -> None:
-    from ebana.training.storage import replacing
+    from ebana.storage.atomic import replacing
 
     with replacing(path) as file:
         file.write(text.encode())

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ebana.spice.session import SIMULATORS
+from ebana.spice.simulators.session import SIMULATORS
 
 LARGEST_SEED = 2**32 - 1
 """What scikit-learn's splits accept."""

@@ -9,7 +9,7 @@ import typer
 from ebana.cli.failures import FAILED
 from ebana.cli.options import Json, check_count, check_seed
 from ebana.cli.terminal import Terminal
-from ebana.spice.session import SIMULATORS
+from ebana.spice.simulators.session import SIMULATORS
 
 if TYPE_CHECKING:
     from ebana.parity import Parity

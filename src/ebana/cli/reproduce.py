@@ -160,7 +160,7 @@ def _show(outcome: Outcome, terminal: Terminal) -> None:
 
 def write(folder: Path, outcome: Outcome, result: dict[str, Any]) -> None:
     """Leave the result and the trained models in a folder."""
-    from ebana.training.storage import replacing
+    from ebana.storage.atomic import replacing
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, model in outcome.models.items():

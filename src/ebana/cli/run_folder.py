@@ -113,7 +113,7 @@ class RunFolder:
         return result
 
     def _write_result(self, result: dict[str, Any]) -> None:
-        from ebana.training.storage import replacing
+        from ebana.storage.atomic import replacing
 
         with replacing(self.path / "result.json") as file:
             file.write(f"{to_json(result, indent=2)}\n".encode())

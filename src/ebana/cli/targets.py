@@ -70,7 +70,7 @@ def resolve(target: str, engine: str, seed: int) -> Target:
 
 def load_model(path: str | Path, engine: str) -> Model:
     """A saved model; a run folder stands for the model in it."""
-    from ebana.serialization import load_model as load
+    from ebana.model import load_model as load
 
     inside = Path(path) / "model.ebana"
     return load(inside if inside.is_file() else Path(path), engine=check_engine(engine))

@@ -17,7 +17,7 @@ from ebana.cli.failures import INTERRUPTED
 from ebana.cli.options import Engine, Json, Seed, Workers, check_count, check_engine, check_seed, make_engine
 from ebana.cli.run_folder import RunFolder
 from ebana.cli.terminal import Terminal
-from ebana.spice.session import require
+from ebana.spice.simulators.session import require
 
 if TYPE_CHECKING:
     from ebana.model import Model

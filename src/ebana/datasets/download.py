@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import os
-import secrets
 import urllib.error
 import urllib.request
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ebana.datasets.sources import FILES, Source
+from ebana.storage.atomic import write_atomically
 
 TIMEOUT = 30.0
 """Seconds without an answer."""
@@ -66,9 +65,7 @@ def fetch(url: str, md5: str, path: Path, progress: Any) -> None:
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if digest != md5:
         raise _failed(url, f"its MD5 is {digest}, not the published {md5}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _beside(path) as file:
-        file.write(content)
+    write_atomically(path, bytes(content))
 
 
 def _transfer(url: str, name: str, progress: Any) -> bytearray:
@@ -105,23 +102,6 @@ def _network(url: str) -> Iterator[None]:
     except (OSError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise _failed(url, str(reason) or type(reason).__name__) from None
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write in the same folder, renamed to ``path`` at the end and removed on any failure."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say whose
-        raise
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _progress() -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ebana.engines.base import Engine, NotConverged, Nudge, OperatingPoint, Result
+from ebana.engines.base import Engine, NotConverged, OperatingPoint, Result
 from ebana.engines.native import NativeEngine
+from ebana.physics.nudge import Nudge
 
 
 def get(spec: Any) -> Engine:

@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit import Circuit, kirchhoff
+from ebana.circuit import Circuit
+from ebana.physics.nudge import Nudge
 
 Array = Any
 Values = Mapping[str, Array]
@@ -46,49 +47,6 @@ _EXPLANATIONS = {
     Result.NOT_FINITE: "the potentials became infinite; check the data's range and the device models",
     Result.ENGINE_FAILED: "the simulator gave no operating point",
 }
-
-
-@partial(
-    jax.tree_util.register_dataclass, data_fields=["currents", "strength", "targets"], meta_fields=["loss"]
-)
-@dataclass(frozen=True)
-class Nudge:
-    """What is added at the outputs in a nudged phase.
-
-    Args:
-        currents: held currents into the nodes of output ports, ``{port: (B, nodes)}``, amperes.
-        strength: for clamped nudging, ``{port: s}``: the circuit then minimises its energy plus
-            ``s C``, with C the loss of ``loss`` between the port and ``targets``. A number or one for
-            each sample, ``(B,)``; in siemens for a squared error.
-        targets: ``{port: (B, units)}``.
-        loss: an object with ``cost(y, target)`` for each sample, or None for held currents only.
-    """
-
-    currents: Values
-    strength: Values
-    targets: Values
-    loss: Any = None
-
-    @staticmethod
-    def none() -> Nudge:
-        """No nudge: the free phase."""
-        return Nudge({}, {}, {}, None)
-
-    def currents_at(self, circuit: Circuit, p: Array) -> dict[str, Array]:
-        """The currents that the nudge injects at each port, given the potentials of all nodes."""
-        total = dict(self.currents)
-        for name, strength in self.strength.items():
-            port = circuit.output(name)
-            slope = jax.grad(lambda y, t: self.loss.cost(y, t).sum())(
-                kirchhoff.read(circuit, name, p), self.targets[name]
-            )
-            per_sample = jnp.reshape(jnp.asarray(strength), (-1, 1))
-            total[name] = total.get(name, 0.0) + kirchhoff.unfold(port.folded, -per_sample * slope)
-        return total
-
-    def injected(self, circuit: Circuit, p: Array) -> Array:
-        """The same, spread over all nodes: shape ``(B, N + 1)``, amperes."""
-        return kirchhoff.inject(circuit, self.currents_at(circuit, p), p.shape[0])
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["v", "code", "error", "iterations"], meta_fields=[])

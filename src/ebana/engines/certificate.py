@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit import Circuit
-from ebana.engines.base import Nudge
-from ebana.engines.native.assemble import assemble
+from ebana.equations.assemble import assemble
+from ebana.physics.nudge import Nudge
 
 Array = Any
 

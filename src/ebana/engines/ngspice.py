@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ebana.engines.spice import NgspiceEngine
-from ebana.spice import session
-from ebana.spice.errors import EngineNotInstalled, NgspiceError
+from ebana.spice.simulators import session
+from ebana.spice.simulators.errors import EngineNotInstalled, NgspiceError
 
 __all__ = ["EngineNotInstalled", "NgspiceEngine", "NgspiceError", "available"]
 

@@ -15,14 +15,15 @@ from typing import Any, Self
 import numpy as np
 
 from ebana.circuit import Circuit, Subcircuits
-from ebana.circuit import netlist as deck
-from ebana.engines.base import Nudge, OperatingPoint, Result, Values, batch_size
+from ebana.engines.base import OperatingPoint, Result, Values, batch_size
 from ebana.engines.certificate import estimate_error
-from ebana.engines.programs import job
-from ebana.spice import session
-from ebana.spice.executors import Spread, spread
-from ebana.spice.pool import WorkerPool
-from ebana.spice.program import Job, Outcome
+from ebana.engines.deck_program import job
+from ebana.physics.nudge import Nudge
+from ebana.spice.netlist import deck as deck
+from ebana.spice.simulators import session
+from ebana.spice.simulators.executors import Spread, spread
+from ebana.spice.simulators.pool import WorkerPool
+from ebana.spice.simulators.program import Job, Outcome
 
 LEAST_TIMEOUT = 0.01
 """Seconds below which a worker would count as hung between two breaths."""
@@ -166,7 +167,7 @@ class NeospiceEngine(SpiceEngine):
     """Operating points from neospice, which needs only pip: ``pip install "ebana[spice]"``.
 
     It computes some elements otherwise than ngspice, in silence; decks are therefore held to the elements
-    that were proven equal (:mod:`ebana.spice.whitelist`), and others refused by name.
+    that were proven equal (:mod:`ebana.spice.simulators.neospice_supported`), and others refused by name.
 
     Example:
         >>> engine = NeospiceEngine()  # doctest: +SKIP

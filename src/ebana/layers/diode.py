@@ -21,15 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from ebana.circuit import (
-    BehavioralDiode,
-    CircuitBuilder,
-    Device,
-    IdealDiode,
-    JunctionDiode,
-    MosDiode,
-    Mosfet,
-)
+from ebana.circuit import CircuitBuilder
+from ebana.devices import BehavioralDiode, Device, IdealDiode, JunctionDiode, MosDiode, Mosfet
 from ebana.layers.base import Layer, Signal, as_list, either
 from ebana.layers.sources import per_unit
 
@@ -60,10 +53,10 @@ class DiodeLayer(Layer):
             ``{"path": file, "model_name": name}``, and any of ``"temperature"`` (Celsius), ``"gmin"`` (S),
             ``"area"`` and ``"multiplier"``.
         model: a SPICE ``.model`` card as text, the name of a shipped diode such as ``"1N4148"`` or ``"BAT54"``
-            (:meth:`~ebana.circuit.junction.JunctionDiode.named`), or any :class:`~ebana.circuit.Device`.
-        use_mos: a transistor tied as a diode (:class:`~ebana.circuit.mosfet.MosDiode`); ``model`` is then
+            (:meth:`~ebana.devices.junction.diode.JunctionDiode.named`), or any :class:`~ebana.circuit.Device`.
+        use_mos: a transistor tied as a diode (:class:`~ebana.devices.mosfet.transistor.MosDiode`); ``model`` is then
             its card, or ``{"path", "model_name", "length", "width"}``; with ``"vgs"``, volts, its gate is held
-            there instead (:class:`~ebana.circuit.mosfet.Mosfet`).
+            there instead (:class:`~ebana.devices.mosfet.transistor.Mosfet`).
         trainable: whether the bias voltages are trained.
         lr, low, high: learning rate and bounds (volts) of trained biases.
     """

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ebana.circuit import CircuitBuilder
-from ebana.circuit.subcircuit import Subcircuit
 from ebana.layers.base import Layer, Signal
+from ebana.spice.language.subcircuit import Subcircuit
 
 IN, OUT, GROUND = "in", "out", "ground"
 """What a pin can be: a node of the layer's input, a new node, or ground; a number is a bias source's volts."""

@@ -244,7 +244,7 @@ class Optimizer:
         Raises:
             ValueError: if the optimizer has no model.
         """
-        from ebana.training.optimizer_state import write_state  # files are training's; it imports this module
+        from ebana.storage.optimizers import write_state  # files are training's; it imports this module
 
         write_state(path, self, self._model("save_state"))
 
@@ -265,7 +265,7 @@ class Optimizer:
             CorruptFile: if the file is damaged or of another kind.
             ValueError: if nothing fits the model, or a parameter has another shape there.
         """
-        from ebana.training.optimizer_state import read_state
+        from ebana.storage.optimizers import read_state
 
         return read_state(path, self, self._model("load_state"), layers)
 

@@ -9,18 +9,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit import BehavioralDiode, Circuit, Devices, IdealDiode
-from ebana.circuit.netlist import RELTOL, VNTOL, gmin_of
-from ebana.circuit.strengths import output_stiffness
+from ebana.circuit import Circuit, Devices
+from ebana.compilation import compiled
+from ebana.devices import BehavioralDiode, IdealDiode
 from ebana.engines import NativeEngine
-from ebana.engines.base import Nudge, OperatingPoint, batch_size
-from ebana.engines.compiling import compiled
-from ebana.engines.programs import job
+from ebana.engines.base import OperatingPoint, batch_size
+from ebana.engines.deck_program import job
 from ebana.learning.systems.circuit import CircuitSystem
 from ebana.parity.rounding import rounding
-from ebana.spice import session
-from ebana.spice.errors import SpiceError
-from ebana.spice.program import Outcome
+from ebana.physics.nudge import Nudge
+from ebana.physics.stiffness import output_stiffness
+from ebana.spice.netlist.deck import RELTOL, VNTOL, gmin_of
+from ebana.spice.simulators import session
+from ebana.spice.simulators.errors import SpiceError
+from ebana.spice.simulators.program import Outcome
 
 Values = Mapping[str, np.ndarray]
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ebana.circuit import BehavioralDiode, Circuit, CircuitBuilder, Device
-from ebana.circuit.junction import JunctionDiode
-from ebana.circuit.mosfet import MosDiode, Mosfet
+from ebana.circuit import Circuit, CircuitBuilder
+from ebana.devices import BehavioralDiode, Device
+from ebana.devices.junction.diode import JunctionDiode
+from ebana.devices.mosfet.transistor import MosDiode, Mosfet
 
 DECADES = (-9.0, 0.0)
 """Decades of all conductances, in siemens."""

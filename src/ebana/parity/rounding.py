@@ -14,9 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit import Circuit, Crossbar, CurrentSources, Devices, Resistors, kirchhoff
-from ebana.engines.base import Nudge
-from ebana.engines.native.assemble import assemble
+from ebana.circuit import Circuit, Crossbar, CurrentSources, Devices, Resistors
+from ebana.equations.assemble import assemble
+from ebana.physics import kirchhoff
+from ebana.physics.nudge import Nudge
 
 Array = Any
 

@@ -12,7 +12,7 @@ from ebana.engines.base import NotConverged
 from ebana.parity.compare import Case, Difference, differences
 from ebana.parity.gallery import gallery
 from ebana.parity.random_circuits import random_circuit, random_inputs, random_values
-from ebana.spice import session
+from ebana.spice.simulators import session
 
 DRAWS = 2
 """Random values that each random arrangement of elements is compared at, each a circuit of its own."""

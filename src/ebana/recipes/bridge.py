@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ebana.circuit import Circuit, CircuitBuilder
-from ebana.circuit.junction import JunctionDiode
+from ebana.devices.junction.diode import JunctionDiode
 from ebana.model import Model
 from ebana.recipes.probe import Probe
 from ebana.training.data import Dataset

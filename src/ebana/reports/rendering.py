@@ -8,8 +8,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from ebana.reports.files import write_atomically
 from ebana.reports.style import DPI, styled
+from ebana.storage.atomic import write_atomically
 
 
 def png(figure: Figure) -> bytes:

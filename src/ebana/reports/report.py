@@ -15,9 +15,9 @@ from jinja2 import Environment, StrictUndefined, Template
 from matplotlib.figure import Figure
 
 from ebana.reports import formatting
-from ebana.reports.files import write_atomically
 from ebana.reports.power import power_chart, power_tables
 from ebana.reports.rendering import png
+from ebana.storage.atomic import write_atomically
 
 FILE_NAME = "report.html"
 HEADLINES = ("test_accuracy", "train_accuracy", "epochs", "wall_seconds", "unconverged")

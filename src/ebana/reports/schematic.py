@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ebana.circuit import BehavioralDiode, Circuit, IdealDiode
+from ebana.circuit import Circuit
 from ebana.circuit.elements import (
     GROUND,
     Amplifiers,
@@ -19,7 +19,8 @@ from ebana.circuit.elements import (
     Subcircuits,
     VoltageSources,
 )
-from ebana.circuit.junction import JunctionDiode
+from ebana.devices import BehavioralDiode, IdealDiode
+from ebana.devices.junction.diode import JunctionDiode
 from ebana.reports import symbols as svg
 from ebana.reports.sheet import OUTPUTS, SOURCES, Band, Plan, plan
 from ebana.reports.style import BLUE, GREEN, PURPLE, VERMILLION

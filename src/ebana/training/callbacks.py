@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ebana.learning.system import trainable
-from ebana.training.storage import replacing
+from ebana.storage.atomic import replacing
 
 PathLike = str | os.PathLike[str]
 Logs = Mapping[str, float]

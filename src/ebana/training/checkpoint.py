@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.learning.system import EnergySystem
-from ebana.training import storage
+from ebana.storage import archive as storage
 from ebana.training.history import History
 from ebana.training.state import EpochTotals, RunIdentity, RunState
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ebana.training import storage
+from ebana.storage import archive as storage
 
 KIND = "history"
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from ebana._types import Array, Values
-from ebana.engines.compiling import compiled
+from ebana.compilation import compiled
 from ebana.learning.estimators import Estimate, GradientEstimator
 from ebana.learning.optimizers import Optimizer
 from ebana.learning.system import EnergySystem, as_argument, from_argument

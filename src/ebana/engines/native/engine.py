@@ -9,11 +9,12 @@ from typing import Any, Literal
 import jax.numpy as jnp
 
 from ebana.circuit import Circuit
-from ebana.engines.base import Nudge, OperatingPoint, Result, batch_size
-from ebana.engines.native.assemble import assemble
+from ebana.engines.base import OperatingPoint, Result, batch_size
 from ebana.engines.native.relax import relax
 from ebana.engines.native.sweep import settle
-from ebana.engines.native.system import System
+from ebana.equations.assemble import assemble
+from ebana.equations.system import System
+from ebana.physics.nudge import Nudge
 
 Array = Any
 Values = Mapping[str, Array]

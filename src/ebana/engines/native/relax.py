@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from ebana.engines.base import Result
 from ebana.engines.native.sweep import Sweeper, sweeper
-from ebana.engines.native.system import System
+from ebana.equations.system import System
 
 Array = Any
 

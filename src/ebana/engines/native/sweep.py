@@ -24,9 +24,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit.elements import run
-from ebana.engines.native.arrays import add, embed, put, take
-from ebana.engines.native.system import System
-from ebana.engines.native.terms import Local, Map
+from ebana.equations.arrays import add, embed, put, take
+from ebana.equations.system import System
+from ebana.equations.terms import Local, Map
 
 Array = Any
 

@@ -12,15 +12,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array, Values
-from ebana.circuit import Circuit, Crossbar, Devices, Resistors, energy, kirchhoff
+from ebana.circuit import Circuit, Crossbar, Devices, Resistors
 from ebana.circuit.checks import refuse_blocks
 from ebana.circuit.circuit import terminals
-from ebana.circuit.stages import stages
-from ebana.circuit.strengths import output_stiffness
-from ebana.engines.base import Engine, Nudge, OperatingPoint, checked
+from ebana.engines.base import Engine, OperatingPoint, checked
 from ebana.learning.system import Footprint, Traits
 from ebana.learning.systems.footprint import footprint
 from ebana.parameters import Parameter
+from ebana.physics import energy, kirchhoff
+from ebana.physics.nudge import Nudge
+from ebana.physics.stages import stages
+from ebana.physics.stiffness import output_stiffness
 
 DEFAULT_BETA_SHARE = 0.002
 """The default nudging strength, as a share of the least conductance that holds an output."""
@@ -175,7 +177,7 @@ class CircuitSystem:
         return Nudge({}, dict(strength), dict(targets), loss)
 
     def contrast(self, values: Values, plus: Settled, minus: Settled, weight: Array) -> dict[str, Array]:
-        """Differences of the energy's partial derivatives (see :func:`ebana.circuit.energy.contrast`)."""
+        """Differences of the energy's partial derivatives (see :func:`ebana.physics.energy.contrast`)."""
         return _contrast(self.circuit, dict(values), plus.phase, minus.phase, weight)
 
     def converged(self, state: Settled) -> Array:
@@ -185,7 +187,7 @@ class CircuitSystem:
     def input_contrast(
         self, values: Values, plus: Settled, minus: Settled, weight: Array
     ) -> dict[str, Array]:
-        """Differences of ``dE/dx``, watts for each volt (see :func:`ebana.circuit.energy.input_contrast`)."""
+        """Differences of ``dE/dx``, watts for each volt (see :func:`ebana.physics.energy.input_contrast`)."""
         return _input_contrast(self.circuit, dict(values), plus.phase, minus.phase, weight)
 
     # -- what the exact adjoint needs ------------------------------------------------------------------

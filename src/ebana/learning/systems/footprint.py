@@ -1,6 +1,6 @@
 """What relaxing a batch of a circuit takes of memory, in words.
 
-With F unknown nodes, of which K are kept in Newton corrections (:mod:`ebana.engines.native.system`), and batches of B
+With F unknown nodes, of which K are kept in Newton corrections (:mod:`ebana.equations.system`), and batches of B
 samples::
 
     fixed sweeps                              B (5 F + columns)
@@ -18,8 +18,8 @@ import numpy as np
 
 from ebana.circuit import Circuit
 from ebana.engines import Engine, NativeEngine
-from ebana.engines.native.plan import Plan, plan
-from ebana.engines.native.system import DENSE_KEPT
+from ebana.equations.plan import Plan, plan
+from ebana.equations.system import DENSE_KEPT
 from ebana.learning.system import Footprint
 
 

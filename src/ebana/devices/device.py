@@ -1,0 +1,112 @@
+"""A two-terminal device: the current law, its co-content, and the SPICE text, in one object.
+
+A device between potentials ``a`` and ``b`` sees ``dv = a - b`` (volts) and carries the current
+``i(dv)`` (amperes) from ``a`` to ``b``. Its co-content is ``phi(dv)`` with ``i = d phi / d dv``; a
+device states either of the two, and what it does not state follows by automatic differentiation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+Array = Any
+Values = Mapping[str, Array]
+
+
+def _elementwise_grad(f, dv: Array) -> Array:
+    """Derivative of an elementwise function at every entry of ``dv``."""
+    return jax.jvp(f, (dv,), (jnp.ones_like(dv),))[1]
+
+
+def floating(dv: Array) -> Array:
+    """``dv`` as an array of floating-point numbers."""
+    dv = jnp.asarray(dv)
+    return dv if jnp.issubdtype(dv.dtype, jnp.floating) else dv.astype(jnp.result_type(float))
+
+
+class Device:
+    """A two-terminal device. Subclass it as a frozen data class and state :meth:`cocontent`.
+
+    ``p`` holds the values of the parameters that an element may train, by name (for example
+    ``{"width": w}``), each broadcast against ``dv``; it is empty where the device has none.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Cubic(Device):
+        ...     k: float = 1e-6
+        ...     def cocontent(self, dv, p):
+        ...         return self.k * dv**4 / 4
+        >>> round(float(Cubic().current(2.0, {})), 9)  # k dv^3
+        8e-06
+    """
+
+    ideal: bool = False
+    """True for a bound on ``dv`` instead of a current law (the ideal diode)."""
+
+    own: ClassVar[tuple[str, ...] | None] = None
+    """Names of the values in ``p`` that the device reads; None where it does not say."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "ramp" in cls.__dict__:
+            raise TypeError(
+                f"device {cls.__name__} defines ramp(self), which is now piecewise_linear(self, p): rename it and "
+                "take the values of the device's trained parameters, {} where it has none."
+            )
+
+    @property
+    def law(self) -> Device:
+        """What computes with this device's numbers: the device itself, or an object made for that.
+
+        Programs are compiled for the form of a law and take its numbers as arguments (:mod:`ebana.devices.forms`).
+        """
+        return self
+
+    def piecewise_linear(self, p: Values) -> tuple[Array, Array, Array] | None:
+        """``(threshold, slope below, slope above)`` where the law is piecewise linear with one corner.
+
+        Volts and siemens, numbers or arrays of one for each unit. The current must be zero at the corner. Devices
+        that state it are solved in closed form.
+        """
+        return None
+
+    def cocontent(self, dv: Array, p: Values) -> Array:
+        """Co-content ``phi(dv)`` in watts (a resistor counts ``g dv^2 / 2``)."""
+        raise NotImplementedError(f"{type(self).__name__} states no co-content")
+
+    def current(self, dv: Array, p: Values) -> Array:
+        """Current from the first to the second terminal, in amperes: ``d phi / d dv``."""
+        dv = jnp.asarray(dv)
+        return _elementwise_grad(lambda x: self.cocontent(x, p), dv)
+
+    def conductance(self, dv: Array, p: Values) -> Array:
+        """Incremental conductance ``d i / d dv`` in siemens, never negative."""
+        dv = jnp.asarray(dv)
+        return _elementwise_grad(lambda x: self.current(x, p), dv)
+
+    def characteristic(self, dv: Array, p: Values) -> tuple[Array, Array]:
+        """Current and incremental conductance; a law that has to solve for them states both here, and solves once."""
+        return self.current(dv, p), self.conductance(dv, p)
+
+    def least_conductance(self, dv: Array, p: Values, radius: float) -> Array:
+        """Least incremental conductance within ``radius`` volts of ``dv``, for error estimates."""
+        if not radius:
+            return self.conductance(dv, p)
+        below, above = self.conductance(dv - radius, p), self.conductance(dv + radius, p)
+        return jnp.minimum(self.conductance(dv, p), jnp.minimum(below, above))
+
+    def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
+        """Element line for one device between the nodes ``a`` and ``b``."""
+        raise NotImplementedError(
+            f"device {type(self).__name__} has no SPICE form: define spice(name, a, b, p), "
+            "or solve the circuit with the native engine"
+        )
+
+    def spice_model(self) -> str:
+        """The ``.model`` card the element lines refer to, or an empty string."""
+        return ""

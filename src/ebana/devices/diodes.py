@@ -1,0 +1,112 @@
+"""The ideal and the behavioural diode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax.numpy as jnp
+
+from ebana.devices import forms
+from ebana.devices.device import Array, Device, Values
+
+_IDEAL_SCALE = 1e-6
+"""Amperes for each volt of the helper node in the SPICE form of the ideal diode."""
+
+
+@forms.law()
+@dataclass(frozen=True)
+class IdealDiode(Device):
+    """Conducts without a drop: ``dv <= 0`` always, no current where ``dv < 0``.
+
+    The native engine treats it as a bound (exactly); SPICE as a behavioural diode of the resistance
+    ``ron`` ohm, whose drop ``ron * i`` is the difference between the two. ngspice finds its operating
+    point where one end of the diode is held by a source, which is what the native engine asks for too.
+    """
+
+    own: ClassVar[tuple[str, ...] | None] = ()
+
+    ron: float = 1e-6
+    ideal = True
+
+    def cocontent(self, dv: Array, p: Values) -> Array:
+        """Zero where blocked; the bound itself is kept by the solver."""
+        return jnp.zeros_like(jnp.asarray(dv))
+
+    def current(self, dv: Array, p: Values) -> Array:
+        """Zero where blocked; the current of a conducting one follows from Kirchhoff's current law."""
+        return jnp.zeros_like(jnp.asarray(dv))
+
+    def conductance(self, dv: Array, p: Values) -> Array:
+        """Zero where blocked."""
+        return jnp.zeros_like(jnp.asarray(dv))
+
+    def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
+        """Two sources and a node ``u``: current ``u`` forwards, voltage ``u`` backwards.
+
+        A current ``dv / ron`` would multiply the rounding of ``dv`` by 1e6 S, and Newton's method would
+        not settle; with ``u`` (1 uA for each volt when it conducts) both branches are well scaled.
+        """
+        u = f"u{name}"
+        return (
+            f"B{name} {a} {b} I=V({u})>0 ? {_IDEAL_SCALE!r}*V({u}) : 0\n"
+            f"B{name}u 0 {u} I=V({a},{b})-(V({u})>0 ? {_IDEAL_SCALE * float(self.ron)!r}*V({u}) : V({u}))"
+        )
+
+
+@forms.law()
+@dataclass(frozen=True)
+class BehavioralDiode(Device):
+    """Piecewise linear: ``(dv - VTH) / RON`` above the threshold, ``(dv - VTH) / ROFF`` below.
+
+    Args:
+        vth: threshold in volts.
+        ron: resistance of the conducting side in ohms.
+        roff: resistance of the blocking side in ohms (``inf`` for none).
+
+    Example:
+        >>> d = BehavioralDiode(vth=0.3, ron=1.0)
+        >>> round(float(d.current(0.5, {})), 6)
+        0.2
+    """
+
+    own: ClassVar[tuple[str, ...] | None] = ()
+
+    vth: float = 0.0
+    ron: float = 1.0
+    roff: float = 1e20
+
+    def __post_init__(self) -> None:
+        if not (self.ron > 0 and self.roff > 0):
+            raise ValueError(
+                f"behavioural diode with RON={self.ron:g}, ROFF={self.roff:g} ohm. Expected both positive."
+            )
+
+    def piecewise_linear(self, p: Values) -> tuple[Array, Array, Array]:
+        """The corner and its two slopes."""
+        return self.vth, 1.0 / self.roff, 1.0 / self.ron
+
+    def cocontent(self, dv: Array, p: Values) -> Array:
+        """``(dv - VTH)^2 / (2 R)`` with R of the side that ``dv`` is on."""
+        x = dv - self.vth
+        return 0.5 * x * x * self.conductance(dv, p)
+
+    def least_conductance(self, dv: Array, p: Values, radius: float) -> Array:
+        """The conductance rises with ``dv``: it is least at the low end."""
+        return self.conductance(dv - radius, p)
+
+    def current(self, dv: Array, p: Values) -> Array:
+        """``(dv - VTH) / R``."""
+        return (dv - self.vth) * self.conductance(dv, p)
+
+    def conductance(self, dv: Array, p: Values) -> Array:
+        """``1 / RON`` above the threshold, ``1 / ROFF`` below."""
+        return jnp.where(dv > self.vth, 1.0 / self.ron, 1.0 / self.roff)
+
+    def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
+        """A behavioural current source with the same two slopes."""
+        vth, ron, roff = float(self.vth), float(self.ron), float(self.roff)  # NumPy's repr is no number
+        x = f"(V({a},{b})-({vth!r}))"
+        below = f"{x}/{roff!r}" if roff < float("inf") else "0"
+        return f"B{name} {a} {b} I={x}>0 ? {x}/{ron!r} : {below}"

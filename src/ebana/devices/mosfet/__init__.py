@@ -1,0 +1,1 @@
+"""MOSFETs of level 1 as two-terminal devices."""

@@ -1,0 +1,166 @@
+"""The drain current of a level 1 MOSFET (Shichman and Hodges 1968) with its bulk at its source, by ngspice's equations.
+
+For an n-channel transistor with ``v = v_DS``, the overdrive ``x`` and ``beta = KP W / (L - 2 LD)``::
+
+    v >= 0:  i = beta (1 + LAMBDA v) min(x, v) (x - min(x, v) / 2)          x = max(v_GS - VTO, 0)
+    v < 0:   drain and source change places: -i with v_GD and |v|, and x = max(v_GD - V(|v|), 0), where
+             V(u) = VTO - GAMMA (sqrt(PHI) - max(sqrt(PHI) - u / (2 sqrt(PHI)), 0))  as the bulk is forward biased
+
+and the junction from bulk to drain adds ``-IS (exp(-v / Vt) - 1) + GMIN v`` for ``v < 3 Vt`` and ``IS + GMIN v``
+above. With temperature, ``r = T / TNOM`` and the band gap ``Eg(T)`` of silicon::
+
+    KP r^(-3/2)      IS exp(Eg(TNOM) / Vt(TNOM) - Eg(T) / Vt)      PHI r + shift(T) - r shift(TNOM)
+    VTO - GAMMA sqrt(PHI) + (Eg(TNOM) - Eg(T)) / 2 + (PHI(T) - PHI) / 2 + GAMMA sqrt(PHI(T))
+
+(for p-channel transistors the term of the band gap has the other sign). The channel is a polynomial between its
+corners, so that its co-content is exact.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+
+from ebana.devices.device import Array, Device, Values, floating
+from ebana.devices.forms import law
+
+CAP = 60.0
+"""The junction's exponential goes on along its tangent beyond this many thermal voltages."""
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(4)  # exact for polynomials of degree 7; the channel's is 3
+
+
+@law()
+@dataclass(frozen=True)
+class Channel:
+    """A transistor at its temperature, signs turned to those of an n-channel one. Made by :meth:`of`.
+
+    Args:
+        beta, vto, lambda_: A/V^2, V, 1/V.
+        gamma, phi: body effect in sqrt(V) and surface potential in V.
+        i_s, vt, gmin: bulk junction: saturation current (A), thermal voltage (V), conductance (S).
+        vgs: gate-source voltage in volts, None where the gate is at the drain.
+        corners: voltages in either direction between which the channel's current is one polynomial, from zero to
+            infinity.
+    """
+
+    beta: float
+    vto: float
+    lambda_: float
+    gamma: float
+    phi: float
+    i_s: float
+    vt: float
+    gmin: float
+    vgs: float | None
+    corners: tuple[float, ...]
+
+    @staticmethod
+    def of(
+        beta: float,
+        vto: float,
+        lambda_: float,
+        gamma: float,
+        phi: float,
+        i_s: float,
+        vt: float,
+        gmin: float,
+        vgs: float | None,
+    ) -> Channel:
+        """The transistor with its corners."""
+        corners = (0.0, *sorted(_corners(vto, gamma, phi, vgs)), math.inf)
+        return Channel(beta, vto, lambda_, gamma, phi, i_s, vt, gmin, vgs, corners)
+
+    def _overdrive(self, v: Array) -> tuple[Array, Array]:
+        """Gate overdrive above the source-side end, and its slope by ``|v|``."""
+        u, root = jnp.abs(v), jnp.sqrt(self.phi)
+        forward = (v if self.vgs is None else self.vgs + 0.0 * v) - self.vto
+        lowered = self.gamma * jnp.minimum(u / (2.0 * root), root)
+        falling = self.gamma / (2.0 * root) * (u < 2.0 * self.phi)
+        backward = (0.0 if self.vgs is None else self.vgs + u) - self.vto + lowered
+        tied = self.vgs is None
+        slopes = (1.0 if tied else 0.0), falling + (0.0 if tied else 1.0)
+        x, slope = jnp.where(v >= 0, forward, backward), jnp.where(v >= 0, *slopes)
+        return jnp.maximum(x, 0.0), jnp.where(x > 0, slope, 0.0)
+
+    def _channel(self, v: Array) -> tuple[Array, Array]:
+        """Current and conductance of the channel."""
+        u, (x, slope) = jnp.abs(v), self._overdrive(v)
+        w = jnp.minimum(x, u)
+        flow, rise = w * (x - 0.5 * w), w * slope + jnp.where(u < x, x - u, 0.0)
+        stretch = 1.0 + self.lambda_ * u
+        i = self.beta * stretch * flow
+        return jnp.where(v >= 0, i, -i), self.beta * (stretch * rise + self.lambda_ * flow)
+
+    def _channel_content(self, v: Array) -> Array:
+        """Integral of the channel's current from zero, piece by piece."""
+        total = jnp.zeros_like(v)
+        for low, high in itertools.pairwise(self.corners):
+            for start, width in (
+                (low, jnp.clip(v, low, high) - low),
+                (-low, jnp.clip(v, -high, -low) + low),
+            ):
+                for node, weight in zip(_NODES.tolist(), _WEIGHTS.tolist(), strict=True):
+                    current = self._channel(start + 0.5 * (1.0 + node) * width)[0]
+                    total = total + 0.5 * weight * width * current
+        return total
+
+    def current(self, v: Array) -> Array:
+        """Current from drain to source, amperes."""
+        near = jnp.clip(v, -CAP * self.vt, 3 * self.vt)
+        beyond = jnp.maximum(-CAP * self.vt - v, 0.0)
+        junction = -jnp.expm1(-near / self.vt) - beyond * math.exp(CAP) / self.vt
+        bulk = self.i_s * jnp.where(v > 3 * self.vt, 1.0, junction) + self.gmin * v
+        return self._channel(v)[0] + bulk
+
+    def conductance(self, v: Array) -> Array:
+        """Incremental conductance, siemens."""
+        near = jnp.clip(v, -CAP * self.vt, 3 * self.vt)
+        junction = jnp.where(v > 3 * self.vt, 0.0, jnp.exp(-near / self.vt) / self.vt)
+        return self._channel(v)[1] + self.i_s * junction + self.gmin
+
+    def cocontent(self, v: Array) -> Array:
+        """Integral of the current, watts."""
+        near = jnp.clip(v, -CAP * self.vt, 3 * self.vt)
+        beyond = jnp.maximum(-CAP * self.vt - v, 0.0)
+        junction = near + self.vt * jnp.expm1(-near / self.vt)
+        junction = junction + beyond * (math.expm1(CAP) + beyond * math.exp(CAP) / (2 * self.vt))
+        junction = junction + jnp.maximum(v - 3 * self.vt, 0.0)
+        return self._channel_content(v) + self.i_s * junction + 0.5 * self.gmin * v * v
+
+
+@law("sign")
+@dataclass(frozen=True)
+class ChannelLaw(Device):
+    """A transistor between drain and source: its channel, turned round where ``sign`` is -1."""
+
+    channel: Channel
+    sign: int
+
+    def cocontent(self, dv: Array, p: Values) -> Array:
+        """Integral of the current, watts."""
+        return self.channel.cocontent(self.sign * floating(dv))
+
+    def current(self, dv: Array, p: Values) -> Array:
+        """Current from drain to source, amperes."""
+        return self.sign * self.channel.current(self.sign * floating(dv))
+
+    def conductance(self, dv: Array, p: Values) -> Array:
+        """Incremental conductance, siemens."""
+        return self.channel.conductance(self.sign * floating(dv))
+
+
+def _corners(vto: float, gamma: float, phi: float, vgs: float | None) -> list[float]:
+    """Distances from 0 V of the voltages where the channel changes from one polynomial to another."""
+    tied, root = vgs is None, math.sqrt(phi)
+    gate = 0.0 if vgs is None else vgs
+    found = [2.0 * phi, vto if tied else gate - vto]
+    # backwards the overdrive is a + b u on each side of 2 PHI; it starts where that is 0, saturates where it is u
+    for a, b in ((gate - vto, gamma / (2.0 * root)), (gate - vto + gamma * root, 0.0)):
+        b = b + (0.0 if tied else 1.0)
+        found += [a / b if b else 0.0, -a / (1.0 - b) if b != 1.0 else 0.0]
+    return [abs(c) if math.isfinite(c) else 0.0 for c in found]

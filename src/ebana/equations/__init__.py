@@ -1,0 +1,1 @@
+"""The equations of a batch of one circuit: residual, Jacobian, Schur complement, linear solvers."""

@@ -1,0 +1,294 @@
+"""Put numbers into a plan: parameters, a batch of inputs and a nudge become a system of equations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebana.circuit import Circuit, CurrentSources, Devices, VoltageSources
+from ebana.circuit.elements import GROUND, INDEX, run
+from ebana.devices import Device
+from ebana.devices.forms import with_numbers
+from ebana.equations.arrays import add, embed, put, take, widened
+from ebana.equations.plan import Coupling, Feed, Links, LocalDevices, Pairs, Plan, plan
+from ebana.equations.system import System
+from ebana.equations.terms import LinkTie, Local, Map, Pair, PortNudge, Tie
+from ebana.physics import kirchhoff
+from ebana.physics.nudge import Nudge
+from ebana.physics.stages import factors, stages
+
+Array = Any
+Values = Mapping[str, Array]
+
+
+def coupled_outputs(circuit: Circuit, nudge: Nudge) -> frozenset[str]:
+    """Outputs whose nodes a clamped nudge couples to each other."""
+    return frozenset(
+        name for name in nudge.strength if circuit.output(name).folded or not nudge.loss.quadratic
+    )
+
+
+def assemble(circuit: Circuit, parameters: Values, inputs: Values, nudge: Nudge, batch: int) -> System:
+    """The equations of a batch (see :class:`~ebana.equations.system.System`)."""
+    return _Assembly(circuit, parameters, inputs, nudge, batch).system()
+
+
+def stored(value: Array) -> Array:
+    """The value as a product of its own: a transpose around it, folded in, would cost as much as the product."""
+    return jax.lax.optimization_barrier(value)
+
+
+class _Assembly:
+    """The common subexpressions of one assembly."""
+
+    def __init__(
+        self, circuit: Circuit, parameters: Values, inputs: Values, nudge: Nudge, batch: int
+    ) -> None:
+        self.circuit, self.parameters, self.nudge, self.batch = circuit, parameters, nudge, batch
+        self.plan: Plan = plan(circuit, coupled_outputs(circuit, nudge))
+        self.dtype = jnp.result_type(*parameters.values(), *inputs.values(), jnp.float32)
+        self.inputs = inputs
+        self.maps = kirchhoff.affine_maps(circuit, parameters, self.dtype)
+        self.models = {element.name: element.model for element in circuit.each(Devices)}
+
+    def map(self, nodes: np.ndarray) -> Map:
+        return Map(*(take(array, nodes)[:, None] for array in self.maps))
+
+    def amplified(self, nodes: np.ndarray) -> bool:
+        """Whether some of the nodes lie behind amplifiers."""
+        return bool((self.circuit.base[nodes] != nodes)[nodes != GROUND].any())
+
+    def positions(self, nodes: np.ndarray) -> np.ndarray:
+        return self.plan.column[nodes]
+
+    def data(self, source: VoltageSources, columns: np.ndarray) -> Array:
+        """Values that sources follow, before their scale, ``(B, k)`` or ``(1, k)``."""
+        if source.parameter is not None:
+            value = self.parameters[source.parameter][None]
+        else:
+            value = self.inputs[str(source.input)]
+        return value[:, run(columns)].astype(self.dtype)
+
+    def far(self, nodes: np.ndarray) -> Array:
+        """Potentials of held nodes, amplified ones included, ``(k, B)``, or ``(k, 1)`` where no data enter."""
+        sources = tuple(self.circuit.each(VoltageSources))
+        number, place = (array[nodes] for array in self.circuit.driven_by)
+        base = jnp.zeros((len(nodes), 1), self.dtype)
+        for k in np.unique(number[number >= 0]):
+            at = np.flatnonzero(number == k)
+            source, places = sources[k], place[at]
+            value = self.data(source, source.columns[places]) * jnp.asarray(source.scale[places], self.dtype)
+            base = put(base, at, value.T)
+        return self.map(nodes)(base)
+
+    def system(self) -> System:
+        free = len(self.circuit.free)
+        diagonal, rhs = self._held_terms(jnp.zeros((free, 1), self.dtype), self._injected(free))
+        ties = (*map(self._tie, self.plan.couplings), *map(self._link, self.plan.links))
+        full_diagonal, full_rhs = diagonal, rhs
+        for tie in ties:
+            full_diagonal, full_rhs = _own_share(tie, full_diagonal, full_rhs)
+        pairs = tuple(self._pair(pair) for pair in self.plan.pairs)
+        local = tuple(self._local(p) for p in self.plan.local_devices)
+        smooth = tuple(term for term in local if not term.model.ideal)
+        lower, upper = self._bounds([term for term in local if term.model.ideal], free)
+        return System(
+            self.plan,
+            self._weight(),
+            diagonal,
+            rhs,
+            full_diagonal,
+            full_rhs,
+            ties,
+            *self._coefficients(ties),
+            smooth,
+            pairs,
+            tuple(self._port(name) for name in self.nudge.strength),
+            lower,
+            upper,
+        )
+
+    def _weight(self) -> Array:
+        c = factors(self.circuit, self.parameters)
+        return c[stages(self.circuit).of_node[self.circuit.free]][:, None]
+
+    def _injected(self, free: int) -> Array:
+        rhs = jnp.zeros((free, 1), self.dtype)
+        for element in self.circuit.each(CurrentSources):
+            at = np.flatnonzero(self.positions(element.nodes) < free).astype(INDEX)
+            nodes, current = element.nodes[at], self.parameters[element.current][at]
+            rhs = add(rhs, self.positions(nodes), self.map(nodes).kappa * current[:, None])
+        for name, current in self.nudge.currents.items():
+            nodes = self.circuit.output(name).nodes
+            rhs = add(rhs, self.positions(nodes), self.map(nodes).kappa * current.T)
+        return rhs
+
+    def _held_terms(self, diagonal: Array, rhs: Array) -> tuple[Array, Array]:
+        products: dict[Any, tuple[VoltageSources, Feed, Array]] = {}
+        for feed in self.plan.feeds:
+            g = self._oriented(feed)
+            constant = g.T @ self.map(feed.held).beta if self.amplified(feed.held) else 0.0
+            diagonal, rhs = self._hold(diagonal, rhs, feed.free, g.sum(0)[:, None], constant)
+            if feed.source is not None:
+                columns = feed.source.columns[feed.places]
+                key = feed.source.input, feed.source.parameter, columns.tobytes(), feed.free.tobytes()
+                signed = self._signed(feed, feed.source.scale[feed.places], g)
+                products[key] = (feed.source, feed, products[key][2] + signed if key in products else signed)
+        for source, feed, g in products.values():  # x and -x into the same nodes are one product, x (G+ - G-)
+            x = self.data(source, source.columns[feed.places])
+            current = stored(x @ g).T
+            rhs = add(rhs, self.positions(feed.free), self.map(feed.free).kappa * current)
+        for name, at, near, far in self.plan.local_resistors:
+            g = self.parameters[name][at][:, None]
+            diagonal, rhs = self._hold(diagonal, rhs, near, g, g * self.far(far))
+        return diagonal, rhs
+
+    def _oriented(self, part: Feed | Coupling) -> Array:
+        """A part of a crossbar's conductances, ``(rows, columns)``; of a feed, ``(held, free)``."""
+        g = take(take(self.parameters[part.conductance], part.row_positions).T, part.column_positions).T
+        return g.T if isinstance(part, Feed) and part.transposed else g
+
+    def _signed(self, feed: Feed, scale: np.ndarray, g: Array) -> Array:
+        """Current into the free nodes for each volt of the feed's data, ``(held, free)``, siemens."""
+        if self.amplified(feed.held):
+            g = self.map(feed.held).alpha * g
+        return g if (scale == 1.0).all() else jnp.asarray(scale, self.dtype)[:, None] * g
+
+    def _hold(self, diagonal: Array, rhs: Array, nodes: np.ndarray, total: Array, current: Array):
+        """Free nodes tied to held ones by ``total`` siemens, with short-circuit current ``current``."""
+        m, at = self.map(nodes), self.positions(nodes)
+        diagonal = add(diagonal, at, m.kappa * m.alpha * total)
+        return diagonal, add(rhs, at, m.kappa * (current - total * m.beta))
+
+    def _tie(self, c: Coupling) -> Tie:
+        g = self._oriented(c)
+        rows, columns = self.positions(c.rows), self.positions(c.columns)
+        return Tie(g, rows, columns, self.map(c.rows), self.map(c.columns))
+
+    def _link(self, link: Links) -> LinkTie:
+        """Resistors of two blocks, one by one and spread over a matrix."""
+        each = self.parameters[link.conductance][link.positions]
+        rows, columns = np.unique(link.a), np.unique(link.b)
+        at = np.searchsorted(rows, link.a).astype(INDEX), np.searchsorted(columns, link.b).astype(INDEX)
+        g = jnp.zeros((rows.size, columns.size), self.dtype).at[at].add(each)
+        ends = self.positions(rows), self.positions(columns), self.map(rows), self.map(columns)
+        one_by_one = self.positions(link.a), self.positions(link.b), self.map(link.a), self.map(link.b)
+        return LinkTie(g, *ends, each[:, None], *one_by_one)
+
+    def _coefficients(self, ties: tuple[Tie, ...]) -> tuple[Array, Array, Array | None]:
+        e, k = self.plan.eliminated, self.plan.kept
+        place = np.zeros(len(self.circuit.free), dtype=int)
+        place[e], place[k] = np.arange(e.size), np.arange(k.size)
+        kept = np.isin(np.arange(place.size), k)
+        to_e = jnp.zeros((e.size, k.size), self.dtype)
+        to_k = jnp.zeros((k.size, e.size), self.dtype)
+        among = None
+        for tie in ties:
+            forward = tie.row_map.kappa * tie.g * tie.column_map.alpha.T
+            backward = tie.column_map.kappa * tie.g.T * tie.row_map.alpha.T
+            for at, by, value in ((tie.row, tie.column, forward), (tie.column, tie.row, backward)):
+                if not at.size or not by.size:
+                    continue
+                if kept[at[0]] and kept[by[0]]:
+                    part = embed(value, place[at], place[by], (k.size, k.size))
+                    among = part if among is None else among + part
+                elif kept[at[0]]:
+                    to_k = to_k + embed(value, place[at], place[by], (k.size, e.size))
+                else:
+                    to_e = to_e + embed(value, place[at], place[by], (e.size, k.size))
+        return to_e, to_k, among
+
+    def _local(self, local: LocalDevices) -> Local:
+        own = {
+            name: value if value.shape[0] == 1 else value[local.positions]
+            for name, value in self._own(local.element).items()
+        }
+        own = {name: value[:, None] for name, value in own.items()}
+        return Local(
+            self._law(local.element, local.positions),
+            own,
+            self.positions(local.free),
+            local.sign,
+            self.map(local.free),
+            self.far(local.held),
+        )
+
+    def _law(self, element: Devices, positions: np.ndarray | None = None) -> Device:
+        """The law of some of an element's devices, numbers that differ between them in a column."""
+        units = len(element.a)
+
+        def column(number: Array) -> Array:
+            if jnp.ndim(number) == 0:
+                return number
+            if positions is not None and jnp.shape(number)[0] > 1:
+                number = take(number, positions)
+            return number[:, None]
+
+        return with_numbers(self.models[element.name], units, column)
+
+    def _own(self, element: Devices) -> dict[str, Array]:
+        return kirchhoff.device_values(element, self.parameters)
+
+    def _pair(self, pair: Pairs) -> Pair:
+        element = pair.element
+        is_device = isinstance(element, Devices)
+        free = len(self.circuit.free)
+        ends = []
+        for nodes in (element.a, element.b):
+            held = self.positions(nodes) == free
+            m = self.map(nodes)
+            ends.append(
+                (
+                    m._replace(beta=jnp.where(held[:, None], 0.0, m.beta)),
+                    jnp.where(held[:, None], self.far(nodes), 0.0),
+                )
+            )
+        (a_map, a_held), (b_map, b_held) = ends
+        return Pair(
+            None if is_device else self.parameters[element.conductance][:, None],
+            self._law(element) if is_device else None,
+            {name: value[:, None] for name, value in self._own(element).items()} if is_device else {},
+            self.positions(element.a),
+            self.positions(element.b),
+            a_map,
+            b_map,
+            a_held,
+            b_held,
+        )
+
+    def _port(self, name: str) -> PortNudge:
+        port = self.circuit.output(name)
+        strength = jnp.broadcast_to(jnp.asarray(self.nudge.strength[name], self.dtype), (self.batch,))
+        return PortNudge(
+            port,
+            self.positions(port.nodes),
+            self.map(port.nodes),
+            self.nudge.loss,
+            self.nudge.targets[name],
+            strength,
+        )
+
+    def _bounds(self, ideal: list[Local], free: int) -> tuple[Array | None, Array | None]:
+        if not ideal:
+            return None, None
+        lower = jnp.full((free, 1), -jnp.inf, self.dtype)
+        upper = jnp.full((free, 1), jnp.inf, self.dtype)
+        for term in ideal:
+            bound, up = term.bound(), term.sign * term.map.alpha > 0
+            upper = widened(upper, bound).at[term.positions].min(jnp.where(up, bound, jnp.inf))
+            lower = widened(lower, bound).at[term.positions].max(jnp.where(up, -jnp.inf, bound))
+        return lower, upper
+
+
+def _own_share(tie: Tie, diagonal: Array, rhs: Array) -> tuple[Array, Array]:
+    """The coupling's part of both ends' own coefficients, and the constants of its affine maps."""
+    r, c = tie.row_map, tie.column_map
+    rows, columns = tie.g.sum(1)[:, None], tie.g.sum(0)[:, None]
+    diagonal = add(diagonal, tie.row, r.kappa * rows * r.alpha)
+    diagonal = add(diagonal, tie.column, c.kappa * columns * c.alpha)
+    rhs = add(rhs, tie.row, r.kappa * (tie.g @ c.beta - rows * r.beta))
+    return diagonal, add(rhs, tie.column, c.kappa * (tie.g.T @ r.beta - columns * c.beta))

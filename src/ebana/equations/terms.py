@@ -1,0 +1,224 @@
+"""The kinds of terms in a node's equation, each with its numbers in place.
+
+A node p of the circuit is ``alpha V + beta`` of its base and sends ``kappa`` times its current there;
+``Map`` holds the three for an array of nodes, shapes ``(k, 1)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebana.circuit import Output
+from ebana.devices import Device
+from ebana.equations.arrays import add, take, widened
+from ebana.physics import kirchhoff
+
+Array = Any
+Values = Mapping[str, Array]
+
+
+class Map(NamedTuple):
+    """Affine map from base potentials to node potentials, and the share of current sent back."""
+
+    alpha: Array
+    beta: Array
+    kappa: Array
+
+    def __call__(self, base: Array) -> Array:
+        return self.alpha * base + self.beta
+
+
+@dataclass(frozen=True)
+class Tie:
+    """Conductances ``g`` (m, n) between the free positions ``row`` and ``column``."""
+
+    g: Array
+    row: np.ndarray
+    column: np.ndarray
+    row_map: Map
+    column_map: Map
+
+    def add_currents(self, total: Array, v: Array) -> Array:
+        """Add the currents drawn at both ends to ``total``, ``(F, B)``.
+
+        Summed as differences at any size: matrix products round at the scale of ``g v``, which across a leak
+        of 1e-9 S is nanovolts that no certificate made of the same sums can see. (A Newton correction costs
+        far more than these sums.)
+        """
+        r, c = self.row_map(take(v, self.row)), self.column_map(take(v, self.column))
+        current = self.g[:, :, None] * (r[:, None, :] - c[None, :, :])
+        total = add(total, self.row, self.row_map.kappa * current.sum(1))
+        return add(total, self.column, -self.column_map.kappa * current.sum(0))
+
+
+@dataclass(frozen=True)
+class LinkTie(Tie):
+    """A tie of few resistors: ``each`` of conductances (k, 1), from free positions ``a`` to ``b``.
+
+    ``g`` holds them spread over all pairs of the two blocks, for products; currents are summed one by one.
+    """
+
+    each: Array
+    a: np.ndarray
+    b: np.ndarray
+    a_map: Map
+    b_map: Map
+
+    def add_currents(self, total: Array, v: Array) -> Array:
+        """As for :class:`Tie`."""
+        current = self.each * (self.a_map(take(v, self.a)) - self.b_map(take(v, self.b)))
+        total = widened(total, current)
+        total = total.at[self.a].add(self.a_map.kappa * current)
+        return total.at[self.b].add(-self.b_map.kappa * current)
+
+
+@dataclass(frozen=True)
+class Local:
+    """Devices between free nodes (at ``positions``) and held ones; ``sign`` +1: the anode is free."""
+
+    model: Device
+    own: Values
+    positions: np.ndarray
+    sign: int
+    map: Map
+    far: Array
+
+    def dv(self, v: Array) -> Array:
+        """Voltage over each device, anode minus cathode."""
+        return self.sign * (self.map(take(v, self.positions)) - self.far)
+
+    def currents(self, v: Array) -> Array:
+        """Current that each device draws from its base, ``(k, B)``."""
+        return self.sign * self.map.kappa * self.model.current(self.dv(v), self.own)
+
+    def at_base(self, slopes: Array) -> Array:
+        """The devices' incremental conductances as their bases see them."""
+        return self.map.alpha * self.map.kappa * slopes
+
+    def equation(self, v: Array) -> tuple[Array, Array]:
+        """Current drawn from each base, and its derivative, each ``(k, B)``."""
+        current, slopes = self.model.characteristic(self.dv(v), self.own)
+        return self.sign * self.map.kappa * current, self.at_base(slopes)
+
+    def slopes(self, v: Array, shift: float) -> Array:
+        """Incremental conductance of the devices themselves, the least within ``shift`` volts of the state."""
+        return self.model.least_conductance(self.dv(v), self.own, shift)
+
+    def bound(self) -> Array:
+        """Base potential at which an ideal diode starts to conduct."""
+        return (self.far - self.map.beta) / self.map.alpha
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Resistors or devices between arbitrary nodes, of which some join two free ones.
+
+    ``a`` and ``b`` are free positions, or F for a held end, whose potential is in ``*_held``.
+    """
+
+    conductance: Any
+    model: Device | None
+    own: Values
+    a: np.ndarray
+    b: np.ndarray
+    a_map: Map
+    b_map: Map
+    a_held: Array
+    b_held: Array
+
+    def _dv(self, v: Array) -> Array:
+        extended = jnp.concatenate([v, jnp.zeros_like(v[:1])])
+        a = self.a_map(extended[self.a]) + self.a_held
+        return a - (self.b_map(extended[self.b]) + self.b_held)
+
+    def add_currents(self, total: Array, v: Array) -> Array:
+        """Add the currents drawn at both ends to ``total``, ``(F, B)``."""
+        dv = self._dv(v)
+        current = self.conductance * dv if self.model is None else self.model.current(dv, self.own)
+        total = total.at[self.a].add(self.a_map.kappa * current, mode="drop")
+        return total.at[self.b].add(-self.b_map.kappa * current, mode="drop")
+
+    def slopes(self, v: Array, shift: float) -> Array:
+        """Incremental conductance of each, ``(k, B)``."""
+        if self.model is None:
+            return self.conductance + jnp.zeros((len(self.a), v.shape[-1]), v.dtype)
+        return self.model.least_conductance(self._dv(v), self.own, shift)
+
+    def add_conductances(self, matrix: Array, where: np.ndarray, g: Array) -> Array:
+        """Add the stamps of slopes to a Jacobian over the kept nodes; ``where`` maps free positions to its rows."""
+        ends = ((self.a, self.a_map, 1.0), (self.b, self.b_map, -1.0))
+        for at, at_map, at_sign in ends:
+            for by, by_map, by_sign in ends:
+                ok = np.flatnonzero((where[at] >= 0) & (where[by] >= 0))
+                value = at_sign * by_sign * (at_map.kappa * by_map.alpha * g)
+                matrix = matrix.at[where[at[ok]], where[by[ok]]].add(value[ok])
+        return matrix
+
+    def add_products(self, total: Array, x: Array, where: np.ndarray, g: Array) -> Array:
+        """Add the same stamps times a vector ``x`` over the kept nodes."""
+        ends = ((self.a, self.a_map, 1.0), (self.b, self.b_map, -1.0))
+        for at, at_map, at_sign in ends:
+            for by, by_map, by_sign in ends:
+                ok = np.flatnonzero((where[at] >= 0) & (where[by] >= 0))
+                value = at_sign * by_sign * (at_map.kappa * by_map.alpha * g)
+                total = total.at[where[at[ok]]].add(value[ok] * x[where[by[ok]]])
+        return total
+
+
+@dataclass(frozen=True)
+class PortNudge:
+    """A clamped nudge at one output: minimise the energy plus ``strength`` times the loss there."""
+
+    port: Output
+    positions: np.ndarray
+    map: Map
+    loss: Any
+    target: Array
+    strength: Array
+
+    def _value(self, v: Array) -> Array:
+        p = self.map(take(v, self.positions))
+        return (p[0::2] - p[1::2] if self.port.folded else p).T
+
+    def currents(self, v: Array) -> Array:
+        """Current injected into the bases of the port's nodes, ``(nodes, B)``."""
+        slope = jax.grad(lambda y: self.loss.cost(y, self.target).sum())(self._value(v))
+        return self.map.kappa * kirchhoff.unfold(self.port.folded, -self.strength[:, None] * slope).T
+
+    @property
+    def couples(self) -> bool:
+        """Whether the nudge couples the port's nodes to each other."""
+        return self.port.folded or not self.loss.quadratic
+
+    def own_curvature(self) -> Array:
+        """The curvature at each base of a port whose nodes are not coupled, ``(nodes, B)``."""
+        return self.map.kappa * self.map.alpha * self.strength[None, :]
+
+    def conductance(self) -> tuple[Array, Array]:
+        """A port whose nodes are not coupled as conductances to its targets: currents at 0 V and conductances."""
+        own = self.own_curvature()
+        return own / self.map.alpha * (self.target.T - self.map.beta), own
+
+    def curvature(self, v: Array) -> Array:
+        """Minus the derivative of the injection by the bases' potentials, ``(nodes, nodes, B)``."""
+        y = self._value(v)
+        if self.loss.quadratic:
+            h = jnp.eye(y.shape[1], dtype=v.dtype)[:, :, None] * self.strength
+        else:
+            each = jax.vmap(jax.hessian(lambda y, t: self.loss.cost(y[None], t[None])[0]))
+            h = self.strength * jnp.moveaxis(each(y, self.target), 0, -1)
+        if self.port.folded:
+            h = jnp.kron(h, np.array([[1.0, -1.0], [-1.0, 1.0]])[:, :, None])
+        return self.map.kappa[:, :, None] * h * self.map.alpha[None, :, :]
+
+    def steepest(self) -> Array:
+        """A bound on the curvature at each base, ``(nodes, B)``: for sweeps that cannot overshoot."""
+        smoothness = 1.0 if self.loss.smoothness is None else self.loss.smoothness
+        each = (2.0 if self.port.folded else 1.0) * smoothness * jnp.maximum(self.strength, 0.0)
+        return self.map.kappa * self.map.alpha * each[None, :]

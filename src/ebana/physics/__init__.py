@@ -1,0 +1,1 @@
+"""The laws of a whole circuit: Kirchhoff's, the energy, stages, nudges."""

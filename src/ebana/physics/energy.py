@@ -1,0 +1,317 @@
+"""The energy of a circuit and its partial derivatives: what equilibrium propagation measures.
+
+``E = sum_l c_l E_l`` with ``E_l`` the co-content of the elements of stage l and ``c_l`` the stage's
+factor (:mod:`ebana.physics.stages`). For a conductance ``dE/dg = c dv^2 / 2``; for a source potential
+the current out of the source; for a current source minus its node's potential; for a device's own
+parameter the partial derivative of its co-content. A gain also changes the factors behind it:
+
+    dL/dA = c_in kappa'(A) I2 dh + c_out (h - s) dI2,      c_out = c_in kappa / A
+
+in differences ``d`` between two phases, with I2 the net current drawn from the amplifier's output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebana.circuit.checks import refuse_blocks
+from ebana.circuit.circuit import Circuit, terminals
+from ebana.circuit.elements import (
+    INDEX,
+    Amplifiers,
+    Crossbar,
+    CurrentSources,
+    Devices,
+    Resistors,
+    VoltageSources,
+    run,
+)
+from ebana.physics import kirchhoff
+from ebana.physics.stages import factors, stages
+
+Array = Any
+Values = Mapping[str, Array]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Phase:
+    """What is measured of one relaxed phase.
+
+    Args:
+        p: potentials of all nodes and ground, ``(B, N + 1)``, volts.
+        net: net current drawn from each node, ideal diodes included, ``(B, N + 1)``, amperes; zero at
+            free nodes, and what the sources and amplifiers deliver elsewhere.
+        ideal: currents of the ideal diodes, ``{element: (B, k)}``, amperes.
+        inputs: the data that the sources carried, ``{name: (B, columns)}``.
+    """
+
+    p: Array
+    net: Array
+    ideal: dict[str, Array]
+    inputs: dict[str, Array]
+
+
+def measure(circuit: Circuit, parameters: Values, inputs: Values, p: Array, injected: Array) -> Phase:
+    """Read the currents of a phase from the potentials of its nodes and the currents injected there."""
+    net = kirchhoff.net_currents(circuit, parameters, p, injected)
+    return Phase(p, *kirchhoff.balanced(circuit, parameters, p, net), dict(inputs))
+
+
+def element_factors(circuit: Circuit, parameters: Values) -> dict[str, Array]:
+    """The factor ``c`` of each passive element's (or current source's) stage, by element name."""
+    plan, c = stages(circuit), factors(circuit, parameters)
+    result: dict[str, Array] = {}
+    for element in circuit.each(Crossbar, Resistors, Devices, CurrentSources):
+        stage = plan.of(*terminals(element))
+        result[element.name] = c[stage] if stage >= 0 else jnp.asarray(1.0)
+    return result
+
+
+def output_factor(circuit: Circuit, parameters: Values, name: str) -> Array:
+    """The factor ``c`` of the stage that an output is read from."""
+    stage = stages(circuit).of(circuit.output(name).nodes)
+    return factors(circuit, parameters)[stage] if stage >= 0 else jnp.asarray(1.0)
+
+
+def energy(circuit: Circuit, parameters: Values, p: Array) -> Array:
+    """Total energy ``sum_l c_l E_l`` of each sample, shape ``(B,)``, watts.
+
+    Raises:
+        NeedsSpice: for circuits with blocks written in SPICE, whose energy nobody knows.
+    """
+    refuse_blocks(circuit, "there is no energy of a circuit with")
+    c = element_factors(circuit, parameters)
+    total = jnp.zeros(p.shape[0], p.dtype)
+    for element in circuit.each(Crossbar, Resistors, Devices):
+        if isinstance(element, Crossbar):
+            dv = (
+                kirchhoff.at_nodes(p, element.rows)[:, :, None]
+                - kirchhoff.at_nodes(p, element.columns)[:, None, :]
+            )
+        else:
+            dv = kirchhoff.at_nodes(p, element.a) - kirchhoff.at_nodes(p, element.b)
+        if isinstance(element, Devices):
+            content = element.model.cocontent(dv, kirchhoff.device_values(element, parameters))
+        else:
+            content = 0.5 * parameters[element.conductance] * dv * dv
+        total = total + c[element.name] * content.reshape(p.shape[0], -1).sum(1)
+    for element in circuit.each(CurrentSources):
+        total = total - c[element.name] * (
+            parameters[element.current] * kirchhoff.at_nodes(p, element.nodes)
+        ).sum(1)
+    return total
+
+
+# -- differences of partial derivatives between two phases -------------------------------------------
+
+
+def contrast(
+    circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, weight: Array
+) -> dict[str, Array]:
+    """``sum_b weight_b [dE/dtheta(plus_b) - dE/dtheta(minus_b)]`` for every trainable parameter.
+
+    Args:
+        plus, minus: the two phases, over the same samples.
+        weight: a weight for each sample, shape ``(B,)``; zero leaves a sample out, whatever it holds.
+
+    Returns:
+        One array for each name in ``circuit.trainable``, of the parameter's shape.
+    """
+    wanted = frozenset(circuit.trainable)
+    c = element_factors(circuit, parameters)
+    total = {name: jnp.zeros(circuit.parameters[name].shape, plus.p.dtype) for name in circuit.trainable}
+    for element in circuit.each(Crossbar, Resistors, CurrentSources, Devices):
+        for name, value in _element_contrast(circuit, element, parameters, plus, minus, weight, wanted):
+            total[name] = total[name] + c[element.name] * value
+    plus, minus = (_without(phase, weight == 0) for phase in (plus, minus))
+    for name, value in _source_contrast(circuit, parameters, plus, minus, weight, c, wanted):
+        total[name] = total[name] + value
+    for name, value in _amplifier_contrast(circuit, parameters, plus, minus, weight, wanted):
+        total[name] = total[name] + value
+    return total
+
+
+def _without(phase: Phase, left_out: Array) -> Phase:
+    """Zeros for samples that are left out: their currents may be infinite, and zero times that is no number."""
+    return jax.tree.map(lambda x: jnp.where(left_out[:, None], 0.0, x), phase)
+
+
+def _element_contrast(circuit, element, parameters, plus, minus, weight, wanted):
+    if isinstance(element, Crossbar | Resistors) and element.conductance in wanted:
+        if isinstance(element, Crossbar):
+            yield element.conductance, _crossbar_difference(circuit, element, plus, minus, weight)
+        else:
+            yield element.conductance, _resistor_difference(element, plus, minus, weight)
+    elif isinstance(element, CurrentSources) and element.current in wanted:
+        yield element.current, -_mean_and_change(plus, minus, weight, element.nodes)[1].sum(0)
+    elif isinstance(element, Devices):
+        trained = {own: name for own, name in element.parameters.items() if name in wanted}
+        if trained:
+            up, down = (_without(phase, weight == 0).p for phase in (plus, minus))
+            gradient = _device_difference(element, parameters, up, down, weight)
+            yield from ((name, gradient[own]) for own, name in trained.items())
+
+
+def _resistor_difference(element: Resistors, plus: Phase, minus: Phase, weight: Array) -> Array:
+    mean_a, change_a = _mean_and_change(plus, minus, weight, element.a)
+    mean_b, change_b = _mean_and_change(plus, minus, weight, element.b)
+    return ((mean_a - mean_b) * (change_a - change_b)).sum(0)
+
+
+def _crossbar_difference(
+    circuit: Circuit, element: Crossbar, plus: Phase, minus: Phase, weight: Array
+) -> Array:
+    """``sum_b w (dv_+^2 - dv_-^2) / 2 = sum_b w (mean of dv)(change of dv)``, in sums and matrix products.
+
+    The change is taken before the product, so that a nudge of nanovolts on volts is not lost. Rows that
+    sources hold do not change and cost one product instead of two; rows at x and at -x share theirs.
+    """
+    mean_c, change_c = _mean_and_change(plus, minus, weight, element.columns)
+    columns = (mean_c * change_c).sum(0)
+    parts, positions = [], []
+    for at, source, places in _row_parts(circuit, element):
+        positions.append(at)
+        rows = element.rows[at]
+        if source is not None and source.input is not None:
+            data = plus.inputs[source.input][:, run(source.columns[places])].astype(plus.p.dtype)
+            data = jnp.where(weight[:, None] == 0, 0.0, data)
+            scale = jnp.asarray(-source.scale[places], plus.p.dtype)[:, None]
+            parts.append(scale * (data.T @ change_c) + columns)
+            continue
+        mean_r, change_r = _mean_and_change(plus, minus, weight, rows)
+        value = columns - mean_r.T @ change_c
+        if not np.isin(rows, circuit.sources).all():
+            value = value + (mean_r * change_r).sum(0)[:, None] - change_r.T @ mean_c
+        parts.append(value)
+    return jnp.concatenate(parts)[run(np.argsort(np.concatenate(positions)).astype(INDEX))]
+
+
+def _mean_and_change(plus: Phase, minus: Phase, weight: Array, nodes: np.ndarray) -> tuple[Array, Array]:
+    """Mean of two phases' potentials at some nodes, and their weighted difference, each ``(B, k)``."""
+    up, down = (jnp.where(weight[:, None] == 0, 0.0, kirchhoff.at_nodes(x.p, nodes)) for x in (plus, minus))
+    return 0.5 * (up + down), weight[:, None] * (up - down)
+
+
+def _row_parts(
+    circuit: Circuit, element: Crossbar
+) -> Iterator[tuple[np.ndarray, VoltageSources | None, np.ndarray]]:
+    """The rows of a crossbar by the data sources that hold them; other held ones, and free ones, apart.
+
+    Yields the rows' positions in the crossbar, the sources or None, and the rows' places in the sources.
+    """
+    sources = tuple(circuit.each(VoltageSources))
+    number, place = (array[element.rows] for array in circuit.driven_by)
+    direct = element.rows == circuit.base[element.rows]
+    carries = np.array([s.input is not None for s in sources] + [False])
+    number = np.where(direct & carries[number], number, -1)
+    held = np.isin(element.rows, circuit.sources)
+    kind = np.where(number >= 0, number, -1 - held.astype(int))
+    kinds, first = np.unique(kind, return_index=True)
+    for k in kinds[np.argsort(first)]:  # in order of appearance: mostly the order of the rows
+        at = np.flatnonzero(kind == k).astype(INDEX)
+        yield at, sources[k] if k >= 0 else None, place[at]
+
+
+def _device_difference(element: Devices, parameters: Values, plus: Array, minus: Array, weight: Array):
+    own = kirchhoff.device_values(element, parameters)
+
+    def total(values: Values, p: Array) -> Array:
+        content = element.model.cocontent(
+            kirchhoff.at_nodes(p, element.a) - kirchhoff.at_nodes(p, element.b), values
+        )
+        return (weight[:, None] * content).sum()
+
+    up, down = jax.grad(total)(own, plus), jax.grad(total)(own, minus)
+    return jax.tree.map(jnp.subtract, up, down)
+
+
+def input_contrast(
+    circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, weight: Array
+) -> dict[str, Array]:
+    """``weight_b [dE/dx(plus_b) - dE/dx(minus_b)]`` for every input, ``{name: (B, columns)}``.
+
+    Args:
+        plus, minus: the two phases, over the same samples.
+        weight: a weight for each sample, shape ``(B,)``; zero leaves a sample out, whatever it holds.
+    """
+    c = element_factors(circuit, parameters)
+    plus, minus = (_without(phase, weight == 0) for phase in (plus, minus))
+    change = _source_change(circuit, parameters, plus, minus, weight, c)
+    total = {name: jnp.zeros((change.shape[0], n), change.dtype) for name, n in circuit.inputs.items()}
+    for element in circuit.each(VoltageSources):
+        if element.input is not None:
+            each = change[:, element.nodes] * element.scale.astype(change.dtype)
+            total[element.input] = total[element.input].at[:, element.columns].add(each)
+    return total
+
+
+def _source_change(
+    circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, weight: Array, c: Mapping[str, Array]
+) -> Array:
+    """Weighted difference of ``dE/du`` at every node, ``(B, N + 1)``.
+
+    ``dE/du`` is the current out of a source, each element's share with its stage's factor.
+    """
+    gains = {a.name: parameters[a.gain] for a in circuit.amplifiers}
+
+    def out(phase: Phase) -> Array:
+        drawn = kirchhoff.drawn_currents(circuit, parameters, phase.p, c)
+        drawn = _with_ideal_diodes(circuit, phase, drawn, c)
+        return kirchhoff.through_amplifiers(circuit, gains, drawn)
+
+    return weight[:, None] * (out(plus) - out(minus))
+
+
+def _source_contrast(circuit, parameters, plus, minus, weight, c, wanted):
+    sources = [e for e in circuit.each(VoltageSources) if e.parameter in wanted]
+    if not sources:
+        return
+    change = _source_change(circuit, parameters, plus, minus, weight, c)
+    for element in sources:
+        per_source = (change[:, element.nodes] * element.scale.astype(change.dtype)).sum(0)
+        zero = jnp.zeros(circuit.parameters[element.parameter].shape, change.dtype)
+        yield element.parameter, zero.at[element.columns].add(per_source)
+
+
+def _with_ideal_diodes(circuit: Circuit, phase: Phase, drawn: Array, c: Mapping[str, Array]) -> Array:
+    """Add what conducting ideal diodes draw from their ends."""
+    for element in circuit.each(Devices):
+        if element.name in phase.ideal:
+            current = c[element.name] * phase.ideal[element.name]
+            drawn = drawn.at[:, element.a].add(current).at[:, element.b].add(-current)
+    return drawn
+
+
+def _amplifier_contrast(circuit, parameters, plus, minus, weight, wanted):
+    plan, c = stages(circuit), factors(circuit, parameters)
+    one = jnp.asarray(1.0)
+    for amplifier in circuit.each(Amplifiers):
+        if not wanted & {amplifier.gain, amplifier.shift, amplifier.backward}:
+            continue
+        stage_in, stage_out = plan.of(amplifier.inputs), plan.of(amplifier.outputs)
+        gain, shift = parameters[amplifier.gain], parameters[amplifier.shift]
+        c_out = c[stage_out] if stage_out >= 0 else one
+        c_in = c[stage_in] if stage_in >= 0 else one
+        mean_h = 0.5 * kirchhoff.at_nodes(plus.p + minus.p, amplifier.inputs) - shift
+        change_h = kirchhoff.at_nodes(plus.p - minus.p, amplifier.inputs)
+        mean_i = 0.5 * (plus.net + minus.net)[:, amplifier.outputs]
+        change_i = (plus.net - minus.net)[:, amplifier.outputs]
+        dkappa = -1.0 / gain**2 if amplifier.backward is None else 0.0
+        per_unit = {
+            amplifier.gain: c_in * dkappa * mean_i * change_h + c_out * mean_h * change_i,
+            amplifier.shift: c_out * (1.0 - gain) * change_i,
+            amplifier.backward: c_in * mean_i * change_h,
+        }
+        for name in wanted & per_unit.keys():
+            summed = (weight[:, None] * per_unit[name]).sum(0)
+            yield (
+                name,
+                summed if circuit.parameters[name].shape == summed.shape else summed.sum(keepdims=True),
+            )

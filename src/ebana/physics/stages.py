@@ -1,0 +1,145 @@
+"""Stages and their factors: what amplifiers do to the energy.
+
+Nodes joined by reciprocal elements form a stage. An amplifier of gain A and backward current gain
+kappa between two stages multiplies the energy of the driven stage by ``kappa / A`` (1/A^2 for the
+default kappa = 1/A): the circuit settles at a minimum of ``sum_l c_l E_l`` with these factors
+multiplied along the chain. Where two paths give one stage two factors there is no such energy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ebana.circuit.circuit import Circuit, connected, terminals
+from ebana.circuit.elements import GROUND, Amplifiers, CurrentSources, Devices, Output, Resistors, Subcircuits
+from ebana.physics.structure import Structure, structure
+
+
+@dataclass(frozen=True, eq=False)
+class Stages:
+    """Which stage each node is in, and by which amplifiers each stage's factor is reached.
+
+    Args:
+        of_node: stage of each node, -1 for source nodes (they hold a potential and join nothing).
+        routes: for each stage the amplifiers on the way from its root, as ``(name, +1 | -1)``.
+        links: ``(stage, driven stage, amplifier)`` of the amplifiers between stages.
+    """
+
+    of_node: np.ndarray
+    routes: tuple[tuple[tuple[str, int], ...], ...]
+    links: tuple[tuple[int, int, str], ...]
+
+    def of(self, *nodes: np.ndarray) -> int:
+        """The stage of an element, from its terminals; -1 when all of them are held."""
+        for array in nodes:
+            for node in array:
+                if node != GROUND and self.of_node[node] >= 0:
+                    return int(self.of_node[node])
+        return -1
+
+
+def _components(circuit: Circuit) -> np.ndarray:
+    movable = np.full(circuit.size + 1, True)
+    movable[circuit.sources] = False
+    movable[circuit.size] = False
+    label = connected(circuit, movable, amplified=False)[: circuit.size]
+    _, compact = np.unique(label[movable[:-1]], return_inverse=True)
+    result = np.full(circuit.size, -1)
+    result[movable[:-1]] = compact
+    return result
+
+
+def stages(circuit: Circuit) -> Stages:
+    """Find the stages of a circuit and the amplifiers that link them (cached by structure)."""
+    return _stages(structure(circuit))
+
+
+@lru_cache(maxsize=64)
+def _stages(of: Structure) -> Stages:
+    circuit = of.circuit
+    label = _components(circuit)
+    count = int(label.max(initial=-1)) + 1
+    links: list[tuple[int, int, str]] = []
+    for amplifier in circuit.each(Amplifiers):
+        for h, w in zip(amplifier.inputs, amplifier.outputs, strict=True):
+            if label[h] >= 0:
+                links.append((int(label[h]), int(label[w]), amplifier.name))
+    links = list(dict.fromkeys(links))
+    driven = {w for _, w, _ in links}
+    routes: list[tuple[tuple[str, int], ...] | None] = [None] * count
+    for root in sorted(range(count), key=lambda s: s in driven):
+        if routes[root] is not None:
+            continue
+        routes[root] = ()
+        grew = True
+        while grew:
+            grew = False
+            for h, w, name in links:
+                if routes[h] is not None and routes[w] is None:
+                    routes[w] = (*routes[h], (name, 1))  # type: ignore[misc]
+                    grew = True
+                elif routes[w] is not None and routes[h] is None:
+                    routes[h] = (*routes[w], (name, -1))  # type: ignore[misc]
+                    grew = True
+
+    return Stages(label, tuple(r or () for r in routes), tuple(links))
+
+
+def conflicts(circuit: Circuit) -> tuple[str, ...]:
+    """What has no one factor at the circuit's initial gains.
+
+    Names of the amplifiers that give a stage a second factor, and of the elements and outputs that span stages of
+    different factors.
+    """
+    plan = stages(circuit)
+    ratio = {a.name: _initial_ratio(circuit, a) for a in circuit.each(Amplifiers)}
+    values = np.array([np.prod([ratio[name] ** sign for name, sign in route]) for route in plan.routes])
+    found = {
+        name for h, w, name in plan.links if not np.isclose(values[h] * ratio[name], values[w], rtol=1e-9)
+    }
+    found |= {name for name, value in ratio.items() if np.isnan(value)}
+    for item in (*circuit.each(Resistors, Devices, Subcircuits, CurrentSources), *circuit.outputs):
+        nodes = np.concatenate([np.ravel(t) for t in _ends(item)])
+        reached = plan.of_node[nodes[nodes != GROUND]]
+        touched = values[reached[reached >= 0]]
+        if touched.size and not np.allclose(touched, touched[0], rtol=1e-9):
+            found.add(item.name)
+    return tuple(sorted(found))
+
+
+def _ends(item: Any) -> tuple[np.ndarray, ...]:
+    return (item.nodes,) if isinstance(item, Output) else terminals(item)
+
+
+def _initial_ratio(circuit: Circuit, amplifier: Amplifiers) -> float:
+    """``kappa / A`` when it is one number for all units, and stays so in training, else NaN."""
+    named = [circuit.parameters[n] for n in (amplifier.gain, amplifier.backward) if n is not None]
+    if any(p.trainable and p.initial.size > 1 for p in named):
+        return float("nan")
+    values = np.unique(np.asarray(_ratio(circuit.initial(), amplifier)))
+    return float(values[0]) if np.allclose(values, values[0], rtol=1e-9) else float("nan")
+
+
+def _ratio(parameters: Mapping[str, Any], amplifier: Amplifiers) -> Any:
+    gain = parameters[amplifier.gain]
+    if amplifier.backward is None:
+        return 1.0 / (gain * gain)
+    return parameters[amplifier.backward] / gain
+
+
+def factors(circuit: Circuit, parameters: Mapping[str, Any]) -> Any:
+    """Factor of every stage, shape ``(stages,)``, from the gains in ``parameters``."""
+    ratio = {a.name: jnp.mean(_ratio(parameters, a)) for a in circuit.each(Amplifiers)}
+    values = []
+    for route in stages(circuit).routes:
+        value = jnp.asarray(1.0)
+        for name, sign in route:
+            value = value * (ratio[name] if sign > 0 else 1.0 / ratio[name])
+        values.append(value)
+    return jnp.stack(values) if values else jnp.zeros(0)

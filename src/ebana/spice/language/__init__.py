@@ -1,0 +1,1 @@
+"""The language of SPICE: cards, expressions, subcircuits. The standard library alone."""

@@ -1,0 +1,34 @@
+"""The parameters that a ``.model`` card of a level 1 MOSFET may state."""
+
+from __future__ import annotations
+
+from ebana.spice.language.cards import ModelCard
+
+FIELDS = {"VTO": "vto", "KP": "kp", "LAMBDA": "lambda_", "LD": "ld", "IS": "is_"}
+FIELDS |= {"GAMMA": "gamma", "PHI": "phi", "TNOM": "tnom"}
+ALWAYS = ("VTO", "KP", "LAMBDA", "LD", "IS")
+ALIASES = {"vt0": "vto", "u0": "uo", "tref": "tnom"}
+PROCESS = frozenset(("tox", "uo", "nsub", "tpg", "nss"))
+MODELLED = PROCESS | {key.lower() for key in FIELDS}
+
+CAPACITANCE = "cgso cgdo cgbo cj cjsw mj mjsw pb fc cbd cbs"
+WITHOUT_DC_EFFECT = frozenset(f"level js kf af nlev gdsnoi {CAPACITANCE}".split())
+"""Card parameters without influence on an operating point (JS has one only with AD and AS, which no line states)."""
+
+NOT_MODELLED = {"rd": "drain resistance", "rs": "source resistance", "rsh": "sheet resistance"}
+"""Card parameters that can move an operating point and that are left out, with a warning."""
+
+
+def check_names(card: ModelCard) -> None:
+    """Raise ValueError for a parameter that no level 1 transistor of a simulator has."""
+    for key in card.parameters:
+        if ALIASES.get(key, key) not in {*MODELLED, *WITHOUT_DC_EFFECT, *NOT_MODELLED}:
+            raise unknown(card, key)
+
+
+def unknown(card: ModelCard, key: str) -> ValueError:
+    listed = sorted(k.upper() for k in {*MODELLED, *WITHOUT_DC_EFFECT, *NOT_MODELLED})
+    return ValueError(
+        f"model {card.name!r} has the parameter {key.upper()!r}, which is not one of a level 1 MOSFET "
+        f"that is known here. Known: {', '.join(listed)}."
+    )

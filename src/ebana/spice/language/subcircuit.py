@@ -1,0 +1,188 @@
+"""Blocks that a user writes in SPICE: the text of a ``.subckt``, its name and its pins.
+
+A block has no current law here: SPICE engines solve it, and what only its law could tell (its power, the
+energy of the circuit, an error estimate) is refused by name.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ebana.spice.language import cards, mosfet_parameters, subcircuit_graph
+from ebana.spice.language.cards import shorten
+from ebana.spice.language.subcircuit_graph import ELEMENTS, Groups
+
+_CARDS = (".subckt", ".ends", ".model", ".param", ".func")
+"""Cards that a block may hold. Others would reach beyond it (files, commands, analyses)."""
+
+_MODELS = ("D", "NMOS", "PMOS", "NPN", "PNP", "NJF", "PJF", "SW", "CSW", "R", "C", "L")
+"""Types of ``.model`` cards that a block may hold."""
+
+_REACHES_OUT = re.compile(r"file|[\"'`]", re.IGNORECASE)
+"""What names a file or a command, in elements and expressions that could read or run one."""
+
+
+class NeedsSpice(ValueError):
+    """Something was asked of a circuit that only SPICE, or nobody, knows."""
+
+
+@dataclass(frozen=True)
+class Subcircuit:
+    """The definition of a subcircuit.
+
+    Args:
+        name: its name.
+        pins: names of its pins, in order.
+        text: its SPICE text, with all models and subcircuits that it needs.
+
+    Example:
+        >>> block = Subcircuit.parse('''
+        ... .subckt clip node
+        ... D1 node 0 diode
+        ... .model diode D(IS=1e-9)
+        ... .ends clip
+        ... ''')
+        >>> block.name, block.pins
+        ('clip', ('node',))
+    """
+
+    name: str
+    pins: tuple[str, ...]
+    text: str = field(repr=False)
+
+    @staticmethod
+    def parse(block: Any, name: str | None = None) -> Subcircuit:
+        """Read a block from SPICE text, or from any object whose ``str()`` is such a text.
+
+        Args:
+            block: the text, or for example a ``SubCircuit`` of PySpice or InSpice.
+            name: which of its subcircuits is meant, where it has several; the last one if left out.
+
+        Raises:
+            ValueError: for text without that subcircuit, for lines that reach beyond a block or that SPICE would
+                pass over, and for nodes that float or loops of voltage sources inside it.
+        """
+        text = str(block)
+        lines = _logical(text)
+        _check(lines, text)
+        top = {inner.name: inner for inner in subcircuit_graph.definitions(lines).inside.values()}
+        if not top:
+            raise ValueError(
+                f"the text {shorten(text)!r} has no .subckt. Expected .subckt NAME PINS ... .ends."
+            )
+        if name is None:
+            name = list(top)[-1]
+        found = next((key for key in top if key.lower() == name.lower()), None)
+        if found is None:
+            raise ValueError(f"the text has no subcircuit {name!r}. It has: {', '.join(top)}.")
+        if not top[found].pins:
+            raise ValueError(f"subcircuit {found!r} has no pins. Expected at least one.")
+        subcircuit_graph.groups(top[found])
+        return Subcircuit(found, top[found].pins, "\n".join(_self_contained(lines)))
+
+    @cached_property
+    def _groups(self) -> tuple[Groups, Groups]:
+        top = subcircuit_graph.definitions(self.text.splitlines())
+        return subcircuit_graph.groups(top.inside[self.name.lower()])
+
+    @property
+    def joined(self) -> Groups:
+        """Groups of pins that direct current joins: their positions, -1 for ground."""
+        return self._groups[0]
+
+    @property
+    def fixed(self) -> Groups:
+        """Groups of pins that the block's voltage sources join: their positions, -1 for ground."""
+        return self._groups[1]
+
+
+def _logical(text: str) -> list[str]:
+    """Lines without comments, continuations joined."""
+    lines: list[str] = []
+    for raw in text.splitlines():
+        line = re.split(r";|\s\$\s", raw, maxsplit=1)[0].strip()
+        if not line or line.startswith("*"):
+            continue
+        if line.startswith("+") and lines:
+            lines[-1] += f" {line[1:].strip()}"
+        else:
+            lines.append(line)
+    return lines
+
+
+def _check(lines: list[str], text: str) -> None:
+    if not text.isascii():
+        raise ValueError(f"the subcircuit {shorten(text)!r} has characters beyond ASCII. Remove them.")
+    depth = 0
+    for line in lines:
+        card = line.split()[0].lower()
+        if card.startswith(".") and card not in _CARDS:
+            raise ValueError(
+                f"a subcircuit has the line {shorten(line)!r}. Expected elements and {', '.join(_CARDS)}; give "
+                "the text of an included file itself, such as Path(file).read_text()."
+            )
+        _check_reach(line, card)
+        if card == ".model":
+            _check_model(line)
+        if any(line.count(left) != line.count(right) for left, right in ("()", "{}")):
+            raise ValueError(f"a subcircuit has the line {shorten(line)!r}, whose brackets do not match.")
+        depth += (card == ".subckt") - (card == ".ends")
+        if depth < 0 or (depth == 0 and card not in (".ends", ".model", ".param", ".func")):
+            raise ValueError(
+                f"a subcircuit's text has the line {shorten(line)!r} outside .subckt ... .ends. Expected "
+                "definitions alone; put elements inside."
+            )
+    if depth:
+        raise ValueError(f"the text {shorten(text)!r} has a .subckt without its .ends.")
+
+
+def _check_reach(line: str, card: str) -> None:
+    """Refuse what could read files or run programs: a stored model holds the text of its blocks."""
+    if not card.startswith(".") and card[0] not in ELEMENTS:
+        raise ValueError(
+            f"a subcircuit has the line {shorten(line)!r}. Expected elements of the letters "
+            f"{', '.join(letter.upper() for letter in ELEMENTS)}."
+        )
+    reach = _REACHES_OUT.search(line)
+    if reach:
+        raise ValueError(
+            f"a subcircuit has the line {shorten(line)!r} with {reach[0]!r}. Expected no files and no quotes; write "
+            "expressions in braces, and tables with pwl(...)."
+        )
+
+
+def _check_model(line: str) -> None:
+    """Refuse types that are no device, and parameters that ngspice would pass over."""
+    words = re.match(r"\S+\s+[\w.+-]+\s+([A-Za-z]\w*)(?=[\s(]|$)", line)
+    if words is None or words[1].upper() not in _MODELS:
+        raise ValueError(
+            f"a subcircuit has the line {shorten(line)!r}. Expected a model of {', '.join(_MODELS)}."
+        )
+    if words[1].upper() not in ("D", "NMOS", "PMOS"):
+        return
+    card = cards.model_cards(line)[0]
+    if card.parameters.get("level", "1") not in ("1", "1.0"):
+        return
+    (cards if card.type == "D" else mosfet_parameters).check_names(card)
+    for key, value in card.parameters.items():
+        if value[0] in "+-.0123456789":
+            cards.value(card, key, value)
+
+
+def _self_contained(lines: list[str]) -> list[str]:
+    """The same with cards that stand outside all subcircuits written into each, where ngspice looks for them.
+
+    The whole text becomes part of a block of its own, whose cards its inner subcircuits would not see.
+    """
+    shared, inside, depth = [], [], 0
+    for line in lines:
+        card = line.split()[0].lower()
+        depth += card == ".subckt"
+        (inside if depth else shared).append(line)
+        depth -= card == ".ends"
+    return [
+        out for line in inside for out in ([line, *shared] if line.lower().startswith(".subckt") else [line])
+    ]

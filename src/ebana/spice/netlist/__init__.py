@@ -1,0 +1,1 @@
+"""From a circuit to a deck, in the dialects of simulators."""

@@ -1,0 +1,1 @@
+"""Programs that run decks: sessions, worker processes, raw files."""

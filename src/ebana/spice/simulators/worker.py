@@ -1,0 +1,67 @@
+"""A worker process: ``python -m ebana.spice.simulators.worker SIMULATOR DESCRIPTOR``.
+
+It reads jobs from a socket it inherited and writes outcomes back, until the other end is closed. Nothing
+else can reach the socket, so that the pickles on it come from the parent alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from multiprocessing.connection import Connection
+
+from ebana.spice.simulators.errors import SpiceError
+from ebana.spice.simulators.session import session, solve
+
+READY, ALIVE, DONE, REFUSED = "ready", "alive", "done", "refused"
+"""First words of the messages to the parent."""
+
+PULSE = 0.2
+"""Seconds after which a worker that has finished another sample says that it is alive."""
+
+
+def serve(connection: Connection, simulator: str) -> None:
+    """Answer jobs until the parent closes its end."""
+    session(simulator)
+    connection.send((READY, os.getpid()))
+    while True:
+        try:
+            number, job = connection.recv()
+        except EOFError:
+            return
+        try:
+            outcome = solve(simulator, job, _pulse(connection))
+        except SpiceError as error:
+            connection.send((REFUSED, number, error))
+        except Exception as error:  # a fault of ours, told where it can be read
+            connection.send((REFUSED, number, SpiceError(f"{type(error).__name__} in a worker: {error}")))
+        else:
+            connection.send((DONE, number, outcome))
+
+
+def _pulse(connection: Connection):
+    last = time.monotonic()
+
+    def tick() -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last > PULSE:
+            connection.send((ALIVE,))
+            last = now
+
+    return tick
+
+
+def main(arguments: list[str]) -> None:
+    """Run one worker."""
+    simulator, descriptor = arguments[0], int(arguments[1])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the parent has gone
+        serve(Connection(descriptor), simulator)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

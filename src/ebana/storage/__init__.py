@@ -1,0 +1,1 @@
+"""Files: archives without code, atomic writes, states of optimizers."""
