@@ -58,6 +58,7 @@ class DeviceModel(Protocol):
     ideal: bool
     own: ClassVar[Any]
     law: Any
+    pick: Any
     current: Any
     conductance: Any
     cocontent: Any

@@ -7,11 +7,13 @@ device states either of the two, and what it does not state follows by automatic
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 Array = Any
 Values = Mapping[str, Array]
@@ -26,6 +28,10 @@ def floating(dv: Array) -> Array:
     """``dv`` as an array of floating-point numbers."""
     dv = jnp.asarray(dv)
     return dv if jnp.issubdtype(dv.dtype, jnp.floating) else dv.astype(jnp.result_type(float))
+
+
+def _one_or_many(value: np.ndarray) -> Any:
+    return value.item() if np.size(value) == 1 else value
 
 
 class Device:
@@ -66,6 +72,21 @@ class Device:
         Programs are compiled for the form of a law and take its numbers as arguments (:mod:`ebana.devices.forms`).
         """
         return self
+
+    def pick(self, at: Any, units: int) -> Self:
+        """The devices at some places of an array (an index, a slice or a mask); the same where all are equal.
+
+        Args:
+            units: devices in the array; a field that holds as many numbers has one for each.
+        """
+        if not dataclasses.is_dataclass(self):
+            return self
+        differ = {
+            field.name: _one_or_many(value if value.size == 1 else value[at])
+            for field in dataclasses.fields(self)
+            if isinstance(value := getattr(self, field.name), np.ndarray) and value.shape in ((1,), (units,))
+        }
+        return dataclasses.replace(self, **differ) if differ else self
 
     def piecewise_linear(self, p: Values) -> tuple[Array, Array, Array] | None:
         """``(threshold, slope below, slope above)`` where the law is piecewise linear with one corner.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 
 from ebana.devices import forms
 from ebana.devices.device import Array, Device, Values
@@ -65,6 +66,8 @@ class BehavioralDiode(Device):
         ron: resistance of the conducting side in ohms.
         roff: resistance of the blocking side in ohms (``inf`` for none).
 
+    Each is a number, or an array with one for each diode of an array of them.
+
     Example:
         >>> d = BehavioralDiode(vth=0.3, ron=1.0)
         >>> round(float(d.current(0.5, {})), 6)
@@ -73,14 +76,15 @@ class BehavioralDiode(Device):
 
     own: ClassVar[tuple[str, ...] | None] = ()
 
-    vth: float = 0.0
-    ron: float = 1.0
-    roff: float = 1e20
+    vth: float | np.ndarray = 0.0
+    ron: float | np.ndarray = 1.0
+    roff: float | np.ndarray = 1e20
 
     def __post_init__(self) -> None:
-        if not (self.ron > 0 and self.roff > 0):
+        least = {"RON": np.min(self.ron), "ROFF": np.min(self.roff)}
+        if not min(least.values()) > 0:
             raise ValueError(
-                f"behavioural diode with RON={self.ron:g}, ROFF={self.roff:g} ohm. Expected both positive."
+                f"behavioural diode with RON={least['RON']:g}, ROFF={least['ROFF']:g} ohm. Expected both positive."
             )
 
     def piecewise_linear(self, p: Values) -> tuple[Array, Array, Array]:

@@ -48,7 +48,8 @@ class DiodeLayer(Layer):
         bias_voltage: volts of the bias sources, a number or one for each unit (also ``bias``).
         kind: ``"ideal"`` (the default), ``"behavioral"``, ``"real"`` or ``"mos"``; found from ``param`` and ``model``
             where left out.
-        param: of a behavioural diode: ``{"VTH": volts, "RON": ohms, "ROFF": ohms}``; of an ideal one:
+        param: of a behavioural diode: ``{"VTH": volts, "RON": ohms, "ROFF": ohms}``, each a number or one for each
+            unit; of an ideal one:
             ``{"RON": ohms}``, the resistance that it has in SPICE alone; of a real one:
             ``{"path": file, "model_name": name}``, and any of ``"temperature"`` (Celsius), ``"gmin"`` (S),
             ``"area"`` and ``"multiplier"``.
@@ -92,6 +93,14 @@ class DiodeLayer(Layer):
         shape = self.only(shapes)
         units = int(np.prod(shape))
         per_unit(self.bias_voltage, units, self.name, "bias_voltage")
+        if isinstance(self.device, BehavioralDiode):
+            for what in ("vth", "ron"):
+                per_unit(getattr(self.device, what), units, self.name, what.upper())
+            if np.size(self.device.roff) not in (1, units):
+                raise ValueError(
+                    f"layer {self.name!r}: ROFF has {np.size(self.device.roff)} values for {units} units. "
+                    f"Expected one number, or {units} of them."
+                )
         if len(self.direction) not in (1, units):
             raise ValueError(
                 f"diode layer {self.name!r} has {len(self.direction)} directions for {units} units. "
@@ -127,7 +136,7 @@ class DiodeLayer(Layer):
             ends = flat[mask], np.broadcast_to(far, flat.shape)[mask]
             anode, cathode = ends[::-1] if is_up else ends
             label = signal.name if mask.all() else f"{signal.name}_{suffix}"
-            build.devices(label, anode, cathode, self.device)
+            build.devices(label, anode, cathode, self.device.pick(mask, flat.size))
         return nodes
 
     @classmethod
@@ -201,11 +210,18 @@ def _device(name: str, kind: str, param: dict[str, Any] | None, model: Any) -> D
     if kind == "behavioral":
         _only_keys(name, param, ("VTH", "RON", "ROFF"))
         values = {
-            key.lower(): float("inf") if value is None else float(value)
+            key.lower(): float("inf") if value is None else _number(value)
             for key, value in (param or {}).items()
         }
         return BehavioralDiode(**values)
     return _from_card(name, kind, param or {}, model)
+
+
+def _number(value: Any) -> float | np.ndarray:
+    """A number, or an array of one for each unit; None stands for infinity in a list too."""
+    if np.ndim(value) == 0:
+        return float(value)
+    return np.array([np.inf if v is None else float(v) for v in np.ravel(value)])
 
 
 def _from_card(name: str, kind: str, param: dict[str, Any], model: Any) -> Device:
@@ -254,15 +270,22 @@ def _only_keys(name: str, param: dict[str, Any] | None, known: tuple[str, ...]) 
         )
 
 
+def _finite(value: Any) -> Any:
+    """JSON has no infinity: None stands for it."""
+    if np.ndim(value):
+        return [_finite(v) for v in value]
+    return float(value) if np.isfinite(value) else None
+
+
 def _device_config(device: Device, name: str) -> dict[str, Any]:
     if isinstance(device, IdealDiode):
         return {"param": {"RON": device.ron}}
     if isinstance(device, BehavioralDiode):
         return {
             "param": {
-                "VTH": device.vth,
-                "RON": device.ron,
-                "ROFF": device.roff if np.isfinite(device.roff) else None,
+                "VTH": as_list(device.vth),
+                "RON": as_list(device.ron),
+                "ROFF": _finite(device.roff),
             }
         }
     if isinstance(device, JunctionDiode):

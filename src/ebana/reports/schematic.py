@@ -433,7 +433,7 @@ class _Sheet:
             return "resistors"
         model = element.model
         if isinstance(model, BehavioralDiode):
-            return f"diodes {si(model.vth, 'V', 3)}, {si(model.ron, 'Ω', 3)}"
+            return f"diodes {_span(model.vth, 'V')}, {_span(model.ron, 'Ω')}"
         if isinstance(model, JunctionDiode):
             return f"diodes IS {si(model.is_, 'A', 3)}, N {model.n:g}"
         return "ideal diodes" if isinstance(model, IdealDiode) else type(model).__name__
@@ -500,6 +500,12 @@ def _kind(element: Any) -> str:
 def _port(port: Output, k: int) -> str:
     name = _short(port.name)
     return f"{name}[{k // 2}] {'-' if k % 2 else '+'}" if port.folded else f"{name}[{k}]"
+
+
+def _span(value: Any, unit: str) -> str:
+    """A number, or the least and the largest of several."""
+    ends = dict.fromkeys(si(float(end), unit, 3) for end in (np.min(value), np.max(value)))
+    return " to ".join(ends)
 
 
 def _short(text: str) -> str:

@@ -89,9 +89,14 @@ def _parts(element: Any) -> list[tuple[Any, tuple[slice, slice]]]:
         blocks = [(rows, columns) for rows in _runs(len(ends[0])) for columns in _runs(len(ends[1]))]
         return [(replace(element, rows=ends[0][r], columns=ends[1][c]), (r, c)) for r, c in blocks]
     arrays = {f.name: a for f in fields(element) if isinstance(a := getattr(element, f.name), np.ndarray)}
+    runs = _runs(len(ends[0]), max(2, len(ends)))
+    models = [
+        {"model": element.model.pick(run, len(element.a))} if isinstance(element, Devices) else {}
+        for run in runs
+    ]
     return [
-        (replace(element, **{name: array[run] for name, array in arrays.items()}), (whole, run))
-        for run in _runs(len(ends[0]), max(2, len(ends)))
+        (replace(element, **{name: array[run] for name, array in arrays.items()}, **model), (whole, run))
+        for run, model in zip(runs, models, strict=True)
     ]
 
 
@@ -309,7 +314,7 @@ def _device_body(names: _Names, element: Devices, parameters: Values) -> Iterato
     size = len(element.a)
     own = {key: _spread(parameters[name], size).tolist() for key, name in element.parameters.items()}
     for i, (a, b) in enumerate(zip(names.at(element.a), names.at(element.b), strict=True)):
-        text = element.model.spice(str(i), a, b, {key: v[i] for key, v in own.items()})
+        text = element.model.pick(i, size).spice(str(i), a, b, {key: v[i] for key, v in own.items()})
         yield from _checked(element, text).splitlines()
 
 
