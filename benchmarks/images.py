@@ -29,9 +29,9 @@ from ebana import (
     NativeEngine,
     optimizers,
 )
-from ebana.engines.base import precision
 from ebana.learning import losses
 from ebana.learning.equilibrium import EquilibriumPropagation
+from ebana.learning.system import scope
 from ebana.training.data import BatchGenerator, as_dataset
 from ebana.training.placement import Placement
 from ebana.training.run import CHUNK_STEPS, Run, Settings
@@ -122,14 +122,14 @@ class Analog:
         self.run = Run(
             model, generator, optimizer or optimizers.Adam(lr=1e-6), settings, None, [], Placement()
         )
-        with precision(self.engine):
+        with scope(self.run.traits):
             self.batches = self.run._batches(CHUNK_STEPS)
             self.settings = self.run._hyperparameters(CHUNK_STEPS)
 
     def seconds(self, steps: int) -> float:
         """Wall time of so many steps, which move the values on."""
         run = self.run
-        with precision(self.engine):
+        with scope(self.run.traits):
             started = time.perf_counter()
             values, state, records, _ = run_chunk(
                 run.spec,

@@ -12,11 +12,11 @@ import numpy as np
 
 from ebana._types import Array, Values
 from ebana.compilation import compiled
-from ebana.engines.base import NotConverged
+from ebana.engines.base import NotConverged, batch_size
 from ebana.learning.adjoint import exact_gradient
 from ebana.learning.estimators import GradientEstimator
 from ebana.learning.losses import Loss
-from ebana.learning.system import EnergySystem, as_argument, batch_of, from_argument, scope
+from ebana.learning.system import EnergySystem, as_argument, from_argument, scope
 from ebana.training.data import Dataset
 from ebana.training.evaluation import BLOCK
 
@@ -60,7 +60,7 @@ def free_states(system: EnergySystem, values: Values, inputs: Values) -> FreeSta
         values = cast(system, values)
         if not system.traits.traceable:
             return _as_numpy(_relaxed(system, values, cast(system, inputs)))
-        size, parts = batch_of(inputs), []
+        size, parts = batch_size(inputs), []
         for rows in minibatches(size):
             block = cast(system, {name: x[rows] for name, x in inputs.items()})
             part = _as_numpy(_relaxed_jit(as_argument(system), values, block))

@@ -91,3 +91,18 @@ class Parameter:
     def shape(self) -> tuple[int, ...]:
         """Shape of the values."""
         return self.initial.shape
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A parameter as programs know it: a name, a kind and a shape."""
+
+    name: str
+    kind: Kind
+    shape: tuple[int, ...]
+    trainable: bool
+
+    @staticmethod
+    def of(parameter: Parameter | Slot) -> Slot:
+        """The slot that a parameter's values fill."""
+        return Slot(parameter.name, parameter.kind, parameter.shape, parameter.trainable)

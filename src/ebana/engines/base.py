@@ -129,11 +129,6 @@ class Engine(Protocol):
         ...
 
 
-def precision(engine: Engine) -> Any:
-    """Scope in which an engine's arrays keep their precision: JAX's double precision is off outside it."""
-    return jax.enable_x64(getattr(engine, "dtype", "float64") == "float64")
-
-
 def batch_size(inputs: Values) -> int:
     """Number of samples in a batch of inputs; 1 for a circuit without inputs."""
     return next((int(value.shape[0]) for value in inputs.values()), 1)

@@ -184,11 +184,6 @@ def trainable(system: EnergySystem) -> tuple[str, ...]:
     return tuple(name for name, parameter in system.parameters.items() if parameter.trainable)
 
 
-def batch_of(inputs: Values) -> int:
-    """Number of samples in a batch of inputs; 1 for a system without inputs."""
-    return next((int(value.shape[0]) for value in inputs.values()), 1)
-
-
 def scope(traits: Traits) -> Any:
     """Scope in which a system's arrays keep their precision: JAX's double precision is off outside it."""
     return jax.enable_x64(traits.dtype == "float64")

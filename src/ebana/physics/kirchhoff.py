@@ -257,8 +257,3 @@ def unfold(folded: bool, value: Array) -> Array:
         return value
     pairs = jnp.stack([value, -value], axis=-1)
     return pairs.reshape(*value.shape[:-1], 2 * value.shape[-1])
-
-
-def as_numpy(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Copies of named arrays as NumPy."""
-    return {name: np.asarray(value) for name, value in values.items()}

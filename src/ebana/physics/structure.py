@@ -3,14 +3,15 @@
 A circuit is its structure and its numbers. Conductances, gains and voltages are values that a program takes by name;
 the numbers of devices are leaves of the circuit itself, which is a JAX pytree: a compiled function takes the circuit
 as an ordinary argument, and finds the same program for every circuit of one structure. Initial values, bounds and
-learning rates belong to neither: within a program a circuit has :class:`Slot` in place of its parameters.
+learning rates belong to neither: within a program a circuit has :class:`~ebana.parameters.Slot` in place of its
+parameters.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any
 from weakref import WeakValueDictionary
@@ -21,25 +22,10 @@ import numpy as np
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.elements import Devices, Element, Subcircuits
 from ebana.devices.forms import Form, Same, separate
-from ebana.parameters import Kind, Parameter
+from ebana.parameters import Slot
 
 _KEPT = "_numbers_and_structure"
 """Where a circuit keeps what was found of it."""
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A parameter as programs know it: a name, a kind and a shape."""
-
-    name: str
-    kind: Kind
-    shape: tuple[int, ...]
-    trainable: bool
-
-    @staticmethod
-    def of(parameter: Parameter | Slot) -> Slot:
-        """The slot that a parameter's values fill."""
-        return Slot(parameter.name, parameter.kind, parameter.shape, parameter.trainable)
 
 
 class Structure:

@@ -22,7 +22,7 @@ import numpy as np
 
 from ebana._types import Array, Values
 from ebana.learning.system import Footprint, Precision, Traits
-from ebana.parameters import Parameter
+from ebana.parameters import Parameter, Slot
 
 INPUT, OUTPUT = "x", "y"
 """Names of the one input and the one output."""
@@ -294,15 +294,14 @@ def _lost_as_zero(value: Array, weight: Array) -> Array:
 
 
 def _flatten(system: HopfieldSystem) -> tuple[tuple[Any], tuple[Any, ...]]:
-    shapes = tuple((p.name, p.kind, p.shape, p.trainable) for p in system.parameters.values())
-    kept = system.units, shapes, system.free_steps, system.nudged_steps, system.tolerance, system.dtype
+    slots = tuple(Slot.of(parameter) for parameter in system.parameters.values())
+    kept = system.units, slots, system.free_steps, system.nudged_steps, system.tolerance, system.dtype
     return (system.epsilon,), kept
 
 
 def _unflatten(kept: tuple[Any, ...], children: tuple[Any]) -> HopfieldSystem:
-    units, shapes, *rest = kept
-    slots = {name: Parameter(name, kind, np.zeros(shape), trained) for name, kind, shape, trained in shapes}
-    return HopfieldSystem(units, slots, children[0], *rest)
+    units, slots, *rest = kept
+    return HopfieldSystem(units, {slot.name: slot for slot in slots}, children[0], *rest)
 
 
 jax.tree_util.register_pytree_node(HopfieldSystem, _flatten, _unflatten)

@@ -5,7 +5,7 @@ Only four calls are used: ``ngSpice_Init``, ``ngSpice_Circ``, ``ngSpice_Command`
 hold :data:`~ebana.spice.simulators.session.LOCK` around a sequence of calls that belong together.
 
 It speaks to the callbacks of whoever called ``ngSpice_Init`` last. Another binding in the same process (PySpice,
-InSpice) takes them over, and all errors with them: each sequence begins with :meth:`LibNgspice.listen`, which takes
+InSpice) takes them over, and all errors with them: loading a circuit begins with :meth:`LibNgspice.listen`, which takes
 them back, and a reply that must come and does not is an error.
 """
 
@@ -75,6 +75,10 @@ _CHATTER = (
 
 
 _SINGULAR = "singular matrix"
+
+
+class Unheard(NgspiceError):
+    """A reply that must come did not: whatever else was said is lost too."""
 
 
 class LibNgspice:
@@ -237,14 +241,14 @@ class LibNgspice:
         """Newton iterations since the circuit was loaded.
 
         Raises:
-            NgspiceError: when ngspice does not say.
+            Unheard: when ngspice does not say.
         """
         self.messages.clear()
         self.command("rusage totiter")
         for line in self.messages:
             if line.startswith("Total iterations"):
                 return int(line.rpartition("=")[2])
-        raise NgspiceError(
+        raise Unheard(
             f"ngspice did not answer 'rusage totiter': {self.said()}. Expected a number of iterations."
         )
 

@@ -48,9 +48,16 @@ class NgspiceSession(Session):
 
     def operating_point(self) -> tuple[list[float] | None, int, str]:
         """See :meth:`Session.operating_point`."""
-        spice = self._spice
-        if spice.listen():
+        try:
+            return self._analyse()
+        except libngspice.Unheard:  # another binding took the callbacks over, and the errors of this analysis
+            self._spice.listen()
+            self._spice.command("destroy all")
             self._load_again()
+            return self._analyse()
+
+    def _analyse(self) -> tuple[list[float] | None, int, str]:
+        spice = self._spice
         spice.messages.clear()
         spice.command("op")
         singular, stepped = spice.singular(), spice.stepped()
