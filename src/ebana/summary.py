@@ -37,12 +37,11 @@ def layer_rows(model: Any) -> list[dict[str, Any]]:
 
 
 def _new_nodes(circuit: Any, name: str) -> int:
-    return sum(group.size for group in circuit.groups if group.name in (name, f"{name}_bias"))
+    return sum(group.size for group in circuit.groups if group.layer == name)
 
 
 def _devices(circuit: Any, name: str) -> int:
-    names = (name, f"{name}_down", f"{name}_up")
-    return sum(len(e.a) for e in circuit.each(Devices) if e.name in names)
+    return sum(e.units for e in circuit.elements if e.kind == Devices.kind and e.layer == name)
 
 
 def totals(model: Any) -> dict[str, Any]:
@@ -55,7 +54,7 @@ def totals(model: Any) -> dict[str, Any]:
         "sources": len(circuit.sources),
         "trainable conductances": sum(p.initial.size for p in trainable.values() if p.kind == "conductance"),
         "other trainable values": sum(p.initial.size for p in trainable.values() if p.kind != "conductance"),
-        "devices": sum(len(e.a) for e in circuit.each(Devices)),
+        "devices": sum(e.units for e in circuit.elements if e.kind == Devices.kind),
         "engine": model.engine.name,
     }
 

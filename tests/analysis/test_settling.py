@@ -13,7 +13,7 @@ from ebana.analysis import element_power
 from ebana.analysis.settling import capacitances
 from ebana.devices import IdealDiode
 from ebana.recipes import get, probe
-from ebana.spice.netlist import deck as module
+from ebana.spice.netlist import parts
 from ebana.spice.simulators.errors import EngineNotInstalled
 from ebana.spice.simulators.process import PROGRAM_VARIABLE
 from nets import shared
@@ -147,10 +147,10 @@ def test_ideal_diodes_settle_to_their_bound() -> None:
 def test_a_circuit_in_parts_is_measured_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     model, x = probe_circuit("stack3")
     whole = model.settling(x, 1e-12)
-    monkeypatch.setattr(module, "MAX_PORTS", 4)
-    parts = model.settling(x, 1e-12)
-    assert parts.settling_time == pytest.approx(whole.settling_time, rel=1e-6)
-    assert parts.amplifier_energy == pytest.approx(whole.amplifier_energy, rel=1e-6)
+    monkeypatch.setattr(parts, "MAX_PORTS", 4)
+    in_parts = model.settling(x, 1e-12)
+    assert in_parts.settling_time == pytest.approx(whole.settling_time, rel=1e-6)
+    assert in_parts.amplifier_energy == pytest.approx(whole.amplifier_energy, rel=1e-6)
 
 
 def test_the_state_that_is_there_already_settles_at_once() -> None:

@@ -23,7 +23,7 @@ from ebana.parity.random_circuits import KINDS, random_circuit, random_inputs, r
 from ebana.parity.rounding import rounding
 from ebana.parity.suite import COMPARED, DRAWS, random_cases
 from ebana.physics.nudge import Nudge
-from ebana.spice.netlist import deck as netlist
+from ebana.spice.netlist import values
 from ebana.spice.simulators import session
 
 FOUND = {name: session.available(name) for name in COMPARED}
@@ -109,7 +109,7 @@ def test_a_model_that_is_a_little_wrong_fails_and_is_not_excused(
 
 def test_a_resistance_that_is_wrong_in_one_part_of_a_million_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     case = example.__wrapped__("iris")
-    monkeypatch.setattr(netlist, "element_values", _scaled(netlist.element_values))
+    monkeypatch.setattr(values, "element_values", _scaled(values.element_values))
     assert not any(d.passed for d in differences(case, HERE))
 
 

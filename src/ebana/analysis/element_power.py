@@ -12,24 +12,16 @@ beyond that depends on how it is built.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, singledispatch
 from typing import Any
 
 import jax
 import numpy as np
 
 from ebana.circuit import Circuit
-from ebana.circuit.elements import (
-    Amplifiers,
-    Crossbar,
-    CurrentSources,
-    Devices,
-    Element,
-    Resistors,
-    VoltageSources,
-)
+from ebana.circuit.elements import Amplifiers, Branches, CurrentSources, VoltageSources
 from ebana.physics import energy, kirchhoff
 
 Array = np.ndarray
@@ -82,7 +74,7 @@ def state_of(
 
 def _runs(circuit: Circuit, batch: int) -> Iterator[Array]:
     """Sample numbers in runs of one size, few enough for the largest crossbar; the last one is filled up."""
-    largest = max((len(e.rows) * len(e.columns) for e in circuit.each(Crossbar)), default=1)
+    largest = max((e.units for e in circuit.each(Branches) if e.outer), default=1)
     size = min(batch, max(1, CHUNK // max(1, largest)))
     return (np.minimum(np.arange(start, start + size), batch - 1) for start in range(0, batch, size))
 
@@ -92,10 +84,9 @@ def _measured(circuit: Circuit, parameters: Any, inputs: Any, v: Any, injected: 
     p = kirchhoff.potentials(circuit, parameters, inputs, v)
     phase = energy.measure(circuit, parameters, inputs, p, kirchhoff.inject(circuit, injected, p.shape[0]))
     currents = dict(phase.ideal)
-    for element in circuit.each(Devices):
-        if not element.model.ideal:
-            dv = kirchhoff.at_nodes(p, element.a) - kirchhoff.at_nodes(p, element.b)
-            currents[element.name] = element.model.current(dv, kirchhoff.device_values(element, parameters))
+    for element in circuit.each(Branches):
+        if not (element.linear or element.law.ideal):
+            currents[element.name] = element.current(element.drop(p), parameters)
     return p, phase.net, currents
 
 
@@ -136,86 +127,69 @@ def _summed_over_differences(g: Array, u: Array, v: Array) -> Array:
     return total
 
 
-def _crossbar(element: Crossbar, parameters: Values, state: State) -> Array:
-    g = np.asarray(parameters[element.conductance], np.float64)
-    return crossbar_power(g, state.p[:, element.rows], state.p[:, element.columns])
-
-
-def _resistors(element: Resistors, parameters: Values, state: State) -> Array:
-    dv = state.p[:, element.a] - state.p[:, element.b]
-    return (dv * dv) @ np.asarray(parameters[element.conductance], np.float64)
-
-
-def _devices(element: Devices, parameters: Values, state: State) -> Array:
-    dv = state.p[:, element.a] - state.p[:, element.b]
-    return (dv * state.devices[element.name]).sum(1)
-
-
-def _voltage_sources(element: VoltageSources, parameters: Values, state: State) -> Array:
-    return -(state.p[:, element.nodes] * state.net[:, element.nodes]).sum(1)
-
-
-def _current_sources(element: CurrentSources, parameters: Values, state: State) -> Array:
-    return injected_power(np.asarray(parameters[element.current], np.float64), state.p[:, element.nodes])
-
-
-def _amplifiers(element: Amplifiers, parameters: Values, state: State) -> Array:
-    kappa = np.asarray(kirchhoff.backward_gain(element, parameters), np.float64)
-    drawn = state.net[:, element.outputs]
-    taken, given = kappa * state.p[:, element.inputs], state.p[:, element.outputs]
-    return ((taken - given) * drawn).sum(1)
-
-
 def injected_power(current: Array, v: Array) -> Array:
     """The power (negative where delivered) that currents into nodes at the potentials ``v`` take up, watts."""
     return -(current * v).sum(1)
 
 
-def _source_kind(element: VoltageSources) -> str:
-    return "data inputs" if element.input is not None else "biases"
+@singledispatch
+def absorbed_by(element: Any, parameters: Values, state: State) -> Array:
+    """Power that an array of elements takes up, ``(B,)``, watts; negative where it delivers.
+
+    Raises:
+        NotImplementedError: for an element whose current is not known.
+    """
+    known = ", ".join(kind.__name__ for kind in absorbed_by.registry if kind is not object)
+    raise NotImplementedError(
+        f"the power of element {element.name!r} ({type(element).__name__}) is not known: its current does not "
+        f"follow from the potentials of its nodes here. Known: {known}. "
+        "Leave the element out, or measure its power in the simulator."
+    )
 
 
-_RULES: dict[type, tuple[str | Callable[[Any], str], Callable[[Any, Values, State], Array]]] = {
-    Crossbar: ("crossbars", _crossbar),
-    Resistors: ("resistors", _resistors),
-    Devices: ("devices", _devices),
-    VoltageSources: (_source_kind, _voltage_sources),
-    CurrentSources: ("current sources", _current_sources),
-    Amplifiers: ("amplifiers", _amplifiers),
-}
-"""Kind and power by class of element."""
+@absorbed_by.register
+def _(element: Branches, parameters: Values, state: State) -> Array:
+    """Of any law, from the currents of the state; of a conductance, ``g dv^2``."""
+    if element.outer:
+        g = np.asarray(parameters[element.conductance], np.float64)
+        return crossbar_power(g, *(state.p[:, nodes] for nodes in element.ends()))
+    dv = element.drop(state.p)
+    if element.linear:
+        return (dv * dv) @ np.asarray(parameters[element.conductance], np.float64)
+    return (dv * state.devices[element.name]).sum(1)
+
+
+@absorbed_by.register
+def _(element: VoltageSources, parameters: Values, state: State) -> Array:
+    return -(state.p[:, element.nodes] * state.net[:, element.nodes]).sum(1)
+
+
+@absorbed_by.register
+def _(element: CurrentSources, parameters: Values, state: State) -> Array:
+    return injected_power(np.asarray(parameters[element.current], np.float64), state.p[:, element.nodes])
+
+
+@absorbed_by.register
+def _(element: Amplifiers, parameters: Values, state: State) -> Array:
+    kappa = np.asarray(element.kappa(parameters), np.float64)
+    drawn = state.net[:, element.outputs]
+    taken, given = kappa * state.p[:, element.inputs], state.p[:, element.outputs]
+    return ((taken - given) * drawn).sum(1)
+
 
 SOURCES = ("data inputs", "biases", "current sources")
 """Kinds of independent sources."""
 
 
-def kind_of(element: Element) -> str:
-    """``"crossbars"``, ``"devices"``, ``"data inputs"``, ...: what an element array counts as.
-
-    Raises:
-        NotImplementedError: for an element whose current is not known.
-    """
-    kind: Any = _rule(element)[0]
-    return kind if isinstance(kind, str) else kind(element)
-
-
-def _rule(element: Element) -> tuple[Any, Callable[[Any, Values, State], Array]]:
-    if type(element) not in _RULES:
-        raise NotImplementedError(
-            f"the power of element {element.name!r} ({type(element).__name__}) is not known: its current does not "
-            f"follow from the potentials of its nodes here. Known: {', '.join(t.__name__ for t in _RULES)}. "
-            "Leave the element out, or measure its power in the simulator."
-        )
-    return _RULES[type(element)]
-
-
 def check_known(circuit: Circuit) -> None:
     """Raise NotImplementedError where the power of an element is not known."""
     for element in circuit.elements:
-        _rule(element)
+        rule = absorbed_by.dispatch(type(element))
+        if rule is absorbed_by.dispatch(object):
+            rule(element, {}, None)
 
 
 def absorbed(circuit: Circuit, parameters: Values, state: State) -> dict[str, Array]:
     """Power that each element array takes up, ``{element: (B,)}``, watts; negative where it delivers."""
     check_known(circuit)
-    return {element.name: _rule(element)[1](element, parameters, state) for element in circuit.elements}
+    return {element.name: absorbed_by(element, parameters, state) for element in circuit.elements}

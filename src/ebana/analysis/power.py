@@ -19,7 +19,6 @@ import jax
 import numpy as np
 
 from ebana.analysis import element_power
-from ebana.circuit.circuit import Circuit
 from ebana.compilation import compiled
 from ebana.engines.base import OperatingPoint, batch_size, raise_unless_converged
 from ebana.frozen import FrozenMapping
@@ -36,9 +35,6 @@ Array = np.ndarray
 
 NUDGES = "nudges"
 """Kind of the currents that a nudge injects; each counts for its output's layer."""
-
-_SUFFIXES = ("_bias", "_down", "_up", "_clamp")
-"""What layers append to their name for further elements."""
 
 
 class Share(NamedTuple):
@@ -276,7 +272,6 @@ class _Solver:
     def __init__(self, model: Any, loss: Any, beta: float | None, rule: GradientEstimator | None) -> None:
         self.model, self.loss, self.beta, self.rule = model, loss, beta, rule
         self.parameters = model.values
-        self.layers = layers_of(model)
 
     def phases(
         self, inputs: Mapping[str, Array], targets: Mapping[str, Array], rows: Array, keep: int, strict: bool
@@ -313,10 +308,7 @@ class _Solver:
         v = np.where(lost[:, None], 0.0, point.v)
         state = element_power.state_of(circuit, self.parameters, inputs, v, currents)
         watts = element_power.absorbed(circuit, self.parameters, state)
-        powers = [
-            ElementPower(e.name, self.layers[e.name], element_power.kind_of(e), watts[e.name])
-            for e in circuit.elements
-        ]
+        powers = [ElementPower(e.name, e.layer, e.kind, watts[e.name]) for e in circuit.elements]
         for port, current in currents.items():
             at = state.p[:, circuit.output(port).nodes]
             powers.append(
@@ -360,23 +352,6 @@ def _phases(
 
 _free_jit = compiled(_free)
 _phases_jit = compiled(_phases, (5, 6))
-
-
-# -- names ---------------------------------------------------------------------------------------------
-
-
-def layers_of(model: Any) -> dict[str, str]:
-    """The layer that each element of a model belongs to; the element itself where there are no layers."""
-    names = {signal.name for signal in model.signals}
-    return {e.name: _layer(model.circuit, e, names) for e in model.circuit.elements}
-
-
-def _layer(circuit: Circuit, element: Any, names: set[str]) -> str:
-    shorter = [element.name.removesuffix(end) for end in _SUFFIXES if element.name.endswith(end)]
-    values = (getattr(element, field, None) for field in ("conductance", "current", "gain", "parameter"))
-    owners = [circuit.parameters[value].layer for value in values if value is not None]
-    found = [name for name in (element.name, *shorter, *owners) if name in names]
-    return found[0] if found else element.name
 
 
 # -- text ----------------------------------------------------------------------------------------------

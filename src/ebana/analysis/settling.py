@@ -14,7 +14,7 @@ capacitances are the user's statement about a technology; none is guessed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,8 +27,11 @@ from ebana.circuit.elements import CurrentSources, VoltageSources
 from ebana.engines.base import NotConverged
 from ebana.physics import kirchhoff
 from ebana.physics.stiffness import node_conductances
-from ebana.spice.netlist import deck as spice
-from ebana.spice.netlist.deck import node_names
+from ebana.spice.language.statements import Capacitor, Comment, Ramp, Transient
+from ebana.spice.netlist.deck import deck_of
+from ebana.spice.netlist.dialects import ngspice
+from ebana.spice.netlist.names import Names
+from ebana.spice.netlist.values import handles
 from ebana.spice.simulators.batch import run
 from ebana.training.data import as_dataset
 from ebana.units import si
@@ -206,50 +209,46 @@ class _Setup:
         return (self.capacitance / np.maximum(conductance, 1e-15))[self.capacitance > 0]
 
     def deck(self, duration: float) -> str:
-        """The deck of the operating point with capacitors that hold the old state, and a transient analysis."""
-        title = "settling between two samples"
-        deck = spice.netlist(self.circuit, self.values, self.after, title=title, analysis=False)
-        lines = self._stepped(deck.splitlines())
-        names = node_names(self.circuit)
-        free = zip(self.circuit.free.tolist(), self.capacitance.tolist(), self.v_start.tolist(), strict=True)
-        capacitors = [
-            f"C{k} {names[node]} 0 {farad!r} IC={volt!r}"
-            for k, (node, farad, volt) in enumerate(free)
-            if farad
-        ]
+        """The deck of the operating point with capacitors that hold the old state, and a transient analysis.
+
+        Where the inputs take no time to rise, the sources have their new values from the start: the nodes'
+        capacitors hold the past.
+        """
+        names = Names.of(self.circuit)
         longest = duration / POINTS
         # ngspice does not control the error of its first steps, so the fastest node sets their size
         first = min(longest, FIRST_STEP * float(self.time_constants().min()))
-        tail = [f".save {name}" for name in self._vectors()]
-        return "\n".join(
-            [*lines[:-1], *capacitors, *tail, f".tran {first!r} {duration!r} 0 {longest!r} uic", ".end", ""]
+        deck = deck_of(
+            self.circuit,
+            self.values,
+            {e.name: self._course(e) for e in self.circuit.each(VoltageSources) if e.input is not None},
+            {},
+            [],
+            title="settling between two samples",
+            analysis=Transient(duration, first, longest, tuple(self._vectors(names))),
+            extra=[Comment(), *self._capacitors(names)],
+            names=names,
         )
+        return ngspice.DIALECT.deck(deck)
 
-    def _stepped(self, lines: list[str]) -> list[str]:
-        """The lines with ramps in place of constant inputs, where they take time to rise.
+    def _capacitors(self, names: Names) -> Iterator[Capacitor]:
+        free = zip(self.circuit.free.tolist(), self.capacitance.tolist(), self.v_start.tolist(), strict=True)
+        for k, (node, farads, volts) in enumerate(free):
+            if farads:
+                yield Capacitor(f"C{k}", names.nodes[node], "0", farads, volts)
 
-        With none the sources have their new values from the start: the nodes' capacitors hold the past.
-        """
+    def _course(self, element: VoltageSources) -> Array:
+        """Volts of each source, or its ramp where the inputs take time to rise."""
+        before, after = (element.volts(rows, 1)[0] for rows in (self.before, self.after))
         if not self.rise:
-            return lines
-        names = node_names(self.circuit)
-        ramps = {}
-        for element in self.circuit.each(VoltageSources):
-            if element.input is None:
-                continue
-            old, new = (
-                rows[element.input][0, element.columns] * element.scale for rows in (self.before, self.after)
-            )
-            for node, a, b in zip(element.nodes.tolist(), old.tolist(), new.tolist(), strict=True):
-                start = f"V{names[node]} {names[node]} 0 "
-                ramps[f"{start}DC {float(b)!r}"] = f"{start}PWL(0 {float(a)!r} {self.rise!r} {float(b)!r})"
-        return [ramps.get(line, line) for line in lines]
+            return after
+        ramps = [Ramp(a, b, self.rise) for a, b in zip(before.tolist(), after.tolist(), strict=True)]
+        return np.array(ramps, dtype=object)
 
-    def _vectors(self) -> list[str]:
-        names = node_names(self.circuit)
-        wanted = [f"v({names[node]})" for node in range(self.circuit.size)]
-        wanted += [f"i(v{names[n]})" for e in self.circuit.each(VoltageSources) for n in e.nodes]
-        wanted += [name for names in amplifier_currents(self.circuit).values() for name in names]
+    def _vectors(self, names: Names) -> list[str]:
+        wanted = [f"v({name})" for name in names.nodes[:-1]]
+        wanted += [f"i(v{names.nodes[n]})" for e in self.circuit.each(VoltageSources) for n in e.nodes]
+        wanted += [name for found in amplifier_currents(self.circuit, names).values() for name in found]
         return [name.lower() for name in wanted]
 
     def tolerance_of(self, waves: _Waves) -> float:
@@ -263,7 +262,7 @@ class _Setup:
         """What the sources deliver at the operating point that is reached, watts."""
         state = element_power.state_of(self.circuit, self.values, self.after, self.v_end[None], {})
         watts = element_power.absorbed(self.circuit, self.values, state)
-        kinds = {e.name: element_power.kind_of(e) for e in self.circuit.elements}
+        kinds = {e.name: e.kind for e in self.circuit.elements}
         return -sum(float(w[0]) for name, w in watts.items() if kinds[name] in element_power.SOURCES)
 
     def outputs_of(self, v: Array, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -312,16 +311,16 @@ def capacitances(circuit: Circuit, capacitance: Any) -> Array:
     return result
 
 
-def amplifier_currents(circuit: Circuit) -> dict[str, list[str]]:
+def amplifier_currents(circuit: Circuit, names: Names) -> dict[str, list[str]]:
     """ngspice's names of the currents from each amplifier's output into its internal source, by element."""
-    blocks = spice.subcircuit_names(circuit)
-    result = {}
-    for element in circuit.amplifiers:
-        names = blocks["element", element.name]
-        length = len(element.inputs) if len(names) == 1 else spice.MAX_PORTS // 2
-        units = range(len(element.inputs))
-        result[element.name] = [f"i(v.x{names[k // length]}.v{k % length})".lower() for k in units]
-    return result
+    return {
+        element.name: [
+            f"i({handle})"
+            for handle in handles(names, element)
+            if handle.startswith("v.")  # the offset's source, in series with the output
+        ]
+        for element in circuit.amplifiers
+    }
 
 
 # -- what came of it -------------------------------------------------------------------------------------
@@ -339,7 +338,8 @@ class _Waves:
 
     @staticmethod
     def of(setup: _Setup, vectors: Mapping[str, Array]) -> _Waves:
-        circuit, names = setup.circuit, [name.lower() for name in node_names(setup.circuit)]
+        circuit, all_names = setup.circuit, Names.of(setup.circuit)
+        names = [name.lower() for name in all_names.nodes[:-1]]
         p = np.stack([vectors[f"v({name})"] for name in names], axis=1)
         sources = sum(
             (-vectors[f"i(v{names[n]})"] * p[:, n] for e in circuit.each(VoltageSources) for n in e.nodes),
@@ -347,10 +347,10 @@ class _Waves:
         )
         for e in circuit.each(CurrentSources):
             sources = sources + p[:, e.nodes] @ np.broadcast_to(setup.values[e.current], len(e.nodes))
-        amplifiers = np.zeros(len(p))
+        amplifiers, currents = np.zeros(len(p)), amplifier_currents(circuit, all_names)
         for e in circuit.amplifiers:
-            drawn = -np.stack([vectors[name] for name in amplifier_currents(circuit)[e.name]], axis=1)
-            kappa = np.asarray(kirchhoff.backward_gain(e, setup.values))
+            drawn = -np.stack([vectors[name] for name in currents[e.name]], axis=1)
+            kappa = np.asarray(e.kappa(setup.values))
             amplifiers += ((p[:, e.outputs] - kappa * p[:, e.inputs]) * drawn).sum(1)
         time = vectors["time"]
         v = np.concatenate([setup.v_start[None], p[:, circuit.free]])

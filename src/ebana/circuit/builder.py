@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +58,16 @@ class CircuitBuilder:
         self._outputs: list[Output] = []
         self._inputs: dict[str, int] = {}
         self._names: dict[str, str] = {}
+        self._owner = ""
+
+    @contextmanager
+    def owned_by(self, layer: str) -> Iterator[None]:
+        """Note a layer as the owner of the nodes and elements that are added meanwhile."""
+        before, self._owner = self._owner, layer
+        try:
+            yield
+        finally:
+            self._owner = before
 
     # -- nodes ------------------------------------------------------------------------------------
 
@@ -116,8 +128,9 @@ class CircuitBuilder:
         """Turn a group of free nodes into nodes held at a named input."""
         for i, old in enumerate(self._groups):
             if old.name == group and old.kind == "free":
-                self._groups[i] = NodeGroup(old.name, "source", old.start, old.size)
-                self.drive(f"{group}_clamp", old.indices, input, columns, scale)
+                self._groups[i] = replace(old, kind="source")
+                with self.owned_by(old.layer):
+                    self.drive(f"{group}_clamp", old.indices, input, columns, scale)
                 return
         raise KeyError(f"no free nodes named {group!r} to clamp")
 
@@ -127,7 +140,7 @@ class CircuitBuilder:
 
     def _group(self, name: str, kind: NodeKind, size: int) -> np.ndarray:
         self._claim(name, f"{kind} nodes")
-        group = NodeGroup(name, kind, sum(g.size for g in self._groups), int(size))
+        group = NodeGroup(name, kind, sum(g.size for g in self._groups), int(size), self._owner)
         self._groups.append(group)
         return group.indices
 
@@ -163,7 +176,11 @@ class CircuitBuilder:
 
     def _add(self, element: Element) -> None:
         self._claim(element.name, "elements")
-        self._elements.append(element)
+        self._elements.append(element if element.owner else replace(element, owner=self._owner))
+
+    def add(self, element: Element) -> None:
+        """An element of any kind, its nodes and parameters made here before."""
+        self._add(element)
 
     def crossbar(
         self, name: str, rows: np.ndarray, columns: np.ndarray, conductance: Any, **options: Any

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 
-from ebana.circuit.circuit import Circuit, connected, terminals
-from ebana.circuit.elements import (
-    GROUND,
-    Amplifiers,
-    Crossbar,
-    CurrentSources,
-    Devices,
-    Element,
-    Resistors,
-    Subcircuits,
-    VoltageSources,
-)
+from ebana.circuit.circuit import Circuit, connected
+from ebana.circuit.elements import GROUND, Amplifiers, Subcircuits, VoltageSources
 from ebana.spice.language.subcircuit import NeedsSpice
 
 
@@ -32,23 +21,23 @@ def check(circuit: Circuit) -> None:
     _check_loops(circuit)
 
 
-def refuse_blocks(circuit: Circuit, what: str) -> None:
-    """Raise :class:`NeedsSpice` where a circuit holds blocks written in SPICE.
+def require_solvable(circuit: Circuit, what: str) -> None:
+    """Raise :class:`NeedsSpice` where a circuit holds elements whose currents Python does not know.
 
     Args:
         what: what is not possible with them, the beginning of a sentence.
     """
-    block = next(circuit.each(Subcircuits), None)
-    if block is not None:
-        raise NeedsSpice(
-            f"{what} {block.name!r}, the SPICE subcircuit {block.model.name!r}: it has no current law in Python. "
-            "Solve and train the circuit with engine='ngspice', or write the block as a Device."
-        )
+    for element in circuit.elements:
+        if not element.solvable:
+            raise NeedsSpice(
+                f"{what} {element.name!r}, {element.title()}: it has no current law in Python. "
+                "Solve and train the circuit with engine='ngspice', or write the block as a Device."
+            )
 
 
 def _check_indices(circuit: Circuit) -> None:
     for element in circuit.elements:
-        for nodes in terminals(element):
+        for nodes in element.terminals():
             if nodes.size and (nodes.min() < GROUND or nodes.max() >= circuit.size):
                 raise ValueError(
                     f"element {element.name!r} touches node {nodes.max()} but the circuit has {circuit.size} "
@@ -56,33 +45,10 @@ def _check_indices(circuit: Circuit) -> None:
                 )
 
 
-def _references(element: Element) -> Iterator[tuple[str, tuple[tuple[int, ...], ...]]]:
-    """Parameters that an element uses, each with the shapes that fit it."""
-    if isinstance(element, Crossbar):
-        yield element.conductance, ((len(element.rows), len(element.columns)),)
-    elif isinstance(element, Resistors):
-        yield element.conductance, (element.a.shape,)
-    elif isinstance(element, CurrentSources):
-        yield element.current, (element.nodes.shape,)
-    elif isinstance(element, Amplifiers):
-        fits = ((1,), element.inputs.shape)
-        yield from ((n, fits) for n in (element.gain, element.shift, element.backward) if n is not None)
-    elif isinstance(element, Devices):
-        yield from ((name, ((1,), element.a.shape)) for name in element.parameters.values())
-    elif isinstance(element, VoltageSources) and element.parameter is not None:
-        yield element.parameter, ((int(element.columns.max(initial=-1)) + 1,),)
-
-
 def _check_shapes(circuit: Circuit) -> None:
     for element in circuit.elements:
-        if isinstance(element, Devices) and element.model.own is not None:
-            unread = sorted(set(element.parameters) - set(element.model.own))
-            if unread:
-                raise ValueError(
-                    f"devices {element.name!r} are given the values {', '.join(unread)}, which "
-                    f"{type(element.model).__name__} does not read. It reads: {', '.join(element.model.own) or 'none'}."
-                )
-        for name, shapes in _references(element):
+        element.check()
+        for name, shapes in element.references():
             if name not in circuit.parameters:
                 known = ", ".join(circuit.parameters) or "none"
                 raise ValueError(
@@ -128,11 +94,8 @@ def _check_blocks(circuit: Circuit) -> None:
     for amplifier in reversed(circuit.amplifiers):  # what an output draws, its input draws
         touched[amplifier.inputs] |= touched[amplifier.outputs]
     for element in circuit.each(VoltageSources, Amplifiers):
-        if isinstance(element, VoltageSources):
-            names, nodes = [element.parameter], element.nodes
-        else:
-            names, nodes = [element.gain, element.shift, element.backward], element.outputs
-        trained = [n for n in names if n is not None and circuit.parameters[n].trainable]
+        nodes = element.terminals()[-1]
+        trained = [r.name for r in element.references() if circuit.parameters[r.name].trainable]
         if trained and touched[nodes].any():
             raise ValueError(
                 f"parameter {trained[0]!r} is trained by the current at {circuit.node_name(int(nodes[0]))}, which "

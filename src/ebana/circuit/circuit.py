@@ -5,40 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ebana.circuit.elements import (
-    GROUND,
-    INDEX,
-    Amplifiers,
-    Crossbar,
-    Devices,
-    Element,
-    NodeGroup,
-    Output,
-    Resistors,
-    Subcircuits,
-    VoltageSources,
-)
+from ebana.circuit.element import GROUND, INDEX, Element
+from ebana.circuit.elements import Amplifiers, NodeGroup, Output, VoltageSources
 from ebana.parameters import Parameter
-
-
-def terminals(element: Element) -> tuple[np.ndarray, ...]:
-    """The arrays of node indices that an element touches."""
-    if isinstance(element, Crossbar):
-        return element.rows, element.columns
-    if isinstance(element, Resistors | Devices):
-        return element.a, element.b
-    if isinstance(element, Amplifiers):
-        return element.inputs, element.outputs
-    if isinstance(element, Subcircuits):
-        return tuple(element.pins.T)
-    return (element.nodes,)
 
 
 def connected(circuit: Circuit, among: np.ndarray, *, amplified: bool) -> np.ndarray:
@@ -53,25 +28,7 @@ def connected(circuit: Circuit, among: np.ndarray, *, amplified: bool) -> np.nda
     Returns:
         A label for each node; nodes outside ``among`` have one of their own.
     """
-    ends: list[tuple[np.ndarray, np.ndarray]] = []
-    for element in circuit.each(Crossbar, Resistors, Devices):
-        a, b = (np.where(t == GROUND, circuit.size, t) for t in terminals(element))
-        if isinstance(element, Crossbar):  # all rows with one column and all columns with one row will do
-            a, b = a[among[a]], b[among[b]]
-            if a.size and b.size:
-                ends += [(a, np.full(len(a), b[0])), (np.full(len(b), a[0]), b)]
-        else:
-            both = among[a] & among[b]
-            ends.append((a[both], b[both]))
-    for element in circuit.each(Subcircuits):
-        pins = np.where(element.pins == GROUND, circuit.size, element.pins)
-        pins = np.append(pins, np.full((len(pins), 1), circuit.size), axis=1)  # a block's ground, at -1
-        for group in element.model.joined if amplified else (range(pins.shape[1] - 1),):
-            for a, b in pairwise(pins[:, position] for position in group):
-                both = among[a] & among[b]
-                ends.append((a[both], b[both]))
-    if amplified:
-        ends += [(amplifier.inputs, amplifier.outputs) for amplifier in circuit.each(Amplifiers)]
+    ends = [pair for element in circuit.elements for pair in element.joined(among, amplified=amplified)]
     size = circuit.size + 1
     a, b = (np.concatenate(side) for side in zip(*ends, strict=True)) if ends else (np.zeros(0, int),) * 2
     graph = coo_array((np.ones(len(a)), (a, b)), shape=(size, size))

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from ebana.circuit.circuit import Circuit
-from ebana.circuit.elements import NodeGroup, VoltageSources
+from ebana.circuit.elements import VoltageSources
 from ebana.frozen import FrozenMapping
 
 
@@ -26,7 +26,7 @@ def clamp_outputs(circuit: Circuit) -> Circuit:
                 f"output {port.name!r} cannot be clamped: it reads {len(port.nodes)} nodes of {group.name!r} "
                 f"({group.kind}, {group.size} nodes). Expected all nodes of one group of free nodes."
             )
-        groups[groups.index(group)] = NodeGroup(group.name, "source", group.start, group.size)
+        groups[groups.index(group)] = replace(group, kind="source")
         order = np.arange(len(port.nodes))
         columns = order // 2 if port.folded else order
         scale = np.where(order % 2, -0.5, 0.5) if port.folded else np.ones(len(order))

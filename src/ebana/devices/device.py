@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebana.spice.language.statements import Statement, Text
+
 Array = Any
 Values = Mapping[str, Array]
 
@@ -54,6 +56,9 @@ class Device:
     ideal: bool = False
     """True for a bound on ``dv`` instead of a current law (the ideal diode)."""
 
+    symbol: ClassVar[str] = "box"
+    """How a schematic draws it: ``"box"`` or ``"diode"``."""
+
     own: ClassVar[tuple[str, ...] | None] = None
     """Names of the values in ``p`` that the device reads; None where it does not say."""
 
@@ -64,6 +69,9 @@ class Device:
                 f"device {cls.__name__} defines ramp(self), which is now piecewise_linear(self, p): rename it and "
                 "take the values of the device's trained parameters, {} where it has none."
             )
+        for text, typed in (("spice", "statements"), ("spice_model", "card_statements")):
+            if text in cls.__dict__ and typed not in cls.__dict__:  # its text is what it says in SPICE
+                setattr(cls, typed, getattr(Device, typed))
 
     @property
     def law(self) -> Device:
@@ -121,8 +129,31 @@ class Device:
         below, above = self.conductance(dv - radius, p), self.conductance(dv + radius, p)
         return jnp.minimum(self.conductance(dv, p), jnp.minimum(below, above))
 
+    def charge(self, dv: Array, p: Values) -> Array | None:
+        """Charge on the first terminal in coulombs, or None for a device that stores none.
+
+        Operating points do not ask for it: at rest no charge moves.
+        """
+        return None
+
+    # -- SPICE and drawings ----------------------------------------------------------------------------
+
+    def statements(self, name: str, a: str, b: str, p: Mapping[str, float]) -> tuple[Statement, ...]:
+        """SPICE statements for one device between the nodes ``a`` and ``b``; the text of :meth:`spice` where stated."""
+        return tuple(Text(line) for line in self.spice(name, a, b, p).splitlines())
+
+    def card_statements(self) -> tuple[Statement, ...]:
+        """The ``.model`` cards that the statements refer to; the text of :meth:`spice_model` where stated."""
+        return tuple(Text(line) for line in self.spice_model().splitlines())
+
+    def caption(self) -> str:
+        """What a schematic says of an array of these."""
+        return type(self).__name__
+
     def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
-        """Element line for one device between the nodes ``a`` and ``b``."""
+        """Element lines for one device between the nodes ``a`` and ``b``, as ngspice reads them."""
+        if type(self).statements is not Device.statements:
+            return "\n".join(map(str, self.statements(name, a, b, p)))
         raise NotImplementedError(
             f"device {type(self).__name__} has no SPICE form: define spice(name, a, b, p), "
             "or solve the circuit with the native engine"
@@ -130,4 +161,6 @@ class Device:
 
     def spice_model(self) -> str:
         """The ``.model`` card the element lines refer to, or an empty string."""
+        if type(self).card_statements is not Device.card_statements:
+            return "\n".join(map(str, self.card_statements()))
         return ""

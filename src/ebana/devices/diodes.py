@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 
 from ebana.devices import forms
 from ebana.devices.device import Array, Device, Values
+from ebana.spice.language.statements import Behavioural, Statement
+from ebana.units import si
 
 _IDEAL_SCALE = 1e-6
 """Amperes for each volt of the helper node in the SPICE form of the ideal diode."""
@@ -26,6 +28,7 @@ class IdealDiode(Device):
     point where one end of the diode is held by a source, which is what the native engine asks for too.
     """
 
+    symbol: ClassVar[str] = "diode"
     own: ClassVar[tuple[str, ...] | None] = ()
 
     ron: float = 1e-6
@@ -43,17 +46,22 @@ class IdealDiode(Device):
         """Zero where blocked."""
         return jnp.zeros_like(jnp.asarray(dv))
 
-    def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
+    def statements(self, name: str, a: str, b: str, p: Mapping[str, float]) -> tuple[Statement, ...]:
         """Two sources and a node ``u``: current ``u`` forwards, voltage ``u`` backwards.
 
         A current ``dv / ron`` would multiply the rounding of ``dv`` by 1e6 S, and Newton's method would
         not settle; with ``u`` (1 uA for each volt when it conducts) both branches are well scaled.
         """
         u = f"u{name}"
+        drop = f"V({u})>0 ? {_IDEAL_SCALE * float(self.ron)!r}*V({u}) : V({u})"
         return (
-            f"B{name} {a} {b} I=V({u})>0 ? {_IDEAL_SCALE!r}*V({u}) : 0\n"
-            f"B{name}u 0 {u} I=V({a},{b})-(V({u})>0 ? {_IDEAL_SCALE * float(self.ron)!r}*V({u}) : V({u}))"
+            Behavioural(f"B{name}", a, b, f"V({u})>0 ? {_IDEAL_SCALE!r}*V({u}) : 0"),
+            Behavioural(f"B{name}u", "0", u, f"V({a},{b})-({drop})"),
         )
+
+    def caption(self) -> str:
+        """See :meth:`Device.caption`."""
+        return "ideal diodes"
 
 
 @forms.law()
@@ -74,6 +82,7 @@ class BehavioralDiode(Device):
         0.2
     """
 
+    symbol: ClassVar[str] = "diode"
     own: ClassVar[tuple[str, ...] | None] = ()
 
     vth: float | np.ndarray = 0.0
@@ -108,9 +117,19 @@ class BehavioralDiode(Device):
         """``1 / RON`` above the threshold, ``1 / ROFF`` below."""
         return jnp.where(dv > self.vth, 1.0 / self.ron, 1.0 / self.roff)
 
-    def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
+    def statements(self, name: str, a: str, b: str, p: Mapping[str, float]) -> tuple[Statement, ...]:
         """A behavioural current source with the same two slopes."""
         vth, ron, roff = float(self.vth), float(self.ron), float(self.roff)  # NumPy's repr is no number
         x = f"(V({a},{b})-({vth!r}))"
         below = f"{x}/{roff!r}" if roff < float("inf") else "0"
-        return f"B{name} {a} {b} I={x}>0 ? {x}/{ron!r} : {below}"
+        return (Behavioural(f"B{name}", a, b, f"{x}>0 ? {x}/{ron!r} : {below}"),)
+
+    def caption(self) -> str:
+        """See :meth:`Device.caption`."""
+        return f"diodes {_span(self.vth, 'V')}, {_span(self.ron, 'Ω')}"
+
+
+def _span(value: Any, unit: str) -> str:
+    """A number, or the least and the largest of several."""
+    ends = dict.fromkeys(si(float(end), unit, 3) for end in (np.min(value), np.max(value)))
+    return " to ".join(ends)

@@ -14,10 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ebana.circuit import Circuit
-from ebana.circuit.elements import Devices, VoltageSources
+from ebana.circuit.elements import VoltageSources
 from ebana.engines.base import Values
 from ebana.physics.nudge import Nudge
-from ebana.spice.netlist import deck as deck
+from ebana.spice.netlist import nudges
+from ebana.spice.netlist import values as numbers
+from ebana.spice.netlist.deck import deck_of
+from ebana.spice.netlist.dialects import ngspice
+from ebana.spice.netlist.names import Names
 from ebana.spice.simulators.program import Job, Key, Program
 
 
@@ -74,46 +78,50 @@ def job(
 
 
 def _device_values(circuit: Circuit, parameters: Values) -> dict[str, np.ndarray]:
-    names = {name for element in circuit.each(Devices) for name in element.parameters.values()}
+    fixed = (element for element in circuit.elements if not element.alterable)
+    names = {reference.name for element in fixed for reference in element.references()}
     return {name: np.array(parameters[name]) for name in names}
 
 
 def _program(circuit: Circuit, parameters: Values, clamped: Mapping[str, str]) -> Program:
-    slots = {key: (tuple(names), values) for key, names, values in _slots(circuit, parameters, clamped)}
+    names = Names.of(circuit)
+    slots = {
+        key: (tuple(handles), values) for key, handles, values in _slots(circuit, names, parameters, clamped)
+    }
     values = {key: value for key, (_, value) in slots.items()}
-    lines = deck.deck_lines(
+    deck = deck_of(
         circuit,
         parameters,
         {e.name: values["element", e.name] for e in circuit.each(VoltageSources) if e.input},
         {port.name: values["held", port.name] for port in circuit.outputs},
         [
-            deck.Clamp(port, loss, values["strength", port], values["offset", port])
+            nudges.Clamp(port, loss, values["strength", port], values["offset", port])
             for port, loss in clamped.items()
         ],
         title="ebana circuit",
-        analysis=False,
+        names=names,
     )
-    names = deck.node_names(circuit)
     return Program(
-        tuple(lines),
+        tuple(ngspice.DIALECT.deck_lines(deck)),
         {key: handles for key, (handles, _) in slots.items()},
         values,
-        tuple(names[node] for node in circuit.free.tolist()),
+        tuple(names.nodes[node] for node in circuit.free.tolist()),
     )
 
 
 def _slots(
-    circuit: Circuit, parameters: Values, clamped: Mapping[str, str]
+    circuit: Circuit, names: Names, parameters: Values, clamped: Mapping[str, str]
 ) -> Iterator[tuple[Key, list[str], np.ndarray]]:
     for element in circuit.elements:
-        names = deck.handles(circuit, element)
+        handles = numbers.handles(names, element)
         driven = isinstance(element, VoltageSources) and element.input
-        values = np.zeros(len(names)) if driven else deck.element_values(element, parameters)
-        yield ("element", element.name), names, values
+        values = np.zeros(len(handles)) if driven else numbers.element_values(element, parameters)
+        yield ("element", element.name), handles, values
     for port in circuit.outputs:
-        yield ("held", port.name), deck.held_handles(circuit, port.name), np.zeros(len(port.nodes))
+        handles = nudges.held_handles(circuit, names, port.name)
+        yield ("held", port.name), handles, np.zeros(len(port.nodes))
     for port, loss in clamped.items():
-        strengths, offsets = deck.clamp_handles(circuit, port, loss)
+        strengths, offsets = nudges.clamp_handles(circuit, names, port, loss)
         yield ("strength", port), strengths, np.zeros(len(strengths))
         yield ("offset", port), offsets, np.zeros(len(offsets))
 
@@ -124,12 +132,12 @@ def _rows(
     """All values of the deck but silent nudges, ``(B, k)`` or ``(1, k)``, by the key of their slot."""
     for element in circuit.elements:
         if isinstance(element, VoltageSources) and element.input:
-            yield ("element", element.name), deck.source_voltages(element, inputs, batch)
+            yield ("element", element.name), element.volts(inputs, batch)
         else:
-            yield ("element", element.name), deck.element_values(element, parameters)[None]
+            yield ("element", element.name), numbers.element_values(element, parameters)[None]
     for port, current in nudge.currents.items():
         yield ("held", port), np.asarray(current, dtype=np.float64)
     for port, strength in nudge.strength.items():
-        s, offset = deck.clamp_values(nudge.loss, strength, nudge.targets[port])
+        s, offset = nudges.clamp_values(nudge.loss, strength, nudge.targets[port])
         yield ("strength", port), s
         yield ("offset", port), offset

@@ -14,12 +14,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from ebana.circuit import Circuit, Subcircuits
+from ebana.circuit import Circuit
 from ebana.engines.base import OperatingPoint, Result, Values, batch_size
 from ebana.engines.certificate import estimate_error
 from ebana.engines.deck_program import job
 from ebana.physics.nudge import Nudge
-from ebana.spice.netlist import deck as deck
+from ebana.spice.netlist.nudges import loss_name
 from ebana.spice.simulators import session
 from ebana.spice.simulators.executors import Spread, spread
 from ebana.spice.simulators.pool import WorkerPool
@@ -116,7 +116,7 @@ class SpiceEngine:
             ValueError: when a clamped nudge has no SPICE form.
         """
         values = {name: np.asarray(value, dtype=np.float64) for name, value in parameters.items()}
-        clamped = {port: deck.loss_name(nudge.loss) for port in nudge.strength}
+        clamped = {port: loss_name(nudge.loss) for port in nudge.strength}
         work = job(circuit, values, inputs, nudge, batch_size(inputs), clamped)
         outcome = self._run(replace(work, timeout=self.timeout))
         self.messages = outcome.messages
@@ -132,7 +132,7 @@ class SpiceEngine:
     def _certified(
         self, circuit: Circuit, parameters: Values, inputs: Values, nudge: Nudge, outcome: Outcome
     ) -> OperatingPoint:
-        if any(circuit.each(Subcircuits)):
+        if not all(element.solvable for element in circuit.elements):
             error = np.full(len(outcome.v), np.nan)  # no law to estimate it with: the simulator's word stands
         else:
             error = estimate_error(circuit, parameters, inputs, outcome.v, nudge)

@@ -7,19 +7,19 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit.elements import INDEX, run
+from ebana.circuit.elements import INDEX, as_slice
 
 Array = Any
 
 
 def take(array: Array, index: np.ndarray) -> Array:
     """Rows of an array."""
-    return array[run(index)]
+    return array[as_slice(index)]
 
 
 def add(total: Array, index: np.ndarray, value: Array) -> Array:
     """Add to rows of an array; repeated indices add up."""
-    at = run(index)
+    at = as_slice(index)
     if isinstance(at, slice):
         return _splice(total, at, total[at] + value)
     return widened(total, value).at[at].add(value)
@@ -27,7 +27,7 @@ def add(total: Array, index: np.ndarray, value: Array) -> Array:
 
 def put(total: Array, index: np.ndarray, value: Array) -> Array:
     """Replace rows of an array."""
-    at = run(index)
+    at = as_slice(index)
     if isinstance(at, slice):
         return _splice(total, at, value)
     return widened(total, value).at[at].set(value)
@@ -49,7 +49,7 @@ def _splice(total: Array, at: slice, value: Array) -> Array:
 
 def embed(value: Array, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> Array:
     """A zero matrix of ``shape`` with ``value`` added at ``rows`` x ``columns``."""
-    if value.shape == shape and isinstance(run(rows), slice) and isinstance(run(columns), slice):
+    if value.shape == shape and isinstance(as_slice(rows), slice) and isinstance(as_slice(columns), slice):
         return value
     return (
         jnp.zeros(shape, value.dtype)

@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit import Circuit, CurrentSources, Devices, VoltageSources
-from ebana.circuit.elements import GROUND, INDEX, run
+from ebana.circuit import Circuit, CurrentSources, VoltageSources
+from ebana.circuit.elements import GROUND, INDEX, Branches, as_slice
 from ebana.devices import Device
 from ebana.devices.forms import with_numbers
 from ebana.equations.arrays import add, embed, put, take, widened
+from ebana.equations.families import families
 from ebana.equations.plan import Coupling, Feed, Links, LocalDevices, Pairs, Plan, plan
 from ebana.equations.system import System
 from ebana.equations.terms import LinkTie, Local, Map, Pair, PortNudge, Tie
@@ -53,7 +54,7 @@ class _Assembly:
         self.dtype = jnp.result_type(*parameters.values(), *inputs.values(), jnp.float32)
         self.inputs = inputs
         self.maps = kirchhoff.affine_maps(circuit, parameters, self.dtype)
-        self.models = {element.name: element.model for element in circuit.each(Devices)}
+        self.laws = {e.name: e.law for e in circuit.each(Branches) if not e.linear}
 
     def map(self, nodes: np.ndarray) -> Map:
         return Map(*(take(array, nodes)[:, None] for array in self.maps))
@@ -71,7 +72,7 @@ class _Assembly:
             value = self.parameters[source.parameter][None]
         else:
             value = self.inputs[str(source.input)]
-        return value[:, run(columns)].astype(self.dtype)
+        return value[:, as_slice(columns)].astype(self.dtype)
 
     def far(self, nodes: np.ndarray) -> Array:
         """Potentials of held nodes, amplified ones included, ``(k, B)``, or ``(k, 1)`` where no data enter."""
@@ -106,6 +107,7 @@ class _Assembly:
             ties,
             *self._coefficients(ties),
             smooth,
+            families(smooth),
             pairs,
             tuple(self._port(name) for name in self.nudge.strength),
             lower,
@@ -205,7 +207,7 @@ class _Assembly:
     def _local(self, local: LocalDevices) -> Local:
         own = {
             name: value if value.shape[0] == 1 else value[local.positions]
-            for name, value in self._own(local.element).items()
+            for name, value in local.element.values(self.parameters).items()
         }
         own = {name: value[:, None] for name, value in own.items()}
         return Local(
@@ -217,9 +219,9 @@ class _Assembly:
             self.far(local.held),
         )
 
-    def _law(self, element: Devices, positions: np.ndarray | None = None) -> Device:
+    def _law(self, element: Branches, positions: np.ndarray | None = None) -> Device:
         """The law of some of an element's devices, numbers that differ between them in a column."""
-        units = len(element.a)
+        units = element.units
 
         def column(number: Array) -> Array:
             if jnp.ndim(number) == 0:
@@ -228,17 +230,14 @@ class _Assembly:
                 number = take(number, positions)
             return number[:, None]
 
-        return with_numbers(self.models[element.name], units, column)
-
-    def _own(self, element: Devices) -> dict[str, Array]:
-        return kirchhoff.device_values(element, self.parameters)
+        return with_numbers(self.laws[element.name], units, column)
 
     def _pair(self, pair: Pairs) -> Pair:
         element = pair.element
-        is_device = isinstance(element, Devices)
         free = len(self.circuit.free)
+        first, second = element.ends()
         ends = []
-        for nodes in (element.a, element.b):
+        for nodes in (first, second):
             held = self.positions(nodes) == free
             m = self.map(nodes)
             ends.append(
@@ -249,11 +248,11 @@ class _Assembly:
             )
         (a_map, a_held), (b_map, b_held) = ends
         return Pair(
-            None if is_device else self.parameters[element.conductance][:, None],
-            self._law(element) if is_device else None,
-            {name: value[:, None] for name, value in self._own(element).items()} if is_device else {},
-            self.positions(element.a),
-            self.positions(element.b),
+            self.parameters[element.conductance][:, None] if element.linear else None,
+            None if element.linear else self._law(element),
+            {name: value[:, None] for name, value in element.values(self.parameters).items()},
+            self.positions(first),
+            self.positions(second),
             a_map,
             b_map,
             a_held,

@@ -14,9 +14,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from ebana.circuit import Circuit, Crossbar, Devices, Resistors, VoltageSources
-from ebana.circuit.checks import refuse_blocks
-from ebana.circuit.elements import INDEX
+from ebana.circuit import Circuit, VoltageSources
+from ebana.circuit.checks import require_solvable
+from ebana.circuit.elements import INDEX, Branches
 from ebana.physics.structure import Structure, structure
 
 HELD = -1
@@ -73,7 +73,7 @@ class Feed:
 class LocalDevices:
     """Devices between a free node and a held one; ``sign`` is +1 where the anode is the free node."""
 
-    element: Devices
+    element: Branches
     positions: np.ndarray
     free: np.ndarray
     held: np.ndarray
@@ -84,7 +84,7 @@ class LocalDevices:
 class Pairs:
     """Resistors or devices of which some join two free nodes."""
 
-    element: Resistors | Devices
+    element: Branches
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +128,7 @@ def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Pla
 @lru_cache(maxsize=64)
 def _plan(of: Structure, coupled_outputs: frozenset[str]) -> Plan:
     circuit = of.circuit
-    refuse_blocks(circuit, "the native engine cannot solve")
+    require_solvable(circuit, "the native engine cannot solve")
     column = np.where(circuit.base_position < 0, INDEX(len(circuit.free)), circuit.base_position)
     blocks = _blocks(circuit)
     block_of = np.full(len(circuit.free) + 1, HELD)
@@ -138,41 +138,38 @@ def _plan(of: Structure, coupled_outputs: frozenset[str]) -> Plan:
 
     couplings: list[Coupling] = []
     feeds: list[Feed] = []
-    for element in circuit.each(Crossbar):
-        parts = _split_crossbar(circuit, element, node_block)
-        couplings += [part for part in parts if isinstance(part, Coupling)]
-        feeds += [part for part in parts if isinstance(part, Feed)]
-
     links: list[Links] = []
     local_resistors, local_devices, pairs = [], [], []
-    for element in circuit.each(Resistors, Devices):
-        a_free, b_free = node_block[element.a] != HELD, node_block[element.b] != HELD
+    for element in circuit.each(Branches):
+        if element.outer:
+            parts = _split_crossbar(circuit, element, node_block)
+            couplings += [part for part in parts if isinstance(part, Coupling)]
+            feeds += [part for part in parts if isinstance(part, Feed)]
+            continue
+        a, b = element.ends()
+        a_free, b_free = node_block[a] != HELD, node_block[b] != HELD
         if (a_free & b_free).any():
-            if isinstance(element, Devices) and element.model.ideal:
+            if element.law.ideal:
                 raise ValueError(
                     f"ideal diodes {element.name!r} join two free nodes. Expected a source or ground at one end of "
                     "each: the native engine keeps an ideal diode as a bound on one node. Use a BehavioralDiode "
                     "of small ron between free nodes."
                 )
             both = np.flatnonzero(a_free & b_free)
-            found = (
-                _split_resistors(element, node_block, both, blocks)
-                if isinstance(element, Resistors)
-                else None
-            )
+            found = _split_resistors(element, node_block, both, blocks) if element.linear else None
             if found is None:
                 pairs.append(Pairs(element))
                 continue
             links += found
             a_free, b_free = a_free & ~b_free, b_free & ~a_free
         for mask, near, far, sign in (
-            (a_free, element.a, element.b, 1),
-            (b_free & ~a_free, element.b, element.a, -1),
+            (a_free, a, b, 1),
+            (b_free & ~a_free, b, a, -1),
         ):
             at = np.flatnonzero(mask).astype(INDEX)
             if not at.size:
                 continue
-            if isinstance(element, Resistors):
+            if element.linear:
                 local_resistors.append((element.conductance, at, near[at], far[at]))
             else:
                 local_devices.append(LocalDevices(element, at, near[at], far[at], sign))
@@ -182,7 +179,7 @@ def _plan(of: Structure, coupled_outputs: frozenset[str]) -> Plan:
     inner = any(i == j for i, j in edges)
     colours = _colour(len(blocks), edges)
     tied = {int(node_block[n]) for name in coupled_outputs for n in circuit.output(name).nodes}
-    tied |= {int(b) for pair in pairs for t in (pair.element.a, pair.element.b) for b in node_block[t]}
+    tied |= {int(b) for pair in pairs for t in pair.element.ends() for b in node_block[t]}
     tied |= {i for i, j in edges if i == j}
     eliminated, kept = _eliminate(blocks, colours, tied)
     return Plan(
@@ -207,13 +204,19 @@ def _blocks(circuit: Circuit) -> tuple[tuple[int, int], ...]:
     return tuple((int(a), int(b)) for a, b in pairwise(stops))
 
 
-def _split_crossbar(circuit: Circuit, element: Crossbar, node_block: np.ndarray) -> list[Coupling | Feed]:
+def _split_crossbar(circuit: Circuit, element: Branches, node_block: np.ndarray) -> list[Coupling | Feed]:
+    if not element.linear:
+        raise NotImplementedError(
+            f"the native engine cannot solve {element.name!r}: a {type(element).__name__} joins each of its rows with "
+            "each of its columns by a law that is no conductance. State the pairs one by one."
+        )
     parts: list[Coupling | Feed] = []
-    row_block, column_block = node_block[element.rows], node_block[element.columns]
+    all_rows, all_columns = element.ends()
+    row_block, column_block = node_block[all_rows], node_block[all_columns]
     for i in np.unique(row_block):
         for j in np.unique(column_block):
             r, c = np.flatnonzero(row_block == i), np.flatnonzero(column_block == j)
-            rows, columns = element.rows[r], element.columns[c]
+            rows, columns = all_rows[r], all_columns[c]
             if i != HELD and j != HELD:
                 parts.append(Coupling(element.conductance, r, c, rows, columns))
             elif i == HELD and j != HELD:
@@ -228,16 +231,17 @@ DENSE_LINKS = 20_000_000
 
 
 def _split_resistors(
-    element: Resistors, node_block: np.ndarray, at: np.ndarray, blocks: tuple[tuple[int, int], ...]
+    element: Branches, node_block: np.ndarray, at: np.ndarray, blocks: tuple[tuple[int, int], ...]
 ) -> list[Links] | None:
     """Resistors by the pair of blocks that they join; None where some stay in a block, or blocks are too large."""
-    i, j = node_block[element.a[at]], node_block[element.b[at]]
+    a, b = element.ends()
+    i, j = node_block[a[at]], node_block[b[at]]
     sizes = np.array([stop - start for start, stop in blocks])
     if (i == j).any() or (sizes[i].astype(float) * sizes[j] > DENSE_LINKS).any():
         return None
     pairs = i * len(blocks) + j
     groups = (at[pairs == pair] for pair in np.unique(pairs))
-    return [Links(element.conductance, k, element.a[k], element.b[k]) for k in groups]
+    return [Links(element.conductance, k, a[k], b[k]) for k in groups]
 
 
 def _feeds(

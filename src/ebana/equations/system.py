@@ -15,19 +15,22 @@ conjugate gradients where these are many.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
+from ebana._types import Array, Values
 from ebana.circuit.elements import INDEX
+from ebana.devices import Device
 from ebana.equations import krylov, linear
 from ebana.equations.arrays import add, put, take
+from ebana.equations.families import Family, evaluate
 from ebana.equations.plan import Plan
 from ebana.equations.terms import Local, Pair, PortNudge, Tie
-
-Array = Any
 
 SOFTER = 0.5
 """A device softens when its conductance falls below this share."""
@@ -38,6 +41,14 @@ LOCKED = 1e25
 
 DENSE_KEPT = 256
 """Most kept nodes whose systems are factorised; beyond, conjugate gradients solve them."""
+
+
+def _current(law: Device, dv: Array, own: Values) -> Array:
+    return law.current(dv, own)
+
+
+def _least_conductance(shift: float, law: Device, dv: Array, own: Values) -> Array:
+    return law.least_conductance(dv, own, shift)
 
 
 class Correction(NamedTuple):
@@ -65,6 +76,7 @@ class System:
         diagonal, rhs: the same with the nodes' own share of the couplings.
         to_eliminated, to_kept, among_kept: coefficients of the kept nodes in the equations of the
             eliminated ones, the reverse, and of the kept ones among themselves (None where there are none).
+        locals: devices between a free node and a held one; ``families``: the same by their law.
         lower, upper: bounds that ideal diodes set, ``(F, B)``, or None.
     """
 
@@ -79,6 +91,7 @@ class System:
     to_kept: Array
     among_kept: Array | None
     locals: tuple[Local, ...]
+    families: tuple[Family, ...]
     pairs: tuple[Pair, ...]
     nudges: tuple[PortNudge, ...]
     lower: Array | None
@@ -89,8 +102,8 @@ class System:
         total = self.held_diagonal * v - self.held_rhs
         for tie in self.ties:
             total = tie.add_currents(total, v)
-        for local in self.locals:
-            total = add(total, local.positions, local.currents(v))
+        for local, current in zip(self.locals, self._of_locals(_current, v), strict=True):
+            total = add(total, local.positions, local.drawn(current))
         for pair in self.pairs:
             total = pair.add_currents(total, v)
         for nudge in self.nudges:
@@ -104,8 +117,8 @@ class System:
     def own_conductances(self, v: Array) -> Array:
         """Incremental conductance at each node with its neighbours held, pairs and nudges left out, ``(F, B)``."""
         d = self.diagonal + jnp.zeros_like(v)
-        for local in self.locals:
-            d = add(d, local.positions, local.at_base(local.slopes(v, 0.0)))
+        for local, slopes in zip(self.locals, self.slopes(v, 0.0), strict=False):
+            d = add(d, local.positions, local.at_base(slopes))
         return d
 
     def slopes(self, v: Array, shift: float) -> tuple[Array, ...]:
@@ -113,7 +126,13 @@ class System:
 
         With a ``shift`` a corner or an exponential nearby cannot make a correction look smaller than the error.
         """
-        return tuple(term.slopes(v, shift) for term in (*self.locals, *self.pairs))
+        least = partial(_least_conductance, shift)
+        return (*self._of_locals(least, v), *(pair.slopes(v, shift) for pair in self.pairs))
+
+    def _of_locals(self, function: Callable[[Device, Array, Values], Array], v: Array) -> list[Array]:
+        """A function of the law of each array of local devices at a state."""
+        dvs = [local.drop(take(v, local.positions)) for local in self.locals]
+        return evaluate(self.families, function, dvs)
 
     def clip(self, v: Array) -> Array:
         """Keep the bounds that ideal diodes set."""
@@ -128,6 +147,8 @@ class System:
 
     def held(self, v: Array, f: Array) -> Array:
         """Mask of the nodes that an ideal diode holds: at a bound, and pushed against it."""
+        if self.lower is None or self.upper is None:
+            return jnp.zeros_like(v, bool)
         return ((v >= self.upper) & (f < 0)) | ((v <= self.lower) & (f > 0))
 
     def softens(self, slopes: tuple[Array, ...], target: Array) -> Array:
@@ -143,7 +164,7 @@ class System:
     def correction(self, v: Array, f: Array, slopes: tuple[Array, ...]) -> Correction:
         """Newton correction ``-J^-1 F``, with the incremental conductances of :meth:`slopes`."""
         result = self._unbounded_correction(v, f, slopes)
-        if self.lower is not None:  # crossed bounds: no state keeps them all
+        if self.lower is not None and self.upper is not None:  # crossed bounds: no state keeps them all
             crossed = (self.lower > self.upper).any(0)
             result = result._replace(pivot=jnp.where(crossed, -jnp.inf, result.pivot))
         return result

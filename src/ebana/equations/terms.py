@@ -16,6 +16,7 @@ import numpy as np
 
 from ebana.circuit import Output
 from ebana.devices import Device
+from ebana.devices.forms import with_numbers
 from ebana.equations.arrays import add, take, widened
 from ebana.physics import kirchhoff
 
@@ -89,26 +90,34 @@ class Local:
     map: Map
     far: Array
 
-    def dv(self, v: Array) -> Array:
-        """Voltage over each device, anode minus cathode."""
-        return self.sign * (self.map(take(v, self.positions)) - self.far)
+    def drop(self, base: Array) -> Array:
+        """Voltage over each device, anode minus cathode, from the potentials of the bases."""
+        return self.sign * (self.map(base) - self.far)
 
-    def currents(self, v: Array) -> Array:
-        """Current that each device draws from its base, ``(k, B)``."""
-        return self.sign * self.map.kappa * self.model.current(self.dv(v), self.own)
+    def part(self, at: np.ndarray) -> Local:
+        """Some of the devices."""
+        if np.array_equal(at, np.arange(len(self.positions))):
+            return self
+
+        def some(number: Array) -> Array:
+            return take(number, at) if jnp.ndim(number) and jnp.shape(number)[0] > 1 else number
+
+        return Local(
+            with_numbers(self.model, len(self.positions), some),
+            {name: some(value) for name, value in self.own.items()},
+            self.positions[at],
+            self.sign,
+            Map(*(take(array, at) for array in self.map)),
+            take(self.far, at),
+        )
+
+    def drawn(self, current: Array) -> Array:
+        """What the current through each device draws from its base, ``(k, B)``."""
+        return self.sign * self.map.kappa * current
 
     def at_base(self, slopes: Array) -> Array:
         """The devices' incremental conductances as their bases see them."""
         return self.map.alpha * self.map.kappa * slopes
-
-    def equation(self, v: Array) -> tuple[Array, Array]:
-        """Current drawn from each base, and its derivative, each ``(k, B)``."""
-        current, slopes = self.model.characteristic(self.dv(v), self.own)
-        return self.sign * self.map.kappa * current, self.at_base(slopes)
-
-    def slopes(self, v: Array, shift: float) -> Array:
-        """Incremental conductance of the devices themselves, the least within ``shift`` volts of the state."""
-        return self.model.least_conductance(self.dv(v), self.own, shift)
 
     def bound(self) -> Array:
         """Base potential at which an ideal diode starts to conduct."""

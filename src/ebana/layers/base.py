@@ -82,6 +82,15 @@ class Layer:
     passes_when_disabled: ClassVar[bool] = True
     makes_nodes: ClassVar[bool] = False
     """True for layers whose result is new nodes, so that it must lead to an output."""
+    rearranges: ClassVar[bool] = False
+    """True for layers that only rearrange nodes."""
+    is_output: ClassVar[bool] = False
+    """True for layers that a model's ``outputs=`` lists."""
+    needs_data: ClassVar[bool] = False
+    """True for layers whose values come with each sample, so that a model's ``inputs=`` lists them."""
+
+    inverts: Signal | None = None
+    """The input whose negative a layer follows, or None."""
 
     def __init__(self, name: str, *, enabled: bool = True) -> None:
         if not isinstance(name, str) or not name:

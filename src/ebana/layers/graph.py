@@ -10,9 +10,6 @@ import numpy as np
 
 from ebana.circuit import Circuit, CircuitBuilder
 from ebana.layers.base import Layer, Signal, SourceLayer
-from ebana.layers.outputs import CurrentLayer, VoltageLayer
-from ebana.layers.shape import ConcatenateLayer, ReshapeLayer, StackLayer
-from ebana.layers.sources import InputVoltageLayer
 
 
 def signals_of(items: Any, role: str) -> tuple[Signal, ...]:
@@ -58,13 +55,11 @@ def _held(signal: Signal) -> bool:
     """Whether all nodes of a signal are sources', rearranged or not."""
     if isinstance(signal.layer, SourceLayer):
         return True
-    rearranged = isinstance(signal.layer, ConcatenateLayer | ReshapeLayer | StackLayer)
-    return rearranged and all(_held(parent) for parent in signal.parents)
+    return signal.layer.rearranges and all(_held(parent) for parent in signal.parents)
 
 
 def _inverted(signal: Signal) -> Iterable[Signal]:
-    layer = signal.layer
-    return [layer.inverts] if isinstance(layer, InputVoltageLayer) and layer.inverts is not None else []
+    return [] if signal.layer.inverts is None else [signal.layer.inverts]
 
 
 def _sorted(found: dict[int, Signal]) -> tuple[Signal, ...]:
@@ -110,7 +105,7 @@ def _check_inputs(order: Sequence[Signal], inputs: Sequence[Signal]) -> None:
     listed = {id(signal) for signal in inputs}
     for signal in order:
         layer = signal.layer
-        if isinstance(layer, InputVoltageLayer) and layer.inverts is None and id(signal) not in listed:
+        if layer.needs_data and layer.inverts is None and id(signal) not in listed:
             raise ValueError(
                 f"input layer {signal.name!r} feeds the model but is not among its inputs "
                 f"({', '.join(s.name for s in inputs)}). Add it to Model(inputs=[...])."
@@ -119,14 +114,14 @@ def _check_inputs(order: Sequence[Signal], inputs: Sequence[Signal]) -> None:
 
 def _check_outputs(order: Sequence[Signal], outputs: Sequence[Signal]) -> None:
     for signal in outputs:
-        if not isinstance(signal.layer, CurrentLayer | VoltageLayer):
+        if not signal.layer.is_output:
             raise ValueError(
                 f"model output {signal.name!r} is a {signal.kind_label} layer. "
                 "Expected CurrentLayer(...) (or VoltageLayer(...)) called on it."
             )
     listed = {id(signal) for signal in outputs}
     for signal in order:
-        if isinstance(signal.layer, CurrentLayer | VoltageLayer) and id(signal) not in listed:
+        if signal.layer.is_output and id(signal) not in listed:
             raise ValueError(
                 f"output layer {signal.name!r} is connected to the model but not among its outputs. "
                 "Add it to Model(outputs=[...])."
@@ -161,7 +156,9 @@ def build(order: Sequence[Signal], seed: int) -> Circuit:
         layer: Layer = signal.layer
         if layer.enabled:
             rng = np.random.default_rng([seed, zlib.crc32(layer.name.encode())])
-            nodes[id(signal)] = np.asarray(layer.add(builder, signal, parents, rng)).reshape(signal.shape)
+            with builder.owned_by(signal.name):
+                added = layer.add(builder, signal, parents, rng)
+            nodes[id(signal)] = np.asarray(added).reshape(signal.shape)
         else:
             nodes[id(signal)] = parents[0] if signal.present else np.zeros(0, dtype=int)
     return builder.build()

@@ -10,6 +10,17 @@ from ebana.circuit import CircuitBuilder
 from ebana.layers.base import Layer, Signal
 
 
+def _flat(layer: Layer, shapes: Any, fold: bool) -> tuple[int, ...]:
+    """The one input's shape in one dimension; even where pairs of nodes are read."""
+    units = int(np.prod(layer.only(shapes)))
+    if fold and units % 2:
+        raise ValueError(
+            f"output layer {layer.name!r} folds pairs of nodes but is called on {units} of them. "
+            "Expected an even number (twice the number of values), or fold=False."
+        )
+    return (units,)
+
+
 class CurrentLayer(Layer):
     """The output: potentials are read here, and currents nudge it in the second phase.
 
@@ -22,6 +33,7 @@ class CurrentLayer(Layer):
     """
 
     kind_label = "current"
+    is_output = True
 
     def __init__(self, name: str, *, fold: bool = True, enabled: bool = True) -> None:
         if not enabled:
@@ -33,13 +45,7 @@ class CurrentLayer(Layer):
 
     def output_shape(self, shapes: Any) -> tuple[int, ...]:
         """The input's shape, in one dimension."""
-        shape = self.only(shapes)
-        if self.fold and int(np.prod(shape)) % 2:
-            raise ValueError(
-                f"output layer {self.name!r} folds pairs of nodes but is called on {int(np.prod(shape))} of them. "
-                "Expected an even number (twice the number of values), or fold=False."
-            )
-        return (int(np.prod(shape)),)
+        return _flat(self, shapes, self.fold)
 
     @property
     def values(self) -> int:
@@ -69,6 +75,7 @@ class VoltageLayer(Layer):
     """
 
     kind_label = "clamp"
+    is_output = True
 
     def __init__(self, name: str, *, fold: bool = False, enabled: bool = True) -> None:
         super().__init__(name, enabled=enabled)
@@ -76,7 +83,7 @@ class VoltageLayer(Layer):
 
     def output_shape(self, shapes: Any) -> tuple[int, ...]:
         """The input's shape, in one dimension."""
-        return CurrentLayer.output_shape(self, shapes)  # type: ignore[arg-type]
+        return _flat(self, shapes, self.fold)
 
     def add(
         self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator

@@ -18,6 +18,7 @@ class ConcatenateLayer(Layer):
     """
 
     kind_label = "concatenate"
+    rearranges = True
     skips_absent: ClassVar[bool] = True
 
     def output_shape(self, shapes: Sequence[Shape]) -> Shape:
@@ -48,6 +49,7 @@ class StackLayer(Layer):
     """
 
     kind_label = "stack"
+    rearranges = True
 
     def __init__(self, name: str, axis: int = -1, *, enabled: bool = True) -> None:
         super().__init__(name, enabled=enabled)
@@ -81,6 +83,7 @@ class ReshapeLayer(Layer):
     """
 
     kind_label = "reshape"
+    rearranges = True
 
     def __init__(self, name: str, shape: Sequence[int], *, enabled: bool = True) -> None:
         super().__init__(name, enabled=enabled)

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit import Circuit, Devices
+from ebana.circuit import Circuit
+from ebana.circuit.elements import Branches
 from ebana.compilation import compiled
 from ebana.devices import BehavioralDiode, IdealDiode
 from ebana.engines import NativeEngine
@@ -61,7 +62,7 @@ class Case:
     def limit(self) -> float:
         """The bar that the circuit's devices are held to, volts."""
         piecewise = (BehavioralDiode, IdealDiode)
-        smooth = any(not isinstance(d.model, piecewise) for d in self.circuit.each(Devices))
+        smooth = any(not isinstance(d.law, piecewise) for d in self.circuit.each(Branches) if not d.linear)
         return SMOOTH_LIMIT if smooth else PIECEWISE_LIMIT
 
 
@@ -95,7 +96,7 @@ def _with_small_drops(circuit: Circuit) -> Circuit:
 
     Less than decks have, which are made so that the currents of such diodes are precise as well.
     """
-    ideal = [e for e in circuit.each(Devices) if isinstance(e.model, IdealDiode) and e.model.ron > SMALL_RON]
+    ideal = [e for e in circuit.each(Branches) if isinstance(e.law, IdealDiode) and e.law.ron > SMALL_RON]
     small = {e.name: replace(e, model=IdealDiode(SMALL_RON)) for e in ideal}
     return (
         replace(circuit, elements=tuple(small.get(e.name, e) for e in circuit.elements)) if small else circuit

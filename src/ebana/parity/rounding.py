@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit import Circuit, Crossbar, CurrentSources, Devices, Resistors
+from ebana.circuit import Circuit, CurrentSources
+from ebana.circuit.elements import Branches
 from ebana.equations.assemble import assemble
 from ebana.physics import kirchhoff
 from ebana.physics.nudge import Nudge
@@ -38,7 +39,7 @@ def _rounding(circuit: Circuit, values: Any, inputs: Any, v: Array, nudge: Nudge
     terms = jnp.abs(nudge.injected(circuit, p))
     for nodes, size in _terms(circuit, values, p):
         terms = terms.at[:, nodes].add(size)
-    kappa = {a.name: jnp.abs(kirchhoff.backward_gain(a, values)) for a in circuit.amplifiers}
+    kappa = {a.name: jnp.abs(a.kappa(values)) for a in circuit.amplifiers}
     terms = kirchhoff.through_amplifiers(circuit, kappa, terms)
     noise = UNITS * np.finfo(np.float64).eps * terms[:, circuit.free]
     system = assemble(circuit, values, inputs, nudge, v.shape[0])
@@ -49,19 +50,19 @@ def _rounding(circuit: Circuit, values: Any, inputs: Any, v: Array, nudge: Nudge
 def _terms(circuit: Circuit, values: Any, p: Array):
     """Nodes, and the sizes of the currents that are added up there, by element."""
     size = jnp.abs(p)
-    for element in circuit.each(Crossbar):
-        g = values[element.conductance]
-        rows, columns = size[:, element.rows], size[:, element.columns]
-        yield element.rows, rows * g.sum(1) + columns @ g.T
-        yield element.columns, columns * g.sum(0) + rows @ g
-    for element in circuit.each(Resistors, Devices):
-        ends = size[:, element.a] + size[:, element.b]
-        if isinstance(element, Resistors):
-            current = values[element.conductance] * ends
-        else:
-            own, dv = kirchhoff.device_values(element, values), p[:, element.a] - p[:, element.b]
-            current = element.model.conductance(dv, own) * ends + jnp.abs(element.model.current(dv, own))
-        yield element.a, current
-        yield element.b, current
+    for element in circuit.each(Branches):
+        a, b = element.ends()
+        if element.outer:
+            g = values[element.conductance]
+            rows, columns = size[:, a], size[:, b]
+            yield a, rows * g.sum(1) + columns @ g.T
+            yield b, columns * g.sum(0) + rows @ g
+            continue
+        ends, dv = size[:, a] + size[:, b], element.drop(p)
+        current = element.incremental(dv, values) * ends
+        if not element.linear:
+            current = current + jnp.abs(element.current(dv, values))
+        yield a, current
+        yield b, current
     for element in circuit.each(CurrentSources):
         yield element.nodes, jnp.abs(values[element.current]) + 0 * size[:, element.nodes]

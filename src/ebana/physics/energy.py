@@ -14,24 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit.checks import refuse_blocks
-from ebana.circuit.circuit import Circuit, terminals
-from ebana.circuit.elements import (
-    INDEX,
-    Amplifiers,
-    Crossbar,
-    CurrentSources,
-    Devices,
-    Resistors,
-    VoltageSources,
-    run,
-)
+from ebana.circuit.checks import require_solvable
+from ebana.circuit.circuit import Circuit
+from ebana.circuit.element import INDEX, Branches, as_slice, at_nodes
+from ebana.circuit.elements import Amplifiers, Crossbar, CurrentSources, Resistors, VoltageSources
 from ebana.physics import kirchhoff
 from ebana.physics.stages import factors, stages
 
@@ -68,8 +61,8 @@ def element_factors(circuit: Circuit, parameters: Values) -> dict[str, Array]:
     """The factor ``c`` of each passive element's (or current source's) stage, by element name."""
     plan, c = stages(circuit), factors(circuit, parameters)
     result: dict[str, Array] = {}
-    for element in circuit.each(Crossbar, Resistors, Devices, CurrentSources):
-        stage = plan.of(*terminals(element))
+    for element in circuit.each(Branches, CurrentSources):
+        stage = plan.of(*element.terminals())
         result[element.name] = c[stage] if stage >= 0 else jnp.asarray(1.0)
     return result
 
@@ -86,26 +79,14 @@ def energy(circuit: Circuit, parameters: Values, p: Array) -> Array:
     Raises:
         NeedsSpice: for circuits with blocks written in SPICE, whose energy nobody knows.
     """
-    refuse_blocks(circuit, "there is no energy of a circuit with")
+    require_solvable(circuit, "there is no energy of a circuit with")
     c = element_factors(circuit, parameters)
     total = jnp.zeros(p.shape[0], p.dtype)
-    for element in circuit.each(Crossbar, Resistors, Devices):
-        if isinstance(element, Crossbar):
-            dv = (
-                kirchhoff.at_nodes(p, element.rows)[:, :, None]
-                - kirchhoff.at_nodes(p, element.columns)[:, None, :]
-            )
-        else:
-            dv = kirchhoff.at_nodes(p, element.a) - kirchhoff.at_nodes(p, element.b)
-        if isinstance(element, Devices):
-            content = element.model.cocontent(dv, kirchhoff.device_values(element, parameters))
-        else:
-            content = 0.5 * parameters[element.conductance] * dv * dv
+    for element in circuit.each(Branches):
+        content = element.cocontent(element.drop(p), parameters)
         total = total + c[element.name] * content.reshape(p.shape[0], -1).sum(1)
     for element in circuit.each(CurrentSources):
-        total = total - c[element.name] * (
-            parameters[element.current] * kirchhoff.at_nodes(p, element.nodes)
-        ).sum(1)
+        total = total - c[element.name] * (parameters[element.current] * at_nodes(p, element.nodes)).sum(1)
     return total
 
 
@@ -127,9 +108,11 @@ def contrast(
     wanted = frozenset(circuit.trainable)
     c = element_factors(circuit, parameters)
     total = {name: jnp.zeros(circuit.parameters[name].shape, plus.p.dtype) for name in circuit.trainable}
-    for element in circuit.each(Crossbar, Resistors, CurrentSources, Devices):
-        for name, value in _element_contrast(circuit, element, parameters, plus, minus, weight, wanted):
-            total[name] = total[name] + c[element.name] * value
+    for element in circuit.each(Branches, CurrentSources):
+        if not wanted.isdisjoint(reference.name for reference in element.references()):
+            for name, value in _differences(element, circuit, parameters, plus, minus, weight):
+                if name in wanted:
+                    total[name] = total[name] + c[element.name] * value
     plus, minus = (_without(phase, weight == 0) for phase in (plus, minus))
     for name, value in _source_contrast(circuit, parameters, plus, minus, weight, c, wanted):
         total[name] = total[name] + value
@@ -143,26 +126,46 @@ def _without(phase: Phase, left_out: Array) -> Phase:
     return jax.tree.map(lambda x: jnp.where(left_out[:, None], 0.0, x), phase)
 
 
-def _element_contrast(circuit, element, parameters, plus, minus, weight, wanted):
-    if isinstance(element, Crossbar | Resistors) and element.conductance in wanted:
-        if isinstance(element, Crossbar):
-            yield element.conductance, _crossbar_difference(circuit, element, plus, minus, weight)
-        else:
-            yield element.conductance, _resistor_difference(element, plus, minus, weight)
-    elif isinstance(element, CurrentSources) and element.current in wanted:
-        yield element.current, -_mean_and_change(plus, minus, weight, element.nodes)[1].sum(0)
-    elif isinstance(element, Devices):
-        trained = {own: name for own, name in element.parameters.items() if name in wanted}
-        if trained:
-            up, down = (_without(phase, weight == 0).p for phase in (plus, minus))
-            gradient = _device_difference(element, parameters, up, down, weight)
-            yield from ((name, gradient[own]) for own, name in trained.items())
+Differences = Iterator[tuple[str, Array]]
+"""Weighted differences of ``dE/dtheta`` without the stage's factor, by parameter name."""
 
 
-def _resistor_difference(element: Resistors, plus: Phase, minus: Phase, weight: Array) -> Array:
+@singledispatch
+def _differences(
+    element: Any, circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, weight: Array
+) -> Differences:
+    """Of any law, by automatic differentiation of its co-content."""
+    up, down = (_without(phase, weight == 0).p for phase in (plus, minus))
+    own = element.values(parameters)
+
+    def total(values: Values, p: Array) -> Array:
+        return (weight[:, None] * element.law.cocontent(element.drop(p), values)).sum()
+
+    above, below = jax.grad(total)(own, up), jax.grad(total)(own, down)
+    yield from ((name, above[key] - below[key]) for key, name in element.parameters.items())
+
+
+@_differences.register
+def _(
+    element: CurrentSources, circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, weight: Array
+) -> Differences:
+    yield element.current, -_mean_and_change(plus, minus, weight, element.nodes)[1].sum(0)
+
+
+@_differences.register
+def _(
+    element: Resistors, circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, weight: Array
+) -> Differences:
     mean_a, change_a = _mean_and_change(plus, minus, weight, element.a)
     mean_b, change_b = _mean_and_change(plus, minus, weight, element.b)
-    return ((mean_a - mean_b) * (change_a - change_b)).sum(0)
+    yield element.conductance, ((mean_a - mean_b) * (change_a - change_b)).sum(0)
+
+
+@_differences.register
+def _(
+    element: Crossbar, circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, weight: Array
+) -> Differences:
+    yield element.conductance, _crossbar_difference(circuit, element, plus, minus, weight)
 
 
 def _crossbar_difference(
@@ -180,7 +183,7 @@ def _crossbar_difference(
         positions.append(at)
         rows = element.rows[at]
         if source is not None and source.input is not None:
-            data = plus.inputs[source.input][:, run(source.columns[places])].astype(plus.p.dtype)
+            data = plus.inputs[source.input][:, as_slice(source.columns[places])].astype(plus.p.dtype)
             data = jnp.where(weight[:, None] == 0, 0.0, data)
             scale = jnp.asarray(-source.scale[places], plus.p.dtype)[:, None]
             parts.append(scale * (data.T @ change_c) + columns)
@@ -190,12 +193,12 @@ def _crossbar_difference(
         if not np.isin(rows, circuit.sources).all():
             value = value + (mean_r * change_r).sum(0)[:, None] - change_r.T @ mean_c
         parts.append(value)
-    return jnp.concatenate(parts)[run(np.argsort(np.concatenate(positions)).astype(INDEX))]
+    return jnp.concatenate(parts)[as_slice(np.argsort(np.concatenate(positions)).astype(INDEX))]
 
 
 def _mean_and_change(plus: Phase, minus: Phase, weight: Array, nodes: np.ndarray) -> tuple[Array, Array]:
     """Mean of two phases' potentials at some nodes, and their weighted difference, each ``(B, k)``."""
-    up, down = (jnp.where(weight[:, None] == 0, 0.0, kirchhoff.at_nodes(x.p, nodes)) for x in (plus, minus))
+    up, down = (jnp.where(weight[:, None] == 0, 0.0, at_nodes(x.p, nodes)) for x in (plus, minus))
     return 0.5 * (up + down), weight[:, None] * (up - down)
 
 
@@ -217,19 +220,6 @@ def _row_parts(
     for k in kinds[np.argsort(first)]:  # in order of appearance: mostly the order of the rows
         at = np.flatnonzero(kind == k).astype(INDEX)
         yield at, sources[k] if k >= 0 else None, place[at]
-
-
-def _device_difference(element: Devices, parameters: Values, plus: Array, minus: Array, weight: Array):
-    own = kirchhoff.device_values(element, parameters)
-
-    def total(values: Values, p: Array) -> Array:
-        content = element.model.cocontent(
-            kirchhoff.at_nodes(p, element.a) - kirchhoff.at_nodes(p, element.b), values
-        )
-        return (weight[:, None] * content).sum()
-
-    up, down = jax.grad(total)(own, plus), jax.grad(total)(own, minus)
-    return jax.tree.map(jnp.subtract, up, down)
 
 
 def input_contrast(
@@ -282,10 +272,11 @@ def _source_contrast(circuit, parameters, plus, minus, weight, c, wanted):
 
 def _with_ideal_diodes(circuit: Circuit, phase: Phase, drawn: Array, c: Mapping[str, Array]) -> Array:
     """Add what conducting ideal diodes draw from their ends."""
-    for element in circuit.each(Devices):
+    for element in circuit.each(Branches):
         if element.name in phase.ideal:
+            anode, cathode = element.ends()
             current = c[element.name] * phase.ideal[element.name]
-            drawn = drawn.at[:, element.a].add(current).at[:, element.b].add(-current)
+            drawn = drawn.at[:, anode].add(current).at[:, cathode].add(-current)
     return drawn
 
 
@@ -299,11 +290,11 @@ def _amplifier_contrast(circuit, parameters, plus, minus, weight, wanted):
         gain, shift = parameters[amplifier.gain], parameters[amplifier.shift]
         c_out = c[stage_out] if stage_out >= 0 else one
         c_in = c[stage_in] if stage_in >= 0 else one
-        mean_h = 0.5 * kirchhoff.at_nodes(plus.p + minus.p, amplifier.inputs) - shift
-        change_h = kirchhoff.at_nodes(plus.p - minus.p, amplifier.inputs)
+        mean_h = 0.5 * at_nodes(plus.p + minus.p, amplifier.inputs) - shift
+        change_h = at_nodes(plus.p - minus.p, amplifier.inputs)
         mean_i = 0.5 * (plus.net + minus.net)[:, amplifier.outputs]
         change_i = (plus.net - minus.net)[:, amplifier.outputs]
-        dkappa = -1.0 / gain**2 if amplifier.backward is None else 0.0
+        dkappa = amplifier.kappa_slope(parameters)
         per_unit = {
             amplifier.gain: c_in * dkappa * mean_i * change_h + c_out * mean_h * change_i,
             amplifier.shift: c_out * (1.0 - gain) * change_i,

@@ -14,34 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit.circuit import Circuit
-from ebana.circuit.elements import (
-    INDEX,
-    Crossbar,
-    CurrentSources,
-    Devices,
-    NodeGroup,
-    Resistors,
-    VoltageSources,
-    run,
-)
+from ebana.circuit.element import INDEX, Branches, as_slice, at_nodes
+from ebana.circuit.elements import CurrentSources, NodeGroup, VoltageSources
 
 Array = Any
 Values = Mapping[str, Array]
 
 HELD = 1e-9
 """An ideal diode counts as conducting when it is within this many volts of its bound."""
-
-
-def device_values(element: Devices, parameters: Values) -> dict[str, Array]:
-    """The values of a device array's own parameters, by the device's names."""
-    return {own: parameters[name] for own, name in element.parameters.items()}
-
-
-def backward_gain(amplifier: Any, parameters: Values) -> Array:
-    """kappa of an amplifier: the share of the output current that its input supplies."""
-    if amplifier.backward is None:
-        return 1.0 / parameters[amplifier.gain]
-    return parameters[amplifier.backward]
 
 
 def source_potentials(circuit: Circuit, parameters: Values, inputs: Values) -> Iterator[tuple[Any, Array]]:
@@ -110,11 +90,6 @@ def _by_group(circuit: Circuit, nodes: np.ndarray) -> list[tuple[NodeGroup, Any,
     return parts
 
 
-def at_nodes(p: Array, nodes: np.ndarray) -> Array:
-    """Columns of an array over all nodes."""
-    return p[:, run(nodes)]
-
-
 def affine_maps(circuit: Circuit, parameters: Values, dtype: Any) -> tuple[Array, Array, Array]:
     """Every node p as ``alpha V + beta`` of its base V, and the share kappa of its current drawn there.
 
@@ -128,22 +103,8 @@ def affine_maps(circuit: Circuit, parameters: Values, dtype: Any) -> tuple[Array
         at, by = amplifier.outputs, amplifier.inputs
         alpha = alpha.at[at].set(gain * alpha[by])
         beta = beta.at[at].set(gain * beta[by] + (1.0 - gain) * shift)
-        kappa = kappa.at[at].set(backward_gain(amplifier, parameters) * kappa[by])
+        kappa = kappa.at[at].set(amplifier.kappa(parameters) * kappa[by])
     return alpha, beta, kappa
-
-
-def branch_currents(element: Any, parameters: Values, p: Array) -> tuple[Array, Array]:
-    """Currents that a passive element draws from its two arrays of terminals, each ``(B, k)``, amperes."""
-    if isinstance(element, Crossbar):
-        g = parameters[element.conductance]
-        i = g * (at_nodes(p, element.rows)[:, :, None] - at_nodes(p, element.columns)[:, None, :])
-        return i.sum(2), -i.sum(1)
-    dv = at_nodes(p, element.a) - at_nodes(p, element.b)
-    if isinstance(element, Resistors):
-        i = parameters[element.conductance] * dv
-    else:
-        i = element.model.current(dv, device_values(element, parameters))
-    return i, -i
 
 
 def drawn_currents(
@@ -159,11 +120,10 @@ def drawn_currents(
         weight: a factor for each element by name (default 1).
     """
     drawn = jnp.zeros_like(p)
-    for element in circuit.each(Crossbar, Resistors, Devices):
+    for element in circuit.each(Branches):
         scale = 1.0 if weight is None else weight[element.name]
-        ends = (element.rows, element.columns) if isinstance(element, Crossbar) else (element.a, element.b)
-        for nodes, current in zip(ends, branch_currents(element, parameters, p), strict=True):
-            drawn = drawn.at[:, run(nodes)].add(scale * current)
+        for nodes, current in zip(element.ends(), element.drawn(p, parameters), strict=True):
+            drawn = drawn.at[:, as_slice(nodes)].add(scale * current)
     for element in circuit.each(CurrentSources):
         scale = 1.0 if weight is None else weight[element.name]
         drawn = drawn.at[:, element.nodes].add(-scale * parameters[element.current])
@@ -187,7 +147,7 @@ def net_currents(circuit: Circuit, parameters: Values, p: Array, injected: Array
     Args:
         injected: currents into the nodes, shape ``(B, N + 1)``, from :func:`inject`.
     """
-    kappa = {a.name: backward_gain(a, parameters) for a in circuit.amplifiers}
+    kappa = {a.name: a.kappa(parameters) for a in circuit.amplifiers}
     return through_amplifiers(circuit, kappa, drawn_currents(circuit, parameters, p) - injected)
 
 
@@ -200,15 +160,16 @@ def ideal_currents(circuit: Circuit, parameters: Values, p: Array, net: Array) -
         net: net currents without those of ideal diodes, from :func:`net_currents`.
     """
     currents: dict[str, Array] = {}
-    for element in circuit.each(Devices):
-        if not element.model.ideal:
+    for element in circuit.each(Branches):
+        if not element.law.ideal:
             continue
         kappa = affine_maps(circuit, parameters, p.dtype)[2]
-        anode_is_free = circuit.base_position[element.a] >= 0
-        near = np.where(anode_is_free, element.a, element.b)
+        anode, cathode = element.ends()
+        anode_is_free = circuit.base_position[anode] >= 0
+        near = np.where(anode_is_free, anode, cathode)
         left = net[:, circuit.base[near]] / kappa[near]
         current = jnp.where(anode_is_free, -left, left)
-        conducts = (at_nodes(p, element.a) - at_nodes(p, element.b) >= -HELD) & (current > 0)
+        conducts = (element.drop(p) >= -HELD) & (current > 0)
         currents[element.name] = jnp.where(conducts, current, 0.0)
     return currents
 
@@ -219,11 +180,12 @@ def balanced(circuit: Circuit, parameters: Values, p: Array, net: Array) -> tupl
     if not ideal:
         return net, ideal
     extra = jnp.zeros_like(net)
-    for element in circuit.each(Devices):
+    for element in circuit.each(Branches):
         if element.name in ideal:
-            extra = extra.at[:, element.a].add(ideal[element.name])
-            extra = extra.at[:, element.b].add(-ideal[element.name])
-    kappa = {a.name: backward_gain(a, parameters) for a in circuit.amplifiers}
+            anode, cathode = element.ends()
+            extra = extra.at[:, anode].add(ideal[element.name])
+            extra = extra.at[:, cathode].add(-ideal[element.name])
+    kappa = {a.name: a.kappa(parameters) for a in circuit.amplifiers}
     return net + through_amplifiers(circuit, kappa, extra), ideal
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit.circuit import Circuit, connected, terminals
-from ebana.circuit.elements import GROUND, Amplifiers, CurrentSources, Devices, Output, Resistors, Subcircuits
+from ebana.circuit.circuit import Circuit, connected
+from ebana.circuit.elements import GROUND, Amplifiers
 from ebana.physics.structure import Structure, structure
 
 
@@ -104,8 +104,8 @@ def conflicts(circuit: Circuit) -> tuple[str, ...]:
         name for h, w, name in plan.links if not np.isclose(values[h] * ratio[name], values[w], rtol=1e-9)
     }
     found |= {name for name, value in ratio.items() if np.isnan(value)}
-    for item in (*circuit.each(Resistors, Devices, Subcircuits, CurrentSources), *circuit.outputs):
-        nodes = np.concatenate([np.ravel(t) for t in _ends(item)])
+    for item in (*(e for e in circuit.elements if not e.unilateral), *circuit.outputs):
+        nodes = np.concatenate([np.ravel(t) for t in item.terminals()])
         reached = plan.of_node[nodes[nodes != GROUND]]
         touched = values[reached[reached >= 0]]
         if touched.size and not np.allclose(touched, touched[0], rtol=1e-9):
@@ -113,29 +113,18 @@ def conflicts(circuit: Circuit) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _ends(item: Any) -> tuple[np.ndarray, ...]:
-    return (item.nodes,) if isinstance(item, Output) else terminals(item)
-
-
 def _initial_ratio(circuit: Circuit, amplifier: Amplifiers) -> float:
     """``kappa / A`` when it is one number for all units, and stays so in training, else NaN."""
     named = [circuit.parameters[n] for n in (amplifier.gain, amplifier.backward) if n is not None]
     if any(p.trainable and p.initial.size > 1 for p in named):
         return float("nan")
-    values = np.unique(np.asarray(_ratio(circuit.initial(), amplifier)))
+    values = np.unique(np.asarray(amplifier.factor(circuit.initial())))
     return float(values[0]) if np.allclose(values, values[0], rtol=1e-9) else float("nan")
-
-
-def _ratio(parameters: Mapping[str, Any], amplifier: Amplifiers) -> Any:
-    gain = parameters[amplifier.gain]
-    if amplifier.backward is None:
-        return 1.0 / (gain * gain)
-    return parameters[amplifier.backward] / gain
 
 
 def factors(circuit: Circuit, parameters: Mapping[str, Any]) -> Any:
     """Factor of every stage, shape ``(stages,)``, from the gains in ``parameters``."""
-    ratio = {a.name: jnp.mean(_ratio(parameters, a)) for a in circuit.each(Amplifiers)}
+    ratio = {a.name: jnp.mean(a.factor(parameters)) for a in circuit.each(Amplifiers)}
     values = []
     for route in stages(circuit).routes:
         value = jnp.asarray(1.0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ebana.circuit.circuit import Circuit
-from ebana.circuit.elements import Crossbar, Resistors
+from ebana.circuit.elements import Branches
 
 
 def node_conductances(circuit: Circuit, values: Mapping[str, Any]) -> np.ndarray:
@@ -18,17 +18,15 @@ def node_conductances(circuit: Circuit, values: Mapping[str, Any]) -> np.ndarray
     which moves by ``kappa I / G``, and the output by A times that: ``G / (A kappa)`` seen from there.
     """
     total = np.zeros(circuit.size + 1)
-    for element in circuit.each(Crossbar, Resistors):
-        g = np.asarray(values[element.conductance])
-        if isinstance(element, Crossbar):
-            np.add.at(total, element.rows, g.sum(1))
-            np.add.at(total, element.columns, g.sum(0))
-        else:
-            np.add.at(total, element.a, g)
-            np.add.at(total, element.b, g)
+    for element in circuit.each(Branches):
+        if element.linear:
+            g = np.asarray(values[element.conductance])
+            for nodes, share in zip(
+                element.ends(), (g.sum(1), g.sum(0)) if element.outer else (g, g), strict=True
+            ):
+                np.add.at(total, nodes, share)
     for amplifier in circuit.amplifiers:
-        gain = np.asarray(values[amplifier.gain])
-        kappa = 1.0 / gain if amplifier.backward is None else np.asarray(values[amplifier.backward])
+        gain, kappa = np.asarray(values[amplifier.gain]), np.asarray(amplifier.kappa(values))
         total[amplifier.outputs] += total[amplifier.inputs] / (gain * kappa)
     return total
 

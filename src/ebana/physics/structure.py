@@ -20,7 +20,7 @@ import jax
 import numpy as np
 
 from ebana.circuit.circuit import Circuit
-from ebana.circuit.elements import Devices, Element, Subcircuits
+from ebana.circuit.elements import Branches, Element
 from ebana.devices.forms import Form, Same, separate
 from ebana.parameters import Slot
 
@@ -49,17 +49,23 @@ class Structure:
     @cached_property
     def devices(self) -> tuple[tuple[int, Form], ...]:
         """Place among the elements, and form, of each array of devices."""
-        return tuple((i, e.model) for i, e in enumerate(self.circuit.elements) if isinstance(e, Devices))  # type: ignore[misc]
+        elements = enumerate(self.circuit.elements)
+        return tuple((i, e.model) for i, e in elements if _has_numbers(e))  # type: ignore[attr-defined]
 
     def fill(self, numbers: Any) -> Circuit:
         """A circuit of this structure with the given numbers of its devices."""
         elements = list(self.circuit.elements)
         for (place, form), own in zip(self.devices, numbers, strict=True):
-            elements[place] = replace(elements[place], model=form.rebuild(list(own)))  # type: ignore[arg-type]
+            elements[place] = replace(elements[place], model=form.rebuild(list(own)))  # type: ignore[call-arg]
         filled = object.__new__(type(self.circuit))
         vars(filled).update(vars(self.circuit))  # what was found out of the structure holds
         vars(filled).update({"elements": tuple(elements), _KEPT: (tuple(numbers), self)})
         return filled
+
+
+def _has_numbers(element: Element) -> bool:
+    """Whether an element has a law whose numbers are arguments of programs."""
+    return isinstance(element, Branches) and not element.linear
 
 
 _known: WeakValueDictionary[Hashable, Structure] = WeakValueDictionary()
@@ -69,10 +75,10 @@ def _analyse(circuit: Circuit) -> tuple[tuple[tuple[Any, ...], ...], Structure]:
     """The numbers of a circuit's devices, and its structure (the same object for equal ones)."""
     numbers, elements = [], []
     for element in circuit.elements:
-        if isinstance(element, Devices):
-            own, form = separate(element.model, len(element.a))
+        if _has_numbers(element):
+            own, form = separate(element.model, element.units)  # type: ignore[attr-defined]
             numbers.append(tuple(own))
-            element = replace(element, model=form)  # type: ignore[arg-type]
+            element = replace(element, model=form)  # type: ignore[call-arg]
         elements.append(element)
     slots = {name: Slot.of(parameter) for name, parameter in circuit.parameters.items()}
     key = (
@@ -100,10 +106,10 @@ def _key_of(item: Element | Any) -> Iterator[Hashable]:
             yield value.shape, value.dtype.str, hashlib.blake2b(value.tobytes(), digest_size=16).digest()
         elif field.name == "parameters":
             yield tuple(value.items())
-        elif isinstance(item, Subcircuits) and field.name == "model":
-            yield Same(value)  # SPICE text, which no program computes with
-        else:
+        elif isinstance(value, Hashable):
             yield value
+        else:
+            yield Same(value)
 
 
 def structure(circuit: Circuit) -> Structure:

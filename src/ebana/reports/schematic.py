@@ -11,16 +11,13 @@ from ebana.circuit import Circuit
 from ebana.circuit.elements import (
     GROUND,
     Amplifiers,
+    Branches,
     Crossbar,
     CurrentSources,
-    Devices,
     Output,
-    Resistors,
     Subcircuits,
     VoltageSources,
 )
-from ebana.devices import BehavioralDiode, IdealDiode
-from ebana.devices.junction.diode import JunctionDiode
 from ebana.reports import symbols as svg
 from ebana.reports.sheet import OUTPUTS, SOURCES, Band, Plan, plan
 from ebana.reports.style import BLUE, GREEN, PURPLE, VERMILLION
@@ -73,24 +70,17 @@ def draw_circuit(circuit: Circuit, values: Mapping[str, Any] | None = None, *, t
 def _check(circuit: Circuit) -> None:
     parts = 0
     for element in circuit.elements:
-        if not isinstance(element, (*_Sheet.rules(), VoltageSources)):
+        if not element.inline and _Sheet.rule(element) is None:
             raise NotImplementedError(
                 f"element {element.name!r} ({type(element).__name__}) has no symbol and cannot be drawn. "
                 "Use model.plot(), which draws the layers."
             )
-        parts += _count(element)
+        parts += element.units
     if circuit.size > MAX_NODES or parts > MAX_PARTS:
         raise CircuitTooLarge(
             f"a circuit of {circuit.size} nodes and {parts} elements is too large for a legible schematic. Expected at "
             f"most {MAX_NODES} nodes and {MAX_PARTS} elements; model.plot() draws its layers instead."
         )
-
-
-def _count(element: Any) -> int:
-    if isinstance(element, Crossbar):
-        return len(element.rows) * len(element.columns)
-    names = ("a", "inputs", "nodes", "pins")
-    return next((len(getattr(element, name)) for name in names if hasattr(element, name)), 0)
 
 
 class _Sheet:
@@ -106,22 +96,23 @@ class _Sheet:
         self.joints: set[tuple[int, float]] = set()
         self.labels: dict[int, float] = {}
         self.x = MARGIN
-        grounded = any(
-            GROUND in e.rows for e in circuit.each(Crossbar)
-        )  # rows at ground are above all tracks
+        # rows at ground are above all tracks
+        grounded = any(e.outer and GROUND in e.ends()[0] for e in circuit.each(Branches))
         self.top = MARGIN + HEADER + 0.3 + (PITCH if grounded else 0.0)
 
     @staticmethod
-    def rules() -> dict[type, Any]:
-        """What draws the band of each class of element."""
-        return {
-            Crossbar: _Sheet._crossbar,
-            Amplifiers: _Sheet._amplifiers,
-            Resistors: _Sheet._verticals,
-            Devices: _Sheet._verticals,
-            CurrentSources: _Sheet._current_sources,
-            Subcircuits: _Sheet._blocks,
+    def rule(element: Any) -> Any:
+        """What draws the band of an element; None for one without a symbol."""
+        if not element.symbol:
+            return None
+        if isinstance(element, Branches):
+            return _Sheet._crossbar if element.outer else _Sheet._verticals
+        rules = {
+            "amplifier": _Sheet._amplifiers,
+            "current source": _Sheet._current_sources,
+            "block": _Sheet._blocks,
         }
+        return rules.get(element.symbol)
 
     def drawn(self, title: str) -> str:
         lowest = max(self.plan.slot.values(), default=0)
@@ -134,7 +125,7 @@ class _Sheet:
                 head = self._outputs()
             else:
                 self._begin(k)
-                head = self.rules()[type(band.element)](self, band.element)
+                head = self.rule(band.element)(self, band.element)
             self._header(k, start, *head)
         return self._assembled(title)
 
@@ -153,7 +144,8 @@ class _Sheet:
     def _begin(self, band: int) -> None:
         """Room for the names of tracks that begin at two-terminal elements, and their beginnings."""
         element = self.plan.bands[band].element
-        skipped = element.columns if isinstance(element, Crossbar) else getattr(element, "outputs", [])
+        labelled_later = element.unilateral or (isinstance(element, Branches) and element.outer)
+        skipped = element.terminals()[-1] if labelled_later else ()
         new = [
             n for n, first in self.plan.first.items() if first == band and n not in {int(s) for s in skipped}
         ]
@@ -229,7 +221,7 @@ class _Sheet:
         self._label_zone(
             [int(n) for n in dict.fromkeys(element.columns.tolist()) if n != GROUND and self._begins(n)]
         )
-        return element.name, f"crossbar {len(element.rows)} x {len(element.columns)}"
+        return element.name, element.caption()
 
     def _begins(self, node: int) -> bool:
         """Whether a track has no name yet."""
@@ -260,7 +252,7 @@ class _Sheet:
     def _amplifiers(self, element: Amplifiers) -> tuple[str, str]:
         k = len(element.inputs)
         gain, shift = (np.broadcast_to(self.values[n], k) for n in (element.gain, element.shift))
-        kappa = 1.0 / gain if element.backward is None else np.broadcast_to(self.values[element.backward], k)
+        kappa = np.broadcast_to(element.kappa(self.values), k)
         pairs = list(zip(element.inputs.tolist(), element.outputs.tolist(), strict=True))
         apart = [w for h, w in pairs if self.y(h) != self.y(w)]  # each has an upright wire of its own
         x = self.x + 0.4 + 0.1 * len(apart)
@@ -281,15 +273,14 @@ class _Sheet:
         self.x = x + 0.25
         self._label_zone(element.outputs.tolist())
         self.x = max(self.x, x + 0.9 if shift.any() else self.x)
-        back = "" if element.backward is None else ", backward"
-        return element.name, f"amplifiers{back}"
+        return element.name, element.caption()
 
-    def _verticals(self, element: Resistors | Devices) -> tuple[str, str]:
+    def _verticals(self, element: Branches) -> tuple[str, str]:
         """What hangs below tracks, all in as few columns as it takes; then what joins two tracks."""
         apart: list[tuple[int, int, int]] = []
         used: dict[int, int] = {}
         flags = 0.0
-        for k, (a, b) in enumerate(zip(element.a.tolist(), element.b.tolist(), strict=True)):
+        for k, (a, b) in enumerate(zip(*(nodes.tolist() for nodes in element.ends()), strict=True)):
             far = [n for n in (a, b) if n == GROUND or n in self.plan.rails]
             if not far and a != b:
                 apart.append((k, a, b))
@@ -303,14 +294,14 @@ class _Sheet:
         if used:
             self.x += 0.3 + max(used.values()) * COLUMN + max(0.72, flags)
         self._joined(element, apart)
-        return element.name, self._described(element)
+        return element.name, element.caption()
 
     def _hung(self, element: Any, k: int, near: int, other: int, x: float, *, down: bool) -> float:
         """One element below its track; returns the room it takes to the right."""
         y = self._row(GROUND) if near == GROUND else self.touch(near, x)[1]
         end = svg.ground(x, y + HANG) if other == GROUND else svg.rail(x, y + HANG)
         flag = "" if other == GROUND else self.name(other)
-        words = self._value(element, k)
+        words = element.label(self.values, k)
         self._part(
             _kind(element), element.name, k, self._title(element, k),
             self._symbol(element, x, y, y + HANG, down=down), end,
@@ -332,25 +323,24 @@ class _Sheet:
                 _kind(element), element.name, k, self._title(element, k),
                 self._symbol(element, x, y + 0.06, y + 0.5, down=upper == a),
                 svg.line([(x, y), (x, y + 0.06)]), svg.line([(x, y + 0.5), (x, low)]),
-                svg.text(x + 0.13, y + 0.32, self._value(element, k)),
+                svg.text(x + 0.13, y + 0.32, element.label(self.values, k)),
             )  # fmt: skip
         if ends:
             self.x += 0.3 + (len(ends) - 1) * COLUMN + 0.75
 
     def _current_sources(self, element: CurrentSources) -> tuple[str, str]:
-        amperes = np.broadcast_to(self.values[element.current], len(element.nodes))
         used: dict[int, int] = {}
         for k, node in enumerate(element.nodes.tolist()):
             column = used[node] = used.get(node, -1) + 1
             x = self.x + 0.3 + column * COLUMN
             y = self.touch(node, x)[1]
-            words = si(float(amperes[k]), "A", 3)
+            words = element.label(self.values, k)
             self._part(
                 "current source", element.name, k, f"{element.name}[{k}]: {words}",
                 svg.current_source(x, y, y + HANG, BLUE), svg.ground(x, y + HANG), svg.text(x + 0.16, y + 0.23, words),
             )  # fmt: skip
         self.x += 0.3 + max(used.values(), default=0) * COLUMN + 0.75
-        return element.name, "current sources"
+        return element.name, element.caption()
 
     def _blocks(self, element: Subcircuits) -> tuple[str, str]:
         """A box for each instance below the lowest of its tracks, its pins named where their wires enter it."""
@@ -380,7 +370,7 @@ class _Sheet:
             )
             self.x = right
         self.x += 0.25
-        return element.name, f"subcircuit {_short(element.model.name)}"
+        return element.name, _short(element.caption())
 
     def _block_title(self, element: Subcircuits, k: int) -> str:
         nodes = ("ground" if n == GROUND else self.circuit.node_name(n) for n in element.pins[k].tolist())
@@ -412,31 +402,16 @@ class _Sheet:
             svg.group(f"part {kind}", [("element", element), ("part", str(place))], title, *content)
         )
 
-    def _symbol(self, element: Any, x: float, top: float, bottom: float, *, down: bool) -> str:
-        if isinstance(element, Resistors):
+    def _symbol(self, element: Branches, x: float, top: float, bottom: float, *, down: bool) -> str:
+        if element.symbol == "resistor":
             return svg.resistor((x, top), (x, bottom), VERMILLION)
-        symbol = (
-            svg.diode if isinstance(element.model, IdealDiode | BehavioralDiode | JunctionDiode) else svg.box
-        )
+        symbol = svg.diode if element.symbol == "diode" else svg.box
         return symbol(x, top, bottom, GREEN, down=down)
 
-    def _value(self, element: Any, k: int) -> str:
-        return si(self.values[element.conductance][k], "S", 3) if isinstance(element, Resistors) else ""
-
-    def _title(self, element: Any, k: int) -> str:
-        value = self._value(element, k) or repr(element.model)
-        ends = (self.circuit.node_name(int(n)) for n in (element.a[k], element.b[k]))
+    def _title(self, element: Branches, k: int) -> str:
+        value = element.label(self.values, k) or repr(element.law)
+        ends = (self.circuit.node_name(int(nodes[k])) for nodes in element.ends())
         return f"{element.name}[{k}] from {' to '.join(ends)}: {value}"
-
-    def _described(self, element: Resistors | Devices) -> str:
-        if isinstance(element, Resistors):
-            return "resistors"
-        model = element.model
-        if isinstance(model, BehavioralDiode):
-            return f"diodes {_span(model.vth, 'V')}, {_span(model.ron, 'Ω')}"
-        if isinstance(model, JunctionDiode):
-            return f"diodes IS {si(model.is_, 'A', 3)}, N {model.n:g}"
-        return "ideal diodes" if isinstance(model, IdealDiode) else type(model).__name__
 
     # -- the whole -----------------------------------------------------------------------------------------
 
@@ -493,19 +468,13 @@ class _Sheet:
         )
 
 
-def _kind(element: Any) -> str:
-    return "resistor" if isinstance(element, Resistors) else "device"
+def _kind(element: Branches) -> str:
+    return "resistor" if element.linear else "device"
 
 
 def _port(port: Output, k: int) -> str:
     name = _short(port.name)
     return f"{name}[{k // 2}] {'-' if k % 2 else '+'}" if port.folded else f"{name}[{k}]"
-
-
-def _span(value: Any, unit: str) -> str:
-    """A number, or the least and the largest of several."""
-    ends = dict.fromkeys(si(float(end), unit, 3) for end in (np.min(value), np.max(value)))
-    return " to ".join(ends)
 
 
 def _short(text: str) -> str:

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from ebana.circuit import Circuit
-from ebana.circuit.circuit import terminals
-from ebana.circuit.elements import GROUND, Amplifiers, Crossbar, Devices, VoltageSources
+from ebana.circuit.elements import GROUND, Amplifiers, Branches, VoltageSources
 
 SOURCES, OUTPUTS = "sources", "outputs"
 
@@ -63,7 +62,7 @@ def plan(circuit: Circuit) -> Plan:
 
 
 def _nodes(element: Any) -> list[int]:
-    ends = np.concatenate([np.ravel(t) for t in terminals(element)])
+    ends = np.concatenate([np.ravel(t) for t in element.terminals()])
     return [int(n) for n in dict.fromkeys(ends.tolist()) if n != GROUND]
 
 
@@ -72,13 +71,13 @@ def _rails(circuit: Circuit) -> frozenset[int]:
     held = {int(n) for n in circuit.sources}
     biases = {int(n) for e in circuit.each(VoltageSources) if e.parameter for n in e.nodes}
     for element in circuit.elements:
-        if isinstance(element, Devices):
-            ends = zip(element.a.tolist(), element.b.tolist(), strict=True)
+        if isinstance(element, Branches) and not element.linear:
+            ends = zip(*(nodes.tolist() for nodes in element.ends()), strict=True)
             biases -= {n for a, b in ends if {a, b} <= held | {GROUND} for n in (a, b)}
-        elif not isinstance(element, VoltageSources):
+        elif not element.inline:
             biases -= set(_nodes(element))
     read = {int(n) for port in circuit.outputs for n in port.nodes}
-    used = {n for e in circuit.each(Devices) for n in _nodes(e)}
+    used = {n for e in circuit.each(Branches) if not e.linear for n in _nodes(e)}
     return frozenset((biases & used) - read)
 
 
@@ -87,7 +86,7 @@ def _bands(circuit: Circuit) -> list[Band]:
     bands: list[Band] = []
     waiting = [int(n) for n in circuit.sources]
     for element in circuit.elements:
-        if isinstance(element, VoltageSources):
+        if element.inline:
             continue
         new = [n for n in waiting if n in set(_nodes(element))]
         if new:
@@ -162,8 +161,8 @@ def _slots(
         elif isinstance(band.element, Amplifiers):
             _in_line(heights, band.element, k, last)
             near, new = [], [n for n in new if n not in heights.slot]
-        elif isinstance(band.element, Crossbar):
-            ends = (band.element.rows, band.element.columns)
+        elif isinstance(band.element, Branches) and band.element.outer:
+            ends = band.element.ends()
             near = [heights.slot[int(n)] for end in ends for n in end if int(n) in heights.slot]
         else:
             near = [

@@ -18,10 +18,10 @@ from ebana.devices.mosfet.transistor import MosDiode, Mosfet
 from ebana.learning.losses import MSE, CrossEntropyLoss
 from ebana.physics.nudge import Nudge
 from ebana.recipes import get
+from ebana.spice.language import statements
 from ebana.spice.language.subcircuit import Subcircuit
 from ebana.spice.netlist import dialects
 from ebana.spice.netlist.deck import netlist, node_names
-from ebana.spice.netlist.dialect_cards import element_line, model_card
 from ebana.spice.simulators.batch import run
 
 OTHERS = ("ltspice", "xyce")
@@ -42,6 +42,11 @@ class Text(Device):
 
     def spice_model(self):
         return self.model
+
+
+def written(text: str, dialect: str) -> str:
+    """A user's text in a dialect."""
+    return "\n".join(dialects.get(dialect).lines(statements.Text(text)))
 
 
 def shunt(model: Device) -> Circuit:
@@ -211,14 +216,14 @@ def test_text_of_own_devices_is_held_to_the_same(dialect: str, line: str, card: 
 
 
 def test_m_and_area_together_are_refused_for_xyce() -> None:
-    assert element_line("D0 a k d 2 m=3", "ltspice") == "D0 a k d 2 m=3"
+    assert written("D0 a k d 2 m=3", "ltspice") == "D0 a k d 2 m=3"
     for line in ("D0 a k d 2 m=3", "D0 a k d area=2 m=3"):
         with pytest.raises(ValueError, match=f"{line!r} states M, .*AREA stands for both"):
-            element_line(line, "xyce")
+            written(line, "xyce")
 
 
 def test_a_level_that_is_stated_gives_way() -> None:
-    assert model_card(".model d D(LEVEL=1 TRS1=1m)", "xyce") == ".model d D(LEVEL=2 TRS1=1m)"
+    assert written(".model d D(LEVEL=1 TRS1=1m)", "xyce") == ".model d D(LEVEL=2 TRS1=1m)"
 
 
 @pytest.mark.parametrize("dialect", OTHERS)
@@ -293,7 +298,7 @@ def test_nudges_are_written_too(dialect: str) -> None:
         nudge = Nudge({}, {"y": 1e-5}, {"y": targets}, loss)
         text = netlist(circuit, inputs=inputs, nudge=nudge, dialect=dialect)
         assert "Xclamp_y" in text
-    left, right = dialects.get(dialect).brackets  # type: ignore[union-attr]
+    left, right = dialects.get(dialect).brackets
     assert f"I={left}V(s0)*(1/(1+exp(V(y_2,y_3)-V(y_0,y_1)))-V(t0)){right}" in text
 
 

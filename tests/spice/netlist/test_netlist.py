@@ -17,8 +17,10 @@ from ebana.devices import BehavioralDiode, Device, IdealDiode
 from ebana.devices.junction.diode import JunctionDiode
 from ebana.learning.losses import BCE, MSE, CrossEntropyLoss, Loss
 from ebana.physics.nudge import Nudge
-from ebana.spice.netlist import deck as module
+from ebana.spice.netlist import nudges, parts
 from ebana.spice.netlist.deck import clamp_values, gmin_of, netlist, node_names, unique_names
+from ebana.spice.netlist.names import Names
+from ebana.spice.netlist.values import element_values, handles
 
 needs_ngspice = pytest.mark.skipif(
     shutil.which("ngspice") is None, reason="the program ngspice is not installed (apt-get install ngspice)"
@@ -207,7 +209,7 @@ def test_no_name_reaches_the_deck_unchanged(tmp_path) -> None:
 @pytest.fixture
 def four_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small circuits are written in parts, as large ones are."""
-    monkeypatch.setattr(module, "MAX_PORTS", 4)
+    monkeypatch.setattr(parts, "MAX_PORTS", 4)
 
 
 def subcircuits(deck: str) -> dict[str, tuple[list[str], list[list[str]]]]:
@@ -239,8 +241,8 @@ def test_handles_of_parts_name_the_values_in_their_order(circuit: Circuit) -> No
     for element in circuit.elements:
         if isinstance(element, VoltageSources):
             continue
-        named = [written[name.removesuffix(" gain")] for name in module.handles(circuit, element)]
-        assert named == module.element_values(element, values).tolist()
+        named = [written[name.removesuffix(" gain")] for name in handles(Names.of(circuit), element)]
+        assert named == element_values(element, values).tolist()
 
 
 @pytest.mark.usefixtures("four_ports")
@@ -254,8 +256,8 @@ def test_handles_of_nudges_in_parts_name_the_values_in_their_order(loss: Loss, f
     deck = netlist(circuit, nudge=nudge)
     assert max(len(ports) for ports, _ in subcircuits(deck).values()) <= 4
     written = stated(deck)
-    assert [written[name] for name in module.held_handles(circuit, "y")] == list(range(6))
-    strengths, offsets = module.clamp_handles(circuit, "y", loss.name)
+    assert [written[name] for name in nudges.held_handles(circuit, Names.of(circuit), "y")] == list(range(6))
+    strengths, offsets = nudges.clamp_handles(circuit, Names.of(circuit), "y", loss.name)
     expected = clamp_values(loss, strength, target)
     assert [written[name.removesuffix(" gain")] for name in strengths] == expected[0][0].tolist()
     assert [written[name] for name in offsets] == expected[1][0].tolist()
@@ -326,9 +328,9 @@ def test_only_arrays_above_the_limit_are_in_parts(monkeypatch: pytest.MonkeyPatc
     circuit = comb(6, folded=True)
     nudge = Nudge({"y": np.ones((1, 6))}, {"y": 1e-3}, {"y": np.eye(3)[:1]}, CrossEntropyLoss())
     whole = netlist(circuit, nudge=nudge)
-    monkeypatch.setattr(module, "MAX_PORTS", 12)
+    monkeypatch.setattr(parts, "MAX_PORTS", 12)
     assert netlist(circuit, nudge=nudge) == whole
-    monkeypatch.setattr(module, "MAX_PORTS", 11)
+    monkeypatch.setattr(parts, "MAX_PORTS", 11)
     assert list(subcircuits(netlist(circuit, nudge=nudge))) == ["r", "r_part2", "nudge_y", "clamp_y"]
 
 
@@ -339,7 +341,7 @@ def test_cross_entropy_over_too_many_nodes_is_refused() -> None:
     with pytest.raises(ValueError, match=r"couples all nodes of output 'y'.*at most 4.*Received: 6 nodes"):
         netlist(circuit, nudge=nudge)
     with pytest.raises(ValueError, match="Use the current nudge"):
-        module.clamp_handles(circuit, "y", "cross_entropy")
+        nudges.clamp_handles(circuit, Names.of(circuit), "y", "cross_entropy")
 
 
 # -- form ----------------------------------------------------------------------------------------------

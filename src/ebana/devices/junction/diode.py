@@ -28,6 +28,8 @@ from ebana.devices.junction.components import CURRENT_LIMIT, Shockley
 from ebana.devices.junction.series_resistance import Law, SeriesJunction
 from ebana.devices.silicon import ZERO_CELSIUS
 from ebana.spice.language import cards
+from ebana.spice.language.statements import DeviceLine, Statement
+from ebana.units import si
 
 __all__ = ["CURRENT_LIMIT", "ZERO_CELSIUS", "JunctionDiode"]
 
@@ -77,6 +79,7 @@ class JunctionDiode(Device):
         -0.001
     """
 
+    symbol: ClassVar[str] = "diode"
     own: ClassVar[tuple[str, ...] | None] = ()
 
     is_: float = 1e-14
@@ -216,12 +219,13 @@ class JunctionDiode(Device):
 
     # -- SPICE ---------------------------------------------------------------------------------------------
 
-    def spice(self, name: str, a: str, b: str, p: Values) -> str:
+    def statements(self, name: str, a: str, b: str, p: Values) -> tuple[Statement, ...]:
         """Element line; it states the temperature, whatever the deck's own is."""
-        many = "" if self.multiplier == 1 else f" m={float(self.multiplier)!r}"
-        return f"D{name} {a} {b} {self._card_name}{many} temp={float(self.temperature)!r}"
+        many = () if self.multiplier == 1 else (("m", repr(float(self.multiplier))),)
+        stated = (*many, ("temp", repr(float(self.temperature))))
+        return (DeviceLine(f"D{name}", (a, b), self._card_name, stated),)
 
-    def spice_model(self) -> str:
+    def card_statements(self) -> tuple[Statement, ...]:
         """The ``.model`` card, every number in full precision.
 
         AREA and PJ stand here because ngspice 39 multiplies an area on the element line by ``m`` once more at
@@ -229,12 +233,16 @@ class JunctionDiode(Device):
         """
         numbers = {key: getattr(self, own) for key, own in cards.DIODE_FIELDS.items()}
         standard = {key: getattr(type(self), own) for key, own in cards.DIODE_FIELDS.items()}
-        text = " ".join(
-            f"{key}={value!r}" if key.startswith("TLEV") else f"{key}={float(value)!r}"
+        stated = {
+            key: repr(value) if key.startswith("TLEV") else repr(float(value))
             for key, value in numbers.items()
             if key in cards.DIODE_ALWAYS or value != standard[key]
-        )
-        return f".model {self._card_name} D({text})"
+        }
+        return (cards.ModelCard.of(self._card_name, "D", stated),)
+
+    def caption(self) -> str:
+        """See :meth:`Device.caption`."""
+        return f"diodes IS {si(self.is_, 'A', 3)}, N {self.n:g}"
 
     @property
     def _card_name(self) -> str:

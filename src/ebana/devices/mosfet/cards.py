@@ -9,6 +9,7 @@ from typing import Any
 from ebana.devices.silicon import BOLTZMANN, CHARGE, ZERO_CELSIUS, band_gap
 from ebana.spice.language import cards
 from ebana.spice.language import mosfet_parameters as names
+from ebana.spice.language.cards import ModelCard
 
 VACUUM = 8.854214871e-12
 """Permittivity of vacuum as ngspice has it, F/m."""
@@ -79,11 +80,11 @@ def _derive(card: cards.ModelCard, given: dict[str, float], sign: int) -> None:
     given.setdefault("vto", flat + sign * (gamma * math.sqrt(phi) + phi))
 
 
-def text(name: str, device: Any) -> str:
+def card(name: str, device: Any) -> ModelCard:
     """The ``.model`` card of a transistor, every number in full precision."""
     numbers = {key: float(getattr(device, field)) for key, field in names.FIELDS.items()}
     standard = {key: getattr(type(device), field) for key, field in names.FIELDS.items()}
-    stated = " ".join(
-        f"{key}={value!r}" for key, value in numbers.items() if key in names.ALWAYS or value != standard[key]
-    )
-    return f".model {name} {device.channel.upper()}MOS(LEVEL=1 {stated})"
+    stated = {
+        key: repr(value) for key, value in numbers.items() if key in names.ALWAYS or value != standard[key]
+    }
+    return ModelCard.of(name, f"{device.channel.upper()}MOS", {"LEVEL": "1"} | stated)

@@ -18,6 +18,7 @@ from ebana.devices.mosfet import cards as mosfet_cards
 from ebana.devices.mosfet.law import Channel, ChannelLaw
 from ebana.devices.silicon import BOLTZMANN, CHARGE, ZERO_CELSIUS, band_gap, potential_shift
 from ebana.spice.language import cards
+from ebana.spice.language.statements import DeviceLine, Statement, VoltageSource
 
 
 @dataclass(frozen=True)
@@ -142,17 +143,18 @@ class _Level1(Device):
 
     # -- SPICE ---------------------------------------------------------------------------------------------
 
-    def spice_model(self) -> str:
+    def card_statements(self) -> tuple[Statement, ...]:
         """The ``.model`` card, every number in full precision."""
-        return mosfet_cards.text(self._card, self)
+        return (mosfet_cards.card(self._card, self),)
 
     @property
     def _card(self) -> str:
         return cards.plain_name(self.name)
 
-    def _line(self, name: str, drain: str, gate: str, source: str) -> str:
-        size = f"W={float(self.width)!r} L={float(self.length)!r} temp={float(self.temperature)!r}"
-        return f"M{name} {drain} {gate} {source} {source} {self._card} {size}"
+    def _line(self, name: str, drain: str, gate: str, source: str) -> DeviceLine:
+        size = {"W": self.width, "L": self.length, "temp": self.temperature}
+        stated = tuple((key, repr(float(value))) for key, value in size.items())
+        return DeviceLine(f"M{name}", (drain, gate, source, source), self._card, stated)
 
     @classmethod
     def from_card(cls, text: str, model_name: str | None = None, **options: Any) -> Self:
@@ -212,10 +214,10 @@ class MosDiode(_Level1):
                 f"MOS diode {self.name!r} has VTO={self.vto!r} V. Expected a threshold {side} zero."
             )
 
-    def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
+    def statements(self, name: str, a: str, b: str, p: Mapping[str, float]) -> tuple[Statement, ...]:
         """Element line: drain, gate, source and bulk."""
         drain, source = (a, b) if self.channel == "n" else (b, a)
-        return self._line(name, drain, drain, source)
+        return (self._line(name, drain, drain, source),)
 
     @classmethod
     def resolve(cls, model: Any) -> MosDiode | Mosfet:
@@ -269,7 +271,7 @@ class Mosfet(_Level1):
     def _turn(self) -> int:
         return self._sign
 
-    def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
+    def statements(self, name: str, a: str, b: str, p: Mapping[str, float]) -> tuple[Statement, ...]:
         """The transistor and the source of its gate, whose node ``g<name>`` is its own."""
         gate = f"g{name}"
-        return f"V{gate} {gate} {b} DC {float(self.vgs)!r}\n{self._line(name, a, gate, b)}"
+        return VoltageSource(f"V{gate}", gate, b, float(self.vgs)), self._line(name, a, gate, b)

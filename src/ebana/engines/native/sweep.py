@@ -17,18 +17,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.circuit.elements import run
+from ebana._types import Array, Values
+from ebana.circuit.elements import as_slice
+from ebana.devices import Device
 from ebana.equations.arrays import add, embed, put, take
+from ebana.equations.families import evaluate, families
 from ebana.equations.system import System
 from ebana.equations.terms import Local, Map
-
-Array = Any
 
 SCALAR_STEPS = 20
 """Steps for smooth devices; what they leave is for the next sweep or for Newton's method on all nodes."""
@@ -55,7 +55,7 @@ class Corner:
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=["a", "b", "links", "corners", "lower", "upper"],
-    meta_fields=["nodes", "smooth", "nudged"],
+    meta_fields=["nodes", "nudged"],
 )
 @dataclass(frozen=True)
 class Block:
@@ -67,7 +67,6 @@ class Block:
         links: coefficients of the neighbouring blocks, ``{block: (n, m)}``, or ``(m, n)`` with samples in rows.
         corners: of piecewise-linear devices.
         lower, upper: bounds of ideal diodes, or None.
-        smooth: whether a smooth device sits on it.
         nudged: whether a clamped nudge that couples nodes, or is no parabola, acts on it.
     """
 
@@ -78,22 +77,21 @@ class Block:
     corners: tuple[Corner, ...]
     lower: Array | None
     upper: Array | None
-    smooth: bool
     nudged: bool
 
 
 @dataclass(frozen=True)
 class Sweeper:
-    """What sweeps need beside the system, computed once for a batch."""
+    """What sweeps need beside the system, computed once for a batch; ``smooth``: the smooth devices of each block."""
 
     system: System
     blocks: tuple[Block, ...]
-    smooth: tuple[Local, ...]
+    smooth: tuple[tuple[Local, ...], ...]
     rows: bool = False
 
     def split(self, v: Array) -> list[Array | None]:
         """Potentials of all free nodes block by block."""
-        return [v[:, run(block.nodes)] if self.rows else take(v, block.nodes) for block in self.blocks]
+        return [v[:, as_slice(block.nodes)] if self.rows else take(v, block.nodes) for block in self.blocks]
 
     def join(self, parts: Sequence[Array | None]) -> Array:
         """The inverse of :meth:`split`; blocks that have not been reached yet count as 0 V."""
@@ -129,9 +127,10 @@ class Sweeper:
         block = self.blocks[i]
         a, b = block.a, block.b
         for j, matrix in block.links.items():
-            if parts[j] is not None:
-                b = b + (parts[j] @ matrix if self.rows else matrix @ parts[j])
-        extra: Array = 0.0
+            part = parts[j]
+            if part is not None:
+                b = b + (part @ matrix if self.rows else matrix @ part)
+        extra: Array | float = 0.0
         if block.nudged:
             pull, extra = map(self._last, self._nudges(self._last(self.join(parts)), block.nodes))
             a, b = a + extra, b + pull
@@ -141,9 +140,10 @@ class Sweeper:
             top = top + jnp.where(beyond, corner.k * corner.t, 0.0)
             bottom = bottom + jnp.where(beyond, corner.k, 0.0)
         new = top / bottom
-        if block.smooth:
-            new = self._smooth(self._last(self.join(parts)), block, *map(self._last, (a, b, new)))
-            new = self._last(new)
+        if self.smooth[i]:
+            present = parts[i]
+            old = jnp.zeros_like(new) if present is None else jnp.broadcast_to(present, new.shape)
+            new = self._last(self._smooth(i, *map(self._last, (old, a, b, new))))
         return new if block.lower is None else jnp.clip(new, block.lower, block.upper)
 
     def _nudges(self, v: Array, nodes: np.ndarray) -> tuple[Array, Array]:
@@ -156,31 +156,32 @@ class Sweeper:
                 extra = add(extra, nudge.positions, steep)
         return take(pull, nodes), take(extra, nodes)
 
-    def _smooth(self, v: Array, block: Block, a: Array, b: Array, linear: Array) -> Array:
-        """Root of the scalar equations with smooth devices, from the present state."""
-        nodes = block.nodes
-        v = jnp.broadcast_to(v, (v.shape[0], linear.shape[1]))
-        old = take(v, nodes)
+    def _smooth(self, i: int, old: Array, a: Array, b: Array, linear: Array) -> Array:
+        """Root of a block's scalar equations with smooth devices, from the present state."""
+        block, terms = self.blocks[i], self.smooth[i]
+        laws = families(terms)
+        places = [term.positions - int(block.nodes[0]) for term in terms]
 
         def equation(x: Array) -> tuple[Array, Array]:
-            full = put(v, nodes, x)
             current, conductance = a * x - b, a + jnp.zeros_like(x)
             for corner in block.corners:
                 k, t, side = map(self._last, (corner.k, corner.t, corner.s))
                 over = side * (x - t)
                 current = current + jnp.where(over > 0, side * k * over, 0.0)
                 conductance = conductance + jnp.where(over > 0, k, 0.0)
-            extra_i, extra_g = jnp.zeros_like(v), jnp.zeros_like(v)
-            for term in self.smooth:
-                i, g = term.equation(full)
-                extra_i, extra_g = add(extra_i, term.positions, i), add(extra_g, term.positions, g)
-            return current + take(extra_i, nodes), conductance + take(extra_g, nodes)
+            extra_i, extra_g = jnp.zeros_like(x), jnp.zeros_like(x)
+            drops = [term.drop(take(x, at)) for term, at in zip(terms, places, strict=True)]
+            found = evaluate(laws, _characteristic, drops)
+            for term, at, (current_, slope) in zip(terms, places, found, strict=True):
+                extra_i = add(extra_i, at, term.drawn(current_))
+                extra_g = add(extra_g, at, term.at_base(slope))
+            return current + extra_i, conductance + extra_g
 
         low, high = jnp.minimum(old, linear), jnp.maximum(old, linear)
-        for term in self.smooth:
+        for term, at in zip(terms, places, strict=True):
             bound = term.bound()
-            low = jnp.minimum(low, take(jnp.full_like(v, jnp.inf).at[term.positions].min(bound), nodes))
-            high = jnp.maximum(high, take(jnp.full_like(v, -jnp.inf).at[term.positions].max(bound), nodes))
+            low = jnp.minimum(low, jnp.full_like(old, jnp.inf).at[at].min(bound))
+            high = jnp.maximum(high, jnp.full_like(old, -jnp.inf).at[at].max(bound))
 
         def step(_: int, carry: tuple[Array, ...]) -> tuple[Array, ...]:
             x, low, high, last = carry
@@ -222,10 +223,20 @@ def sweeper(system: System, *, rows: bool = False) -> Sweeper:
                     blank,
                 )
             )
-    blocks = _blocks(system, a, b, corners, smooth)
+    blocks = _blocks(system, a, b, corners)
     if rows:
         blocks = tuple(jax.tree.map(jnp.transpose, block) for block in blocks)
-    return Sweeper(system, blocks, tuple(smooth), rows)
+    return Sweeper(system, blocks, tuple(_within(block.nodes, smooth) for block in blocks), rows)
+
+
+def _characteristic(law: Device, dv: Array, own: Values) -> tuple[Array, Array]:
+    return law.characteristic(dv, own)
+
+
+def _within(nodes: np.ndarray, terms: list[Local]) -> tuple[Local, ...]:
+    """The devices at some nodes."""
+    places = [(term, np.flatnonzero(np.isin(term.positions, nodes))) for term in terms]
+    return tuple(term.part(at) for term, at in places if at.size)
 
 
 def _of_units(number: Array, at: np.ndarray) -> Array:
@@ -233,23 +244,18 @@ def _of_units(number: Array, at: np.ndarray) -> Array:
     return take(number, at) if jnp.ndim(number) and jnp.shape(number)[0] > 1 else number
 
 
-def _blocks(
-    system: System, a: Array, b: Array, corners: list[Corner], smooth: list[Local]
-) -> tuple[Block, ...]:
+def _blocks(system: System, a: Array, b: Array, corners: list[Corner]) -> tuple[Block, ...]:
     runs = [np.arange(*block) for block in system.plan.blocks]
     links = _links(system, runs)
-    touched = {
-        "smooth": [term.positions for term in smooth],
-        "nudged": [nudge.positions for nudge in system.nudges if nudge.couples],
-    }
+    coupled = [nudge.positions for nudge in system.nudges if nudge.couples]
     blocks = []
     for i, nodes in enumerate(runs):
         own_a, own_b = _with_nudges(system, nodes, take(a, nodes), take(b, nodes))
         own = [Corner(*(take(array, nodes) for array in vars(c).values())) for c in corners]
         own = [_with_level(corner, own_a, own) for corner in own]
-        flags = {what: any(np.isin(nodes, at).any() for at in arrays) for what, arrays in touched.items()}
+        nudged = any(np.isin(nodes, at).any() for at in coupled)
         lower, upper = (None if side is None else take(side, nodes) for side in (system.lower, system.upper))
-        blocks.append(Block(nodes, own_a, own_b, links[i], tuple(own), lower, upper, **flags))
+        blocks.append(Block(nodes, own_a, own_b, links[i], tuple(own), lower, upper, nudged))
     return tuple(blocks)
 
 
@@ -312,7 +318,8 @@ def settle(system: System, v: Array | None, sweeps: int, *, backward: bool) -> t
     prepared = sweeper(system, rows=True)
     order = range(len(prepared.blocks))
     order = order[::-1] if backward else order
-    before = parts = [None for _ in order] if v is None else prepared.split(v)
+    parts: list[Array | None] = [None for _ in order] if v is None else prepared.split(v)
+    before = parts
     if sweeps > UNROLLED:  # the first and the last stand apart: for the start, and for the change
         first = prepared.split(prepared.join(prepared.visit(parts, order)))
         parts = jax.lax.fori_loop(0, sweeps - 2, lambda _, parts: prepared.visit(parts, order), first)

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array, Values
-from ebana.circuit import Circuit, Crossbar, Devices, Resistors
-from ebana.circuit.checks import refuse_blocks
-from ebana.circuit.circuit import terminals
+from ebana.circuit import Circuit
+from ebana.circuit.checks import require_solvable
+from ebana.circuit.elements import Branches
 from ebana.engines.base import Engine, OperatingPoint, checked
 from ebana.learning.system import Footprint, Traits
 from ebana.learning.systems.footprint import footprint
@@ -85,8 +85,9 @@ class CircuitSystem:
     def identity(self) -> dict[str, Any]:
         """The devices, which are no parameters."""
         devices = {
-            e.name: repr(e.model) if is_dataclass(e.model) else type(e.model).__name__
-            for e in self.circuit.each(Devices)
+            e.name: repr(e.law) if is_dataclass(e.law) else type(e.law).__name__
+            for e in self.circuit.each(Branches)
+            if not e.linear
         }
         return {"devices": devices}
 
@@ -115,8 +116,9 @@ class CircuitSystem:
         """
         routes: dict[str, Any] = {}
         plan = stages(self.circuit)
-        for element in self.circuit.each(Crossbar, Resistors):
-            route = plan.routes[plan.of(*terminals(element))]
+        linear = [element for element in self.circuit.each(Branches) if element.linear]
+        for element in linear:
+            route = plan.routes[plan.of(*element.terminals())]
             if routes.setdefault(element.conductance, route) != route:
                 raise ValueError(
                     f"the published rule knows one stage for each layer, but {element.conductance!r} is shared by "
@@ -126,7 +128,7 @@ class CircuitSystem:
         c_out = jnp.min(jnp.stack(list(self.factors(values).values())))
         return {
             element.conductance: 2.0 * c_out / c[element.name]
-            for element in self.circuit.each(Crossbar, Resistors)
+            for element in linear
             if element.conductance in self.circuit.trainable
         }
 
@@ -198,15 +200,15 @@ class CircuitSystem:
         At nodes that a conducting ideal diode holds, the equation is its voltage drop, which is zero.
         """
         circuit = self.circuit
-        refuse_blocks(circuit, "there are no equations of a circuit with")
+        require_solvable(circuit, "there are no equations of a circuit with")
         p = kirchhoff.potentials(circuit, values, inputs, v)
         law = kirchhoff.net_currents(circuit, values, p, jnp.zeros_like(p))[:, circuit.free]
-        for element in circuit.each(Devices):
-            if not element.model.ideal:
+        for element in circuit.each(Branches):
+            if not element.law.ideal:
                 continue
-            drop = p[:, element.a] - p[:, element.b]
+            drop = element.drop(p)
             holds = jax.lax.stop_gradient(drop) >= -kirchhoff.HELD
-            at = np.maximum(circuit.base_position[element.a], circuit.base_position[element.b])
+            at = np.maximum(*(circuit.base_position[nodes] for nodes in element.ends()))
             law = law.at[:, at].set(jnp.where(holds, drop, law[:, at]))
         return law
 

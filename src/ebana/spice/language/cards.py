@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ebana.spice.language.lines import CARD_COMMENTS, logical_lines
+
 _POWERS = {"t": 12, "g": 9, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6, "n": -9, "p": -12, "f": -15, "a": -18}
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([a-zA-Zµμ]*)")
 _CARD = re.compile(r"\.model\s+(\S+)\s+([A-Za-z]\w*)\s*(.*)", re.IGNORECASE | re.DOTALL)
@@ -22,6 +24,21 @@ class ModelCard:
     type: str
     parameters: Mapping[str, str] = field(repr=False)
     text: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @staticmethod
+    def of(name: str, type: str, parameters: Mapping[str, str]) -> ModelCard:
+        """A card with these parameters, in their order.
+
+        Example:
+            >>> str(ModelCard.of("z", "D", {"IS": "1e-9", "BV": "5.1"}))
+            '.model z D(IS=1e-9 BV=5.1)'
+        """
+        body = " ".join(f"{key}={value}" for key, value in parameters.items())
+        given = {key.lower(): value for key, value in parameters.items()}
+        return ModelCard(name, type, given, f".model {name} {type}({body})")
 
 
 def shorten(text: str, width: int = 60) -> str:
@@ -58,23 +75,13 @@ def number(text: str) -> float:
     return float(f"{mantissa}e{int(exponent or 0) + power}")
 
 
-def _logical_lines(text: str) -> list[str]:
-    """Lines with comments taken out and ``+`` continuations joined."""
-    lines: list[str] = []
-    for raw in text.splitlines():
-        line = re.split(r";|//|\s\$\s", raw, maxsplit=1)[0].strip()
-        if not line or line.startswith("*"):
-            continue
-        if line.startswith("+") and lines:
-            lines[-1] += " " + line[1:]
-        else:
-            lines.append(line)
-    return lines
-
-
 def model_cards(text: str) -> list[ModelCard]:
     """All ``.model`` cards in a text, in order; other lines are passed over."""
-    return [_parse(line) for line in _logical_lines(text) if re.match(r"\.model\b", line, re.IGNORECASE)]
+    return [
+        _parse(line)
+        for line in logical_lines(text, CARD_COMMENTS)
+        if re.match(r"\.model\b", line, re.IGNORECASE)
+    ]
 
 
 def _parse(line: str) -> ModelCard:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ebana.spice.language import cards, mosfet_parameters, subcircuit_graph
 from ebana.spice.language.cards import shorten
+from ebana.spice.language.lines import logical_lines
 from ebana.spice.language.subcircuit_graph import ELEMENTS, Groups
 
 _CARDS = (".subckt", ".ends", ".model", ".param", ".func")
@@ -66,7 +67,7 @@ class Subcircuit:
                 pass over, and for nodes that float or loops of voltage sources inside it.
         """
         text = str(block)
-        lines = _logical(text)
+        lines = logical_lines(text)
         _check(lines, text)
         top = {inner.name: inner for inner in subcircuit_graph.definitions(lines).inside.values()}
         if not top:
@@ -97,20 +98,6 @@ class Subcircuit:
     def fixed(self) -> Groups:
         """Groups of pins that the block's voltage sources join: their positions, -1 for ground."""
         return self._groups[1]
-
-
-def _logical(text: str) -> list[str]:
-    """Lines without comments, continuations joined."""
-    lines: list[str] = []
-    for raw in text.splitlines():
-        line = re.split(r";|\s\$\s", raw, maxsplit=1)[0].strip()
-        if not line or line.startswith("*"):
-            continue
-        if line.startswith("+") and lines:
-            lines[-1] += f" {line[1:].strip()}"
-        else:
-            lines.append(line)
-    return lines
 
 
 def _check(lines: list[str], text: str) -> None:

@@ -23,24 +23,26 @@ three by BV and IBV; between them, ngspice and Xyce start its exponential at vol
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
 from ebana.spice.language import cards
 from ebana.spice.language.cards import ModelCard
+from ebana.spice.language.statements import DeviceLine
 
 
-def _names(text: str) -> frozenset[str]:
+def names(text: str) -> frozenset[str]:
+    """Words as a set."""
     return frozenset(text.split())
 
 
-_DIODE = _names("is n rs xti eg tnom bv ibv vj m fc cjo cj0 tt kf af level")
-_DIODE_LINE = _names("temp off area")
-_MOSFET = _names(
+_DIODE = names("is n rs xti eg tnom bv ibv vj m fc cjo cj0 tt kf af level")
+_DIODE_LINE = names("temp off area")
+_MOSFET = names(
     "level vto kp gamma phi lambda is ld rd rs tnom l w cbd cbs cgso cgdo cgbo cj mj cjsw mjsw pb fc kf af"
 )
-_MOSFET_LINE = _names("w l m ad as pd ps nrd nrs temp off")
+_MOSFET_LINE = names("w l m ad as pd ps nrd nrs temp off")
 
 _STATED = {"bv": ("ibv", "0.001"), "isr": ("nr", "1.0")}
 """Parameters whose default differs between simulators, by the parameter they serve, with ngspice's."""
@@ -73,14 +75,7 @@ class Known:
     parallel: str = "m"
 
 
-KNOWN = {
-    "ltspice": Known(diode=_names("trs1 trs2"), line=_names("m")),
-    "xyce": Known(second=_names("trs1 trs2 isr nr"), line=_names("m"), parallel="AREA"),
-}
-"""By dialect."""
-
-
-def model_card(text: str, dialect: str) -> str:
+def model_card(card: ModelCard, dialect: str, known: Known) -> str:
     """A ``.model`` card of ngspice in a dialect; the same text where nothing differs.
 
     Raises:
@@ -88,10 +83,9 @@ def model_card(text: str, dialect: str) -> str:
             dialect does not know, or knows by another law.
 
     Example:
-        >>> model_card(".model z D(IS=1e-9 BV=5.1)", "ltspice")
+        >>> model_card(ModelCard.of("z", "D", {"IS": "1e-9", "BV": "5.1"}), "ltspice", Known())
         '.model z D(IS=1e-9 BV=5.1 IBV=0.001)'
     """
-    (card,) = cards.model_cards(text)
     if card.type not in ("D", "NMOS", "PMOS") or _number(card, "level", 1.0) != 1:
         raise ValueError(
             f"model {card.name!r} of type {card.type}, level {card.parameters.get('level', '1')}, has no form in the "
@@ -100,12 +94,7 @@ def model_card(text: str, dialect: str) -> str:
         )
     if card.type != "D":
         _refuse_others(card, _MOSFET, dialect)
-        return text
-    return _diode(card, text, dialect)
-
-
-def _diode(card: ModelCard, text: str, dialect: str) -> str:
-    known = KNOWN[dialect]
+        return card.text
     _refuse_others(card, _DIODE | known.diode | known.second, dialect)
     if "isr" in card.parameters and _number(card, "tnom", 27.0) != 27:
         _refuse(card, "tnom", "with ISR, VJ is scaled otherwise there where it is not 27", dialect)
@@ -115,12 +104,9 @@ def _diode(card: ModelCard, text: str, dialect: str) -> str:
             parameters.setdefault(servant, value)
     if known.second & parameters.keys():
         parameters = {"level": "2"} | {key: value for key, value in parameters.items() if key != "level"}
-    return text if parameters == card.parameters else _written(card, parameters)
-
-
-def _written(card: ModelCard, parameters: Mapping[str, str]) -> str:
-    body = " ".join(f"{key.upper()}={value}" for key, value in parameters.items())
-    return f".model {card.name} {card.type}({body})"
+    if parameters == card.parameters:
+        return card.text
+    return ModelCard.of(card.name, card.type, {key.upper(): value for key, value in parameters.items()}).text
 
 
 def _refuse_others(card: ModelCard, known: frozenset[str], dialect: str) -> None:
@@ -144,35 +130,28 @@ def _number(card: ModelCard, key: str, default: float) -> float:
     return default if text is None else cards.number(text)
 
 
-def element_line(text: str, dialect: str) -> str:
+def device_line(line: DeviceLine, dialect: str, known: Known) -> str:
     """The line of a diode (D) or MOSFET (M) in a dialect; the same text where nothing differs.
 
     Raises:
         ValueError: for a parameter that the dialect does not know.
 
     Example:
-        >>> element_line("D0 a k dio m=2.0 temp=27.0", "xyce")
+        >>> line = DeviceLine("D0", ("a", "k"), "dio", (("m", "2.0"), ("temp", "27.0")))
+        >>> device_line(line, "xyce", Known(line=names("m"), parallel="AREA"))
         'D0 a k dio AREA=2.0 temp=27.0'
     """
-    diode = text[0].upper() == "D"
-    known = _DIODE_LINE | KNOWN[dialect].line if diode else _MOSFET_LINE
-    given = _given(text, diode)
+    diode = line.name[0].upper() == "D"
+    allowed = _DIODE_LINE | known.line if diode else _MOSFET_LINE
+    given = [key.lower() for key, _ in line.parameters]
     for key in given:
-        if key not in known:
-            _refuse_line(text, key, "it is not known there", dialect, known)
-    if "m" not in given or not diode or KNOWN[dialect].parallel == "m":
-        return text
+        if key not in allowed:
+            _refuse_line(str(line), key, "it is not known there", dialect, allowed)
+    if "m" not in given or not diode or known.parallel == "m":
+        return str(line)
     if "area" in given:
-        _refuse_line(text, "m", "there AREA stands for both, and it is stated too", dialect, known)
-    return re.sub(r"\bm\s*=", f"{KNOWN[dialect].parallel}=", text, count=1, flags=re.IGNORECASE)
-
-
-def _given(text: str, diode: bool) -> list[str]:
-    """Names of the parameters of a line; a bare number after a diode's model is its area."""
-    words = re.sub(r"\s*=\s*", "=", text).split()
-    bare = [word for word in words[4:] if "=" not in word and word.lower() != "off"]
-    named = [word.partition("=")[0].lower() for word in words if "=" in word]
-    return [*named, *(["area"] if diode and bare else [])]
+        _refuse_line(str(line), "m", "there AREA stands for both, and it is stated too", dialect, allowed)
+    return re.sub(r"\bm\s*=", f"{known.parallel}=", str(line), count=1, flags=re.IGNORECASE)
 
 
 def _refuse_line(text: str, key: str, why: str, dialect: str, known: Iterable[str]) -> NoReturn:

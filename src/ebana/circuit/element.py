@@ -1,0 +1,302 @@
+"""What every array of circuit elements answers for itself, and what its kinds have in common.
+
+A consumer (solver, energy, netlist, power, drawing, summary) asks an element; whoever adds a kind of element writes
+one class that answers:
+
+* :meth:`Element.terminals`, :meth:`Element.references` and :meth:`Element.joined`: its nodes, the parameters that it
+  reads, and the nodes that it joins;
+* for a two-terminal law, :class:`Branches`: the current, the conductance, the co-content and the charge of each;
+* :meth:`Element.numbers`, :meth:`Element.handles` and :meth:`Element.statements`: its SPICE form;
+* ``kind``, ``symbol``, :meth:`Element.label` and :meth:`Element.caption`: its place in tables and drawings.
+
+An element whose currents nobody here can compute keeps ``solvable`` False: it is written to SPICE, and what needs its
+current refuses it by name.
+
+Every terminal is an integer array of node indices in the circuit's numbering; :data:`GROUND` is the reference node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
+
+import numpy as np
+
+from ebana.spice.language.statements import Statement
+
+Array = Any
+Values = Mapping[str, Array]
+
+INDEX = np.int32
+"""Type of all node indices: JAX mixes its precision scopes up over 64-bit index arrays that both see."""
+
+GROUND = -1
+"""Index of the reference node, 0 V."""
+
+Place = tuple[slice, slice]
+"""Where a part of an element array lies in its table of numbers."""
+
+
+def as_slice(index: np.ndarray) -> slice | np.ndarray:
+    """The indices as a slice where they are consecutive, which is free in compiled code; else as they are."""
+    if index.size and index[0] >= 0 and np.array_equal(index, np.arange(index[0], index[0] + index.size)):
+        return slice(int(index[0]), int(index[0]) + index.size)
+    return index.astype(INDEX)
+
+
+def at_nodes(p: Array, nodes: np.ndarray) -> Array:
+    """Columns of an array over all nodes, ``(B, N + 1)``."""
+    return p[:, as_slice(nodes)]
+
+
+def per_unit(value: Any, size: int) -> np.ndarray:
+    """A parameter of shape ``(1,)`` or ``(size,)`` as one number for each unit."""
+    return np.broadcast_to(np.asarray(value, dtype=np.float64), (size,))
+
+
+class Reference(NamedTuple):
+    """A parameter that an element reads, and the shapes that fit it."""
+
+    name: str
+    shapes: tuple[tuple[int, ...], ...]
+
+
+class DeviceModel(Protocol):
+    """The law of a two-terminal element; :class:`ebana.devices.Device` implements it."""
+
+    ideal: bool
+    own: ClassVar[Any]
+    law: Any
+    pick: Any
+    current: Any
+    conductance: Any
+    cocontent: Any
+    charge: Any
+    piecewise_linear: Any
+    statements: Any
+    card_statements: Any
+    symbol: ClassVar[str]
+    caption: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Element:
+    """An array of elements of one kind.
+
+    Args:
+        name: name of the array, unique in its circuit.
+        owner: the layer that made it; empty for one that stands for itself.
+    """
+
+    name: str
+    owner: str = field(default="", kw_only=True)
+
+    solvable: ClassVar[bool] = False
+    """Whether Python knows its currents."""
+
+    inline: ClassVar[bool] = False
+    """Whether its SPICE form stands in the deck itself, not in a subcircuit of its own."""
+
+    alterable: ClassVar[bool] = False
+    """Whether a simulator can change its numbers in a circuit that is loaded, by :meth:`handles`."""
+
+    unilateral: ClassVar[bool] = False
+    """Whether it carries signals one way, so that the energies on its two sides have factors of their own."""
+
+    kind: ClassVar[str] = "elements"
+    """What tables of power count it as."""
+
+    symbol: ClassVar[str] = ""
+    """How a schematic draws each of its units; empty for one that cannot be drawn."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, np.ndarray | list) and np.asarray(value).dtype.kind in "iu":
+                object.__setattr__(self, item.name, np.asarray(value, dtype=INDEX))
+
+    @property
+    def layer(self) -> str:
+        """The layer that it belongs to, or its own name."""
+        return self.owner or self.name
+
+    # -- nodes and values ------------------------------------------------------------------------------
+
+    def terminals(self) -> tuple[np.ndarray, ...]:
+        """The arrays of node indices that it touches."""
+        raise NotImplementedError(
+            f"element {self.name!r}: {type(self).__name__} does not state its terminals()"
+        )
+
+    @property
+    def units(self) -> int:
+        """Number of equal elements in the array."""
+        return len(self.terminals()[0])
+
+    def references(self) -> Iterator[Reference]:
+        """The parameters that it reads."""
+        yield from ()
+
+    def check(self) -> None:
+        """Raise ValueError where it is not consistent in itself."""
+
+    def joined(self, among: np.ndarray, *, amplified: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pairs of nodes that it joins, enough of them to tell what is connected; ground is the last node.
+
+        Args:
+            among: mask of the nodes that may join, shape ``(N + 1,)``.
+            amplified: whether an amplifier joins its input to its output.
+        """
+        yield from ()
+
+    # -- SPICE ----------------------------------------------------------------------------------------
+
+    def numbers(self, parameters: Values) -> np.ndarray:
+        """The numbers in its SPICE form, a table: kinds by units (rows by columns of a crossbar)."""
+        return np.zeros((0, self.units))
+
+    def handles(self, block: str, nodes: Sequence[str]) -> list[str]:
+        """What ngspice's ``alter`` calls each of the numbers of an alterable element, row by row.
+
+        Args:
+            block: name of its subcircuit, in lower case.
+            nodes: name of each node, ground last.
+        """
+        return []
+
+    def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
+        """Its SPICE form.
+
+        Args:
+            nodes: name of each node, ground last.
+            numbers: of :meth:`numbers`.
+        """
+        raise NotImplementedError(f"element {self.name!r} ({type(self).__name__}) has no SPICE form")
+
+    def places(self, most_nodes: int) -> list[Place]:
+        """Places of parts that touch at most so many nodes each."""
+        length = max(1, most_nodes // max(2, len(self.terminals())))
+        return [(slice(None), slice(start, start + length)) for start in range(0, self.units, length)]
+
+    def part(self, place: Place) -> Self:
+        """The units at a place, as an element."""
+        arrays = {f.name: a for f in fields(self) if isinstance(a := getattr(self, f.name), np.ndarray)}
+        return replace(self, **{name: array[place[1]] for name, array in arrays.items()})
+
+    # -- tables and drawings ---------------------------------------------------------------------------
+
+    def describe(self) -> str:
+        """What it is, in a line."""
+        return f"{self.units} {self.kind}"
+
+    def title(self) -> str:
+        """What it is, within a sentence."""
+        return f"of kind {type(self).__name__}"
+
+    def caption(self) -> str:
+        """What a schematic says of it below its name."""
+        return self.kind
+
+    def label(self, values: Values, k: int) -> str:
+        """The value of unit k with its unit, for a schematic."""
+        return ""
+
+
+class Branches(Element):
+    """Two-terminal elements with a law: the current from ``ends()[0]`` to ``ends()[1]`` by the voltage between them.
+
+    A subclass states ``ends()``, ``parameters`` (circuit parameters by the law's names for them), and either
+    ``linear = True`` (a conductance, named by ``conductance``) or a field ``model`` with the law.
+    """
+
+    outer: ClassVar[bool] = False
+    """Whether there is one between each first and each second end (a crossbar), or between pairs."""
+
+    linear: ClassVar[bool] = False
+    solvable = True
+
+    conductance: str
+    model: DeviceModel
+    parameters: Mapping[str, str]
+
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """First and second ends."""
+        raise NotImplementedError(f"element {self.name!r}: {type(self).__name__} does not state its ends()")
+
+    def terminals(self) -> tuple[np.ndarray, ...]:
+        """See :meth:`Element.terminals`."""
+        return self.ends()
+
+    @property
+    def law(self) -> Any:
+        """The law of each, an :class:`ebana.devices.Device` or what computes like one."""
+        return OHM if self.linear else self.model
+
+    def values(self, parameters: Values) -> dict[str, Array]:
+        """The values of its parameters, by the law's names."""
+        return {own: parameters[name] for own, name in self.parameters.items()}
+
+    def drop(self, p: Array) -> Array:
+        """Voltage over each, ``(B, k)`` (of a crossbar ``(B, m, n)``), from the potentials of all nodes."""
+        a, b = (at_nodes(p, nodes) for nodes in self.ends())
+        return a[:, :, None] - b[:, None, :] if self.outer else a - b
+
+    def current(self, dv: Array, parameters: Values) -> Array:
+        """Current through each, amperes, from :meth:`drop`."""
+        return self.law.current(dv, self.values(parameters))
+
+    def cocontent(self, dv: Array, parameters: Values) -> Array:
+        """Co-content of each, watts."""
+        return self.law.cocontent(dv, self.values(parameters))
+
+    def incremental(self, dv: Array, parameters: Values) -> Array:
+        """Incremental conductance of each, siemens."""
+        return self.law.conductance(dv, self.values(parameters))
+
+    def charge(self, dv: Array, parameters: Values) -> Array | None:
+        """Charge on the first end of each, coulombs; None for elements that store none."""
+        return self.law.charge(dv, self.values(parameters))
+
+    def drawn(self, p: Array, parameters: Values) -> tuple[Array, Array]:
+        """Currents drawn from its two arrays of ends, each ``(B, k)``, amperes."""
+        i = self.current(self.drop(p), parameters)
+        return (i.sum(2), -i.sum(1)) if self.outer else (i, -i)
+
+    def joined(self, among: np.ndarray, *, amplified: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """See :meth:`Element.joined`."""
+        a, b = (with_ground(nodes, among) for nodes in self.ends())
+        if not self.outer:
+            both = among[a] & among[b]
+            yield a[both], b[both]
+            return
+        a, b = a[among[a]], b[among[b]]
+        if a.size and b.size:  # all rows with one column and all columns with one row will do
+            yield a, np.full(len(a), b[0])
+            yield np.full(len(b), a[0]), b
+
+
+def with_ground(nodes: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Node indices with ground in the last place of a mask over all nodes."""
+    return np.where(nodes == GROUND, len(among) - 1, nodes)
+
+
+class _Ohm:
+    """The law of a conductance."""
+
+    ideal: ClassVar[bool] = False
+
+    def current(self, dv: Array, p: Values) -> Array:
+        return p["conductance"] * dv
+
+    def conductance(self, dv: Array, p: Values) -> Array:
+        return p["conductance"] + 0 * dv
+
+    def cocontent(self, dv: Array, p: Values) -> Array:
+        return 0.5 * p["conductance"] * dv * dv
+
+    def charge(self, dv: Array, p: Values) -> None:
+        return None
+
+
+OHM = _Ohm()

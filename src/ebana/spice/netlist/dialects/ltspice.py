@@ -1,0 +1,35 @@
+"""LTspice: ``if(c,a,b)`` in B sources, ``.options``, and ``.op`` with its result in the .raw file.
+
+(LTspice help, "Circuit elements" and "Dot commands".)
+"""
+
+from __future__ import annotations
+
+from ebana.spice.language.statements import Deck, OperatingPoint
+from ebana.spice.netlist.dialects.cards import Known, names
+from ebana.spice.netlist.dialects.dialect import Dialect
+
+
+class Ltspice(Dialect):
+    """What differs from ngspice."""
+
+    name = "ltspice"
+    run = "LTspice -b <this file>; the potentials are in the .raw file"
+    letters = "RCLKDMQJVIEFGHSX"
+    conditional = "if"
+    known = Known(diode=names("trs1 trs2"), line=names("m"))
+
+    def options(self, gmin: float) -> list[str]:
+        """See :meth:`Dialect.options`."""
+        return [f".options reltol=1e-6 abstol=1e-12 vntol=1e-9 gmin={gmin!r} numdgt=15"]
+
+    def analysis(self, deck: Deck) -> list[str]:
+        """See :meth:`Dialect.analysis`."""
+        if not isinstance(deck.analysis, OperatingPoint):
+            raise ValueError(
+                f"decks for LTspice compute operating points. Received the analysis {deck.analysis!r}."
+            )
+        return [".op"]
+
+
+DIALECT = Ltspice()

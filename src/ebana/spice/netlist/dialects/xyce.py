@@ -1,0 +1,43 @@
+"""Xyce: ``{IF(c,a,b)}`` in B sources, ``.options nonlin`` and ``device``, and a one-point ``.dc`` with ``.print dc``.
+
+(Xyce Reference Guide, "Netlist reference".)
+"""
+
+from __future__ import annotations
+
+from ebana.spice.language.statements import WIDTH, Deck, OperatingPoint
+from ebana.spice.netlist.dialects.cards import Known, names
+from ebana.spice.netlist.dialects.dialect import Dialect
+
+
+class Xyce(Dialect):
+    """What differs from ngspice."""
+
+    name = "xyce"
+    run = "Xyce <this file>; the potentials are in the .csv file"
+    conditional = "IF"
+    brackets = ("{", "}")
+    known = Known(second=names("trs1 trs2 isr nr"), line=names("m"), parallel="AREA")
+
+    def options(self, gmin: float) -> list[str]:
+        """See :meth:`Dialect.options`."""
+        return [f".options device gmin={gmin!r}", ".options nonlin reltol=1e-6 abstol=1e-9"]
+
+    def analysis(self, deck: Deck) -> list[str]:
+        """See :meth:`Dialect.analysis`; a sweep of one point writes its result, which ``.op`` does not."""
+        if not isinstance(deck.analysis, OperatingPoint):
+            raise ValueError(
+                f"decks for Xyce compute operating points. Received the analysis {deck.analysis!r}."
+            )
+        source = deck.first_source()
+        point = ".op" if source is None else f".dc {source.name} {source.volts!r} {source.volts!r} 1"
+        printed = [".print dc format=csv precision=16"]
+        for node in deck.nodes:
+            word = f"V({node})"
+            if len(printed[-1]) + len(word) >= WIDTH:
+                printed.append("+")
+            printed[-1] += f" {word}"
+        return [point, *printed]
+
+
+DIALECT = Xyce()
