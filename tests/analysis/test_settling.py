@@ -118,7 +118,7 @@ def test_circuits_end_at_their_operating_point_and_energy_is_conserved(name: str
     inputs = {n: np.repeat(x[1:2], len(result.time), 0) for n in model.circuit.inputs}
     state = element_power.state_of(model.circuit, model.values, inputs, result.potentials, {})
     watts = element_power.absorbed(model.circuit, model.values, state)
-    kinds = {e.name: element_power.kind_of(e) for e in model.circuit.elements}
+    kinds = {e.name: e.kind for e in model.circuit.elements}
     sources = -sum(w for n, w in watts.items() if kinds[n] in element_power.SOURCES)
     amplifiers = -sum((w for n, w in watts.items() if kinds[n] == "amplifiers"), np.zeros(1))
     scale = abs(sources).max()

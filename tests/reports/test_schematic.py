@@ -265,12 +265,13 @@ def test_a_large_circuit_is_refused_with_its_size() -> None:
 
 def test_an_element_without_a_symbol_is_refused() -> None:
     from dataclasses import replace
-    from types import SimpleNamespace
+
+    from ebana.circuit.element import Element
 
     circuit = stiff_chain()
-    unknown = SimpleNamespace(name="black box")
-    with pytest.raises(NotImplementedError, match="'black box' \\(SimpleNamespace\\) has no symbol"):
-        draw_circuit(replace(circuit, elements=(*circuit.elements, unknown)))  # type: ignore[arg-type]
+    elements = (*circuit.elements, Element("black box"))
+    with pytest.raises(NotImplementedError, match="'black box' \\(Element\\) has no symbol"):
+        draw_circuit(replace(circuit, elements=elements))
 
 
 def test_lengths_are_short_and_the_same_everywhere() -> None:

@@ -140,11 +140,12 @@ class Device:
 
     def statements(self, name: str, a: str, b: str, p: Mapping[str, float]) -> tuple[Statement, ...]:
         """SPICE statements for one device between the nodes ``a`` and ``b``; the text of :meth:`spice` where stated."""
-        return tuple(Text(line) for line in self.spice(name, a, b, p).splitlines())
+        return (Text(self.spice(name, a, b, p)),)
 
     def card_statements(self) -> tuple[Statement, ...]:
         """The ``.model`` cards that the statements refer to; the text of :meth:`spice_model` where stated."""
-        return tuple(Text(line) for line in self.spice_model().splitlines())
+        text = self.spice_model()
+        return (Text(text),) if text else ()
 
     def caption(self) -> str:
         """What a schematic says of an array of these."""

@@ -19,6 +19,30 @@ from ebana.devices import Device
 from ebana.devices.forms import separate
 from ebana.equations.terms import Local
 
+Question = Callable[[Device, Array, Values], Any]
+"""Something to ask of a law at voltages ``(k, B)``."""
+
+
+def current(law: Device, dv: Array, own: Values) -> Array:
+    """The current, amperes."""
+    return law.current(dv, own)
+
+
+def characteristic(law: Device, dv: Array, own: Values) -> tuple[Array, Array]:
+    """The current and the incremental conductance."""
+    return law.characteristic(dv, own)
+
+
+@dataclass(frozen=True)
+class LeastConductance:
+    """The least incremental conductance within so many volts, siemens."""
+
+    radius: float
+
+    def __call__(self, law: Device, dv: Array, own: Values) -> Array:
+        """See :class:`Question`."""
+        return law.least_conductance(dv, own, self.radius)
+
 
 @dataclass(frozen=True)
 class Family:
@@ -27,22 +51,22 @@ class Family:
     Args:
         members: which of the terms they are.
         sizes: number of devices in each.
-        model: the law, with the numbers of all of them.
+        law: the law, with the numbers of all of them.
         own: values of its parameters, of all of them.
     """
 
     members: tuple[int, ...]
     sizes: tuple[int, ...]
-    model: Device
+    law: Device
     own: Values
 
-    def evaluate(self, function: Callable[[Device, Array, Values], Any], dvs: Sequence[Array]) -> list[Any]:
-        """A function of the law at each member's voltages, ``(k, B)``; one result a member."""
+    def evaluate(self, question: Question, dvs: Sequence[Array]) -> list[Any]:
+        """The answers at each member's voltages, ``(k, B)``."""
         if len(dvs) == 1:
-            return [function(self.model, dvs[0], self.own)]
+            return [question(self.law, dvs[0], self.own)]
         batch = max(dv.shape[1] for dv in dvs)
         joined = jnp.concatenate([jnp.broadcast_to(dv, (dv.shape[0], batch)) for dv in dvs])
-        result = function(self.model, joined, self.own)
+        result = question(self.law, joined, self.own)
         stops = np.cumsum(self.sizes).tolist()
         runs = zip([0, *stops], stops, strict=False)
         return [jax.tree.map(lambda array, a=start, b=stop: array[a:b], result) for start, stop in runs]
@@ -58,27 +82,22 @@ def families(terms: Sequence[Local]) -> tuple[Family, ...]:
     found = []
     for members in groups.values():
         sizes = tuple(len(terms[k].positions) for k in members)
-        if len(members) == 1:
-            (k,) = members
-            found.append(Family((k,), sizes, terms[k].model, terms[k].own))
-            continue
-        numbers = zip(*(parts[k][0] for k in members), strict=True)
-        model = parts[members[0]][1].rebuild([_joined(values, sizes) for values in numbers])
-        own = {name: _joined([terms[k].own[name] for k in members], sizes) for name in terms[members[0]].own}
-        found.append(Family(tuple(members), sizes, model, own))
+        law, own = terms[members[0]].model, terms[members[0]].own
+        if len(members) > 1:
+            together = zip(*(parts[k][0] for k in members), strict=True)
+            law = parts[members[0]][1].rebuild([_joined(values, sizes) for values in together])
+            own = {name: _joined([terms[k].own[name] for k in members], sizes) for name in own}
+        found.append(Family(tuple(members), sizes, law, own))
     return tuple(found)
 
 
-def evaluate(
-    found: Sequence[Family], function: Callable[[Device, Array, Values], Any], dvs: Sequence[Array]
-) -> list[Any]:
-    """A function of each term's law at its voltages, ``(k, B)``, in the order of the terms."""
+def evaluate(found: Sequence[Family], question: Question, dvs: Sequence[Array]) -> list[Any]:
+    """The answer of each term's law at its voltages, ``(k, B)``, in the order of the terms."""
     results: list[Any] = [None] * len(dvs)
     for family in found:
-        for k, result in zip(
-            family.members, family.evaluate(function, [dvs[k] for k in family.members]), strict=True
-        ):
-            results[k] = result
+        answers = family.evaluate(question, [dvs[k] for k in family.members])
+        for k, answer in zip(family.members, answers, strict=True):
+            results[k] = answer
     return results
 
 

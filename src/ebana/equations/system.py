@@ -15,20 +15,17 @@ conjugate gradients where these are many.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
-from ebana._types import Array, Values
+from ebana._types import Array
 from ebana.circuit.elements import INDEX
-from ebana.devices import Device
 from ebana.equations import krylov, linear
 from ebana.equations.arrays import add, put, take
-from ebana.equations.families import Family, evaluate
+from ebana.equations.families import Family, LeastConductance, Question, current, evaluate
 from ebana.equations.plan import Plan
 from ebana.equations.terms import Local, Pair, PortNudge, Tie
 
@@ -41,14 +38,6 @@ LOCKED = 1e25
 
 DENSE_KEPT = 256
 """Most kept nodes whose systems are factorised; beyond, conjugate gradients solve them."""
-
-
-def _current(law: Device, dv: Array, own: Values) -> Array:
-    return law.current(dv, own)
-
-
-def _least_conductance(shift: float, law: Device, dv: Array, own: Values) -> Array:
-    return law.least_conductance(dv, own, shift)
 
 
 class Correction(NamedTuple):
@@ -102,8 +91,8 @@ class System:
         total = self.held_diagonal * v - self.held_rhs
         for tie in self.ties:
             total = tie.add_currents(total, v)
-        for local, current in zip(self.locals, self._of_locals(_current, v), strict=True):
-            total = add(total, local.positions, local.drawn(current))
+        for local, amperes in zip(self.locals, self._of_locals(current, v), strict=True):
+            total = add(total, local.positions, local.drawn(amperes))
         for pair in self.pairs:
             total = pair.add_currents(total, v)
         for nudge in self.nudges:
@@ -126,13 +115,12 @@ class System:
 
         With a ``shift`` a corner or an exponential nearby cannot make a correction look smaller than the error.
         """
-        least = partial(_least_conductance, shift)
-        return (*self._of_locals(least, v), *(pair.slopes(v, shift) for pair in self.pairs))
+        return (*self._of_locals(LeastConductance(shift), v), *(pair.slopes(v, shift) for pair in self.pairs))
 
-    def _of_locals(self, function: Callable[[Device, Array, Values], Array], v: Array) -> list[Array]:
-        """A function of the law of each array of local devices at a state."""
+    def _of_locals(self, question: Question, v: Array) -> list[Array]:
+        """What the law of each array of local devices answers at a state."""
         dvs = [local.drop(take(v, local.positions)) for local in self.locals]
-        return evaluate(self.families, function, dvs)
+        return evaluate(self.families, question, dvs)
 
     def clip(self, v: Array) -> Array:
         """Keep the bounds that ideal diodes set."""

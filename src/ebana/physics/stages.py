@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit.circuit import Circuit, connected
-from ebana.circuit.elements import GROUND, Amplifiers
+from ebana.circuit.elements import GROUND, Amplifiers, Branches, Element
 from ebana.physics.structure import Structure, structure
 
 
@@ -104,13 +104,18 @@ def conflicts(circuit: Circuit) -> tuple[str, ...]:
         name for h, w, name in plan.links if not np.isclose(values[h] * ratio[name], values[w], rtol=1e-9)
     }
     found |= {name for name, value in ratio.items() if np.isnan(value)}
-    for item in (*(e for e in circuit.elements if not e.unilateral), *circuit.outputs):
+    for item in (*filter(_may_span_stages, circuit.elements), *circuit.outputs):
         nodes = np.concatenate([np.ravel(t) for t in item.terminals()])
         reached = plan.of_node[nodes[nodes != GROUND]]
         touched = values[reached[reached >= 0]]
         if touched.size and not np.allclose(touched, touched[0], rtol=1e-9):
             found.add(item.name)
     return tuple(sorted(found))
+
+
+def _may_span_stages(element: Element) -> bool:
+    """Whether its nodes may lie in several stages: those of a crossbar are one, and an amplifier's are two by right."""
+    return not (element.unilateral or (isinstance(element, Branches) and element.outer))
 
 
 def _initial_ratio(circuit: Circuit, amplifier: Amplifiers) -> float:

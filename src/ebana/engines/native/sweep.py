@@ -22,11 +22,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana._types import Array, Values
+from ebana._types import Array
 from ebana.circuit.elements import as_slice
-from ebana.devices import Device
 from ebana.equations.arrays import add, embed, put, take
-from ebana.equations.families import evaluate, families
+from ebana.equations.families import characteristic, evaluate, families
 from ebana.equations.system import System
 from ebana.equations.terms import Local, Map
 
@@ -39,6 +38,10 @@ UNROLLED = 8
 SLOW = 0.1
 """A Newton step that leaves more than this share of the residual is followed by a halving of the bracket:
 down an exponential Newton's method creeps by one thermal voltage a step."""
+
+
+ROUNDING = 4.0
+"""A Newton step of so many roundings is none: halving the bracket there would only lead away from the root."""
 
 
 @jax.tree_util.register_dataclass
@@ -171,7 +174,7 @@ class Sweeper:
                 conductance = conductance + jnp.where(over > 0, k, 0.0)
             extra_i, extra_g = jnp.zeros_like(x), jnp.zeros_like(x)
             drops = [term.drop(take(x, at)) for term, at in zip(terms, places, strict=True)]
-            found = evaluate(laws, _characteristic, drops)
+            found = evaluate(laws, characteristic, drops)
             for term, at, (current_, slope) in zip(terms, places, found, strict=True):
                 extra_i = add(extra_i, at, term.drawn(current_))
                 extra_g = add(extra_g, at, term.at_base(slope))
@@ -190,7 +193,9 @@ class Sweeper:
             newton = x - f / g
             inside = (newton >= low) & (newton <= high)  # at the root the step is zero: stay there
             quick = jnp.abs(f) <= SLOW * last
-            return jnp.where(inside & quick, newton, 0.5 * (low + high)), low, high, jnp.abs(f)
+            nearer = jnp.where(inside & quick, newton, 0.5 * (low + high))
+            settled = jnp.abs(newton - x) <= ROUNDING * jnp.finfo(x.dtype).eps * jnp.abs(x)
+            return jnp.where(settled, x, nearer), low, high, jnp.abs(f)
 
         first = jnp.clip(old, low, high)
         x, *_ = jax.lax.fori_loop(0, SCALAR_STEPS, step, (first, low, high, jnp.full_like(first, jnp.inf)))
@@ -227,10 +232,6 @@ def sweeper(system: System, *, rows: bool = False) -> Sweeper:
     if rows:
         blocks = tuple(jax.tree.map(jnp.transpose, block) for block in blocks)
     return Sweeper(system, blocks, tuple(_within(block.nodes, smooth) for block in blocks), rows)
-
-
-def _characteristic(law: Device, dv: Array, own: Values) -> tuple[Array, Array]:
-    return law.characteristic(dv, own)
 
 
 def _within(nodes: np.ndarray, terms: list[Local]) -> tuple[Local, ...]:
