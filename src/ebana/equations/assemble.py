@@ -107,7 +107,7 @@ class _Assembly:
             ties,
             *self._coefficients(ties),
             smooth,
-            families(smooth),
+            families((*smooth, *pairs)),
             pairs,
             tuple(self._port(name) for name in self.nudge.strength),
             lower,

@@ -16,8 +16,8 @@ import numpy as np
 
 from ebana._types import Array, Values
 from ebana.devices import Device
-from ebana.devices.forms import separate
-from ebana.equations.terms import Local
+from ebana.devices.forms import Form, separate
+from ebana.equations.terms import Local, Pair
 
 Question = Callable[[Device, Array, Values], Any]
 """Something to ask of a law at voltages ``(k, B)``."""
@@ -57,7 +57,7 @@ class Family:
 
     members: tuple[int, ...]
     sizes: tuple[int, ...]
-    law: Device
+    law: Any
     own: Values
 
     def evaluate(self, question: Question, dvs: Sequence[Array]) -> list[Any]:
@@ -72,17 +72,21 @@ class Family:
         return [jax.tree.map(lambda array, a=start, b=stop: array[a:b], result) for start, stop in runs]
 
 
-def families(terms: Sequence[Local]) -> tuple[Family, ...]:
-    """Terms by their law; piecewise-linear ones, whose law is cheap, stay by themselves."""
+def families(terms: Sequence[Local | Pair]) -> tuple[Family, ...]:
+    """Terms by their law; conductances and piecewise-linear ones, whose law is cheap, stay by themselves."""
     groups: dict[Any, list[int]] = {}
-    parts = [separate(term.model, len(term.positions)) for term in terms]
-    for k, (term, (_, form)) in enumerate(zip(terms, parts, strict=True)):
-        alone = k if term.model.piecewise_linear(term.own) is not None else None
-        groups.setdefault((form, tuple(term.own), alone), []).append(k)
+    parts: dict[int, tuple[list[Any], Form]] = {}
+    for k, term in enumerate(terms):
+        if term.model is None or term.model.piecewise_linear(term.own) is not None:
+            groups[k] = [k]
+            continue
+        parts[k] = separate(term.model, term.size)
+        groups.setdefault((parts[k][1], tuple(term.own)), []).append(k)
     found = []
     for members in groups.values():
-        sizes = tuple(len(terms[k].positions) for k in members)
-        law, own = terms[members[0]].model, terms[members[0]].own
+        sizes = tuple(terms[k].size for k in members)
+        first = terms[members[0]]
+        law, own = first.law, first.own
         if len(members) > 1:
             together = zip(*(parts[k][0] for k in members), strict=True)
             law = parts[members[0]][1].rebuild([_joined(values, sizes) for values in together])

@@ -65,7 +65,7 @@ class System:
         diagonal, rhs: the same with the nodes' own share of the couplings.
         to_eliminated, to_kept, among_kept: coefficients of the kept nodes in the equations of the
             eliminated ones, the reverse, and of the kept ones among themselves (None where there are none).
-        locals: devices between a free node and a held one; ``families``: the same by their law.
+        locals: devices between a free node and a held one; ``families``: the same and ``pairs`` by their law.
         lower, upper: bounds that ideal diodes set, ``(F, B)``, or None.
     """
 
@@ -91,10 +91,11 @@ class System:
         total = self.held_diagonal * v - self.held_rhs
         for tie in self.ties:
             total = tie.add_currents(total, v)
-        for local, amperes in zip(self.locals, self._of_locals(current, v), strict=True):
-            total = add(total, local.positions, local.drawn(amperes))
-        for pair in self.pairs:
-            total = pair.add_currents(total, v)
+        amperes = self._answers(current, v)
+        for local, each in zip(self.locals, amperes, strict=False):
+            total = add(total, local.positions, local.drawn(each))
+        for pair, each in zip(self.pairs, amperes[len(self.locals) :], strict=True):
+            total = pair.add_currents(total, each)
         for nudge in self.nudges:
             total = add(total, nudge.positions, -nudge.currents(v))
         return total
@@ -115,12 +116,11 @@ class System:
 
         With a ``shift`` a corner or an exponential nearby cannot make a correction look smaller than the error.
         """
-        return (*self._of_locals(LeastConductance(shift), v), *(pair.slopes(v, shift) for pair in self.pairs))
+        return tuple(self._answers(LeastConductance(shift), v))
 
-    def _of_locals(self, question: Question, v: Array) -> list[Array]:
-        """What the law of each array of local devices answers at a state."""
-        dvs = [local.drop(take(v, local.positions)) for local in self.locals]
-        return evaluate(self.families, question, dvs)
+    def _answers(self, question: Question, v: Array) -> list[Array]:
+        """What the law of each array of local devices, and of each array of pairs, answers at a state."""
+        return evaluate(self.families, question, [term.dv(v) for term in (*self.locals, *self.pairs)])
 
     def clip(self, v: Array) -> Array:
         """Keep the bounds that ideal diodes set."""

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit import Output
+from ebana.circuit.element import OHM
 from ebana.devices import Device
 from ebana.devices.forms import with_numbers
 from ebana.equations.arrays import add, take, widened
@@ -90,6 +91,20 @@ class Local:
     map: Map
     far: Array
 
+    @property
+    def size(self) -> int:
+        """Number of devices."""
+        return len(self.positions)
+
+    @property
+    def law(self) -> Device:
+        """The law of each."""
+        return self.model
+
+    def dv(self, v: Array) -> Array:
+        """Voltage over each device at a state."""
+        return self.drop(take(v, self.positions))
+
     def drop(self, base: Array) -> Array:
         """Voltage over each device, anode minus cathode, from the potentials of the bases."""
         return self.sign * (self.map(base) - self.far)
@@ -141,23 +156,26 @@ class Pair:
     a_held: Array
     b_held: Array
 
-    def _dv(self, v: Array) -> Array:
+    @property
+    def size(self) -> int:
+        """Number of resistors or devices."""
+        return len(self.a)
+
+    @property
+    def law(self) -> Any:
+        """The law of each, a device's or Ohm's."""
+        return OHM if self.model is None else self.model
+
+    def dv(self, v: Array) -> Array:
+        """Voltage over each."""
         extended = jnp.concatenate([v, jnp.zeros_like(v[:1])])
         a = self.a_map(extended[self.a]) + self.a_held
         return a - (self.b_map(extended[self.b]) + self.b_held)
 
-    def add_currents(self, total: Array, v: Array) -> Array:
-        """Add the currents drawn at both ends to ``total``, ``(F, B)``."""
-        dv = self._dv(v)
-        current = self.conductance * dv if self.model is None else self.model.current(dv, self.own)
+    def add_currents(self, total: Array, current: Array) -> Array:
+        """Add what the current through each draws at both ends to ``total``, ``(F, B)``."""
         total = total.at[self.a].add(self.a_map.kappa * current, mode="drop")
         return total.at[self.b].add(-self.b_map.kappa * current, mode="drop")
-
-    def slopes(self, v: Array, shift: float) -> Array:
-        """Incremental conductance of each, ``(k, B)``."""
-        if self.model is None:
-            return self.conductance + jnp.zeros((len(self.a), v.shape[-1]), v.dtype)
-        return self.model.least_conductance(self._dv(v), self.own, shift)
 
     def add_conductances(self, matrix: Array, where: np.ndarray, g: Array) -> Array:
         """Add the stamps of slopes to a Jacobian over the kept nodes; ``where`` maps free positions to its rows."""
