@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from ebana import serialization
+from ebana._types import Data, FilePath, LossOrName
 from ebana.circuit import Circuit
 from ebana.compilation import compiled
 from ebana.engines import get as get_engine
@@ -102,11 +103,11 @@ class Model(Network):
 
     # -- solving ------------------------------------------------------------------------------------
 
-    def operating_point(self, x: Any, *, strict: bool = True) -> OperatingPoint:
+    def operating_point(self, x: Data, *, strict: bool = True) -> OperatingPoint:
         """Free operating points of a batch, as NumPy arrays (see :class:`OperatingPoint`)."""
         return self._solve(self._inputs(x), strict).solution
 
-    def estimate_error(self, x: Any) -> Array:
+    def estimate_error(self, x: Data) -> Array:
         """How far the engine's free states are from the operating points: an estimate in volts, ``(B,)``.
 
         By a Newton correction in float64, whatever engine found the states
@@ -132,7 +133,7 @@ class Model(Network):
                 "training. End it with a CurrentLayer; a model whose outputs are VoltageLayers only has energy()."
             )
 
-    def energy(self, x: Any, y: Any = None, *, strict: bool = True) -> Array:
+    def energy(self, x: Data, y: Data = None, *, strict: bool = True) -> Array:
         """Energy of each sample in watts, shape ``(B,)``: of the free state, or of the pair ``(x, y)``.
 
         With ``y`` the outputs are clamped to it (folded pairs at ``+y/2`` and ``-y/2``) and the rest
@@ -158,10 +159,10 @@ class Model(Network):
 
     def power(
         self,
-        x: Any,
-        y: Any = None,
+        x: Data,
+        y: Data = None,
         *,
-        loss_fn: Any = "mse",
+        loss_fn: LossOrName = "mse",
         beta: float | None = None,
         estimator: Any = "centered",
         nudge: str | None = None,
@@ -186,7 +187,7 @@ class Model(Network):
 
     def settling(
         self,
-        x: Any,
+        x: Data,
         capacitance: Any,
         *,
         sample: int = 0,
@@ -225,7 +226,7 @@ class Model(Network):
             duration=duration, timeout=timeout,
         )  # fmt: skip
 
-    def _with_clamps(self, x: Any, y: Any) -> dict[str, Any]:
+    def _with_clamps(self, x: Data, y: Data) -> dict[str, Any]:
         """Inputs by name with the data of the voltage layers among them."""
         clamps = [s.name for s in self.outputs]
         names = [name for name in self.circuit.inputs if name not in clamps]
@@ -234,7 +235,7 @@ class Model(Network):
 
     # -- looking at it ------------------------------------------------------------------------------
 
-    def summary(self, print_fn: Any = None, *, x: Any = None, capacitance: Any = None) -> str:
+    def summary(self, print_fn: Any = None, *, x: Data = None, capacitance: Any = None) -> str:
         """Layers with shapes, nodes, trainable values and devices, as text; printed too.
 
         Args:
@@ -249,7 +250,7 @@ class Model(Network):
         (print_fn or print)(text)
         return text
 
-    def plot(self, path: Any = None) -> Any:
+    def plot(self, path: FilePath | None = None) -> Any:
         """A drawing of the graph of layers, as a matplotlib figure; saved where a path is given."""
         from ebana.reports import draw_model, save
 
@@ -260,7 +261,7 @@ class Model(Network):
             save(figure, path)
         return figure
 
-    def draw(self, path: Any = None) -> str:
+    def draw(self, path: FilePath | None = None) -> str:
         """A schematic of the circuit with its present values, as SVG text; written too where a path is given.
 
         Args:
@@ -280,7 +281,14 @@ class Model(Network):
             write_atomically(path, text.encode())
         return text
 
-    def netlist(self, x: Any = None, *, sample: int = 0, path: Any = None, dialect: str = "ngspice") -> str:
+    def netlist(
+        self,
+        x: Data = None,
+        *,
+        sample: int = 0,
+        path: FilePath | None = None,
+        dialect: str = "ngspice",
+    ) -> str:
         """A SPICE deck of the model with its present values, for one sample of ``x``.
 
         Args:
@@ -303,13 +311,13 @@ class Model(Network):
 
     # -- files --------------------------------------------------------------------------------------
 
-    def save(self, path: Any) -> Path:
+    def save(self, path: FilePath) -> Path:
         """Write layers and values to one file (zip of JSON and safetensors)."""
         return serialization.save_model(self, path)
 
 
 def load_model(
-    path: Any, *, engine: Any = "native", custom_layers: Mapping[str, type[Layer]] | None = None
+    path: FilePath, *, engine: Any = "native", custom_layers: Mapping[str, type[Layer]] | None = None
 ) -> Model:
     """Read a model written by :meth:`Model.save`.
 

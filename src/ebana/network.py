@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ebana import inference
+from ebana._types import Data, FilePath, LossOrName
 from ebana.learning import estimators, losses
 from ebana.learning.adjoint import Adjoint
 from ebana.learning.estimators import GradientEstimator
@@ -78,7 +79,7 @@ class Network(ABC):
 
     # -- using it -----------------------------------------------------------------------------------
 
-    def predict(self, x: Any, *, strict: bool = True) -> Any:
+    def predict(self, x: Data, *, strict: bool = True) -> Any:
         """Output values: an array ``(B, units)``, or a dict of them where there are several outputs.
 
         Args:
@@ -92,10 +93,10 @@ class Network(ABC):
 
     def evaluate(
         self,
-        x: Any,
-        y: Any = None,
+        x: Data,
+        y: Data = None,
         *,
-        loss_fn: Any = "mse",
+        loss_fn: LossOrName = "mse",
         strict: bool = True,
         verbose: bool = False,
     ) -> Evaluation:
@@ -113,10 +114,10 @@ class Network(ABC):
             print(result)
         return result
 
-    def _inputs(self, x: Any) -> dict[str, np.ndarray]:
+    def _inputs(self, x: Data) -> dict[str, np.ndarray]:
         return as_dataset(x, None, self.input_columns, self.output_units, need_outputs=False).inputs
 
-    def _dataset(self, x: Any, y: Any) -> Dataset:
+    def _dataset(self, x: Data, y: Data) -> Dataset:
         self.require_outputs()
         return as_dataset(x, y, self.input_columns, self.output_units)
 
@@ -134,7 +135,7 @@ class Network(ABC):
         """Raise NotConverged where a state was not found."""
         inference.raise_unless_found(found, what)
 
-    def checked_loss(self, loss_fn: Any) -> losses.Loss:
+    def checked_loss(self, loss_fn: LossOrName) -> losses.Loss:
         """A loss or its name as a loss that fits every output of the model."""
         loss = losses.get(loss_fn)
         for name, units in self.output_units.items():
@@ -170,10 +171,10 @@ class Network(ABC):
 
     def gradients(
         self,
-        x: Any,
-        y: Any = None,
+        x: Data,
+        y: Data = None,
         *,
-        loss_fn: Any = "mse",
+        loss_fn: LossOrName = "mse",
         beta: float | None = None,
         estimator: Any = "centered",
         nudge: str | None = None,
@@ -216,12 +217,12 @@ class Network(ABC):
 
     # -- files --------------------------------------------------------------------------------------
 
-    def save_values(self, path: Any) -> Path:
+    def save_values(self, path: FilePath) -> Path:
         """Write the values alone, for models whose layers have no stored form."""
         storage.write(path, VALUES, {"signature": signature(self.system)}, {"values": self.values})
         return Path(path)
 
-    def load_values(self, path: Any) -> None:
+    def load_values(self, path: FilePath) -> None:
         """Read values written by :meth:`save_values` into this model."""
         metadata, arrays = storage.read(path, VALUES)
         found, expected = metadata.get("signature"), signature(self.system)
@@ -231,11 +232,11 @@ class Network(ABC):
             )
         self.set_values(arrays["values"])
 
-    def save_history(self, path: Any) -> None:
+    def save_history(self, path: FilePath) -> None:
         """Write the history of the last call of :meth:`fit`."""
         self.history.save(path)
 
-    def load_history(self, path: Any) -> History:
+    def load_history(self, path: FilePath) -> History:
         """Read a history into this model and return it."""
         self.history = History.load(path)
         return self.history

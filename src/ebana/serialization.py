@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ebana import layers as layer_room
+from ebana._types import FilePath
 from ebana.layers.base import Layer, Signal, SourceLayer
 from ebana.storage import archive as storage
 from ebana.training.checkpoint import signature
@@ -22,7 +23,7 @@ KNOWN: dict[str, type[Layer]] = {
 """The layer classes that a file may name."""
 
 
-def save_model(model: Any, path: Any) -> Path:
+def save_model(model: Any, path: FilePath) -> Path:
     """Write a model's layers and values; see :meth:`ebana.model.Model.save`."""
     if not model.signals:
         raise ValueError(
@@ -69,7 +70,7 @@ class Stored:
     values: dict[str, Any]
 
 
-def read_model(path: Any, custom_layers: Mapping[str, type[Layer]] | None = None) -> Stored:
+def read_model(path: FilePath, custom_layers: Mapping[str, type[Layer]] | None = None) -> Stored:
     """Read the parts of a model; :func:`ebana.model.load_model` puts them together."""
     metadata, arrays = storage.read(path, MODEL)
     signals = _rebuild(metadata["layers"], {**KNOWN, **(custom_layers or {})}, path)
@@ -86,7 +87,9 @@ def _reference(signal: Signal) -> list[Any]:
     return [signal.layer.name, signal.index]
 
 
-def _rebuild(described: Mapping[str, Any], known: Mapping[str, type[Layer]], path: Any) -> dict[Any, Signal]:
+def _rebuild(
+    described: Mapping[str, Any], known: Mapping[str, type[Layer]], path: FilePath
+) -> dict[Any, Signal]:
     """Make the layers and call them as they were called."""
     signals: dict[Any, Signal] = {}
     made: dict[str, Layer] = {}

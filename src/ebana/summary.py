@@ -8,12 +8,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ebana._types import Data, ModelLike
 from ebana.circuit import Devices
 from ebana.training.data import as_dataset
 from ebana.units import si
 
 
-def layer_rows(model: Any) -> list[dict[str, Any]]:
+def layer_rows(model: ModelLike) -> list[dict[str, Any]]:
     """One row a layer: name, kind, shape, nodes, trainable values, devices and connections."""
     circuit = model.circuit
     seen: set[str] = set()
@@ -44,7 +45,7 @@ def _devices(circuit: Any, name: str) -> int:
     return sum(e.units for e in circuit.elements if e.kind == Devices.kind and e.layer == name)
 
 
-def totals(model: Any) -> dict[str, Any]:
+def totals(model: ModelLike) -> dict[str, Any]:
     """Totals over the circuit."""
     circuit = model.circuit
     trainable = {n: circuit.parameters[n] for n in circuit.trainable}
@@ -59,7 +60,7 @@ def totals(model: Any) -> dict[str, Any]:
     }
 
 
-def inputs_of(model: Any, x: Any) -> dict[str, Any]:
+def inputs_of(model: ModelLike, x: Data) -> dict[str, Any]:
     """The inputs of data that may hold targets too: the free phase needs none."""
     return as_dataset(x, None, model.input_columns, model.output_units, need_outputs=False).inputs
 
@@ -86,7 +87,7 @@ def power_line(power: Any) -> str:
     )
 
 
-def summary_text(model: Any, x: Any = None, capacitance: Any = None) -> str:
+def summary_text(model: ModelLike, x: Data = None, capacitance: Any = None) -> str:
     """The summary as plain text.
 
     Args:

@@ -50,7 +50,7 @@ class Save(Callback):
 def observed(*arguments):  # how the arrays of a step lie on the devices, and what they exchange
     if not seen:
         values, batches = arguments[2], arguments[4]
-        seen["shares"] = [list(s.data.shape) for s in batches.index.addressable_shards]
+        seen["shares"] = [list(s.data.shape) for s in batches.indices.addressable_shards]
         seen["whole"] = all(value.is_fully_replicated for value in values.values())
         text = jax.jit(step._traced, static_argnums=0).lower(*arguments).compile().as_text()
         seen["sums"] = "all-reduce" in text

@@ -153,10 +153,10 @@ def _(element: Branches, parameters: Values, state: State) -> Array:
     if element.outer:
         g = np.asarray(parameters[element.conductance], np.float64)
         return crossbar_power(g, *(state.p[:, nodes] for nodes in element.ends()))
-    dv = element.drop(state.p)
+    dv = np.asarray(element.drop(state.p))
     if element.linear:
         return (dv * dv) @ np.asarray(parameters[element.conductance], np.float64)
-    return (dv * state.devices[element.name]).sum(1)
+    return np.asarray(dv * state.devices[element.name]).sum(1)
 
 
 @absorbed_by.register

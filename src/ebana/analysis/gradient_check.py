@@ -21,6 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ebana._types import ModelLike
 from ebana.engines.base import NotConverged
 from ebana.engines.native import NativeEngine
 from ebana.inference import cast, exact
@@ -182,7 +183,7 @@ class GradientCheck:
 
 
 def check_gradients(
-    model: Any,
+    model: ModelLike,
     x: Any,
     y: Any = None,
     loss_fn: Any = "mse",
@@ -257,7 +258,7 @@ class Reference:
         loss: the loss.
     """
 
-    def __init__(self, model: Any, data: Any, loss: Any) -> None:
+    def __init__(self, model: ModelLike, data: Any, loss: Any) -> None:
         self.name = model.name
         self.loss, self.data = loss, data
         self.system = CircuitSystem(model.circuit, NativeEngine(tolerance=REFERENCE_TOLERANCE))

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ebana._types import Data, LossOrName
+
 if TYPE_CHECKING:
     from ebana.model import Model
     from ebana.training.evaluation import Evaluation
@@ -101,7 +103,7 @@ def fine_tune(
     test: Any,
     *,
     epochs: int,
-    loss_fn: Any = "mse",
+    loss_fn: LossOrName = "mse",
     **fit_options: Any,
 ) -> InTheLoop:
     """Move the values of a trained design to another circuit and train on there.
@@ -140,7 +142,7 @@ def _common(design: Model, target: Model) -> dict[str, np.ndarray]:
     return {name: ours[name] for name in names}
 
 
-def _outputs(model: Model, data: Any) -> np.ndarray:
+def _outputs(model: Model, data: Data) -> np.ndarray:
     found = model.predict(data)
     arrays = found.values() if isinstance(found, Mapping) else [found]
     return np.concatenate([np.asarray(a) for a in arrays], axis=1)

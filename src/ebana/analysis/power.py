@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from ebana._types import Data, LossLike, LossOrName, ModelLike
 from ebana.analysis import element_power
 from ebana.compilation import compiled
 from ebana.engines.base import OperatingPoint, batch_size, raise_unless_converged
@@ -212,11 +213,11 @@ class PowerReport:
 
 
 def measure_power(
-    model: Any,
-    x: Any,
-    y: Any = None,
+    model: ModelLike,
+    x: Data,
+    y: Data = None,
     *,
-    loss_fn: Any = "mse",
+    loss_fn: LossOrName = "mse",
     beta: float | None = None,
     estimator: Any = "centered",
     nudge: str | None = None,
@@ -269,7 +270,9 @@ def _blocks(size: int, fill: bool) -> Iterator[tuple[Array, int]]:
 class _Solver:
     """Finds the phases of blocks of samples."""
 
-    def __init__(self, model: Any, loss: Any, beta: float | None, rule: GradientEstimator | None) -> None:
+    def __init__(
+        self, model: ModelLike, loss: LossLike | None, beta: float | None, rule: GradientEstimator | None
+    ) -> None:
         self.model, self.loss, self.beta, self.rule = model, loss, beta, rule
         self.parameters = model.values
 
@@ -338,7 +341,7 @@ def _phases(
     inputs: Any,
     targets: Any,
     beta: Any,
-    loss: Any,
+    loss: LossLike | None,
     estimator: GradientEstimator,
 ) -> dict[str, tuple[OperatingPoint, dict[str, Any]]]:
     """The operating point of each phase, and the currents that its nudge injects."""

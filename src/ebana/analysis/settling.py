@@ -21,6 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ebana._types import Data, ModelLike
 from ebana.analysis import element_power
 from ebana.circuit import Circuit
 from ebana.circuit.elements import CurrentSources, VoltageSources
@@ -113,8 +114,8 @@ class Settling:
 
 
 def measure_settling(
-    model: Any,
-    x: Any,
+    model: ModelLike,
+    x: Data,
     capacitance: Any,
     *,
     sample: int = 0,
@@ -135,17 +136,18 @@ def measure_settling(
     element_power.check_known(model.circuit)
     inputs = as_dataset(x, None, model.input_columns, model.output_units, need_outputs=False).inputs
     setup = _Setup.of(model, inputs, capacitance, sample, previous, tolerance, rise)
-    lengths = [_checked("duration", duration)] if duration is not None else setup.durations()
-    for length in lengths:
+    first, *longer = [_checked("duration", duration)] if duration is not None else setup.durations()
+    length, waves = first, _Waves.of(setup, run(setup.deck(first), timeout=timeout))
+    while (settled := waves.settled_at(setup, setup.tolerance_of(waves))) is None and longer:
+        length, *longer = longer
         waves = _Waves.of(setup, run(setup.deck(length), timeout=timeout))
-        within = setup.tolerance_of(waves)
-        settled = waves.settled_at(setup, within)
-        if settled is not None:
-            return _result(setup, waves, settled, within)
+    within = setup.tolerance_of(waves)
+    if settled is not None:
+        return _result(setup, waves, settled, within)
     worst = max(waves.deviations(setup).items(), key=lambda item: item[1][-1])
     raise NotConverged(
         f"settling of model {model.name!r}, sample {sample}: output {worst[0]!r} is still {si(worst[1][-1], 'V')} from "
-        f"its operating point after {si(lengths[-1], 's')}, and the tolerance is {si(within, 'V')}. "
+        f"its operating point after {si(length, 's')}, and the tolerance is {si(within, 'V')}. "
         "Give a longer duration, or a larger tolerance."
     )
 
@@ -169,7 +171,7 @@ class _Setup:
 
     @staticmethod
     def of(
-        model: Any,
+        model: ModelLike,
         inputs: Mapping[str, Array],
         capacitance: Any,
         sample: int,

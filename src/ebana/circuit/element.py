@@ -19,14 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 
 from ebana.spice.language.statements import Statement
 
-Array = Any
-Values = Mapping[str, Array]
+if TYPE_CHECKING:
+    from ebana._types import Array, Values
 
 INDEX = np.int32
 """Type of all node indices: JAX mixes its precision scopes up over 64-bit index arrays that both see."""

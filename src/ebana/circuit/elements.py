@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from ebana.circuit.element import (
     Element,
     Place,
     Reference,
-    Values,
     as_slice,
     at_nodes,
     per_unit,
@@ -31,6 +30,9 @@ from ebana.spice.language import statements as spice
 from ebana.spice.language.statements import Statement
 from ebana.spice.language.subcircuit import Subcircuit
 from ebana.units import si
+
+if TYPE_CHECKING:
+    from ebana._types import Values
 
 __all__ = [
     "GROUND",
@@ -193,7 +195,7 @@ class Resistors(Branches):
 
     def label(self, values: Values, k: int) -> str:
         """See :meth:`Element.label`."""
-        return si(values[self.conductance][k], "S", 3)
+        return si(float(values[self.conductance][k]), "S", 3)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,10 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebana._types import Array, Number, Values
 from ebana.spice.language.statements import Statement, Text
-
-Array = Any
-Values = Mapping[str, Array]
 
 
 def _elementwise_grad(f, dv: Array) -> Array:
@@ -96,7 +94,7 @@ class Device:
         }
         return dataclasses.replace(self, **differ) if differ else self
 
-    def piecewise_linear(self, p: Values) -> tuple[Array, Array, Array] | None:
+    def piecewise_linear(self, p: Values) -> tuple[Number, Number, Number] | None:
         """``(threshold, slope below, slope above)`` where the law is piecewise linear with one corner.
 
         Volts and siemens, numbers or arrays of one for each unit. The current must be zero at the corner. Devices

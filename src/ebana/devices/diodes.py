@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
+from ebana._types import Number
 from ebana.devices import forms
 from ebana.devices.device import Array, Device, Values
 from ebana.spice.language.statements import Behavioural, Statement
@@ -96,7 +97,7 @@ class BehavioralDiode(Device):
                 f"behavioural diode with RON={least['RON']:g}, ROFF={least['ROFF']:g} ohm. Expected both positive."
             )
 
-    def piecewise_linear(self, p: Values) -> tuple[Array, Array, Array]:
+    def piecewise_linear(self, p: Values) -> tuple[Number, Number, Number]:
         """The corner and its two slopes."""
         return self.vth, 1.0 / self.roff, 1.0 / self.ron
 

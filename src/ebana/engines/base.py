@@ -17,11 +17,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebana._types import Array, Values
 from ebana.circuit import Circuit
 from ebana.physics.nudge import Nudge
-
-Array = Any
-Values = Mapping[str, Array]
 
 
 class Result(IntEnum):

@@ -15,11 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebana._types import Array
 from ebana.circuit import Circuit
 from ebana.equations.assemble import assemble
 from ebana.physics.nudge import Nudge
-
-Array = Any
 
 
 def estimate_error(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
 import numpy as np
 
+from ebana._types import Array
 from ebana.circuit.elements import INDEX, as_slice
-
-Array = Any
 
 
 def take(array: Array, index: np.ndarray) -> Array:
@@ -22,7 +19,7 @@ def add(total: Array, index: np.ndarray, value: Array) -> Array:
     at = as_slice(index)
     if isinstance(at, slice):
         return _splice(total, at, total[at] + value)
-    return widened(total, value).at[at].add(value)
+    return jnp.asarray(widened(total, value)).at[at].add(value)
 
 
 def put(total: Array, index: np.ndarray, value: Array) -> Array:
@@ -30,7 +27,7 @@ def put(total: Array, index: np.ndarray, value: Array) -> Array:
     at = as_slice(index)
     if isinstance(at, slice):
         return _splice(total, at, value)
-    return widened(total, value).at[at].set(value)
+    return jnp.asarray(widened(total, value)).at[at].set(value)
 
 
 def widened(total: Array, value: Array) -> Array:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebana._types import Array, Number, Values
 from ebana.circuit import Circuit, CurrentSources, VoltageSources
 from ebana.circuit.elements import GROUND, INDEX, Branches, as_slice
 from ebana.devices import Device
@@ -21,9 +21,6 @@ from ebana.equations.terms import LinkTie, Local, Map, Pair, PortNudge, Tie
 from ebana.physics import kirchhoff
 from ebana.physics.nudge import Nudge
 from ebana.physics.stages import factors, stages
-
-Array = Any
-Values = Mapping[str, Array]
 
 
 def coupled_outputs(circuit: Circuit, nudge: Nudge) -> frozenset[str]:
@@ -160,7 +157,7 @@ class _Assembly:
             g = self.map(feed.held).alpha * g
         return g if (scale == 1.0).all() else jnp.asarray(scale, self.dtype)[:, None] * g
 
-    def _hold(self, diagonal: Array, rhs: Array, nodes: np.ndarray, total: Array, current: Array):
+    def _hold(self, diagonal: Array, rhs: Array, nodes: np.ndarray, total: Array, current: Number):
         """Free nodes tied to held ones by ``total`` siemens, with short-circuit current ``current``."""
         m, at = self.map(nodes), self.positions(nodes)
         diagonal = add(diagonal, at, m.kappa * m.alpha * total)
@@ -278,8 +275,8 @@ class _Assembly:
         upper = jnp.full((free, 1), jnp.inf, self.dtype)
         for term in ideal:
             bound, up = term.bound(), term.sign * term.map.alpha > 0
-            upper = widened(upper, bound).at[term.positions].min(jnp.where(up, bound, jnp.inf))
-            lower = widened(lower, bound).at[term.positions].max(jnp.where(up, -jnp.inf, bound))
+            upper = jnp.asarray(widened(upper, bound)).at[term.positions].min(jnp.where(up, bound, jnp.inf))
+            lower = jnp.asarray(widened(lower, bound)).at[term.positions].max(jnp.where(up, -jnp.inf, bound))
         return lower, upper
 
 

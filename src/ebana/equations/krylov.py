@@ -8,12 +8,12 @@ diagonal (Hestenes and Stiefel 1952).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-Array = Any
+from ebana._types import Array
 
 RESIDUAL = {"float64": 1e-10, "float32": 1e-5}
 """A system counts as solved when its residual has shrunk to this share of its right side."""
@@ -43,7 +43,7 @@ class _State(NamedTuple):
     rz: Array
     curvature: Array
     open: Array
-    count: Array
+    rounds: Array
 
 
 def solve(apply: Callable[[Array], Array], diagonal: Array, rhs: Array) -> Solution:
@@ -68,7 +68,7 @@ def solve(apply: Callable[[Array], Array], diagonal: Array, rhs: Array) -> Solut
     )
 
     def unfinished(state: _State) -> Array:
-        return state.open.any() & (state.count < MAX_ITERATIONS)
+        return state.open.any() & (state.rounds < MAX_ITERATIONS)
 
     def body(state: _State) -> _State:
         ap = apply(state.p)
@@ -81,7 +81,7 @@ def solve(apply: Callable[[Array], Array], diagonal: Array, rhs: Array) -> Solut
         z = r / diagonal
         rz = jnp.where(going, (r * z).sum(0), state.rz)
         p = jnp.where(going, z + rz / jnp.where(going, state.rz, 1.0) * state.p, state.p)
-        return _State(x, r, p, rz, curvature, going & (rz > goal * start), state.count + 1)
+        return _State(x, r, p, rz, curvature, going & (rz > goal * start), state.rounds + 1)
 
     state = jax.lax.while_loop(unfinished, body, state)
     return Solution(state.x, state.curvature, state.rz <= goal * start)

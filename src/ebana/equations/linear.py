@@ -7,12 +7,10 @@ no minimum there.
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
-Array = Any
+from ebana._types import Array
 
 UNROLLED = 8
 """Systems up to this size are unrolled: faster to run; larger ones loop, to keep compilation short."""
@@ -64,7 +62,7 @@ def _looped(matrix: Array, rhs: Array) -> tuple[Array, Array]:
         pivot = row[k]
         row = row / pivot
         factor = jnp.where((index == k)[:, None], 0.0, table[:, k])  # Gauss-Jordan: no back substitution
-        table = (table - factor[:, None] * row[None]).at[k].set(row)
+        table = jnp.asarray(table - factor[:, None] * row[None]).at[k].set(row)
         return table, jnp.minimum(smallest, pivot)
 
     start = jnp.full(rhs.shape[-1], jnp.inf, table.dtype)

@@ -165,8 +165,8 @@ class System:
         for nudge in self.nudges:
             if not nudge.couples:
                 d = add(d, nudge.positions, nudge.own_curvature())
+        locked = self.held(v, f)
         if self.lower is not None:
-            locked = self.held(v, f)
             f, d = jnp.where(locked, 0.0, f), jnp.where(locked, d * LOCKED, d)
         inverse, f_e = 1.0 / take(d, e), take(f, e)
         rhs = -take(f, k) - (self.to_kept @ (inverse * f_e) if e.size else 0.0)
@@ -228,7 +228,7 @@ class System:
         for nudge in self.nudges:
             if nudge.couples:
                 at = where[nudge.positions]
-                matrix = matrix.at[at[:, None], at[None, :]].add(nudge.curvature(v))
+                matrix = jnp.asarray(matrix).at[at[:, None], at[None, :]].add(nudge.curvature(v))
         return matrix
 
 

@@ -6,7 +6,6 @@ A node p of the circuit is ``alpha V + beta`` of its base and sends ``kappa`` ti
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,15 +13,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebana._types import Array, Values
 from ebana.circuit import Output
 from ebana.circuit.element import OHM
 from ebana.devices import Device
 from ebana.devices.forms import with_numbers
 from ebana.equations.arrays import add, take, widened
 from ebana.physics import kirchhoff
-
-Array = Any
-Values = Mapping[str, Array]
 
 
 class Map(NamedTuple):
@@ -76,7 +73,7 @@ class LinkTie(Tie):
         """As for :class:`Tie`."""
         current = self.each * (self.a_map(take(v, self.a)) - self.b_map(take(v, self.b)))
         total = widened(total, current)
-        total = total.at[self.a].add(self.a_map.kappa * current)
+        total = jnp.asarray(total).at[self.a].add(self.a_map.kappa * current)
         return total.at[self.b].add(-self.b_map.kappa * current)
 
 
@@ -174,7 +171,7 @@ class Pair:
 
     def add_currents(self, total: Array, current: Array) -> Array:
         """Add what the current through each draws at both ends to ``total``, ``(F, B)``."""
-        total = total.at[self.a].add(self.a_map.kappa * current, mode="drop")
+        total = jnp.asarray(total).at[self.a].add(self.a_map.kappa * current, mode="drop")
         return total.at[self.b].add(-self.b_map.kappa * current, mode="drop")
 
     def add_conductances(self, matrix: Array, where: np.ndarray, g: Array) -> Array:
@@ -184,7 +181,7 @@ class Pair:
             for by, by_map, by_sign in ends:
                 ok = np.flatnonzero((where[at] >= 0) & (where[by] >= 0))
                 value = at_sign * by_sign * (at_map.kappa * by_map.alpha * g)
-                matrix = matrix.at[where[at[ok]], where[by[ok]]].add(value[ok])
+                matrix = jnp.asarray(matrix).at[where[at[ok]], where[by[ok]]].add(value[ok])
         return matrix
 
     def add_products(self, total: Array, x: Array, where: np.ndarray, g: Array) -> Array:
@@ -194,7 +191,7 @@ class Pair:
             for by, by_map, by_sign in ends:
                 ok = np.flatnonzero((where[at] >= 0) & (where[by] >= 0))
                 value = at_sign * by_sign * (at_map.kappa * by_map.alpha * g)
-                total = total.at[where[at[ok]]].add(value[ok] * x[where[by[ok]]])
+                total = jnp.asarray(total).at[where[at[ok]]].add(value[ok] * x[where[by[ok]]])
         return total
 
 

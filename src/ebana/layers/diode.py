@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ebana._types import FilePath
 from ebana.circuit import CircuitBuilder
 from ebana.devices import BehavioralDiode, Device, IdealDiode, JunctionDiode, MosDiode, Mosfet
 from ebana.layers.base import Layer, Signal, as_list, either
@@ -251,7 +252,7 @@ def _from_card(name: str, kind: str, param: dict[str, Any], model: Any) -> Devic
     return JunctionDiode.from_file(param["path"], param["model_name"], **conditions)
 
 
-def _check_file(name: str, path: Any) -> None:
+def _check_file(name: str, path: FilePath) -> None:
     if not Path(path).is_file():
         raise FileNotFoundError(f"diode layer {name!r}: model file {str(path)!r} does not exist.")
 

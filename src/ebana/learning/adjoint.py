@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ebana._types import Array, Values
+from ebana._types import Array, LossLike, Values
 from ebana.learning.estimators import Estimate, GradientEstimator
 from ebana.learning.system import Differentiable, EnergySystem, trainable
 
@@ -40,7 +40,7 @@ class Adjoint(GradientEstimator):
         values: Values,
         inputs: Values,
         targets: Values,
-        loss: Any,
+        loss: LossLike,
         *,
         beta: Array,
         valid: Array | None = None,
@@ -61,7 +61,7 @@ def exact_gradient(
     values: Values,
     inputs: Values,
     targets: Values,
-    loss: Any,
+    loss: LossLike,
     v: Array,
     weight: Array | None = None,
 ) -> dict[str, Array]:

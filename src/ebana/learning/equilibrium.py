@@ -24,7 +24,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from ebana._types import Array, Values
+from ebana._types import Array, LossLike, Values
 from ebana.learning.estimators import Estimate, GradientEstimator
 from ebana.learning.system import EnergySystem
 
@@ -91,7 +91,7 @@ class EquilibriumPropagation(GradientEstimator):
         values: Values,
         inputs: Values,
         targets: Values,
-        loss: Any,
+        loss: LossLike,
         *,
         beta: Array,
         valid: Array | None = None,
@@ -142,7 +142,7 @@ class _Push:
 
 
 @partial(jax.jit, static_argnums=0)
-def _slope(loss: Any, y: Array, target: Array) -> Array:
+def _slope(loss: LossLike, y: Array, target: Array) -> Array:
     """For engines outside JAX, which would differentiate operation by operation."""
     return loss.slope(y, target)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from ebana._types import Array, Values
+from ebana._types import Array, LossLike, Values
 from ebana.learning.system import EnergySystem
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class GradientEstimator:
         values: Values,
         inputs: Values,
         targets: Values,
-        loss: Any,
+        loss: LossLike,
         *,
         beta: Array,
         valid: Array | None = None,

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-Array = Any
+from ebana._types import Array
 
 
 class Loss:

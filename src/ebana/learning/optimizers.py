@@ -30,13 +30,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from ebana._types import Array, Number, Values
 from ebana.learning import schedules
 from ebana.learning.system import Staged
 from ebana.parameters import Parameter
-
-Array = Any
-Values = Mapping[str, Array]
-
 
 Parametrization = Literal["linear", "sqrt", "log"]
 
@@ -126,10 +123,10 @@ class Optimizer:
         gradients: Values,
         state: Any,
         values: Values,
-        rates: Mapping[str, Array],
-        factor: Array = 1.0,
-        bounds: Mapping[str, tuple[Array, Array]] | None = None,
-        scale: Mapping[str, Array] | None = None,
+        rates: Mapping[str, Number],
+        factor: Number = 1.0,
+        bounds: Mapping[str, tuple[Number, Number]] | None = None,
+        scale: Mapping[str, Number] | None = None,
     ) -> tuple[dict[str, Array], Any]:
         """One update, as a pure function; every number may be traced.
 
@@ -178,7 +175,7 @@ class Optimizer:
         """``(low, high)`` of each trainable parameter, in its unit."""
         return {name: (float(p.low), float(p.high)) for name, p in parameters.items() if p.trainable}
 
-    def scale(self, system: Any, values: Values) -> dict[str, Array] | None:
+    def scale(self, system: Any, values: Values) -> Mapping[str, Number] | None:
         """Factors on the gradients of a system's parameters, for :meth:`update`; None for none."""
         return None
 
@@ -200,7 +197,7 @@ class Optimizer:
         *,
         total_steps: int | None = None,
         steps_per_epoch: int | None = None,
-        scale: Mapping[str, float] | None = None,
+        scale: Mapping[str, Number] | None = None,
     ) -> None:
         """Update the model's values by gradients from ``model.gradients``, for loops written by hand.
 
@@ -347,7 +344,7 @@ class SGD(Optimizer):
         self.momentum = _number(self, "momentum", momentum, least=0.0, below=1.0)
         self.transform = _momentum(self.momentum)
 
-    def scale(self, system: Any, values: Values) -> dict[str, Array] | None:
+    def scale(self, system: Any, values: Values) -> Mapping[str, Number] | None:
         """``2 c_out / c_l`` by name of conductances under ``rule="paper"``.
 
         Raises:
@@ -372,10 +369,10 @@ class SGD(Optimizer):
         gradients: Values,
         state: Any,
         values: Values,
-        rates: Mapping[str, Array],
-        factor: Array = 1.0,
-        bounds: Mapping[str, tuple[Array, Array]] | None = None,
-        scale: Mapping[str, Array] | None = None,
+        rates: Mapping[str, Number],
+        factor: Number = 1.0,
+        bounds: Mapping[str, tuple[Number, Number]] | None = None,
+        scale: Mapping[str, Number] | None = None,
     ) -> tuple[dict[str, Array], Any]:
         """See :meth:`Optimizer.update`."""
         if self.rule == "paper" and scale is None:
@@ -504,21 +501,21 @@ class _Coordinate:
     Values whose lower bound is not above zero keep their own coordinate.
     """
 
-    slope_of: Callable[[Array], Array]
+    slope_of: Callable[..., Any]
     moved: Callable[[Array, Array], Array]
 
-    def slope(self, g: Array, low: Array) -> Array:
+    def slope(self, g: Array, low: Number) -> Array:
         return jnp.where(low > 0, self.slope_of(jnp.maximum(g, low)), 1.0)
 
-    def move(self, g: Array, step: Array, low: Array) -> Array:
+    def move(self, g: Array, step: Array, low: Number) -> Array:
         return jnp.where(low > 0, self.moved(jnp.maximum(g, low), step), g - step)
 
 
 class _Linear(_Coordinate):
-    def slope(self, g: Array, low: Array) -> Array:
+    def slope(self, g: Array, low: Number) -> Array:
         return jnp.ones((), g.dtype)
 
-    def move(self, g: Array, step: Array, low: Array) -> Array:
+    def move(self, g: Array, step: Array, low: Number) -> Array:
         return g - step
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-Array = Any
+from ebana._types import Number
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,9 @@ class Schedule:
         0.25
     """
 
-    def factor(self, step: Array, total_steps: Array = None, steps_per_epoch: Array = None) -> Array:
+    def factor(
+        self, step: Number, total_steps: Number | None = None, steps_per_epoch: Number | None = None
+    ) -> Number:
         """The factor of one update.
 
         Args:
@@ -58,7 +60,9 @@ class Schedule:
 class Constant(Schedule):
     """Learning rates stay as they are."""
 
-    def factor(self, step: Array, total_steps: Array = None, steps_per_epoch: Array = None) -> Array:
+    def factor(
+        self, step: Number, total_steps: Number | None = None, steps_per_epoch: Number | None = None
+    ) -> Number:
         """See :meth:`Schedule.factor`."""
         return jnp.ones(jnp.shape(step))
 
@@ -99,10 +103,12 @@ class Cosine(Schedule):
         if isinstance(self.warmup, bool) or not isinstance(self.warmup, Real) or not 0 <= self.warmup < 1:
             raise ValueError(f"Cosine(warmup={self.warmup!r}). Expected a fraction from 0 to below 1.")
 
-    def factor(self, step: Array, total_steps: Array = None, steps_per_epoch: Array = None) -> Array:
+    def factor(
+        self, step: Number, total_steps: Number | None = None, steps_per_epoch: Number | None = None
+    ) -> Number:
         """See :meth:`Schedule.factor`."""
         if self.steps is not None:
-            span: Array = self.steps
+            span: Number = self.steps
         elif self.epochs is not None:
             span = self.epochs * _given(steps_per_epoch, "steps_per_epoch", self)
         else:
@@ -133,7 +139,9 @@ class Exponential(Schedule):
         if not _positive(self.decay) or self.decay > 1:
             raise ValueError(f"Exponential(decay={self.decay!r}). Expected a factor above 0 and at most 1.")
 
-    def factor(self, step: Array, total_steps: Array = None, steps_per_epoch: Array = None) -> Array:
+    def factor(
+        self, step: Number, total_steps: Number | None = None, steps_per_epoch: Number | None = None
+    ) -> Number:
         """See :meth:`Schedule.factor`."""
         per_epoch = _given(steps_per_epoch, "steps_per_epoch", self)
         return self.decay ** (step / per_epoch if self.smooth else jnp.floor_divide(step, per_epoch))
@@ -143,9 +151,11 @@ class Exponential(Schedule):
 class FromFunction(Schedule):
     """A function of the step, such as any schedule of optax, as a factor."""
 
-    function: Callable[[Array], Array]
+    function: Callable[..., Any]
 
-    def factor(self, step: Array, total_steps: Array = None, steps_per_epoch: Array = None) -> Array:
+    def factor(
+        self, step: Number, total_steps: Number | None = None, steps_per_epoch: Number | None = None
+    ) -> Number:
         """See :meth:`Schedule.factor`."""
         return self.function(step)
 
@@ -200,7 +210,7 @@ def _positive(value: Any) -> bool:
     return not isinstance(value, bool) and isinstance(value, Real) and 0 < float(value) < float("inf")
 
 
-def _given(value: Array, what: str, schedule: Schedule) -> Array:
+def _given(value: Number | None, what: str, schedule: Schedule) -> Number:
     if value is None:
         raise ValueError(
             f"{schedule!r} needs {what}. Pass {what}=..., or give the schedule a length of its own."

@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import jax
 
-from ebana._types import Array, Values
+from ebana._types import Array, LossLike, Values
 from ebana.parameters import Parameter
 
 State = Any
@@ -86,7 +86,7 @@ class EnergySystem(Protocol):
         """How the system wants to be run."""
         ...
 
-    def footprint(self, samples: int, *, clamped: bool, loss: Any) -> Footprint:
+    def footprint(self, samples: int, *, clamped: bool, loss: LossLike) -> Footprint:
         """Memory that relaxing so many samples at a time takes.
 
         Args:
@@ -119,7 +119,7 @@ class EnergySystem(Protocol):
         """A nudge that adds ``sum_k slope_k y_k`` to the energy, with slopes ``{name: (B, units)}`` that are held."""
         ...
 
-    def clamped_nudge(self, strength: Values, targets: Values, loss: Any) -> Nudge:
+    def clamped_nudge(self, strength: Values, targets: Values, loss: LossLike) -> Nudge:
         """A nudge by ``strength * loss`` itself; strengths ``{name: (B,)}``."""
         ...
 
@@ -143,7 +143,9 @@ class EnergySystem(Protocol):
         """A nudging strength for users who give none."""
         ...
 
-    def check_beta(self, values: Values, beta: float, loss: Any, *, clamped: bool, reverses: bool) -> None:
+    def check_beta(
+        self, values: Values, beta: float, loss: LossLike, *, clamped: bool, reverses: bool
+    ) -> None:
         """Raise ValueError for a strength that cannot work.
 
         Args:

@@ -167,7 +167,7 @@ def _excuse(case: Case, engine: str, nudge: Nudge, ours: OperatingPoint, gap: fl
     """
     if gap > MOST * case.limit:
         return ""
-    rounded = float(rounding(case.circuit, case.values, case.inputs, ours.v, nudge).max())
+    rounded = float(rounding(case.circuit, case.values, case.inputs, np.asarray(ours.v), nudge).max())
     if gap <= rounded:
         return f"differs by {gap:.1e} V, and sums of such different conductances round to {rounded:.1e} V"
     stated = RELTOL * float(np.abs(ours.v).max(initial=0.0)) + VNTOL

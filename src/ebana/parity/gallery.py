@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from ebana._types import ModelLike
 from ebana.parity.compare import Case
 
 SAMPLES = 6
@@ -29,7 +29,7 @@ def gallery() -> Iterator[Case]:
         yield case_of(f"iris with {kind}", iris.build(0, device=options), iris.scale)
 
 
-def case_of(name: str, model: Any, scale: float = 1.0) -> Case:
+def case_of(name: str, model: ModelLike, scale: float = 1.0) -> Case:
     """A model at its present values, with random inputs of ``scale`` volts."""
     rng = np.random.default_rng(0)
     inputs = {key: scale * rng.normal(size=(SAMPLES, width)) for key, width in model.input_columns.items()}

@@ -14,13 +14,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebana._types import Array
 from ebana.circuit import Circuit, CurrentSources
 from ebana.circuit.elements import Branches
 from ebana.equations.assemble import assemble
 from ebana.physics import kirchhoff
 from ebana.physics.nudge import Nudge
-
-Array = Any
 
 UNITS = 8.0
 """Roundings at a node, in units of eps: a factorisation adds a few to those of the sum itself."""

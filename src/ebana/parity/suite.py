@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ebana.circuit import Circuit
 from ebana.engines.base import NotConverged
 from ebana.parity.compare import Case, Difference, differences
 from ebana.parity.gallery import gallery
@@ -100,10 +101,14 @@ class Parity:
 
 def random_cases(count: int, seed: int) -> Iterator[Case]:
     """So many random circuits."""
-    for k in range(count):
-        arrangement, draw = divmod(k, DRAWS)
-        if draw == 0:
-            circuit = random_circuit(seed * 100_000 + arrangement)
+    for arrangement in range(-(-count // DRAWS)):
+        circuit = random_circuit(seed * 100_000 + arrangement)
+        yield from _draws(circuit, seed, arrangement, min(DRAWS, count - DRAWS * arrangement))
+
+
+def _draws(circuit: Circuit, seed: int, arrangement: int, count: int) -> Iterator[Case]:
+    """A circuit with so many draws of its numbers."""
+    for draw in range(count):
         rng = np.random.default_rng([seed, arrangement, draw])
         values, inputs = random_values(circuit, rng), random_inputs(circuit, rng)
         yield Case(f"random {seed}.{arrangement}.{draw}", circuit, values, inputs)

@@ -21,15 +21,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebana._types import Array, Values
 from ebana.circuit.checks import require_solvable
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.element import INDEX, Branches, as_slice, at_nodes
 from ebana.circuit.elements import Amplifiers, Crossbar, CurrentSources, Resistors, VoltageSources
 from ebana.physics import kirchhoff
 from ebana.physics.stages import factors, stages
-
-Array = Any
-Values = Mapping[str, Array]
 
 
 @jax.tree_util.register_dataclass
@@ -107,7 +105,9 @@ def contrast(
     """
     wanted = frozenset(circuit.trainable)
     c = element_factors(circuit, parameters)
-    total = {name: jnp.zeros(circuit.parameters[name].shape, plus.p.dtype) for name in circuit.trainable}
+    total: dict[str, Array] = {
+        name: jnp.zeros(circuit.parameters[name].shape, plus.p.dtype) for name in circuit.trainable
+    }
     for element in circuit.each(Branches, CurrentSources):
         if not wanted.isdisjoint(reference.name for reference in element.references()):
             for name, value in _differences(element, circuit, parameters, plus, minus, weight):
@@ -234,11 +234,13 @@ def input_contrast(
     c = element_factors(circuit, parameters)
     plus, minus = (_without(phase, weight == 0) for phase in (plus, minus))
     change = _source_change(circuit, parameters, plus, minus, weight, c)
-    total = {name: jnp.zeros((change.shape[0], n), change.dtype) for name, n in circuit.inputs.items()}
+    total: dict[str, Array] = {
+        name: jnp.zeros((change.shape[0], n), change.dtype) for name, n in circuit.inputs.items()
+    }
     for element in circuit.each(VoltageSources):
         if element.input is not None:
             each = change[:, element.nodes] * element.scale.astype(change.dtype)
-            total[element.input] = total[element.input].at[:, element.columns].add(each)
+            total[element.input] = jnp.asarray(total[element.input]).at[:, element.columns].add(each)
     return total
 
 
@@ -276,7 +278,7 @@ def _with_ideal_diodes(circuit: Circuit, phase: Phase, drawn: Array, c: Mapping[
         if element.name in phase.ideal:
             anode, cathode = element.ends()
             current = c[element.name] * phase.ideal[element.name]
-            drawn = drawn.at[:, anode].add(current).at[:, cathode].add(-current)
+            drawn = jnp.asarray(drawn).at[:, anode].add(current).at[:, cathode].add(-current)
     return drawn
 
 

@@ -13,12 +13,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from ebana._types import Array, Values
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.element import INDEX, Branches, as_slice, at_nodes
 from ebana.circuit.elements import CurrentSources, NodeGroup, VoltageSources
-
-Array = Any
-Values = Mapping[str, Array]
 
 HELD = 1e-9
 """An ideal diode counts as conducting when it is within this many volts of its bound."""
@@ -58,7 +56,9 @@ def potentials(circuit: Circuit, parameters: Values, inputs: Values, v: Array) -
             if within is None:
                 pieces[group.name] = value[:, at]
             else:
-                pieces[group.name] = piece(group.name, group.size).at[:, within].set(value[:, at])
+                pieces[group.name] = (
+                    jnp.asarray(piece(group.name, group.size)).at[:, within].set(value[:, at])
+                )
     for amplifier in circuit.amplifiers:
         shift = parameters[amplifier.shift]
         groups = _by_group(circuit, amplifier.inputs)
@@ -133,8 +133,10 @@ def drawn_currents(
 def through_amplifiers(circuit: Circuit, factor: Mapping[str, Array], at_nodes: Array) -> Array:
     """Carry a per-node quantity from each amplifier's outputs to its inputs, times ``factor[name]``."""
     for amplifier in reversed(circuit.amplifiers):
-        at_nodes = at_nodes.at[:, amplifier.inputs].add(
-            factor[amplifier.name] * at_nodes[:, amplifier.outputs]
+        at_nodes = (
+            jnp.asarray(at_nodes)
+            .at[:, amplifier.inputs]
+            .add(factor[amplifier.name] * at_nodes[:, amplifier.outputs])
         )
     return at_nodes
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,11 +9,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from ebana._types import Array, Values
 from ebana.circuit import Circuit
 from ebana.physics import kirchhoff
-
-Array = Any
-Values = Mapping[str, Array]
 
 
 @partial(

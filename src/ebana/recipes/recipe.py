@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ebana._types import Data
+
 if TYPE_CHECKING:
     from ebana.datasets import Split
     from ebana.learning.losses import Loss
@@ -118,7 +120,7 @@ class Recipe:
 
         return load(self.name, seed=seed, scale=self.scale)
 
-    def dataset(self, x: np.ndarray, y: Any) -> Dataset:
+    def dataset(self, x: np.ndarray, y: Data) -> Dataset:
         """One part of the data by the names of the network's layers."""
         from ebana.training.data import Dataset
 

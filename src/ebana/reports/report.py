@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from matplotlib.figure import Figure
 
+from ebana._types import Data
 from ebana.reports import formatting
 from ebana.reports.power import power_chart, power_tables
 from ebana.reports.rendering import png
@@ -126,7 +127,7 @@ def _template() -> Template:
     return environment.from_string(files("ebana.reports").joinpath(FILE_NAME).read_text(encoding="utf-8"))
 
 
-def _headline(key: str, x: Any) -> _Headline:
+def _headline(key: str, x: Data) -> _Headline:
     if key != "unconverged":
         return _Headline(key, formatting.heading(key), formatting.value(key, x), warning=False)
     return _Headline(key, "Unconverged points", "none" if x == 0 else formatting.plain(x), warning=bool(x))
@@ -150,7 +151,7 @@ def _columns(table: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool]]:
     return [(key, all(_is_count(row.get(key)) for row in table)) for key in keys]
 
 
-def _is_count(x: Any) -> bool:
+def _is_count(x: Data) -> bool:
     return x is None or (hasattr(x, "__float__") and not isinstance(x, bool))
 
 

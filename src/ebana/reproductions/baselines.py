@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-Array = Any
+from ebana._types import Array
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def _train(row: TableRow, request: Request) -> dict[str, Any]:
     """A row's network for each seed: medians of time and test error."""
     recipe = _recipe(row)
     epochs = request.epochs or (QUICK_EPOCHS[row.data] if request.quick else recipe.epochs)
-    errors, seconds = [], []
+    errors, seconds, sizes = [], [], (0, 0)
     for seed in request.all_seeds:
         request.say(f"training {row.data}, seed {seed}, {epochs} epochs")
         started = time.perf_counter()
@@ -138,21 +138,22 @@ def _train(row: TableRow, request: Request) -> dict[str, Any]:
         samples = recipe.dataset(split.x_train, split.y_train)
         model.fit(samples, verbose=request.verbose, **recipe.fit_options(seed, epochs))
         seconds.append(time.perf_counter() - started)
+        sizes = int(model.circuit.size), len(samples)
         tests = recipe.dataset(split.x_test, split.y_test)
         measured = model.evaluate(tests, loss_fn=recipe.make_loss(), strict=False)
         right = measured.accuracy * (1 - measured.unconverged / len(tests)) if measured.accuracy > 0 else 0.0
         errors.append(round(100.0 * (1.0 - right), 6))
-    nodes, threads = int(model.circuit.size), _threads()
+    (nodes, count), threads = sizes, _threads()
     middle = statistics.median(seconds)
     return {
         "data": row.data,
         "test_error_percent": round(statistics.median(errors), 6),
         "seconds": middle,
         "epochs": epochs,
-        "samples": len(samples),
+        "samples": count,
         "nodes": nodes,
         "threads": threads,
-        "seconds_per_node_epoch_sample": middle * threads / (nodes * epochs * len(samples)),
+        "seconds_per_node_epoch_sample": middle * threads / (nodes * epochs * count),
         "seeds": [
             {"seed": s, "test_error_percent": e, "seconds": t}
             for s, e, t in zip(request.all_seeds, errors, seconds, strict=True)

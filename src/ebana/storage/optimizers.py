@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ebana._types import FilePath
 from ebana.storage import archive as storage
 
 KIND = "optimizer"
@@ -52,7 +53,7 @@ def read_state(
 
 
 def _matching(
-    path: Any, stored: dict[str, np.ndarray], values: dict[str, np.ndarray], parameters: Any, layers: Any
+    path: FilePath, stored: dict[str, np.ndarray], values: dict[str, np.ndarray], parameters: Any, layers: Any
 ) -> dict[str, np.ndarray]:
     """The stored values that the model takes."""
     layer = {name: parameter.layer for name, parameter in parameters.items()}
@@ -73,7 +74,7 @@ def _matching(
     return taken
 
 
-def _fill(path: Any, optimizer: Any, trainable: Any, stored: dict[str, np.ndarray], taken: Any) -> Any:
+def _fill(path: FilePath, optimizer: Any, trainable: Any, stored: dict[str, np.ndarray], taken: Any) -> Any:
     """A state for the trainable values, with the stored arrays of those that are taken."""
     if not stored:
         return None

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebana._types import FilePath
 from ebana.learning.system import EnergySystem
 from ebana.storage import archive as storage
 from ebana.training.history import History
@@ -35,7 +36,7 @@ def signature(system: EnergySystem) -> dict[str, Any]:
     }
 
 
-def save(path: Any, state: RunState, identity: RunIdentity, callbacks: list[CallbackState]) -> None:
+def save(path: FilePath, state: RunState, identity: RunIdentity, callbacks: list[CallbackState]) -> None:
     """Write the state of a run; the old file stays until the new one is whole."""
     history, history_arrays = state.history.pack()
     metadata = {
@@ -60,7 +61,7 @@ def save(path: Any, state: RunState, identity: RunIdentity, callbacks: list[Call
 
 
 def restore(
-    path: Any, fresh: RunState, identity: RunIdentity, callbacks: list[str]
+    path: FilePath, fresh: RunState, identity: RunIdentity, callbacks: list[str]
 ) -> tuple[RunState, list[CallbackState]]:
     """Read a saved state of the same model, data and settings.
 
@@ -99,7 +100,9 @@ def restore(
     return state, _callbacks(path, metadata["callbacks"], arrays, callbacks)
 
 
-def _require_same(path: Any, metadata: dict[str, Any], values: dict[str, Any], identity: RunIdentity) -> None:
+def _require_same(
+    path: FilePath, metadata: dict[str, Any], values: dict[str, Any], identity: RunIdentity
+) -> None:
     _require_equal(path, "model", metadata["model"], identity.model)
     _require_equal(path, "data", metadata["data"], identity.data)
     _require_equal(path, "dtype", metadata["dtype"], identity.dtype)
@@ -111,7 +114,9 @@ def _require_same(path: Any, metadata: dict[str, Any], values: dict[str, Any], i
         _require_equal(path, "epochs", metadata["epochs"], identity.epochs)
 
 
-def _callbacks(path: Any, saved: list[Any], arrays: dict[str, Any], names: list[str]) -> list[CallbackState]:
+def _callbacks(
+    path: FilePath, saved: list[Any], arrays: dict[str, Any], names: list[str]
+) -> list[CallbackState]:
     if names == [name for name, _ in saved]:
         return [
             CallbackState(name, metadata, arrays.get(f"callback.{i}", {}))
@@ -125,7 +130,7 @@ def _callbacks(path: Any, saved: list[Any], arrays: dict[str, Any], names: list[
     return []
 
 
-def _require_equal(path: Any, what: str, found: Any, expected: Any) -> None:
+def _require_equal(path: FilePath, what: str, found: Any, expected: Any) -> None:
     if found == expected:
         return
     if isinstance(found, dict) and isinstance(expected, dict):

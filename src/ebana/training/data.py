@@ -7,6 +7,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from ebana._types import Data
 from ebana.learning.losses import as_targets
 
 Arrays = dict[str, np.ndarray]
@@ -127,8 +128,8 @@ class BatchGenerator:
 
 
 def as_dataset(
-    data: Any,
-    y: Any = None,
+    data: Data,
+    y: Data = None,
     input_names: Names | None = None,
     output_names: Names | None = None,
     *,
@@ -163,7 +164,7 @@ def as_dataset(
     return found
 
 
-def _collect(data: Any, y: Any, input_names: Names | None, output_names: Names | None) -> Dataset:
+def _collect(data: Data, y: Data, input_names: Names | None, output_names: Names | None) -> Dataset:
     if data is None:
         raise ValueError("there is no data (None). Expected a Dataset, arrays by layer name, or x and y.")
     if isinstance(data, Dataset | BatchGenerator):
@@ -181,7 +182,7 @@ def _collect(data: Any, y: Any, input_names: Names | None, output_names: Names |
     return Dataset(inputs, None if y is None else _by_name(y, output_names, "output"))
 
 
-def _holds_both(data: Any) -> TypeGuard[Mapping[str, Any]]:
+def _holds_both(data: Data) -> TypeGuard[Mapping[str, Any]]:
     return (
         isinstance(data, Mapping)
         and isinstance(data.get("inputs"), Mapping)
@@ -189,7 +190,7 @@ def _holds_both(data: Any) -> TypeGuard[Mapping[str, Any]]:
     )
 
 
-def _by_name(data: Any, names: Names | None, what: str) -> Mapping[str, Any]:
+def _by_name(data: Data, names: Names | None, what: str) -> Mapping[str, Any]:
     if isinstance(data, Mapping):
         return data
     known = list(names or ())
@@ -237,7 +238,7 @@ def _checked(arrays: Mapping[str, Any], what: str) -> Arrays:
     return {str(name): _array(array, f"{what[:-1]} {str(name)!r}") for name, array in arrays.items()}
 
 
-def _array(data: Any, what: str) -> np.ndarray:
+def _array(data: Data, what: str) -> np.ndarray:
     """A copy as float64 (float32 stays what it is), ``(samples, columns)``, checked."""
     try:
         single = isinstance(data, np.ndarray) and data.dtype == np.float32

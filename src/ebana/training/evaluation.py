@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import jax
 import numpy as np
 
+from ebana._types import LossLike
 from ebana.learning.losses import exclusive
 
 BLOCK = 128
@@ -47,7 +47,9 @@ class Evaluation:
         return ", ".join(parts)
 
 
-def measure(loss: Any, outputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> Evaluation:
+def measure(
+    loss: LossLike, outputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]
+) -> Evaluation:
     """Compare outputs with targets; samples with NaN count as unconverged and are left out."""
     ok = ~np.isnan(next(iter(outputs.values()))).any(1)
     losses, accuracies = {}, {}

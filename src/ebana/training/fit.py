@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ebana._types import Data, LossOrName
 from ebana.learning import estimators, optimizers
 from ebana.training import memory
 from ebana.training.callbacks import Callback
@@ -23,14 +24,14 @@ from ebana.training.trainee import Trainee
 
 def fit(
     model: Trainee,
-    x: Any = None,
-    y: Any = None,
+    x: Data = None,
+    y: Data = None,
     *,
     train_dataloader: Any = None,
     beta: float | None = None,
     epochs: int = 1,
     batch_size: int | None = None,
-    loss_fn: Any = None,
+    loss_fn: LossOrName | None = None,
     optimizer: Any = None,
     test_dataloader: Any = None,
     validation_data: Any = None,
@@ -158,7 +159,7 @@ def _one_of(**given: Any) -> None:
 
 
 def _generator(
-    model: Trainee, data: Any, y: Any, batch_size: int | None, shuffle: bool, seed: int
+    model: Trainee, data: Data, y: Data, batch_size: int | None, shuffle: bool, seed: int
 ) -> BatchGenerator:
     if data is None:
         raise ValueError("fit needs data: a BatchGenerator, a Dataset, or fit(x, y).")

@@ -23,6 +23,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ebana._types import LossLike
 from ebana.learning.estimators import GradientEstimator
 from ebana.learning.system import EnergySystem, trainable
 
@@ -86,7 +87,7 @@ def needs(
     generator: Any,
     optimizer: Any,
     estimator: GradientEstimator,
-    loss: Any,
+    loss: LossLike,
     *,
     devices: int = 1,
     least_batch: int = 1,

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebana._types import FilePath
 from ebana.engines.base import NotConverged
 from ebana.learning.estimators import GradientEstimator
 from ebana.learning.losses import Loss, exclusive
@@ -388,12 +389,12 @@ class Run:
             isinstance(self.optimizer.schedule, Constant | Exponential),
         )
 
-    def save(self, path: Any) -> None:
+    def save(self, path: FilePath) -> None:
         """Write a checkpoint from which the run continues bit-identical."""
         kept = [CallbackState(type(c).__name__, *c.state()) for c in self.callbacks]
         checkpoint.save(path, self.state, self.identity, kept)
 
-    def restore(self, path: Any) -> None:
+    def restore(self, path: FilePath) -> None:
         """Continue from a checkpoint of this run."""
         names = [type(callback).__name__ for callback in self.callbacks]
         with scope(self.traits):

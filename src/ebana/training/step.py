@@ -6,6 +6,7 @@ compiled program and give the same bits. Learning rates, beta and the like are a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ebana._types import Array, Values
+from ebana._types import Array, LossLike, Number, Values
 from ebana.compilation import compiled
 from ebana.learning.estimators import Estimate, GradientEstimator
 from ebana.learning.optimizers import Optimizer
@@ -54,13 +55,13 @@ class Batches(NamedTuple):
 
     Args:
         inputs, targets: the whole data set, ``{name: (samples, columns)}``.
-        index: samples of each step, ``(steps, batch)``.
+        indices: samples of each step, ``(steps, batch)``.
         valid: False where a sample only pads its batch, ``(steps, batch)``.
     """
 
     inputs: dict[str, Array]
     targets: dict[str, Array]
-    index: Array
+    indices: Array
     valid: Array
 
 
@@ -122,12 +123,12 @@ class _Found(NamedTuple):
     used: Array
     counted: Array
     unconverged: Array
-    scale: dict[str, Array] | None
+    scale: Mapping[str, Number] | None
 
 
 def _apply(
     optimizer: OptimizerKey,
-    loss: Any,
+    loss: LossLike,
     exclusive: tuple[tuple[str, bool], ...],
     values: Any,
     state: Any,
@@ -163,7 +164,7 @@ _apply_compiled = compiled(_apply, (0, 1, 2))
 
 
 def _batch(batches: Batches, i: Any) -> Any:
-    at = batches.index[i]
+    at = batches.indices[i]
     pick = partial(jax.tree.map, lambda a: a[at])
     return pick(batches.inputs), pick(batches.targets), batches.valid[i]
 
@@ -228,7 +229,7 @@ def _traced(
         return values, state, record, _states(system, result) if spec.keep_states else None
 
     shapes = jax.eval_shape(one, values, state, jnp.int32(0))
-    length = batches.index.shape[0]
+    length = batches.indices.shape[0]
     records = jax.tree.map(lambda s: jnp.zeros((length, *s.shape), s.dtype), shapes[2])
     kept = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes[3])
 

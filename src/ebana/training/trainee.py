@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from ebana._types import Data, LossOrName
 from ebana.learning.estimators import GradientEstimator
 from ebana.learning.losses import Loss
 from ebana.learning.system import EnergySystem
@@ -48,7 +49,7 @@ class Trainee(Protocol):
         """Raise ValueError where nothing is read."""
         ...
 
-    def checked_loss(self, loss_fn: Any) -> Loss:
+    def checked_loss(self, loss_fn: LossOrName) -> Loss:
         """A loss or its name as a loss that fits every output."""
         ...
 
@@ -61,7 +62,13 @@ class Trainee(Protocol):
         ...
 
     def evaluate(
-        self, x: Any, y: Any = None, *, loss_fn: Any = "mse", strict: bool = True, verbose: bool = False
+        self,
+        x: Data,
+        y: Data = None,
+        *,
+        loss_fn: LossOrName = "mse",
+        strict: bool = True,
+        verbose: bool = False,
     ) -> Evaluation:
         """Loss and accuracy over a data set."""
         ...

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 
+from ebana._types import Number
 from ebana.devices.device import Array
 from ebana.devices.forms import law
 
@@ -99,7 +100,7 @@ class Breakdown:
     vt: float
     below: float
 
-    def exponential(self, v: Array) -> Array:
+    def exponential(self, v: Number) -> Array:
         """``exp(-(BV + v) / vt)``."""
         return jnp.exp(-(v + self.bv) * (1.0 / self.vt))
 
@@ -112,7 +113,7 @@ class Tunnelling:
     i_s: float
     vt: float
 
-    def exponential(self, v: Array) -> Array:
+    def exponential(self, v: Number) -> Array:
         """``exp(-v / vt) - 1``."""
         return jnp.expm1(-v * (1.0 / self.vt))
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cache, cached_property
 from importlib import resources
@@ -219,7 +220,7 @@ class JunctionDiode(Device):
 
     # -- SPICE ---------------------------------------------------------------------------------------------
 
-    def statements(self, name: str, a: str, b: str, p: Values) -> tuple[Statement, ...]:
+    def statements(self, name: str, a: str, b: str, p: Mapping[str, float]) -> tuple[Statement, ...]:
         """Element line; it states the temperature, whatever the deck's own is."""
         many = () if self.multiplier == 1 else (("m", repr(float(self.multiplier))),)
         stated = (*many, ("temp", repr(float(self.temperature))))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import jax.numpy as jnp
 
+from ebana._types import Array, Values
 from ebana.circuit import Circuit
 from ebana.engines.base import OperatingPoint, Result, batch_size
 from ebana.engines.native.relax import relax
@@ -15,9 +15,6 @@ from ebana.engines.native.sweep import settle
 from ebana.equations.assemble import assemble
 from ebana.equations.system import System
 from ebana.physics.nudge import Nudge
-
-Array = Any
-Values = Mapping[str, Array]
 
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
 """Default tolerance in volts for each precision."""

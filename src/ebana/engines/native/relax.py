@@ -7,16 +7,15 @@ and keeps that value whatever its companions still need. Else the state moves al
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from ebana._types import Array
 from ebana.engines.base import Result
 from ebana.engines.native.sweep import Sweeper, sweeper
 from ebana.equations.system import System
-
-Array = Any
 
 SLACK = 0.5
 """A step is good when the slope at its end is at most this share of the slope at its start."""
@@ -32,7 +31,7 @@ class State(NamedTuple):
     code: Array
     error: Array
     iterations: Array
-    count: Array
+    rounds: Array
 
 
 RUNNING = -1
@@ -75,7 +74,7 @@ def relax(
     )
 
     def unfinished(state: State) -> Array:
-        return (state.count < max_iterations) & jnp.any(state.code == RUNNING)
+        return (state.rounds < max_iterations) & jnp.any(state.code == RUNNING)
 
     def body(state: State) -> State:
         return _iterate(system, sweeping, state, (tolerance, radius), newton)
@@ -102,13 +101,13 @@ def _iterate(
     code = jnp.where(running, code, state.code)
     going = code == RUNNING
 
-    moved = _move(system, v, target, f, going, state.count, sweeps is None) if newton else v
+    moved = _move(system, v, target, f, going, state.rounds, sweeps is None) if newton else v
     return State(
         jnp.where(going, moved, jnp.where(done, target, state.v)),
         code,
         jnp.where(running, error, state.error),
         state.iterations + running.astype(jnp.int32),
-        state.count + 1,
+        state.rounds + 1,
     )
 
 

@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana._types import Array
+from ebana._types import Array, Number
 from ebana.circuit.elements import as_slice
 from ebana.equations.arrays import add, embed, put, take
 from ebana.equations.families import characteristic, evaluate, families
@@ -240,9 +240,9 @@ def _within(nodes: np.ndarray, terms: list[Local]) -> tuple[Local, ...]:
     return tuple(term.part(at) for term, at in places if at.size)
 
 
-def _of_units(number: Array, at: np.ndarray) -> Array:
+def _of_units(number: Number, at: np.ndarray) -> Number:
     """A number of some devices, in a column where they differ."""
-    return take(number, at) if jnp.ndim(number) and jnp.shape(number)[0] > 1 else number
+    return take(jnp.asarray(number), at) if jnp.ndim(number) and jnp.shape(number)[0] > 1 else number
 
 
 def _blocks(system: System, a: Array, b: Array, corners: list[Corner]) -> tuple[Block, ...]:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana._types import Array, Values
+from ebana._types import Array, LossLike, Values
 from ebana.circuit import Circuit
 from ebana.circuit.checks import require_solvable
 from ebana.circuit.elements import Branches
@@ -78,7 +78,7 @@ class CircuitSystem:
             unit="S",
         )
 
-    def footprint(self, samples: int, *, clamped: bool, loss: Any) -> Footprint:
+    def footprint(self, samples: int, *, clamped: bool, loss: LossLike) -> Footprint:
         """Memory of a batch, by the engine's plan of the circuit."""
         return footprint(self.circuit, self.engine, samples, clamped=clamped, loss=loss)
 
@@ -95,7 +95,9 @@ class CircuitSystem:
         """A five-hundredth of the least conductance that holds an output, siemens."""
         return DEFAULT_BETA_SHARE * min(output_stiffness(self.circuit, values).values())
 
-    def check_beta(self, values: Values, beta: float, loss: Any, *, clamped: bool, reverses: bool) -> None:
+    def check_beta(
+        self, values: Values, beta: float, loss: LossLike, *, clamped: bool, reverses: bool
+    ) -> None:
         """Refuse a clamped nudge of strength ``-beta`` that would leave an output without a minimum."""
         if not (clamped and reverses and loss.smoothness):
             return
@@ -174,7 +176,7 @@ class CircuitSystem:
             None,
         )
 
-    def clamped_nudge(self, strength: Values, targets: Values, loss: Any) -> Nudge:
+    def clamped_nudge(self, strength: Values, targets: Values, loss: LossLike) -> Nudge:
         """Let the circuit minimise its energy plus ``strength * loss``."""
         return Nudge({}, dict(strength), dict(targets), loss)
 
@@ -209,7 +211,7 @@ class CircuitSystem:
             drop = element.drop(p)
             holds = jax.lax.stop_gradient(drop) >= -kirchhoff.HELD
             at = np.maximum(*(circuit.base_position[nodes] for nodes in element.ends()))
-            law = law.at[:, at].set(jnp.where(holds, drop, law[:, at]))
+            law = jnp.asarray(law).at[:, at].set(jnp.where(holds, drop, law[:, at]))
         return law
 
     def solve_transposed(self, values: Values, inputs: Values, v: Array, rhs: Array) -> Array:

@@ -12,10 +12,9 @@ without K^2. The coefficients are those of XLA on CPUs.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from ebana._types import LossLike
 from ebana.circuit import Circuit
 from ebana.engines import Engine, NativeEngine
 from ebana.equations.plan import Plan, plan
@@ -23,14 +22,14 @@ from ebana.equations.system import DENSE_KEPT
 from ebana.learning.system import Footprint
 
 
-def footprint(circuit: Circuit, engine: Engine, samples: int, *, clamped: bool, loss: Any) -> Footprint:
+def footprint(circuit: Circuit, engine: Engine, samples: int, *, clamped: bool, loss: LossLike) -> Footprint:
     """Memory of so many samples, all phases of a batch counted; see :class:`~ebana.learning.system.EnergySystem`."""
     native = isinstance(engine, NativeEngine)
     layout = plan(circuit, _coupled(circuit, loss) if clamped else frozenset()) if native else None
     return Footprint(samples * _each(circuit, engine, layout), _spread(layout), _advice(circuit, engine))
 
 
-def _coupled(circuit: Circuit, loss: Any) -> frozenset[str]:
+def _coupled(circuit: Circuit, loss: LossLike) -> frozenset[str]:
     return frozenset(port.name for port in circuit.outputs if port.folded or not loss.quadratic)
 
 

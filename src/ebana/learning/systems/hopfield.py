@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana._types import Array, Values
+from ebana._types import Array, LossLike, Values
 from ebana.learning.system import Footprint, Precision, Traits
 from ebana.parameters import Parameter, Slot
 
@@ -103,7 +103,7 @@ class HopfieldSystem:
         """Made of JAX operations; small enough to be compiled quickly."""
         return Traits("hopfield", dtype=self.dtype, phases_together=False)
 
-    def footprint(self, samples: int, *, clamped: bool, loss: Any) -> Footprint:
+    def footprint(self, samples: int, *, clamped: bool, loss: LossLike) -> Footprint:
         """Three phases' states, their drive and its gradient."""
         return Footprint(8.0 * samples * sum(self.units[1:]))
 
@@ -117,7 +117,9 @@ class HopfieldSystem:
         """The paper's."""
         return DEFAULT_BETA
 
-    def check_beta(self, values: Values, beta: float, loss: Any, *, clamped: bool, reverses: bool) -> None:
+    def check_beta(
+        self, values: Values, beta: float, loss: LossLike, *, clamped: bool, reverses: bool
+    ) -> None:
         """Refuse a clamped nudge that would turn the last layer's energy upside down."""
         if clamped and reverses and loss.smoothness and beta * loss.smoothness >= 1:
             raise ValueError(
@@ -201,7 +203,7 @@ class HopfieldSystem:
         """A constant force on the last layer."""
         return HopfieldNudge(jnp.asarray(slopes[OUTPUT]))
 
-    def clamped_nudge(self, strength: Values, targets: Values, loss: Any) -> HopfieldNudge:
+    def clamped_nudge(self, strength: Values, targets: Values, loss: LossLike) -> HopfieldNudge:
         """The loss itself, added to the energy."""
         return HopfieldNudge(None, jnp.asarray(strength[OUTPUT]), jnp.asarray(targets[OUTPUT]), loss)
 

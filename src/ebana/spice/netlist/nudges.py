@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebana._types import LossLike
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.elements import Output
 from ebana.spice.language.statements import Behavioural, Statement, VoltageControlled, VoltageSource
@@ -28,7 +29,7 @@ CLAMPED_LOSSES = ("mse", "cross_entropy", "binary_cross_entropy")
 """Names of the losses whose clamped nudge has a SPICE form."""
 
 
-def loss_name(loss: Any) -> str:
+def loss_name(loss: LossLike) -> str:
     """Name of a loss with a SPICE form for clamped nudging.
 
     Raises:
@@ -44,13 +45,13 @@ def loss_name(loss: Any) -> str:
     )
 
 
-def _slopes(loss: Any, y: np.ndarray, target: np.ndarray) -> np.ndarray:
+def _slopes(loss: LossLike, y: np.ndarray, target: np.ndarray) -> np.ndarray:
     with jax.enable_x64(True):
         slope = jax.grad(lambda o, t: loss.cost(o, t).sum())(jnp.asarray(y), jnp.asarray(target))
         return np.asarray(slope)
 
 
-def clamp_values(loss: Any, strength: Any, target: Any) -> tuple[np.ndarray, np.ndarray]:
+def clamp_values(loss: LossLike, strength: Any, target: Any) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of a clamped nudge: a strength for each unit, and what it pulls towards.
 
     A squared error of any scale and offset is ``a (y - z)^2 / 2`` for each unit, so two gradients give
