@@ -22,14 +22,20 @@ CORES = 2
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def run(task: dict[str, Any]) -> dict[str, Any]:
+def run(task: dict[str, Any], variables: dict[str, str] | None = None) -> dict[str, Any]:
     """Do a task in a fresh process; its result, with the wall time of the whole process.
+
+    Args:
+        task: name of the task, and its options.
+        variables: further environment variables.
 
     Raises:
         RuntimeError: if the process fails; quotes the end of what it said.
     """
     paths = [str(ROOT), str(ROOT / "src"), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    environment = (
+        os.environ | (variables or {}) | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    )
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.fresh", json.dumps(task)],
@@ -118,6 +124,64 @@ def command(recipe: str, seed: int = 0) -> dict[str, Any]:
     return json.loads(out.getvalue().strip().splitlines()[-1])
 
 
+def sweep(models: int, epochs: int) -> dict[str, Any]:
+    """Train the Iris network again and again, each time with another learning rate and threshold.
+
+    ``training_seconds`` is the median of what the models after the first take without compiling.
+    """
+    import statistics
+
+    import jax
+
+    from ebana import BehavioralDiode, DiodeLayer, Model, datasets, optimizers
+    from ebana.layers import (
+        AmplificationLayer,
+        BiasVoltageLayer,
+        ConcatenateLayer,
+        CurrentLayer,
+        DenseLayer,
+        InputVoltageLayer,
+    )
+
+    programs: list[float] = []
+
+    def count(event: str, seconds: float, **_: Any) -> None:
+        if event.endswith("backend_compile_duration"):
+            programs.append(seconds)
+
+    jax.monitoring.register_event_duration_secs_listener(count)
+    iris = datasets.load("iris")
+
+    def build(threshold: float) -> Model:
+        x = InputVoltageLayer(4, "x")
+        both = ConcatenateLayer("both")(
+            [x, InputVoltageLayer(name="xn", inverts=x), BiasVoltageLayer(1, "b", [1.0])]
+        )
+        hidden = DenseLayer(10, "d1", init_type="glorot")(both)
+        for direction in ("down", "up"):
+            hidden = DiodeLayer(direction, direction, model=BehavioralDiode(threshold))(hidden)
+        hidden = AmplificationLayer(4.0, "amp")(hidden)
+        return Model(x, CurrentLayer("y")(DenseLayer(6, "d2", init_type="glorot")(hidden)), seed=0)
+
+    def train(k: int) -> float:
+        started = time.perf_counter()
+        build(0.2 + 0.01 * k).fit(
+            iris.x_train, iris.y_train, epochs=epochs, batch_size=105, verbose=False,
+            optimizer=optimizers.Adam(lr=1e-4 * (1 + k % 5)),
+        )  # fmt: skip
+        return time.perf_counter() - started
+
+    first = train(0)
+    before = len(programs)
+    later = [train(k) for k in range(1, models)]
+    return {
+        "first_seconds": first,
+        "seconds": first + sum(later),
+        "training_seconds": statistics.median(later) if len(programs) == before else min(later),
+        "programs_later": len(programs) - before,
+    }
+
+
 def images(measurement: str, **options: Any) -> dict[str, Any]:
     """A measurement of :mod:`benchmarks.scaling`."""
     from benchmarks import scaling
@@ -125,7 +189,7 @@ def images(measurement: str, **options: Any) -> dict[str, Any]:
     return scaling.MEASUREMENTS[measurement](**options)
 
 
-TASKS = {"training": training, "command": command, "images": images}
+TASKS = {"training": training, "command": command, "images": images, "sweep": sweep}
 
 
 def main() -> None:

@@ -65,7 +65,7 @@ class Row:
             "value": self.value if math.isfinite(self.value) else None,
             "unit": self.unit,
             "limit": self.limit,
-            "better": self.better if self.limit is not None else None,
+            "better": self.better if self.limit is not None or self.better == "high" else None,
             "met": self.met,
             "note": self.note,
             **({"details": dict(self.details)} if self.details else {}),

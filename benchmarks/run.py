@@ -4,6 +4,8 @@
     python -m benchmarks --accuracy      test accuracies too
     python -m benchmarks --only speed    the sections whose names contain this, such as "speed: batch size"
     python -m benchmarks --quick         a small version, to see that it runs
+    python -m benchmarks compare A B     two of its JSON files, as ratios
+    python -m benchmarks pair CHECKOUT   another version and this one, in turn, on this machine
 
 Things that are compared are compared in one run, as ratios.
 """
@@ -24,12 +26,15 @@ from rich.console import Console
 
 from benchmarks.rows import Row, table
 
+RESULTS = Path(__file__).parent / "results"
+"""Where whole runs are kept, in a folder for each version."""
+
 Section = tuple[str, Callable[[], Iterable[Row]]]
 
 
 def sections(quick: bool, accuracy: bool) -> Iterator[Section]:
     """Names and measurements, in order."""
-    from benchmarks import gradients, parity, scaling, speed, spice
+    from benchmarks import gradients, identity, parity, scaling, speed, spice
 
     shapes = {
         "speed: against backpropagation": scaling.backpropagation_rows,
@@ -42,11 +47,13 @@ def sections(quick: bool, accuracy: bool) -> Iterator[Section]:
         yield "training", lambda: speed.training(epochs=100, ngspice_epochs=0)
         yield "native against SPICE", lambda: parity.rows(only=("xor",))
         yield "gradients", gradients.small
+        yield "compilation", partial(identity.rows, quick=True)
         yield "spice", partial(spice.rows, quick=True)
         yield from ((name, partial(rows, quick=True)) for name, rows in shapes.items())
         return
     yield "training", lambda: speed.training(epochs=4000, ngspice_epochs=4)
     yield "ebana train iris", speed.command
+    yield "compilation", identity.rows
     yield "native against SPICE", parity.rows
     yield "gradients", gradients.rows
     yield from shapes.items()
@@ -90,6 +97,11 @@ def described() -> dict[str, Any]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print the table, write JSON; 0 whether or not targets are met, since clocks differ."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] in (["compare"], ["pair"]):
+        from benchmarks import compare
+
+        return compare.main(arguments)
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=__doc__,
@@ -114,6 +126,8 @@ def main(arguments: list[str] | None = None) -> int:
     result = about | {"quick": options.quick, "rows": [row.to_dict() for row in rows]}
     missed = [row for row in rows if row.met is False]
     text = json.dumps(result, indent=None if options.json else 2)
+    if not (options.quick or options.only) and options.out is None:
+        options.out = RESULTS / about["ebana"] / f"{platform.node() or 'machine'}.json"
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(result, indent=2) + "\n")

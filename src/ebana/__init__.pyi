@@ -1,7 +1,7 @@
 from . import callbacks, losses, metrics, optimizers, schedules
 from .circuit import Circuit, CircuitBuilder
 from .devices import BehavioralDiode, Device, IdealDiode, JunctionDiode, MosDiode, Mosfet
-from .engines import Engine, NativeEngine, NotConverged, Nudge, OperatingPoint, Result
+from .engines import Engine, NativeEngine, NotConverged, Nudge, OperatingPoint, Result, SweepEngine
 from .engines.spice import NeospiceEngine, NgspiceBatchEngine, NgspiceEngine
 from .hopfield import HopfieldNetwork
 from .layers import (
@@ -83,6 +83,7 @@ __all__ = [
     "StackLayer",
     "StageConflict",
     "SubcircuitLayer",
+    "SweepEngine",
     "VoltageLayer",
     "callbacks",
     "load_model",

@@ -31,7 +31,7 @@ class FrozenMapping(Mapping[K, V]):
     def __len__(self) -> int:
         return len(self._data)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a frozen mapping takes no attribute {name!r}")
 
     def __repr__(self) -> str:

@@ -69,7 +69,7 @@ def free_states(system: EnergySystem, values: Values, inputs: Values) -> FreeSta
         return jax.tree.map(lambda *rows: np.concatenate(rows), *parts)
 
 
-def _relaxed(argument: Any, values: Values, inputs: Values) -> FreeStates:
+def _relaxed(argument: object, values: Values, inputs: Values) -> FreeStates:
     system = from_argument(argument)
     state = system.relax(values, inputs, None, None)
     return FreeStates(

@@ -64,7 +64,13 @@ class Model(Network):
     """
 
     def __init__(
-        self, inputs: Any, outputs: Any, *, seed: int = 0, engine: Any = "native", name: str = "model"
+        self,
+        inputs: object,
+        outputs: object,
+        *,
+        seed: int = 0,
+        engine: object = "native",
+        name: str = "model",
     ) -> None:
         self.inputs = signals_of(inputs, "inputs")
         self.outputs = signals_of(outputs, "outputs")
@@ -72,14 +78,14 @@ class Model(Network):
         self._start(build(self.signals, int(seed)), engine, name, int(seed))
 
     @classmethod
-    def from_circuit(cls, circuit: Circuit, *, engine: Any = "native", name: str = "circuit") -> Model:
+    def from_circuit(cls, circuit: Circuit, *, engine: object = "native", name: str = "circuit") -> Model:
         """A model of a circuit that was built element by element."""
         model = cls.__new__(cls)
         model.inputs, model.outputs, model.signals = (), (), ()
         model._start(circuit, engine, name, 0)
         return model
 
-    def _start(self, circuit: Circuit, engine: Any, name: str, seed: int) -> None:
+    def _start(self, circuit: Circuit, engine: object, name: str, seed: int) -> None:
         self.circuit = circuit
         self._engine = get_engine(engine)
         super().__init__(name, seed)
@@ -93,7 +99,7 @@ class Model(Network):
         return self._engine
 
     @engine.setter
-    def engine(self, engine: Any) -> None:
+    def engine(self, engine: object) -> None:
         self._engine = get_engine(engine)
 
     @property
@@ -188,7 +194,7 @@ class Model(Network):
     def settling(
         self,
         x: Data,
-        capacitance: Any,
+        capacitance: object,
         *,
         sample: int = 0,
         previous: int | None = None,
@@ -317,7 +323,7 @@ class Model(Network):
 
 
 def load_model(
-    path: FilePath, *, engine: Any = "native", custom_layers: Mapping[str, type[Layer]] | None = None
+    path: FilePath, *, engine: object = "native", custom_layers: Mapping[str, type[Layer]] | None = None
 ) -> Model:
     """Read a model written by :meth:`Model.save`.
 

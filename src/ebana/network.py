@@ -176,7 +176,7 @@ class Network(ABC):
         *,
         loss_fn: LossOrName = "mse",
         beta: float | None = None,
-        estimator: Any = "centered",
+        estimator: object = "centered",
         nudge: str | None = None,
         method: str = "ep",
         strict: bool = True,
@@ -242,7 +242,7 @@ class Network(ABC):
         return self.history
 
 
-def _checked(parameter: Parameter, value: Any) -> np.ndarray:
+def _checked(parameter: Parameter, value: object) -> np.ndarray:
     """A value as an array that the parameter takes."""
     value = np.array(value, dtype=np.float64)
     if value.shape != parameter.shape:

@@ -87,7 +87,7 @@ def power_line(power: Any) -> str:
     )
 
 
-def summary_text(model: ModelLike, x: Data = None, capacitance: Any = None) -> str:
+def summary_text(model: ModelLike, x: Data = None, capacitance: object = None) -> str:
     """The summary as plain text.
 
     Args:

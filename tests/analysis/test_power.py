@@ -18,7 +18,7 @@ import pytest
 from circuits import amplify, diodes, draw_inputs, draw_values, random_circuit, stack3, stiff_chain
 from ebana import BehavioralDiode, CircuitBuilder, IdealDiode, JunctionDiode, Model, NotConverged
 from ebana.analysis import element_power
-from ebana.analysis.power import PowerReport, layers_of
+from ebana.analysis.power import PowerReport
 from ebana.circuit import Circuit
 from ebana.circuit.elements import VoltageSources
 from ebana.devices.mosfet.transistor import MosDiode
@@ -269,7 +269,7 @@ def test_layers_of_the_model_collect_their_elements() -> None:
     model = shared("hidden")
     report = model.power(np.ones((3, 2)))
     assert set(report.by_layer) == {"xp", "xn", "b1", "b2", "d1", "a_down", "a_up", "amp", "d2"}
-    assert layers_of(model)["a_up_bias"] == "a_up"
+    assert {e.name: e.layer for e in model.circuit.elements}["a_up_bias"] == "a_up"
     assert sum(s.dissipated for s in report.by_layer.values()) == pytest.approx(report.dissipated)
     assert sum(s.delivered for s in report.by_kind.values()) == pytest.approx(report.dissipated)
 

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.rows import Row, number, skipped, table
 
-from benchmarks import run
+from benchmarks import compare, run
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,13 @@ def result(tmp_path_factory):
 
 def test_every_section_of_the_quick_run_reports(result):
     sections = {row["section"] for row in result["rows"]}
-    assert {"training (iris)", "native - SPICE", "training in SPICE (iris)", "gradients (xor)"} <= sections
+    assert {
+        "training (iris)",
+        "native - SPICE",
+        "training in SPICE (iris)",
+        "gradients (xor)",
+        "compilation",
+    } <= sections
     speed = {"against backpropagation (784-16-10)", "width and depth", "precision", "batch size (784-8-10)"}
     assert {f"speed: {name}" for name in speed} <= sections
     assert result["quick"] is True
@@ -55,6 +61,29 @@ def test_without_target_or_number_there_is_no_verdict():
     assert skipped("s", "n", "no simulator").met is None
     assert Row("s", "n", math.inf, "V", 1.0).met is False
     assert Row("s", "n", math.inf, "V", 1.0).to_dict()["value"] is None
+
+
+def test_two_runs_are_compared_by_their_medians(tmp_path, capsys):
+    """A row is worse by more than 5% on its wrong side; rows that one run lacks are left out."""
+    rows = [
+        Row("s", "speed", 100.0, "x", 1.0, "high"),
+        Row("s", "time", 1.0, "s", 9.0),
+        Row("s", "gone", 1.0),
+    ]
+    before = [{"rows": [row.to_dict() for row in rows]}]
+    after = [
+        {"rows": [Row("s", "speed", v, "x", 1.0, "high").to_dict(), Row("s", "time", t, "s", 9.0).to_dict()]}
+        for v, t in ((90.0, 1.04), (94.0, 1.03), (99.0, 2.0))
+    ]
+    speed, seconds = compare.compared(before, after)
+    assert (speed["after"], speed["worse"]) == (94.0, True)
+    assert (round(seconds["ratio"], 6), seconds["worse"]) == (1.04, False)
+    files = [tmp_path / name for name in ("a.json", "b.json")]
+    for path, runs in zip(files, (before, after), strict=True):
+        path.write_text(json.dumps(runs[0]))
+    assert run.main(["compare", *map(str, files)]) == 1
+    assert "worse" in capsys.readouterr().out
+    assert run.main(["compare", str(files[0]), str(files[0])]) == 0
 
 
 def test_numbers_are_readable():

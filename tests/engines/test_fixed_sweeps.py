@@ -21,10 +21,9 @@ from ebana import (
     ReshapeLayer,
     StackLayer,
 )
-from ebana.engines import Nudge, Result
+from ebana.engines import Nudge, Result, SweepEngine
 from ebana.engines.native import sweep as sweep_module
 from ebana.equations import plan as plan_module
-from ebana.equations import system as system_module
 from ebana.equations.plan import plan
 from ebana.learning.equilibrium import EquilibriumPropagation
 from ebana.learning.losses import MSE, CrossEntropyLoss
@@ -73,7 +72,7 @@ NETWORKS = {
 def test_enough_sweeps_reach_the_certified_operating_point(which):
     model = NETWORKS[which]()
     certified = model.operating_point(X)
-    model.engine = NativeEngine(sweeps=60)
+    model.engine = SweepEngine(60)
     swept = model.operating_point(X)
     np.testing.assert_allclose(swept.v, certified.v, rtol=0, atol=1e-9)
     assert (swept.iterations == 60).all()
@@ -84,7 +83,7 @@ def test_enough_sweeps_reach_the_certified_operating_point(which):
 def test_too_few_sweeps_are_found_out_by_the_error_estimate():
     model = resistive(8, 6, 4)
     exact = model.operating_point(X).v
-    model.engine = NativeEngine(sweeps=1)
+    model.engine = SweepEngine(1)
     point = model.operating_point(X)
     wrong = np.abs(point.v - exact).max(1)
     assert wrong.min() > 1e-3
@@ -96,7 +95,7 @@ def test_too_few_sweeps_are_found_out_by_the_error_estimate():
 def test_float32_is_as_good_as_its_digits(dtype):
     model = resistive(8)
     exact = model.operating_point(X).v
-    model.engine = NativeEngine(sweeps=20, dtype=dtype)
+    model.engine = SweepEngine(20, dtype)
     error = np.abs(model.operating_point(X).v - exact).max()
     assert error < {"float64": 1e-12, "float32": 1e-5}[dtype]
 
@@ -119,7 +118,7 @@ def test_gradients_match_the_exact_adjoint(which, nudge, loss, estimator):
     model = NETWORKS[which]()
     loss = CrossEntropyLoss() if loss == "cross_entropy" else loss
     exact = model.gradients(X, Y, loss_fn=loss, method="adjoint")
-    model.engine = NativeEngine(sweeps=80)
+    model.engine = SweepEngine(80)
     beta = 1e-6 if estimator == "centered" else 1e-7
     found = model.gradients(X, Y, loss_fn=loss, beta=beta, nudge=nudge, estimator=estimator)
     for name, wanted in exact.items():
@@ -138,7 +137,7 @@ def test_rows_that_alternate_between_sources_are_still_one_product():
     x = InputVoltageLayer(40, "x")
     pairs = StackLayer("s", axis=1)([x, InputVoltageLayer(name="xn", inverts=x)])
     nodes = DenseLayer(5, "d", init_type=START)(ReshapeLayer("r", (-1,))(pairs))
-    model = Model([x], CurrentLayer("y", fold=False)(nodes), engine=NativeEngine(sweeps=3))
+    model = Model([x], CurrentLayer("y", fold=False)(nodes), engine=SweepEngine(3))
     (crossbar,) = [element for element in model.circuit.elements if element.name == "d"]
     assert len(list(energy._row_parts(model.circuit, crossbar))) == 2
     rng = np.random.default_rng(0)
@@ -154,7 +153,7 @@ def _wide(inverted):
     nodes = DenseLayer(64, "d", init_type=START)(nodes)
     nodes = DiodeLayer("n", direction=["up"] * 32 + ["down"] * 32)(nodes)
     nodes = DenseLayer(3, "out", init_type=START)(nodes)
-    engine = NativeEngine(dtype="float32", sweeps=3)
+    engine = SweepEngine(3, dtype="float32")
     return Model([x], CurrentLayer("y", fold=False)(nodes), engine=engine)
 
 
@@ -176,15 +175,34 @@ def test_circuits_that_are_not_layered_are_refused():
     build.crossbar("in", x, a, 1e-3)
     build.resistors("bridge", a[:1], a[1:], 1e-3)
     build.output("y", a, folded=False)
-    model = Model.from_circuit(build.build(), engine=NativeEngine(sweeps=3))
+    model = Model.from_circuit(build.build(), engine=SweepEngine(3))
     with pytest.raises(ValueError, match=r"sweeps=3.*not layered"):
         model.predict([[1.0]])
 
 
 @pytest.mark.parametrize("sweeps", [0, -1, 2.5, True])
 def test_wrong_numbers_of_sweeps_are_refused(sweeps):
-    with pytest.raises(ValueError, match="whole number above zero"):
-        NativeEngine(sweeps=sweeps)
+    for make in (SweepEngine, lambda n: NativeEngine(sweeps=n)):
+        with pytest.raises(ValueError, match="whole number above zero"):
+            make(sweeps)
+
+
+def test_its_points_say_that_nothing_certifies_them():
+    model = resistive(8)
+    assert model.operating_point(X).certified.all()
+    model.engine = SweepEngine(3)
+    point = model.operating_point(X)
+    assert set(point.code.tolist()) == {int(Result.SWEPT)}
+    assert point.converged.all()
+    assert not point.certified.any()
+    assert "no certificate" in Result.SWEPT.explanation
+
+
+def test_the_early_spelling_makes_the_same_engine():
+    assert NativeEngine(dtype="float32", sweeps=4) == SweepEngine(4, dtype="float32")
+    assert NativeEngine(sweeps=None) == NativeEngine()
+    with pytest.raises(ValueError, match=r"no use for tolerance. Expected SweepEngine\(4"):
+        NativeEngine(tolerance=1e-9, sweeps=4)
 
 
 # -- resistors between layers --------------------------------------------------------------------------
@@ -229,7 +247,7 @@ def test_resistors_between_layers_keep_a_circuit_layered(limit):
     assert not found.pairs
     x = np.random.default_rng(1).normal(size=(5, 3))
     layered = Model.from_circuit(circuit).operating_point(x).v
-    swept = Model.from_circuit(circuit, engine=NativeEngine(sweeps=100)).operating_point(x).v
+    swept = Model.from_circuit(circuit, engine=SweepEngine(100)).operating_point(x).v
     limit(plan_module, "DENSE_LINKS", 0)
     other = linked()
     assert len(plan(other).pairs) == 1
@@ -242,18 +260,18 @@ def test_resistors_between_layers_keep_a_circuit_layered(limit):
 
 
 @pytest.mark.parametrize("which", ["three layers", "behavioral", "junction"])
-def test_conjugate_gradients_find_what_elimination_finds(which, limit):
+def test_conjugate_gradients_find_what_elimination_finds(which):
     dense = NETWORKS[which]().operating_point(X)
-    limit(system_module, "DENSE_KEPT", 0)
     model = NETWORKS[which]()
+    model.engine = NativeEngine(dense_limit=0)
     point = model.operating_point(X)
     assert point.converged.all()
     np.testing.assert_allclose(point.v, dense.v, rtol=0, atol=1e-9)
 
 
-def test_conjugate_gradients_refuse_a_nudge_without_a_minimum(limit):
-    limit(system_module, "DENSE_KEPT", 0)
+def test_conjugate_gradients_refuse_a_nudge_without_a_minimum():
     model = amplified(DEVICES["behavioral"])
+    model.engine = NativeEngine(dense_limit=0)
     with jax.enable_x64(True):
         nudge = Nudge({}, {"y": np.full(7, -100.0)}, {"y": Y}, MSE())
         point = model.engine.solve(model.circuit, model.values, {"x": X}, nudge)

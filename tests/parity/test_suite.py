@@ -23,6 +23,7 @@ from ebana.parity.random_circuits import KINDS, random_circuit, random_inputs, r
 from ebana.parity.rounding import rounding
 from ebana.parity.suite import COMPARED, DRAWS, random_cases
 from ebana.physics.nudge import Nudge
+from ebana.spice.language.statements import Text
 from ebana.spice.netlist import values
 from ebana.spice.simulators import session
 
@@ -93,14 +94,15 @@ def test_a_model_that_is_a_little_wrong_fails_and_is_not_excused(
     name, pattern, factor = MUTANTS[parameter]
     case = example.__wrapped__(name)  # a circuit of its own: decks are made once for each
     model = next(case.circuit.each(Devices)).model
-    right = type(model).spice_model
+    right = type(model).card_statements
 
-    def wrong(self) -> str:
-        changed = re.sub(pattern, lambda m: m[0].replace(m[1], repr(float(m[1]) * factor)), right(self))
-        assert changed != right(self)
-        return changed
+    def wrong(self) -> tuple[Text]:
+        (card,) = map(str, right(self))
+        changed = re.sub(pattern, lambda m: m[0].replace(m[1], repr(float(m[1]) * factor)), card)
+        assert changed != card
+        return (Text(changed),)
 
-    monkeypatch.setattr(type(model), "spice_model", wrong)
+    monkeypatch.setattr(type(model), "card_statements", wrong)
     for d in differences(case, HERE):
         assert d.volts is not None, d.reason
         assert d.volts > 1e-6

@@ -18,7 +18,7 @@ from ebana import (
     Model,
     NativeEngine,
 )
-from ebana.equations.system import DENSE_KEPT
+from ebana.equations.system import DENSE_LIMIT
 from ebana.learning.equilibrium import EquilibriumPropagation
 from ebana.learning.losses import MSE
 from ebana.optimizers import SGD, Adam
@@ -140,7 +140,7 @@ def test_many_kept_nodes_are_not_factorised():
             model.system, BatchGenerator(data, 4), Adam(lr=1e-6), EquilibriumPropagation(), MSE()
         ).batch
 
-    few, many = kept(DENSE_KEPT), kept(DENSE_KEPT + 1)
+    few, many = kept(DENSE_LIMIT), kept(DENSE_LIMIT + 1)
     assert many < 0.5 * few
 
 

@@ -340,7 +340,7 @@ class _Text(Device):
             raise AttributeError(name)
         return getattr(self.device, name)  # a deck states it
 
-    def current(self, dv: Any, p: Any) -> Any:
+    def current(self, dv: object, p: object) -> Any:
         return jnp.asarray(dv)
 
     def conductance(self, dv: Any, p: Any) -> Any:

@@ -219,7 +219,7 @@ def measure_power(
     *,
     loss_fn: LossOrName = "mse",
     beta: float | None = None,
-    estimator: Any = "centered",
+    estimator: object = "centered",
     nudge: str | None = None,
     strict: bool = True,
 ) -> PowerReport:
@@ -301,6 +301,7 @@ class _Solver:
                 return {"free": jax.tree.map(np.asarray, (run(system, values, x), {}))}
             y = cast(system, {name: a[rows] for name, a in targets.items()})
             run = _phases_jit if model.engine.traceable else _phases
+            assert self.loss is not None
             result = run(system, values, x, y, self.beta, self.loss, self.rule)
             return jax.tree.map(np.asarray, result, is_leaf=lambda leaf: leaf is None)
 
@@ -341,7 +342,7 @@ def _phases(
     inputs: Any,
     targets: Any,
     beta: Any,
-    loss: LossLike | None,
+    loss: LossLike,
     estimator: GradientEstimator,
 ) -> dict[str, tuple[OperatingPoint, dict[str, Any]]]:
     """The operating point of each phase, and the currents that its nudge injects."""

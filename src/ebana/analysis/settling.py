@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import jax
 import numpy as np
@@ -116,7 +115,7 @@ class Settling:
 def measure_settling(
     model: ModelLike,
     x: Data,
-    capacitance: Any,
+    capacitance: object,
     *,
     sample: int = 0,
     previous: int | None = None,
@@ -173,7 +172,7 @@ class _Setup:
     def of(
         model: ModelLike,
         inputs: Mapping[str, Array],
-        capacitance: Any,
+        capacitance: object,
         sample: int,
         previous: int | None,
         tolerance: float | None,
@@ -278,7 +277,7 @@ class _Setup:
             }
 
 
-def capacitances(circuit: Circuit, capacitance: Any) -> Array:
+def capacitances(circuit: Circuit, capacitance: object) -> Array:
     """Farads at every free node, ``(F,)``, from a number or from numbers and arrays by layer name.
 
     Args:

@@ -91,7 +91,7 @@ class CircuitBuilder:
         self.drive(name, nodes, input, np.arange(units), -np.ones(units))
         return nodes
 
-    def drive(self, name: str, nodes: np.ndarray, input: str, columns: Any, scale: Any) -> None:
+    def drive(self, name: str, nodes: np.ndarray, input: str, columns: object, scale: object) -> None:
         """Hold source nodes at ``scale * data[:, columns]`` of a named input."""
         columns = np.asarray(columns, dtype=int)
         width = int(columns.max()) + 1 if columns.size else 0
@@ -99,7 +99,7 @@ class CircuitBuilder:
         self._add(VoltageSources(name, nodes, columns, np.asarray(scale, dtype=float), input=input))
 
     def bias(
-        self, name: str, voltage: Any, *, scale: Any = 1.0, parameter: str | None = None, **options: Any
+        self, name: str, voltage: object, *, scale: object = 1.0, parameter: str | None = None, **options: Any
     ) -> np.ndarray:
         """Add nodes held at ``scale * voltage``, a parameter of shape ``(k,)`` in volts.
 
@@ -124,7 +124,7 @@ class CircuitBuilder:
         self._add(VoltageSources(name, nodes, columns, np.broadcast_to(scale, (size,)), parameter=parameter))
         return nodes
 
-    def clamp(self, group: str, input: str, columns: Any, scale: Any) -> None:
+    def clamp(self, group: str, input: str, columns: object, scale: object) -> None:
         """Turn a group of free nodes into nodes held at a named input."""
         for i, old in enumerate(self._groups):
             if old.name == group and old.kind == "free":
@@ -156,7 +156,7 @@ class CircuitBuilder:
 
     # -- values -----------------------------------------------------------------------------------
 
-    def parameter(self, name: str, kind: Kind, initial: Any, **options: Any) -> str:
+    def parameter(self, name: str, kind: Kind, initial: object, **options: Any) -> str:
         """Register a parameter (once) and return its name; ``initial`` may be a function that makes it."""
         if name not in self._parameters:
             values: Any = initial() if callable(initial) else initial
@@ -164,7 +164,7 @@ class CircuitBuilder:
             self._parameters[name] = Parameter(name, kind, values, **given)
         return name
 
-    def _conductance(self, name: str, value: Any, shape: tuple[int, ...], options: dict[str, Any]) -> str:
+    def _conductance(self, name: str, value: object, shape: tuple[int, ...], options: dict[str, Any]) -> str:
         if isinstance(value, str):
             return value
         low, high = DEFAULT_CONDUCTANCE_BOUNDS
@@ -183,14 +183,14 @@ class CircuitBuilder:
         self._add(element)
 
     def crossbar(
-        self, name: str, rows: np.ndarray, columns: np.ndarray, conductance: Any, **options: Any
+        self, name: str, rows: np.ndarray, columns: np.ndarray, conductance: object, **options: Any
     ) -> None:
         """A conductance (siemens, shape ``(m, n)``, or a parameter's name) between each row and column."""
         rows, columns = np.ravel(rows), np.ravel(columns)
         parameter = self._conductance(name, conductance, (len(rows), len(columns)), options)
         self._add(Crossbar(name, rows, columns, parameter))
 
-    def resistors(self, name: str, a: np.ndarray, b: np.ndarray, conductance: Any, **options: Any) -> None:
+    def resistors(self, name: str, a: np.ndarray, b: np.ndarray, conductance: object, **options: Any) -> None:
         """Conductances (siemens, shape ``(k,)``) from ``a[i]`` to ``b[i]``."""
         a, b = np.ravel(a), np.ravel(b)
         self._add(Resistors(name, a, b, self._conductance(name, conductance, (len(a),), options)))
@@ -218,7 +218,7 @@ class CircuitBuilder:
         self._add(Subcircuits(name, pins, model))
 
     def current_sources(
-        self, name: str, nodes: np.ndarray, current: Any, *, parameter: str | None = None, **options: Any
+        self, name: str, nodes: np.ndarray, current: object, *, parameter: str | None = None, **options: Any
     ) -> None:
         """Currents (amperes, shape ``(k,)``) into ``nodes[i]``."""
         nodes = np.ravel(nodes)

@@ -139,7 +139,7 @@ class Circuit:
         runs = [group.indices for group in self.groups if group.kind == kind]
         return np.concatenate(runs) if runs else np.zeros(0, dtype=INDEX)
 
-    def each(self, *kinds: type) -> Iterator:
+    def each(self, *kinds: type) -> Iterator[Any]:
         """The elements of the given classes, in order."""
         return (element for element in self.elements if isinstance(element, kinds))
 

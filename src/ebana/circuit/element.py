@@ -50,7 +50,7 @@ def at_nodes(p: Array, nodes: np.ndarray) -> Array:
     return p[:, as_slice(nodes)]
 
 
-def per_unit(value: Any, size: int) -> np.ndarray:
+def per_unit(value: object, size: int) -> np.ndarray:
     """A parameter of shape ``(1,)`` or ``(size,)`` as one number for each unit."""
     return np.broadcast_to(np.asarray(value, dtype=np.float64), (size,))
 

@@ -33,7 +33,7 @@ def parts(model: Model, split: Split) -> dict[str, Dataset]:
     }
 
 
-def dataset(model: Model, x: np.ndarray, y: Any, name: str) -> Dataset:
+def dataset(model: Model, x: np.ndarray, y: object, name: str) -> Dataset:
     """A table and its targets by the names of the model's layers.
 
     A model with one input takes the table; one with ``xp`` and ``xn`` takes it and its negative.

@@ -94,7 +94,7 @@ def _quiet_handle() -> Iterator[None]:
         os.close(saved)
 
 
-def to_json(value: Any, indent: int | None = None) -> str:
+def to_json(value: object, indent: int | None = None) -> str:
     """Strict JSON: null where a number is not finite."""
     return json.dumps(strict(value), allow_nan=False, indent=indent)
 

@@ -55,7 +55,7 @@ def download(
                     old.unlink()
 
 
-def fetch(url: str, md5: str, path: Path, progress: Any) -> None:
+def fetch(url: str, md5: str, path: Path, progress: object) -> None:
     """Fetch one file, all or nothing; ``progress`` is a :class:`rich.progress.Progress`.
 
     Raises:

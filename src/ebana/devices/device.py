@@ -8,7 +8,7 @@ device states either of the two, and what it does not state follows by automatic
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 import jax
@@ -19,7 +19,7 @@ from ebana._types import Array, Number, Values
 from ebana.spice.language.statements import Statement, Text
 
 
-def _elementwise_grad(f, dv: Array) -> Array:
+def _elementwise_grad(f: Callable[[Array], Array], dv: Array) -> Array:
     """Derivative of an elementwise function at every entry of ``dv``."""
     return jax.jvp(f, (dv,), (jnp.ones_like(dv),))[1]
 

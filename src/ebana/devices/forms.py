@@ -50,7 +50,7 @@ def law(*static: str) -> Callable[[type[T]], type[T]]:
     return register
 
 
-def _floating(value: Any) -> Any:
+def _floating(value: object) -> Any:
     """A whole number as the floating-point number that it stands for: 0 and 0.5 are numbers of one type."""
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -105,7 +105,7 @@ _traced: dict[Any, bool] = {}
 """Whether laws of a form were found traceable, by form, shapes and names of trained parameters."""
 
 
-def with_numbers(device: Any, units: int, change: Callable[[Any], Any]) -> Any:
+def with_numbers(device: object, units: int, change: Callable[[Any], Any]) -> Any:
     """A law with its numbers changed, those with a value for each unit as well as the scalars."""
     numbers, form = separate(device, units)
     return form.rebuild([change(number) for number in numbers])
@@ -124,7 +124,7 @@ def _by_fields(own: Any, units: int) -> tuple[list[Any], Form]:
     return list(numbers.values()), Form(cls, own.ideal, key, rebuild)
 
 
-def _is_number(field: dataclasses.Field, value: Any, units: int) -> bool:
+def _is_number(field: dataclasses.Field[Any], value: object, units: int) -> bool:
     if isinstance(value, bool | np.bool_) or not field.compare:
         return False
     if isinstance(value, np.ndarray | jax.Array):
@@ -137,7 +137,7 @@ def _is_number(field: dataclasses.Field, value: Any, units: int) -> bool:
 class Same:
     """A value as a part of a key: equal by value where it can be hashed, by its bytes for arrays, else by identity."""
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         self.value = value
         if isinstance(value, np.ndarray):
             self._key: Any = (value.shape, value.dtype.str, value.tobytes())
@@ -155,7 +155,7 @@ class Same:
         return hash(self._key)
 
 
-def _traceable(form: Form, like: Any, shapes: tuple[tuple[int, ...], ...], own: tuple[str, ...]) -> bool:
+def _traceable(form: Form, like: object, shapes: tuple[tuple[int, ...], ...], own: tuple[str, ...]) -> bool:
     """Whether a law computes with its numbers in JAX's terms alone, so that they may be arguments."""
     dv = jax.ShapeDtypeStruct((2,), np.float32)
     params = {name: jax.ShapeDtypeStruct((1,), np.float32) for name in own}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ebana.engines.base import Engine, NotConverged, OperatingPoint, Result
-from ebana.engines.native import NativeEngine
+from ebana.engines.native import NativeEngine, SweepEngine
 from ebana.physics.nudge import Nudge
 
 
-def get(spec: Any) -> Engine:
+def get(spec: object) -> Engine:
     """The engine that a name, a class or an object stands for.
 
     Raises:
@@ -35,4 +33,13 @@ def get(spec: Any) -> Engine:
     return spec
 
 
-__all__ = ["Engine", "NativeEngine", "NotConverged", "Nudge", "OperatingPoint", "Result", "get"]
+__all__ = [
+    "Engine",
+    "NativeEngine",
+    "NotConverged",
+    "Nudge",
+    "OperatingPoint",
+    "Result",
+    "SweepEngine",
+    "get",
+]

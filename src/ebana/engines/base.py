@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,7 @@ class Result(IntEnum):
     NO_MINIMUM = 2
     NOT_FINITE = 3
     ENGINE_FAILED = 4
+    SWEPT = 5
 
     @property
     def explanation(self) -> str:
@@ -44,6 +45,7 @@ _EXPLANATIONS = {
     "(or ideal diodes set a node bounds that contradict each other)",
     Result.NOT_FINITE: "the potentials became infinite; check the data's range and the device models",
     Result.ENGINE_FAILED: "the simulator gave no operating point",
+    Result.SWEPT: "a fixed number of sweeps was taken; no certificate says how near the operating point is",
 }
 
 
@@ -65,7 +67,7 @@ class OperatingPoint:
     iterations: Array
 
     @staticmethod
-    def found(v: Any, error: Any = 0.0) -> OperatingPoint:
+    def found(v: object, error: object = 0.0) -> OperatingPoint:
         """Operating points that an engine vouches for, with its estimate of their error in volts.
 
         Example:
@@ -80,7 +82,12 @@ class OperatingPoint:
 
     @property
     def converged(self) -> Array:
-        """Mask of the samples that converged, ``(B,)``."""
+        """Mask of the samples whose point counts, ``(B,)``: certified ones, and those of a fixed number of sweeps."""
+        return (self.code == Result.CONVERGED) | (self.code == Result.SWEPT)
+
+    @property
+    def certified(self) -> Array:
+        """Mask of the samples whose error is bounded by ``error``, ``(B,)``."""
         return self.code == Result.CONVERGED
 
 
@@ -102,6 +109,10 @@ class Engine(Protocol):
         name: short name, for tables and reports.
         traceable: True when :meth:`solve` is made of JAX operations, so that a training step can be
             compiled as a whole; else the same step runs operation by operation around the engine.
+
+    An engine may also state ``dtype`` (``"float64"`` or ``"float32"``), ``phases_together`` (False where nudged phases
+    are to be solved after the free one instead of in one batch), ``optimise_compilation`` (True where programs run for
+    so long that XLA's expensive passes pay) and ``messages`` (what it said of samples, by number).
     """
 
     name: str
@@ -141,7 +152,7 @@ def raise_unless_converged(
         messages: what a simulator said of samples, by number.
     """
     code = np.asarray(point.code)
-    failed = np.flatnonzero(code != Result.CONVERGED)
+    failed = np.flatnonzero(~np.asarray(point.converged))
     if failed.size == 0:
         return
     first = int(failed[0])

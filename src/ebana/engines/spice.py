@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class SpiceEngine:
         tolerance: float = 1e-6,
         *,
         workers: int = 0,
-        executor: Any = None,
+        executor: object = None,
         timeout: float = 60.0,
     ) -> None:
         what = f"{self.name} engine"
@@ -105,7 +105,7 @@ class SpiceEngine:
         parameters: Values,
         inputs: Values,
         nudge: Nudge,
-        start: Any = None,
+        start: object = None,
     ) -> OperatingPoint:
         """Operating points of a batch, one analysis a sample; see :class:`~ebana.engines.base.Engine`.
 

@@ -36,7 +36,7 @@ LOCKED = 1e25
 """Relative stiffness of a node that an ideal diode holds: its Newton correction vanishes."""
 
 
-DENSE_KEPT = 256
+DENSE_LIMIT = 256
 """Most kept nodes whose systems are factorised; beyond, conjugate gradients solve them."""
 
 
@@ -67,6 +67,7 @@ class System:
             eliminated ones, the reverse, and of the kept ones among themselves (None where there are none).
         locals: devices between a free node and a held one; ``families``: the same and ``pairs`` by their law.
         lower, upper: bounds that ideal diodes set, ``(F, B)``, or None.
+        dense_limit: most kept nodes whose systems are factorised.
     """
 
     plan: Plan
@@ -85,6 +86,7 @@ class System:
     nudges: tuple[PortNudge, ...]
     lower: Array | None
     upper: Array | None
+    dense_limit: int = DENSE_LIMIT
 
     def residual(self, v: Array) -> Array:
         """Net current drawn from each free node, ``(F, B)``, amperes; zero where the law holds."""
@@ -184,7 +186,7 @@ class System:
         self, v: Array, diagonal: Array, inverse: Array, rhs: Array, between: tuple[Array, ...]
     ) -> tuple[Array, Array, Array]:
         """The kept nodes' part of a correction, the eliminated ones folded in; ``between``: slopes of the pairs."""
-        if self.plan.kept.size > DENSE_KEPT:
+        if self.plan.kept.size > self.dense_limit:
             weight = take(self.weight, self.plan.kept)
 
             def product(x: Array) -> Array:

@@ -35,7 +35,7 @@ class AmplificationLayer(Layer):
         param: dict[str, float] | None = None,
         *,
         backward_gain: float | None = None,
-        trainable: Any = False,
+        trainable: object = False,
         lr: float | None = None,
         low: float = 1e-3,
         high: float = 1e3,
@@ -74,7 +74,7 @@ class AmplificationLayer(Layer):
         return shape
 
     def add(
-        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+        self, build: CircuitBuilder, signal: Signal, inputs: list[np.ndarray], rng: np.random.Generator
     ) -> np.ndarray:
         """Amplifiers from the parent's nodes to new ones."""
         gain = self._parameter(build, "gain", self.gain, low=self.low, high=self.high)

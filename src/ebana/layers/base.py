@@ -103,7 +103,7 @@ class Layer:
 
     # -- building the graph -------------------------------------------------------------------------
 
-    def __call__(self, inputs: Any) -> Signal:
+    def __call__(self, inputs: object) -> Signal:
         """Connect the layer to one signal or a list of them; shapes are checked here."""
         parents = tuple(
             as_signal(item, self) for item in (inputs if isinstance(inputs, list | tuple) else [inputs])
@@ -190,11 +190,11 @@ class SourceLayer(Layer):
         shape = (self.units,) if self.enabled else (0,)
         self.calls.append(Signal(self, (), shape))
 
-    def __call__(self, inputs: Any) -> Signal:
+    def __call__(self, inputs: object) -> Signal:
         raise TypeError(f"layer {self.name!r} is a source and takes no input. Use it as an input of others.")
 
 
-def as_signal(item: Any, caller: Layer) -> Signal:
+def as_signal(item: object, caller: Layer) -> Signal:
     """The signal that an argument of a layer call stands for."""
     if isinstance(item, Signal):
         return item
@@ -216,7 +216,7 @@ def positive_integer(value: Any, layer: Layer, what: str) -> int:
     return int(value)
 
 
-def either(layer_name: str, default: Any, **spellings: Any) -> Any:
+def either(layer_name: str, default: object, **spellings: Any) -> Any:
     """The value of a parameter that has two spellings; both at once are refused."""
     given = {name: value for name, value in spellings.items() if value is not None}
     if len(given) > 1:
@@ -224,6 +224,6 @@ def either(layer_name: str, default: Any, **spellings: Any) -> Any:
     return next(iter(given.values()), default)
 
 
-def as_list(value: Any) -> Any:
+def as_list(value: object) -> Any:
     """Arrays as nested lists, for configurations."""
     return np.asarray(value).tolist() if isinstance(value, np.ndarray | np.generic) else value

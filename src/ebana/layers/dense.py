@@ -38,9 +38,9 @@ class DenseLayer(Layer):
         units: int,
         name: str = "d",
         lr: float | None = None,
-        init_type: Any = None,
+        init_type: object = None,
         *,
-        initializer: Any = None,
+        initializer: object = None,
         trainable: bool = True,
         enabled: bool = True,
     ) -> None:
@@ -68,7 +68,7 @@ class DenseLayer(Layer):
         return (self.units,)
 
     def add(
-        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+        self, build: CircuitBuilder, signal: Signal, inputs: list[np.ndarray], rng: np.random.Generator
     ) -> np.ndarray:
         """New nodes and a crossbar onto them."""
         rows = inputs[0]

@@ -68,13 +68,13 @@ class DiodeLayer(Layer):
     def __init__(
         self,
         name: str,
-        direction: Any = "down",
-        bias_voltage: Any = None,
+        direction: object = "down",
+        bias_voltage: object = None,
         kind: str | None = None,
         param: dict[str, Any] | None = None,
         *,
-        bias: Any = None,
-        model: Any = None,
+        bias: object = None,
+        model: object = None,
         use_mos: bool = False,
         trainable: bool = False,
         lr: float | None = None,
@@ -110,7 +110,7 @@ class DiodeLayer(Layer):
         return shape
 
     def add(
-        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+        self, build: CircuitBuilder, signal: Signal, inputs: list[np.ndarray], rng: np.random.Generator
     ) -> np.ndarray:
         """Bias sources, and diodes between them and the parent's nodes."""
         nodes = inputs[0]
@@ -195,7 +195,7 @@ def _kind(name: str, kind: str | None, param: Any, model: Any, use_mos: bool) ->
     return "behavioral" if param else "ideal"
 
 
-def _device(name: str, kind: str, param: dict[str, Any] | None, model: Any) -> Device:
+def _device(name: str, kind: str, param: dict[str, Any] | None, model: object) -> Device:
     if param and isinstance(model, Device):
         raise ValueError(f"diode layer {name!r} got both param and model. Give one of them.")
     if isinstance(model, Device):
@@ -257,7 +257,7 @@ def _check_file(name: str, path: FilePath) -> None:
         raise FileNotFoundError(f"diode layer {name!r}: model file {str(path)!r} does not exist.")
 
 
-def _is_name(model: Any) -> bool:
+def _is_name(model: object) -> bool:
     """Whether a model is the bare name of a shipped diode, and not the text of a card."""
     return isinstance(model, str) and re.fullmatch(r"\s*[\w.+-]+\s*", model) is not None and "." not in model
 

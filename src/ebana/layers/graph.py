@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from ebana.circuit import Circuit, CircuitBuilder
 from ebana.layers.base import Layer, Signal, SourceLayer
 
 
-def signals_of(items: Any, role: str) -> tuple[Signal, ...]:
+def signals_of(items: object, role: str) -> tuple[Signal, ...]:
     """The signals that a model's ``inputs=`` or ``outputs=`` names."""
     result = []
     for item in items if isinstance(items, list | tuple) else [items]:

@@ -63,14 +63,14 @@ class LocallyConnected2DLayer(Layer):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: object,
+        strides: object = 1,
         padding: str = "valid",
         name: str = "local",
         lr: float | None = None,
-        init_type: Any = None,
+        init_type: object = None,
         *,
-        initializer: Any = None,
+        initializer: object = None,
         trainable: bool = True,
         enabled: bool = True,
     ) -> None:
@@ -98,7 +98,7 @@ class LocallyConnected2DLayer(Layer):
         return (*out, self.filters)
 
     def add(
-        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+        self, build: CircuitBuilder, signal: Signal, inputs: list[np.ndarray], rng: np.random.Generator
     ) -> np.ndarray:
         """New nodes, and conductances from the windows onto them."""
         image = image_of(inputs[0].shape, self)

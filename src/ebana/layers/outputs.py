@@ -43,7 +43,7 @@ class CurrentLayer(Layer):
         super().__init__(name)
         self.fold = bool(fold)
 
-    def output_shape(self, shapes: Any) -> tuple[int, ...]:
+    def output_shape(self, shapes: object) -> tuple[int, ...]:
         """The input's shape, in one dimension."""
         return _flat(self, shapes, self.fold)
 
@@ -54,7 +54,7 @@ class CurrentLayer(Layer):
         return n // 2 if self.fold else n
 
     def add(
-        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+        self, build: CircuitBuilder, signal: Signal, inputs: list[np.ndarray], rng: np.random.Generator
     ) -> np.ndarray:
         """An output port on the parent's nodes."""
         nodes = inputs[0].ravel()
@@ -81,12 +81,12 @@ class VoltageLayer(Layer):
         super().__init__(name, enabled=enabled)
         self.fold = bool(fold)
 
-    def output_shape(self, shapes: Any) -> tuple[int, ...]:
+    def output_shape(self, shapes: object) -> tuple[int, ...]:
         """The input's shape, in one dimension."""
         return _flat(self, shapes, self.fold)
 
     def add(
-        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+        self, build: CircuitBuilder, signal: Signal, inputs: list[np.ndarray], rng: np.random.Generator
     ) -> np.ndarray:
         """Turn the parent's free nodes into held ones."""
         nodes = inputs[0].ravel()

@@ -61,8 +61,8 @@ class AveragePooling2DLayer(Layer):
 
     def __init__(
         self,
-        pool_size: Any = 2,
-        strides: Any = None,
+        pool_size: object = 2,
+        strides: object = None,
         padding: str = "valid",
         name: str = "pool",
         *,
@@ -82,7 +82,7 @@ class AveragePooling2DLayer(Layer):
         return (*out, image[2])
 
     def add(
-        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+        self, build: CircuitBuilder, signal: Signal, inputs: list[np.ndarray], rng: np.random.Generator
     ) -> np.ndarray:
         """New nodes, and equal resistors from the windows onto them."""
         image = image_of(inputs[0].shape, self)

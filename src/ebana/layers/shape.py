@@ -34,7 +34,7 @@ class ConcatenateLayer(Layer):
         return (*present[0][:-1], sum(shape[-1] for shape in present))
 
     def add(
-        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+        self, build: CircuitBuilder, signal: Signal, inputs: list[np.ndarray], rng: np.random.Generator
     ) -> np.ndarray:
         """The joined nodes."""
         return np.concatenate([nodes for nodes in inputs if nodes.size], axis=-1)
@@ -64,7 +64,7 @@ class StackLayer(Layer):
         return np.stack([np.zeros(shape) for shape in shapes], axis=self.axis).shape
 
     def add(
-        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+        self, build: CircuitBuilder, signal: Signal, inputs: list[np.ndarray], rng: np.random.Generator
     ) -> np.ndarray:
         """The stacked nodes."""
         return np.stack(inputs, axis=self.axis)
@@ -100,7 +100,7 @@ class ReshapeLayer(Layer):
             ) from None
 
     def add(
-        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+        self, build: CircuitBuilder, signal: Signal, inputs: list[np.ndarray], rng: np.random.Generator
     ) -> np.ndarray:
         """The same nodes, rearranged."""
         return inputs[0].reshape(signal.shape)

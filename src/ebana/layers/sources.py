@@ -60,7 +60,9 @@ class InputVoltageLayer(SourceLayer):
             raise ValueError(f"input layer {name!r} needs units=, the number of its sources.")
         super().__init__(name, units, enabled=enabled)
 
-    def add(self, build: CircuitBuilder, signal: Signal, inputs: Any, rng: np.random.Generator) -> np.ndarray:
+    def add(
+        self, build: CircuitBuilder, signal: Signal, inputs: object, rng: np.random.Generator
+    ) -> np.ndarray:
         """Voltage sources held at this layer's data, or at minus another's."""
         if self.inverts is None:
             return build.input(signal.name, self.units)
@@ -90,9 +92,9 @@ class BiasVoltageLayer(SourceLayer):
         self,
         units: int = 1,
         name: str = "b",
-        bias_voltage: Any = None,
+        bias_voltage: object = None,
         *,
-        bias: Any = None,
+        bias: object = None,
         trainable: bool = False,
         lr: float | None = None,
         low: float | None = None,
@@ -104,7 +106,9 @@ class BiasVoltageLayer(SourceLayer):
         self.bias_voltage = per_unit(voltage, self.units, name, "bias_voltage")
         self.trainable, self.lr, self.low, self.high = bool(trainable), lr, low, high
 
-    def add(self, build: CircuitBuilder, signal: Signal, inputs: Any, rng: np.random.Generator) -> np.ndarray:
+    def add(
+        self, build: CircuitBuilder, signal: Signal, inputs: object, rng: np.random.Generator
+    ) -> np.ndarray:
         """Voltage sources held at the bias."""
         return build.bias(
             signal.name,
@@ -141,7 +145,7 @@ class CurrentSourceLayer(Layer):
     def __init__(
         self,
         name: str,
-        current: Any = 0.0,
+        current: object = 0.0,
         *,
         trainable: bool = False,
         lr: float | None = None,
@@ -160,7 +164,7 @@ class CurrentSourceLayer(Layer):
         return shape
 
     def add(
-        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+        self, build: CircuitBuilder, signal: Signal, inputs: list[np.ndarray], rng: np.random.Generator
     ) -> np.ndarray:
         """Current sources on the parent's nodes."""
         nodes = inputs[0]
@@ -187,7 +191,7 @@ class CurrentSourceLayer(Layer):
         }
 
 
-def per_unit(value: Any, units: int, name: str, what: str) -> np.ndarray:
+def per_unit(value: object, units: int, name: str, what: str) -> np.ndarray:
     """A number or an array as one value for each unit."""
     array = np.asarray(value, dtype=float)
     if array.size not in (1, units):

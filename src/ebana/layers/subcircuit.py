@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ class SubcircuitLayer(Layer):
 
     def __init__(
         self,
-        block: Any,
+        block: object,
         name: str,
         pins: Sequence[Any] | Mapping[str, Any] | None = None,
         *,
@@ -76,7 +76,7 @@ class SubcircuitLayer(Layer):
         return (nodes // each * self.roles.count(OUT),) if self.makes_nodes else shape
 
     def add(
-        self, build: CircuitBuilder, signal: Signal, inputs: list, rng: np.random.Generator
+        self, build: CircuitBuilder, signal: Signal, inputs: list[np.ndarray], rng: np.random.Generator
     ) -> np.ndarray:
         """The instances, bias sources of the pins that are held, and nodes of those that are new."""
         nodes = inputs[0]
@@ -91,7 +91,16 @@ class SubcircuitLayer(Layer):
         build.subcircuits(signal.name, np.stack(columns, axis=1), self.model)
         return new if self.makes_nodes else nodes
 
-    def _column(self, build, signal, pin, role, size, taken, made) -> np.ndarray:
+    def _column(
+        self,
+        build: CircuitBuilder,
+        signal: Signal,
+        pin: str,
+        role: Any,
+        size: int,
+        taken: Iterator[np.ndarray],
+        made: Iterator[np.ndarray],
+    ) -> np.ndarray:
         if role == IN:
             return next(taken)
         if role == OUT:

@@ -152,7 +152,7 @@ def _phases(
     values: Values,
     inputs: Values,
     push: Callable[[Array], Any],
-    free: Any,
+    free: object,
     strengths: tuple[float, float],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The states ``"plus"`` and ``"minus"``, and the nudges of those that are nudged."""
@@ -168,11 +168,11 @@ def _phases(
     return {name: states.get(name, free) for name in ("plus", "minus")}, nudges
 
 
-def _joined(first: Any, second: Any) -> Any:
+def _joined(first: object, second: object) -> Any:
     """Two batches one after the other."""
     return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)
 
 
-def _halves(both: Any, at: int) -> tuple[Any, Any]:
+def _halves(both: object, at: int) -> tuple[Any, Any]:
     """The inverse of :func:`_joined`."""
     return jax.tree.map(lambda a: a[:at], both), jax.tree.map(lambda a: a[at:], both)

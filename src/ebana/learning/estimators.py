@@ -93,7 +93,7 @@ class GradientEstimator:
         return {"estimator": type(self).__name__, "nudge": None}
 
 
-def get(estimator: Any, nudge: str | None = None) -> GradientEstimator:
+def get(estimator: object, nudge: str | None = None) -> GradientEstimator:
     """Resolve an estimator: an object, ``"centered"``, ``"one_sided"``, ``"negative"`` or ``"adjoint"``.
 
     Args:

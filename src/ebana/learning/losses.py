@@ -260,7 +260,7 @@ NAMES: dict[str, Any] = {
 """Accepted names of losses."""
 
 
-def get(spec: Any) -> Loss:
+def get(spec: object) -> Loss:
     """Resolve a loss: a name, a :class:`Loss`, a class of losses, or a description.
 
     Example:
@@ -316,7 +316,7 @@ def as_targets(target: Any, units: int, name: str = "output") -> np.ndarray:
     return np.eye(units)[classes.astype(int)]
 
 
-def exclusive(target: Any) -> bool:
+def exclusive(target: object) -> bool:
     """Whether exactly one of several units is on in every sample of a data set, ``(B, units)``."""
     target = np.asarray(target)
     return bool(target.ndim == 2 and target.shape[1] > 1 and _exclusive(target))
@@ -337,7 +337,7 @@ def _one_hot(target: Array, units: int) -> Array:
     return target
 
 
-def _key(value: Any) -> Any:
+def _key(value: object) -> Any:
     """A hashable stand-in for a value: equal values have equal keys."""
     if isinstance(value, Mapping):
         return tuple(sorted((name, _key(item)) for name, item in value.items()))

@@ -72,12 +72,12 @@ class Optimizer:
 
     def __init__(
         self,
-        model: Any = None,
+        model: object = None,
         beta: float | None = None,
         lr: float | None = None,
         *,
         learning_rate: float | None = None,
-        schedule: Any = None,
+        schedule: object = None,
         transform: optax.GradientTransformation | None = None,
         parametrization: Parametrization = "linear",
     ) -> None:
@@ -114,14 +114,14 @@ class Optimizer:
         """The state to start from, for the values that will be trained (name to array)."""
         return self.transform.init({name: jnp.asarray(value) for name, value in values.items()})
 
-    def direction(self, gradients: Values, state: Any, values: Values) -> tuple[dict[str, Array], Any]:
+    def direction(self, gradients: Values, state: object, values: Values) -> tuple[dict[str, Array], Any]:
         """What to go down along, by parameter, and the next state. A new update rule overrides this."""
         return self.transform.update(dict(gradients), state, dict(values))  # type: ignore[return-value]
 
     def update(
         self,
         gradients: Values,
-        state: Any,
+        state: object,
         values: Values,
         rates: Mapping[str, Number],
         factor: Number = 1.0,
@@ -175,7 +175,7 @@ class Optimizer:
         """``(low, high)`` of each trainable parameter, in its unit."""
         return {name: (float(p.low), float(p.high)) for name, p in parameters.items() if p.trainable}
 
-    def scale(self, system: Any, values: Values) -> Mapping[str, Number] | None:
+    def scale(self, system: object, values: Values) -> Mapping[str, Number] | None:
         """Factors on the gradients of a system's parameters, for :meth:`update`; None for none."""
         return None
 
@@ -325,12 +325,12 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        model: Any = None,
+        model: object = None,
         beta: float | None = None,
         lr: float | None = None,
         momentum: float = 0.0,
         rule: Literal["gradient", "paper"] = "gradient",
-        schedule: Any = None,
+        schedule: object = None,
         *,
         learning_rate: float | None = None,
         parametrization: Parametrization = "linear",
@@ -344,7 +344,7 @@ class SGD(Optimizer):
         self.momentum = _number(self, "momentum", momentum, least=0.0, below=1.0)
         self.transform = _momentum(self.momentum)
 
-    def scale(self, system: Any, values: Values) -> Mapping[str, Number] | None:
+    def scale(self, system: object, values: Values) -> Mapping[str, Number] | None:
         """``2 c_out / c_l`` by name of conductances under ``rule="paper"``.
 
         Raises:
@@ -367,7 +367,7 @@ class SGD(Optimizer):
     def update(
         self,
         gradients: Values,
-        state: Any,
+        state: object,
         values: Values,
         rates: Mapping[str, Number],
         factor: Number = 1.0,
@@ -394,12 +394,12 @@ class Momentum(SGD):
 
     def __init__(
         self,
-        model: Any = None,
+        model: object = None,
         beta: float | None = None,
         lr: float | None = None,
         momentum: float = 0.9,
         rule: Literal["gradient", "paper"] = "gradient",
-        schedule: Any = None,
+        schedule: object = None,
         *,
         learning_rate: float | None = None,
         parametrization: Parametrization = "linear",
@@ -442,13 +442,13 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        model: Any = None,
+        model: object = None,
         beta: float | None = None,
         lr: float | None = None,
         b1: float = 0.9,
         b2: float = 0.999,
         eps: float = 1e-8,
-        schedule: Any = None,
+        schedule: object = None,
         *,
         learning_rate: float | None = None,
         parametrization: Parametrization = "linear",
@@ -472,7 +472,7 @@ NAMES: dict[str, Any] = {"sgd": SGD, "momentum": Momentum, "adam": Adam}
 """Accepted names of optimizers."""
 
 
-def get(spec: Any = "adam") -> Optimizer:
+def get(spec: object = "adam") -> Optimizer:
     """Resolve an optimizer: a name, an :class:`Optimizer`, a class of them, an optax transformation that
     makes directions, or a description.
 

@@ -166,7 +166,7 @@ NAMES: dict[str, Any] = {"constant": Constant, "cosine": Cosine, "exponential": 
 """Accepted names of schedules."""
 
 
-def get(spec: Any = None) -> Schedule:
+def get(spec: object = None) -> Schedule:
     """Resolve a schedule: a name, a :class:`Schedule`, a function of the step, a description, or None.
 
     Example:
@@ -206,7 +206,7 @@ def _from_config(config: Mapping[str, Any]) -> Schedule:
     return _BUILT_IN[name](**options)
 
 
-def _positive(value: Any) -> bool:
+def _positive(value: object) -> bool:
     return not isinstance(value, bool) and isinstance(value, Real) and 0 < float(value) < float("inf")
 
 

@@ -199,7 +199,7 @@ class _Fixed:
     system: Any
 
 
-def as_argument(system: Any) -> Any:
+def as_argument(system: object) -> Any:
     """A system as an argument of a compiled function.
 
     One that is a JAX pytree is traced, so that systems of one structure share a program; any other, which must be
@@ -208,6 +208,6 @@ def as_argument(system: Any) -> Any:
     return _Fixed(system) if jax.tree_util.treedef_is_leaf(jax.tree.structure(system)) else system
 
 
-def from_argument(system: Any) -> Any:
+def from_argument(system: object) -> Any:
     """The system that an argument of a compiled function stands for."""
     return system.system if isinstance(system, _Fixed) else system

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -140,7 +141,7 @@ def differences(case: Case, engines: tuple[str, ...]) -> list[Difference]:
     return [_difference(case, engine, found) for engine in engines]
 
 
-def _difference(case: Case, engine: str, found: dict) -> Difference:
+def _difference(case: Case, engine: str, found: Mapping[str, tuple[Nudge, OperatingPoint]]) -> Difference:
     worst, loosened = 0.0, False
     for phase, (nudge, ours) in found.items():
         try:
@@ -187,7 +188,7 @@ def _solved(case: Case, engine: str, nudge: Nudge) -> tuple[Outcome, bool]:
     return (session.solve(engine, work), False) if outcome.messages else (outcome, True)
 
 
-def _traced(case: Case) -> tuple[dict, dict]:
+def _traced(case: Case) -> tuple[dict[str, Any], dict[str, Any]]:
     return dict(case.values), dict(case.inputs)
 
 
@@ -198,7 +199,7 @@ def _native(case: Case, nudge: Nudge) -> OperatingPoint:
         return jax.tree.map(np.asarray, _solve(system, *arguments))
 
 
-def _solve_all(system: CircuitSystem, values, inputs, nudge: Nudge) -> OperatingPoint:
+def _solve_all(system: CircuitSystem, values: Values, inputs: Values, nudge: Nudge) -> OperatingPoint:
     return system.engine.solve(system.circuit, values, inputs, nudge)
 
 

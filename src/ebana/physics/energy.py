@@ -261,7 +261,15 @@ def _source_change(
     return weight[:, None] * (out(plus) - out(minus))
 
 
-def _source_contrast(circuit, parameters, plus, minus, weight, c, wanted):
+def _source_contrast(
+    circuit: Circuit,
+    parameters: Values,
+    plus: Phase,
+    minus: Phase,
+    weight: Array,
+    c: Values,
+    wanted: frozenset[str],
+) -> Differences:
     sources = [e for e in circuit.each(VoltageSources) if e.parameter in wanted]
     if not sources:
         return
@@ -282,7 +290,9 @@ def _with_ideal_diodes(circuit: Circuit, phase: Phase, drawn: Array, c: Mapping[
     return drawn
 
 
-def _amplifier_contrast(circuit, parameters, plus, minus, weight, wanted):
+def _amplifier_contrast(
+    circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, weight: Array, wanted: frozenset[str]
+) -> Differences:
     plan, c = stages(circuit), factors(circuit, parameters)
     one = jnp.asarray(1.0)
     for amplifier in circuit.each(Amplifiers):

@@ -54,7 +54,7 @@ def circuit(seed: int = 0) -> Circuit:
     return build.build()
 
 
-def build(seed: int = 0, engine: Any = "native") -> Model:
+def build(seed: int = 0, engine: object = "native") -> Model:
     """The circuit as a model."""
     return Model.from_circuit(circuit(seed), engine=engine, name="bridge")
 

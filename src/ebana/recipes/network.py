@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ebana.recipes.recipe import Recipe
 
 
-def classifier(recipe: Recipe, seed: int, engine: Any, device: Mapping[str, Any] | None = None) -> Model:
+def classifier(recipe: Recipe, seed: int, engine: object, device: Mapping[str, Any] | None = None) -> Model:
     """Build a recipe's network; with several outputs, each has a crossbar of its own on the hidden layer."""
     x = InputVoltageLayer(units=recipe.inputs, name="x")
     xn = InputVoltageLayer(name="xn", inverts=x)
@@ -43,7 +43,7 @@ def _dense(recipe: Recipe, units: int, name: str) -> DenseLayer:
     return DenseLayer(units=units, name=name, lr=recipe.layer_rate(name), initializer=initializer)
 
 
-def _nonlinearity(recipe: Recipe, nodes: Any, device: Mapping[str, Any] | None) -> Any:
+def _nonlinearity(recipe: Recipe, nodes: object, device: Mapping[str, Any] | None) -> Any:
     """Limits the nodes to about ``+-vth`` (or the drop of another device) and amplifies them."""
     if device is None:
         device = {"kind": "behavioral", "param": {"VTH": recipe.vth, "RON": recipe.ron}}

@@ -83,7 +83,9 @@ class Recipe:
     estimator: Literal["centered", "one_sided", "negative"] = "centered"
     nudge: Literal["current", "clamped"] = "current"
 
-    def build(self, seed: int = 0, engine: Any = "native", device: Mapping[str, Any] | None = None) -> Model:
+    def build(
+        self, seed: int = 0, engine: object = "native", device: Mapping[str, Any] | None = None
+    ) -> Model:
         """The network, its conductances drawn by ``seed``.
 
         Args:

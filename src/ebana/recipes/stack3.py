@@ -48,7 +48,7 @@ BACKWARD_GAIN = 0.5
 """Of the second amplifier; the others have ``1 / gain``."""
 
 
-def build(seed: int = 0, engine: Any = "native") -> Model:
+def build(seed: int = 0, engine: object = "native") -> Model:
     """The circuit, its conductances drawn by ``seed``."""
     x = InputVoltageLayer(units=INPUTS, name="x")
     biases = [_bias(stage) for stage in (1, 2, 3, 4)]

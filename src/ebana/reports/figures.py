@@ -181,7 +181,7 @@ def _last(epochs: np.ndarray, g: np.ndarray) -> tuple[float, float]:
     return float(epochs[i]), float(g[i])
 
 
-def _label(axes: Axes, text: str, end: tuple[float, float], place: float, color: Any) -> None:
+def _label(axes: Axes, text: str, end: tuple[float, float], place: float, color: object) -> None:
     leader = {"arrowstyle": "-", "color": color, "linewidth": 1.0, "relpos": (0.0, 0.5), "shrinkA": 2.0}
     axes.annotate(
         text, xy=end, xytext=(1.05, place), textcoords="axes fraction", va="center",

@@ -397,7 +397,7 @@ class _Sheet:
 
     # -- parts ---------------------------------------------------------------------------------------------
 
-    def _part(self, kind: str, element: str, place: Any, title: str, *content: str) -> None:
+    def _part(self, kind: str, element: str, place: object, title: str, *content: str) -> None:
         self.parts.append(
             svg.group(f"part {kind}", [("element", element), ("part", str(place))], title, *content)
         )

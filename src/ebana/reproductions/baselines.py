@@ -55,7 +55,7 @@ def over_seeds(runs: Sequence[Baseline]) -> Baseline:
     return replace(runs[0], test_error_percent=round(statistics.median(errors), 6), errors=errors)
 
 
-def logistic_regression(split: Any, epochs: int, seed: int, batch_size: int = 64) -> Baseline:
+def logistic_regression(split: object, epochs: int, seed: int, batch_size: int = 64) -> Baseline:
     """Logistic regression on a split."""
     return backprop(split, (), epochs, seed, batch_size, name="logistic regression")
 

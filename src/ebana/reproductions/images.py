@@ -241,7 +241,7 @@ def _outcome(
     shortened: str,
     trained: list[Trained],
     compared: list[Baseline],
-    model: Any,
+    model: object,
     request: Request,
 ) -> Outcome:
     error = round(statistics.median(t.test_error_percent for t in trained), 6)

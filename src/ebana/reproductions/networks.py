@@ -50,7 +50,9 @@ class Resistive:
     g_max: float = 1e3
     i_max: float = 1e3
 
-    def build(self, inputs: int, classes: int, rates: Rates, *, seed: int, engine: Any, name: str) -> Model:
+    def build(
+        self, inputs: int, classes: int, rates: Rates, *, seed: int, engine: object, name: str
+    ) -> Model:
         """The circuit for so many inputs and classes, its conductances drawn by ``seed``."""
         from ebana.layers import ConcatenateLayer, CurrentLayer, DiodeLayer, InputVoltageLayer
         from ebana.model import Model
@@ -64,7 +66,7 @@ class Resistive:
         nodes = self._crossbar(nodes, classes, "out", "i_out", rates)
         return Model([x], [CurrentLayer(OUTPUT, fold=False)(nodes)], seed=seed, engine=engine, name=name)
 
-    def _crossbar(self, nodes: Any, units: int, weights: str, biases: str, rates: Rates) -> Any:
+    def _crossbar(self, nodes: object, units: int, weights: str, biases: str, rates: Rates) -> Any:
         from ebana.layers import CurrentSourceLayer, DenseLayer, Initializers
 
         start = Initializers("rectified", {"U": self.start, "g_min": self.g_min, "g_max": self.g_max})
@@ -97,7 +99,9 @@ class Amplified:
     g_min: float = 1e-6
     g_max: float = 1e3
 
-    def build(self, inputs: int, classes: int, rates: Rates, *, seed: int, engine: Any, name: str) -> Model:
+    def build(
+        self, inputs: int, classes: int, rates: Rates, *, seed: int, engine: object, name: str
+    ) -> Model:
         """The circuit for so many inputs and classes, its conductances drawn by ``seed``."""
         from ebana.layers import BiasVoltageLayer, ConcatenateLayer, CurrentLayer, InputVoltageLayer
         from ebana.model import Model
@@ -110,7 +114,7 @@ class Amplified:
         out = self._dense(ConcatenateLayer("j2")([hidden, b2]), 2 * classes, "d2", rates)
         return Model([x, xn, b1, b2], [CurrentLayer(OUTPUT)(out)], seed=seed, engine=engine, name=name)
 
-    def _dense(self, nodes: Any, units: int, name: str, rates: Rates) -> Any:
+    def _dense(self, nodes: object, units: int, name: str, rates: Rates) -> Any:
         from ebana.layers import DenseLayer, Initializers
 
         params = {"U": self.start, "g_min": self.g_min, "g_max": self.g_max}
@@ -118,7 +122,7 @@ class Amplified:
             units, name, initializer=Initializers(self.initializer, params), lr=rate(rates, name)
         )(nodes)
 
-    def _nonlinearity(self, nodes: Any) -> Any:
+    def _nonlinearity(self, nodes: object) -> Any:
         """Limits the nodes to about ``+-vth`` and amplifies them."""
         from ebana.layers import AmplificationLayer, DiodeLayer
 

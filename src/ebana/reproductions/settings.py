@@ -57,9 +57,9 @@ class Settings:
 
     def build(self, inputs: int, classes: int, *, seed: int, name: str) -> Model:
         """The network on the built-in engine, its conductances drawn by ``seed``."""
-        from ebana.engines import NativeEngine
+        from ebana.engines import SweepEngine
 
-        engine = NativeEngine(dtype="float32", sweeps=self.sweeps)
+        engine = SweepEngine(self.sweeps, dtype="float32")
         return self.network.build(inputs, classes, self.lr, seed=seed, engine=engine, name=name)
 
     def make_optimizer(self) -> Optimizer:

@@ -131,7 +131,7 @@ def _tensors(group: str, named: Mapping[str, Any]) -> bytes:
     return save_tensors({name: _plain_array(f"{group}/{name}", named[name]) for name in sorted(named)})
 
 
-def _plain_array(name: str, value: Any) -> np.ndarray:
+def _plain_array(name: str, value: object) -> np.ndarray:
     """Contiguous and in the machine's byte order: safetensors takes the bytes as they lie."""
     array = np.asarray(value)
     if array.dtype.name not in DTYPES:
@@ -139,7 +139,7 @@ def _plain_array(name: str, value: Any) -> np.ndarray:
     return np.array(array, dtype=array.dtype.newbyteorder("="), order="C", ndmin=array.ndim)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Mapping):
@@ -164,7 +164,7 @@ def _members(content: bytes) -> dict[str, bytes]:
         return {info.filename: archive.read(info) for info in infos}
 
 
-def _check_manifest(manifest: Any, kind: str, source: str) -> None:
+def _check_manifest(manifest: object, kind: str, source: str) -> None:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise _corrupt(source, "it is not a file of ebana")
     version = manifest.get("version")

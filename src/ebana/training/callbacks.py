@@ -47,7 +47,7 @@ class Callback:
         """The model that is trained."""
         return None if self.run is None else self.run.model
 
-    def attach(self, run: Any) -> None:
+    def attach(self, run: object) -> None:
         """Meet the run, before anything else."""
         self.run = run
 
@@ -116,7 +116,7 @@ class EarlyStopping(Callback):
         self.waited = 0
         self.values: dict[str, np.ndarray] = {}
 
-    def attach(self, run: Any) -> None:
+    def attach(self, run: object) -> None:
         """See :meth:`Callback.attach`; what an earlier run left is forgotten."""
         super().attach(run)
         self._reset()
@@ -274,7 +274,7 @@ def _writable(path: PathLike, owner: str) -> None:
         raise PermissionError(f"{owner}: no permission to write to {target.parent}. Choose another path.")
 
 
-def whole(owner: str, what: str, value: Any, least: int = 1) -> int:
+def whole(owner: str, what: str, value: object, least: int = 1) -> int:
     """A whole number of at least ``least``."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ValueError(f"{owner}({what}={value!r}). Expected a whole number of at least {least}.")

@@ -130,7 +130,7 @@ def _callbacks(
     return []
 
 
-def _require_equal(path: FilePath, what: str, found: Any, expected: Any) -> None:
+def _require_equal(path: FilePath, what: str, found: object, expected: object) -> None:
     if found == expected:
         return
     if isinstance(found, dict) and isinstance(expected, dict):
@@ -146,6 +146,6 @@ def _require_equal(path: FilePath, what: str, found: Any, expected: Any) -> None
     )
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 100 else f"{text[:97]}..."

@@ -276,7 +276,7 @@ def _check_lengths(arrays: Arrays) -> None:
         )
 
 
-def _whole(what: str, value: Any, least: int) -> int:
+def _whole(what: str, value: object, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ValueError(f"{what}={value!r}. Expected a whole number of at least {least}.")
     return int(value)

@@ -228,7 +228,7 @@ def _plain(table: Table) -> dict[str, list[float | None]]:
     return {name: [v if math.isfinite(v) else None for v in column] for name, column in table.items()}
 
 
-def _strict(value: Any) -> Any:
+def _strict(value: object) -> Any:
     """Settings without NaN and infinity, which JSON cannot hold: None instead."""
     if isinstance(value, Mapping):
         return {str(name): _strict(item) for name, item in value.items()}

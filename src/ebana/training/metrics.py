@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ebana.training.callbacks import whole
 
@@ -33,14 +32,14 @@ class Metrics:
 
     def __init__(
         self,
-        model: Any = None,
+        model: object = None,
         verbose: bool | None = True,
         validate_every: Mapping[str, int] | int | None = None,
-        save_output_voltages: Any = None,
-        save_power_params: Any = None,
-        save_phase_data: Any = False,
-        save_batch_data: Any = False,
-        save_injected_currents: Any = False,
+        save_output_voltages: object = None,
+        save_power_params: object = None,
+        save_phase_data: object = False,
+        save_batch_data: object = False,
+        save_injected_currents: object = False,
     ) -> None:
         self.model = model
         self.verbose = None if verbose is None else bool(verbose)
@@ -70,7 +69,7 @@ class Metrics:
         return f"Metrics(verbose={self.verbose}, every={self._every}, keep_states={self.keep_states})"
 
 
-def _period(given: Any) -> dict[str, int]:
+def _period(given: object) -> dict[str, int]:
     if given is None:
         return {"epochs": 1}
     if not isinstance(given, Mapping):
@@ -85,11 +84,11 @@ def _period(given: Any) -> dict[str, int]:
     return {KEYS[key]: whole("Metrics", f"validate_every[{key!r}]", count)}
 
 
-def _wanted(option: Any) -> bool:
+def _wanted(option: object) -> bool:
     """True for True and for a filled list or dictionary of what to save."""
     return option is not None and bool(option)
 
 
-def _refuse(name: str, option: Any, advice: str) -> None:
+def _refuse(name: str, option: object, advice: str) -> None:
     if _wanted(option):
         raise ValueError(f"Metrics({name}={option!r}) is not available. Instead, {advice}.")

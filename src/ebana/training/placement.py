@@ -55,19 +55,19 @@ class Placement:
         """The devices in a row along the batch."""
         return Mesh(np.array(self.devices), ("batch",))
 
-    def everywhere(self, arrays: Any) -> Any:
+    def everywhere(self, arrays: object) -> Any:
         """A pytree of arrays, whole on every device."""
         return self._put(arrays, PartitionSpec())
 
-    def along_batch(self, arrays: Any) -> Any:
+    def along_batch(self, arrays: object) -> Any:
         """Arrays ``(steps, batch)`` of which each device holds its share of every batch."""
         return self._put(arrays, PartitionSpec(None, "batch"))
 
-    def _put(self, arrays: Any, spec: PartitionSpec) -> Any:
+    def _put(self, arrays: object, spec: PartitionSpec) -> Any:
         return jax.device_put(arrays, NamedSharding(self.mesh, spec)) if self.devices else arrays
 
 
-def _chosen(devices: Any) -> tuple[Any, ...]:
+def _chosen(devices: object) -> tuple[Any, ...]:
     """The devices that a number or a sequence stands for."""
     count = _whole_number(devices)
     if count is not None and count >= 1:

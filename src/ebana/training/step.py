@@ -196,7 +196,7 @@ def _stepwise(
     spec: StepSpec,
     system: EnergySystem,
     values: Values,
-    state: Any,
+    state: object,
     batches: Batches,
     steps: int,
     settings: Hyperparameters,

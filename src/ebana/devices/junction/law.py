@@ -255,7 +255,7 @@ def _current(law: Junction, v: Array) -> Array:
     return i + g * (v - inside) + law.gmin * v
 
 
-def _current_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+def _current_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
     (law, v), (change, dv) = primals, tangents
     return _current(law, v), by_numbers(_current.fun, law, change, v) + along(dv, law.conductance(v))
 
@@ -272,7 +272,7 @@ def _cocontent(law: Junction, v: Array) -> Array:
     return content + over * (i + 0.5 * g * over) + 0.5 * law.gmin * v * v
 
 
-def _cocontent_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+def _cocontent_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
     (law, v), (change, dv) = primals, tangents
     return _cocontent(law, v), by_numbers(_cocontent.fun, law, change, v) + along(dv, _current(law, v))
 
@@ -285,7 +285,7 @@ def along(tangent: Array | SymbolicZero, slope: Array) -> Array:
     return jnp.zeros_like(slope) if isinstance(tangent, SymbolicZero) else tangent * slope
 
 
-def by_numbers(f: Callable[..., Array], law: Any, change: Any, v: Array) -> Array | float:
+def by_numbers(f: Callable[..., Array], law: object, change: object, v: Array) -> Array | float:
     """What a change of a law's numbers adds to ``f(law, v)``; zero without work where none changes."""
     leaves = jax.tree.leaves(change, is_leaf=lambda x: isinstance(x, SymbolicZero))
     if all(isinstance(leaf, SymbolicZero) for leaf in leaves):

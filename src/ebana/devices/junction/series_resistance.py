@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -104,7 +105,7 @@ def junction_voltage(law: Law, rs: Array | float, dv: Array) -> Array:
     return _descend(law, rs, dv) if isinstance(law, Shockley) else _bracketed(law, rs, dv)
 
 
-def _junction_voltage_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+def _junction_voltage_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
     """``(1 + RS g) dv_j = d(dv) - i dRS - RS di`` with ``di`` by a change of the law's numbers."""
     (law, rs, dv), (change, d_rs, d_dv) = primals, tangents
     v = junction_voltage(law, rs, dv)
@@ -162,11 +163,11 @@ def _bracketed(law: Junction, rs: Array | float, dv: Array) -> Array:
     def excess(v: Array) -> Array:
         return v + rs * law.current(v) - dv
 
-    def go_on(state: tuple) -> Array:
+    def go_on(state: tuple[Any, ...]) -> Array:
         k, _, _, _, moved = state
         return (k < _BRACKETED_STEPS) & (moved > 0).any()
 
-    def step(state: tuple) -> tuple:
+    def step(state: tuple[Any, ...]) -> tuple[Any, ...]:
         k, v, low, high, moved = state
         f = excess(v)
         low, high = jnp.where(f <= 0, v, low), jnp.where(f >= 0, v, high)

@@ -220,7 +220,7 @@ class MosDiode(_Level1):
         return (self._line(name, drain, drain, source),)
 
     @classmethod
-    def resolve(cls, model: Any) -> MosDiode | Mosfet:
+    def resolve(cls, model: object) -> MosDiode | Mosfet:
         """The device that a card's text, or ``{"path", "model_name", "length", "width"}``, stands for.
 
         A dictionary may hold the card itself as ``"card"``, and ``gmin`` and ``temperature``; ``length`` and

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import InitVar, dataclass, replace
+from typing import Any, Literal
 
 import jax.numpy as jnp
 
 from ebana._types import Array, Values
 from ebana.circuit import Circuit
-from ebana.engines.base import OperatingPoint, Result, batch_size
+from ebana.engines.base import OperatingPoint, batch_size
 from ebana.engines.native.relax import relax
-from ebana.engines.native.sweep import settle
+from ebana.engines.native.swept import SweepEngine
 from ebana.equations.assemble import assemble
-from ebana.equations.system import System
+from ebana.equations.system import DENSE_LIMIT
 from ebana.physics.nudge import Nudge
 
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
@@ -35,27 +35,40 @@ class NativeEngine:
             on others; ``"newton"`` leaves the sweeps out; ``"sweeps"`` moves by sweeps alone (layered
             circuits only). All three are certified by a Newton correction.
         dtype: ``"float64"`` or ``"float32"``.
-        sweeps: relax by exactly this many sweeps instead, on layered circuits, and take what they leave:
-            **no certificate**. ``error`` is then the largest change in the last sweep, which bounds
-            nothing; ``tolerance``, ``max_iterations`` and ``method`` are not used. This is how large
-            networks train fast; ``model.estimate_error(x)`` tells how far the states are from the operating points.
+        dense_limit: largest number of nodes whose linear system is factorised for each sample; beyond it the Newton
+            correction is found by conjugate gradients, which hold no matrix.
+        sweeps: stands for ``SweepEngine(sweeps, dtype)``, another engine, which is made instead.
 
     Example:
         >>> NativeEngine(tolerance=1e-12).name
         'native'
-        >>> fast = NativeEngine(dtype="float32", sweeps=4)
+        >>> NativeEngine(dtype="float32", sweeps=4)
+        SweepEngine(sweeps=4, dtype='float32')
     """
 
     tolerance: float | None = None
     max_iterations: int = 100
     method: Literal["auto", "newton", "sweeps"] = "auto"
     dtype: Literal["float64", "float32"] = "float64"
-    sweeps: int | None = None
+    dense_limit: int = DENSE_LIMIT
+    sweeps: InitVar[int | None] = None
 
     name = "native"
     traceable = True
 
-    def __post_init__(self) -> None:
+    def __new__(cls, *args: Any, sweeps: int | None = None, **options: Any) -> Any:
+        """A :class:`SweepEngine` where a number of sweeps is stated."""
+        if sweeps is None:
+            return super().__new__(cls)
+        unused = sorted({"tolerance", "max_iterations", "method", "dense_limit"} & options.keys())
+        if args or unused:
+            raise ValueError(
+                f"NativeEngine(sweeps={sweeps!r}) relaxes by sweeps alone and has no use for "
+                f"{', '.join(unused) or 'a tolerance'}. Expected SweepEngine({sweeps!r}, dtype=...)."
+            )
+        return SweepEngine(sweeps, **options)
+
+    def __post_init__(self, sweeps: int | None) -> None:
         if self.dtype not in TOLERANCES:
             raise ValueError(f"NativeEngine(dtype={self.dtype!r}). Expected 'float64' or 'float32'.")
         if self.method not in ("auto", "newton", "sweeps"):
@@ -64,11 +77,6 @@ class NativeEngine:
             raise ValueError(f"NativeEngine(tolerance={self.tolerance!r}). Expected volts above zero.")
         if self.max_iterations < 1:
             raise ValueError(f"NativeEngine(max_iterations={self.max_iterations}). Expected at least one.")
-        whole = isinstance(self.sweeps, int) and not isinstance(self.sweeps, bool) and self.sweeps > 0
-        if self.sweeps is not None and not whole:
-            raise ValueError(
-                f"NativeEngine(sweeps={self.sweeps!r}). Expected a whole number above zero, or None."
-            )
 
     @property
     def volts(self) -> float:
@@ -85,15 +93,12 @@ class NativeEngine:
     ) -> OperatingPoint:
         """Operating points of a batch (see :class:`~ebana.engines.base.Engine`)."""
         batch = batch_size(inputs)
-        system = assemble(circuit, parameters, inputs, nudge, batch)
-        if (self.method == "sweeps" or self.sweeps) and not system.plan.layered:
-            setting = f"sweeps={self.sweeps}" if self.sweeps else "method='sweeps'"
+        system = replace(assemble(circuit, parameters, inputs, nudge, batch), dense_limit=self.dense_limit)
+        if self.method == "sweeps" and not system.plan.layered:
             raise ValueError(
-                f"NativeEngine({setting}) got a circuit that is not layered (some element joins two nodes "
-                "of one layer, or two free nodes directly). Use method='auto' or 'newton', without sweeps."
+                "NativeEngine(method='sweeps') got a circuit that is not layered (some element joins two nodes "
+                "of one layer, or two free nodes directly). Use method='auto' or 'newton'."
             )
-        if self.sweeps:
-            return self._fixed(system, batch, nudge, start, self.sweeps)
         cold = jnp.zeros((len(circuit.free), batch), system.rhs.dtype)
         v, code, error, iterations = relax(
             system,
@@ -105,14 +110,3 @@ class NativeEngine:
             newton=self.method != "sweeps",
         )
         return OperatingPoint(v.T, code, error, iterations)
-
-    def _fixed(
-        self, system: System, batch: int, nudge: Nudge, start: Array | None, sweeps: int
-    ) -> OperatingPoint:
-        """What a fixed number of sweeps leaves."""
-        backward = bool(nudge.currents or nudge.strength) and start is not None
-        v, change = settle(system, start, sweeps, backward=backward)
-        v = jnp.broadcast_to(v, (batch, v.shape[1]))
-        code = jnp.where(jnp.isfinite(v).all(1), int(Result.CONVERGED), int(Result.NOT_FINITE))
-        count = jnp.full(batch, sweeps, jnp.int32)
-        return OperatingPoint(v, code.astype(jnp.int32), jnp.broadcast_to(change, (batch,)), count)

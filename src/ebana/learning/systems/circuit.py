@@ -67,14 +67,13 @@ class CircuitSystem:
 
     @property
     def traits(self) -> Traits:
-        """What the engine states, and what it may: its precision and a fixed number of sweeps."""
-        swept = bool(getattr(self.engine, "sweeps", None))
+        """What the engine states, and what it may state (see :class:`~ebana.engines.base.Engine`)."""
         return Traits(
             self.engine.name,
             traceable=self.engine.traceable,
             dtype=getattr(self.engine, "dtype", "float64"),
-            phases_together=not swept,
-            optimise_compilation=swept,
+            phases_together=getattr(self.engine, "phases_together", True),
+            optimise_compilation=getattr(self.engine, "optimise_compilation", False),
             unit="S",
         )
 

@@ -16,15 +16,14 @@ import numpy as np
 
 from ebana._types import LossLike
 from ebana.circuit import Circuit
-from ebana.engines import Engine, NativeEngine
+from ebana.engines import Engine, NativeEngine, SweepEngine
 from ebana.equations.plan import Plan, plan
-from ebana.equations.system import DENSE_KEPT
 from ebana.learning.system import Footprint
 
 
 def footprint(circuit: Circuit, engine: Engine, samples: int, *, clamped: bool, loss: LossLike) -> Footprint:
     """Memory of so many samples, all phases of a batch counted; see :class:`~ebana.learning.system.EnergySystem`."""
-    native = isinstance(engine, NativeEngine)
+    native = isinstance(engine, NativeEngine | SweepEngine)
     layout = plan(circuit, _coupled(circuit, loss) if clamped else frozenset()) if native else None
     return Footprint(samples * _each(circuit, engine, layout), _spread(layout), _advice(circuit, engine))
 
@@ -36,13 +35,13 @@ def _coupled(circuit: Circuit, loss: LossLike) -> frozenset[str]:
 def _each(circuit: Circuit, engine: Engine, layout: Plan | None) -> float:
     """Words of a sample."""
     free = len(circuit.free)
-    if isinstance(engine, NativeEngine) and engine.sweeps:
+    if isinstance(engine, SweepEngine):
         return 5 * free
     each = 10.0 * free
-    if layout is not None:
+    if layout is not None and isinstance(engine, NativeEngine):
         kept = layout.kept.size
         each += 1.25 * sum(c.rows.size * c.columns.size for c in layout.couplings)
-        each += 2.2 * kept**2 if kept <= DENSE_KEPT else 0
+        each += 2.2 * kept**2 if kept <= engine.dense_limit else 0
     return each
 
 
@@ -54,9 +53,9 @@ def _spread(layout: Plan | None) -> float:
 
 
 def _advice(circuit: Circuit, engine: Engine) -> tuple[str, ...]:
-    if not isinstance(engine, NativeEngine):
+    if not isinstance(engine, NativeEngine | SweepEngine):
         return ()
-    hints = ["NativeEngine(dtype='float32')"] if engine.dtype == "float64" else []
-    if engine.sweeps is None and plan(circuit).layered:
+    hints = [f"{type(engine).__name__}(dtype='float32')"] if engine.dtype == "float64" else []
+    if isinstance(engine, NativeEngine) and plan(circuit).layered:
         hints.append("NativeEngine(sweeps=4), which trains without certified operating points")
     return tuple(hints)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from ebana.spice.language import cards, mosfet_parameters, subcircuit_graph
 from ebana.spice.language.cards import shorten
@@ -55,7 +54,7 @@ class Subcircuit:
     text: str = field(repr=False)
 
     @staticmethod
-    def parse(block: Any, name: str | None = None) -> Subcircuit:
+    def parse(block: object, name: str | None = None) -> Subcircuit:
         """Read a block from SPICE text, or from any object whose ``str()`` is such a text.
 
         Args:

@@ -206,7 +206,7 @@ def netlist(
     circuit: Circuit,
     parameters: Values | None = None,
     inputs: Values | None = None,
-    nudge: Any = None,
+    nudge: object = None,
     *,
     sample: int = 0,
     title: str = "ebana circuit",

@@ -51,7 +51,7 @@ def _slopes(loss: LossLike, y: np.ndarray, target: np.ndarray) -> np.ndarray:
         return np.asarray(slope)
 
 
-def clamp_values(loss: LossLike, strength: Any, target: Any) -> tuple[np.ndarray, np.ndarray]:
+def clamp_values(loss: LossLike, strength: object, target: object) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of a clamped nudge: a strength for each unit, and what it pulls towards.
 
     A squared error of any scale and offset is ``a (y - z)^2 / 2`` for each unit, so two gradients give

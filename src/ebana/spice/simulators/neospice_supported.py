@@ -9,7 +9,7 @@ others out with no more than a warning. A deck is therefore held to this list, e
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 from ebana.spice.language.expressions import Group, Tokens, UnknownExpression, parsed
@@ -179,7 +179,7 @@ def _items(line: str, text: str, known: frozenset[str], what: str) -> dict[str, 
     return given
 
 
-def _listed(names) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
 
 

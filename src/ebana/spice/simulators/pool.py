@@ -263,7 +263,7 @@ class WorkerPool:
         worker.kill()
 
 
-def _end(workers: list[_Worker], folder: tempfile.TemporaryDirectory) -> None:
+def _end(workers: list[_Worker], folder: tempfile.TemporaryDirectory[str]) -> None:
     for worker in workers:
         worker.kill()
     workers.clear()
