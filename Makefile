@@ -6,8 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_TEST := $(VENV)/.installed-test
+FLOOR := 90 # percent of lines and branches
 
-.PHONY: help demo test lint types tests bench clean spice
+.PHONY: help demo test lint types tests quick shuffled coverage bench clean spice
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -27,6 +28,20 @@ types: $(INSTALLED_TEST)
 
 tests: $(INSTALLED_TEST)
 	$(BIN)/pytest -n auto --dist worksteal --durations=20
+
+QUICK := tests/circuit tests/datasets tests/equations tests/layers tests/model tests/recipes tests/reports \
+	tests/spice/language tests/storage tests/physics/test_kirchhoff.py tests/physics/test_stages.py tests/test_units.py
+
+quick: $(INSTALLED_TEST) ## the tests of a minute: no simulator, little to compile
+	$(BIN)/pytest -n auto --dist worksteal -q -m "not spice and not simulator and not slow" $(QUICK) \
+		--ignore tests/layers/test_local_layer.py --ignore tests/layers/test_pooling_layer.py \
+		--ignore tests/layers/test_amplifier_layer.py --ignore tests/model/test_published_api.py
+
+shuffled: $(INSTALLED_TEST) spice ## all tests in random order; SEED=n repeats one
+	$(BIN)/pytest -n auto --dist worksteal --random-order-bucket=global $(if $(SEED),--random-order-seed=$(SEED))
+
+coverage: $(INSTALLED_TEST) spice ## all tests, with the lines and branches that none of them reaches
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term --cov-fail-under=$(FLOOR)
 
 bench: $(INSTALLED_TEST) ## measure speed, parity and gradients against their targets
 	$(BIN)/python -m benchmarks

@@ -1,7 +1,9 @@
-"""Shared helpers (``oracles``, ``circuits``) are importable because this file puts ``tests`` on the path."""
+"""The folder ``tests/helpers`` is importable because this file puts ``tests`` on the path."""
 
 import itertools
 import os
+import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,40 @@ def few_compiled_programs():
         import jax
 
         jax.clear_caches()
+
+
+SIMULATORS = (
+    "engines/test_ngspice",
+    "engines/test_spice",
+    "faults/test_spice_workers",
+    "parity",
+    "spice/test_",
+)
+"""Files and folders whose tests run a simulator, wholly or nearly so."""
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what runs a simulator, so that ``-m "not spice"`` leaves it out."""
+    for item in items:
+        place = item.path.relative_to(Path(__file__).parent).as_posix()
+        if place.startswith(SIMULATORS):
+            item.add_marker("simulator")
+
+
+@cache
+def ngspice():
+    """Whether ngspice is here, library and program, and why not."""
+    from ebana.spice.simulators.session import available
+
+    found, how = available("ngspice")
+    if found and shutil.which("ngspice") is None:
+        return False, "the program ngspice is not installed (apt-get install ngspice)"
+    return found, how
+
+
+def pytest_runtest_setup(item):
+    """Skip what needs ngspice where it is missing."""
+    if item.get_closest_marker("spice") is not None:
+        found, how = ngspice()
+        if not found:
+            pytest.skip(how)

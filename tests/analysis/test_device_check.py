@@ -14,9 +14,9 @@ from ebana.devices.junction.diode import JunctionDiode
 from ebana.devices.mosfet.transistor import MosDiode, Mosfet
 from ebana.engines.native import NativeEngine
 from ebana.engines.ngspice import available
+from helpers.simulators import needs_ngspice
 
 FOUND, WHY = available()
-needs_ngspice = pytest.mark.skipif(not FOUND, reason=WHY)
 
 
 @dataclass(frozen=True)

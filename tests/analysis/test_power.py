@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from fractions import Fraction
@@ -15,22 +14,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuits import amplify, diodes, draw_inputs, draw_values, random_circuit, stack3, stiff_chain
 from ebana import BehavioralDiode, CircuitBuilder, IdealDiode, JunctionDiode, Model, NotConverged
 from ebana.analysis import element_power
 from ebana.analysis.power import PowerReport
 from ebana.circuit import Circuit
 from ebana.circuit.elements import VoltageSources
 from ebana.devices.mosfet.transistor import MosDiode
-from ebana.engines.ngspice import available
 from ebana.physics.nudge import Nudge
 from ebana.recipes import get, names, probe
 from ebana.spice.netlist.deck import netlist, node_names, subcircuit_names
-from nets import Refuses, hidden, shared
-
-needs_ngspice = pytest.mark.skipif(
-    not available()[0] or shutil.which("ngspice") is None, reason="ngspice is not installed"
-)
+from helpers.circuits import amplify, diodes, draw_inputs, draw_values, random_circuit, stack3, stiff_chain
+from helpers.nets import Refuses, hidden, shared
+from helpers.simulators import needs_ngspice
 
 
 @cache

@@ -7,7 +7,6 @@ import shutil
 import numpy as np
 import pytest
 
-from circuits import amplify, stack3
 from ebana import CircuitBuilder, JunctionDiode, Model, NotConverged
 from ebana.analysis import element_power
 from ebana.analysis.settling import capacitances
@@ -16,7 +15,8 @@ from ebana.recipes import get, probe
 from ebana.spice.netlist import parts
 from ebana.spice.simulators.errors import EngineNotInstalled
 from ebana.spice.simulators.process import PROGRAM_VARIABLE
-from nets import shared
+from helpers.circuits import amplify, stack3
+from helpers.nets import shared
 
 pytestmark = pytest.mark.skipif(
     shutil.which("ngspice") is None, reason="the program ngspice is not installed"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from circuits import amplify
 from ebana.circuit import GROUND, CircuitBuilder
 from ebana.circuit.builder import DEFAULT_CONDUCTANCE_BOUNDS
 from ebana.devices import BehavioralDiode
+from helpers.circuits import amplify
 
 
 def test_nodes_are_numbered_in_the_order_of_their_groups():

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from circuits import amplify
 from ebana.circuit import Circuit, CircuitBuilder
 from ebana.circuit.elements import Amplifiers, NodeGroup, Resistors
 from ebana.devices import BehavioralDiode, Device, IdealDiode
+from helpers.circuits import amplify
 
 
 def test_floating_nodes_are_named():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,8 @@ import numpy as np
 import pytest
 
 from ebana import CircuitBuilder, Device, Model, losses
-from ebana.circuit.element import Branches, Element, Reference, Values, at_nodes
+from ebana._types import Values
+from ebana.circuit.element import Branches, Element, Reference, at_nodes
 from ebana.physics import energy, kirchhoff
 from ebana.reports.schematic import draw_circuit
 from ebana.spice.language.statements import Behavioural, Capacitor, DeviceLine, ModelCard, Statement, Text
@@ -19,8 +19,7 @@ from ebana.spice.language.subcircuit import NeedsSpice
 from ebana.spice.netlist.deck import netlist
 from ebana.spice.simulators.batch import run
 from ebana.summary import layer_rows, totals
-
-needs_ngspice = pytest.mark.skipif(shutil.which("ngspice") is None, reason="ngspice is not installed")
+from helpers.simulators import needs_ngspice
 
 # -- a two-terminal element with a law -----------------------------------------------------------------
 

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from circuits import draw_inputs, solve, stack3, traced
 from ebana.circuit import CircuitBuilder
 from ebana.circuit.transform import clamp_outputs
 from ebana.physics import kirchhoff
 from ebana.physics.energy import energy
+from helpers.circuits import draw_inputs, solve, stack3, traced
 
 
 def test_folded_outputs_are_held_at_half_the_value_each():

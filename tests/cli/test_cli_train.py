@@ -10,7 +10,7 @@ from ebana import History, load_model
 from ebana.cli.clock import process_seconds
 from ebana.cli.run_folder import FILES
 from ebana.spice.simulators.session import available
-from nets import Refuses
+from helpers.nets import Refuses
 
 KEYS = {
     "dataset", "engine", "seed", "epochs", "train_accuracy", "test_accuracy", "loss", "samples_per_second",

@@ -6,7 +6,7 @@ import pytest
 
 from ebana import load_model
 from ebana.cli.clock import process_seconds
-from idx_files import write_set
+from helpers.idx_files import write_set
 
 XS = ["reproduce", "scellier2024", "--model", "xs"]
 

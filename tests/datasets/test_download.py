@@ -16,7 +16,7 @@ from rich.progress import Progress
 from ebana.datasets import CorruptData, DownloadFailed, load, places, read_idx
 from ebana.datasets import download as downloads
 from ebana.datasets.sources import FILES, MNIST, SOURCES
-from idx_files import write_idx, write_set
+from helpers.idx_files import write_idx, write_set
 
 
 class Answers(BaseHTTPRequestHandler):

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from ebana.datasets import CorruptData, read_idx
 from ebana.datasets.idx import read_header
-from idx_files import CODES, idx_bytes, write_idx
+from helpers.idx_files import CODES, idx_bytes, write_idx
 
 IMAGES = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
 

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 
 from ebana.datasets import CorruptData, hold_out, inner_split, load, places, read_idx
 from ebana.datasets.sources import FILES, SOURCES
-from idx_files import squares, write_idx, write_set
+from helpers.idx_files import squares, write_idx, write_set
 
 ROOT = Path(__file__).resolve().parents[2]
 DEBIAN = places.DEBIAN

@@ -18,9 +18,9 @@ from ebana.spice.language.cards import number
 from ebana.spice.netlist.deck import options_line
 from ebana.spice.simulators.libngspice import library
 from ebana.spice.simulators.session import LOCK
+from helpers.simulators import needs_ngspice
 
 FOUND, WHY = available()
-needs_ngspice = pytest.mark.skipif(not FOUND, reason=WHY)
 
 DIODES = [
     JunctionDiode(),

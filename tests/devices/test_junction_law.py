@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from circuits import solve, traced
 from ebana.circuit import CircuitBuilder
 from ebana.devices.junction.diode import JunctionDiode
 from ebana.engines.ngspice import NgspiceEngine, available
@@ -18,9 +17,10 @@ from ebana.physics.nudge import Nudge
 from ebana.spice.netlist.deck import options_line
 from ebana.spice.simulators.libngspice import library
 from ebana.spice.simulators.session import LOCK
+from helpers.circuits import solve, traced
+from helpers.simulators import needs_ngspice
 
 FOUND, WHY = available()
-needs_ngspice = pytest.mark.skipif(not FOUND, reason=WHY)
 
 CARDS = {
     "breakdown": "BV=5 IBV=100u",

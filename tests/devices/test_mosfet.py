@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from circuits import solve, traced
 from ebana.circuit import CircuitBuilder
 from ebana.devices import Device
 from ebana.devices.mosfet.transistor import MosDiode, Mosfet
@@ -16,9 +15,10 @@ from ebana.physics.nudge import Nudge
 from ebana.spice.netlist.deck import options_line
 from ebana.spice.simulators.libngspice import library
 from ebana.spice.simulators.session import LOCK
+from helpers.circuits import solve, traced
+from helpers.simulators import needs_ngspice
 
 FOUND, WHY = available()
-needs_ngspice = pytest.mark.skipif(not FOUND, reason=WHY)
 
 CARDS = {
     "plain": "VTO=0.7 KP=100u",

@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from circuits import diodes, draw_inputs, draw_values, random_circuit, solve, stiff_chain, traced
 from ebana.circuit import Circuit, CircuitBuilder
 from ebana.devices import BehavioralDiode, IdealDiode
 from ebana.devices.junction.diode import JunctionDiode
 from ebana.engines.certificate import estimate_error
 from ebana.learning.losses import MSE
 from ebana.physics.nudge import Nudge
+from helpers.circuits import diodes, draw_inputs, draw_values, random_circuit, solve, stiff_chain, traced
 
 MICROVOLT = 1e-6
 BATCH = 2

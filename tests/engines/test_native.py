@@ -9,7 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from circuits import (
+from ebana.circuit import Circuit, CircuitBuilder
+from ebana.devices import BehavioralDiode, IdealDiode
+from ebana.devices.junction.diode import JunctionDiode
+from ebana.engines import NativeEngine, NotConverged, Nudge, Result, get
+from ebana.engines.base import raise_unless_converged
+from ebana.engines.certificate import estimate_error
+from ebana.learning.losses import MSE, CrossEntropyLoss, Loss
+from ebana.physics import kirchhoff
+from ebana.physics.energy import energy, output_factor
+from helpers.circuits import (
     amplify,
     diodes,
     draw_inputs,
@@ -20,16 +29,7 @@ from circuits import (
     stiff_chain,
     traced,
 )
-from ebana.circuit import Circuit, CircuitBuilder
-from ebana.devices import BehavioralDiode, IdealDiode
-from ebana.devices.junction.diode import JunctionDiode
-from ebana.engines import NativeEngine, NotConverged, Nudge, Result, get
-from ebana.engines.base import raise_unless_converged
-from ebana.engines.certificate import estimate_error
-from ebana.learning.losses import MSE, CrossEntropyLoss, Loss
-from ebana.physics import kirchhoff
-from ebana.physics.energy import energy, output_factor
-from oracles import ExactCircuit
+from helpers.oracles import ExactCircuit
 
 NANOVOLT = 1e-9
 METHODS = ("auto", "newton", "sweeps")

@@ -14,7 +14,6 @@ import jax
 import numpy as np
 import pytest
 
-from circuits import amplify, diodes, draw_inputs, draw_values, law, random_circuit, solve, stack3
 from ebana.circuit import Circuit, CircuitBuilder
 from ebana.devices import BehavioralDiode, Device, IdealDiode
 from ebana.devices.junction.diode import JunctionDiode
@@ -26,6 +25,7 @@ from ebana.physics.nudge import Nudge
 from ebana.spice.simulators import libngspice
 from ebana.spice.simulators.libngspice import LIBRARY_VARIABLE, check_version, find, library
 from ebana.spice.simulators.session import session
+from helpers.circuits import amplify, diodes, draw_inputs, draw_values, law, random_circuit, solve, stack3
 
 FOUND, WHY = available()
 pytestmark = pytest.mark.skipif(not FOUND, reason=WHY)

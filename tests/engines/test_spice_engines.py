@@ -9,7 +9,6 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from circuits import draw_inputs, solve, stack3
 from ebana import NeospiceEngine, NgspiceBatchEngine, NgspiceEngine, recipes
 from ebana.engines import get
 from ebana.engines.base import Engine
@@ -18,6 +17,8 @@ from ebana.learning.losses import MSE, CrossEntropyLoss
 from ebana.physics.nudge import Nudge
 from ebana.spice.simulators.errors import WorkerLost
 from ebana.spice.simulators.session import available
+from helpers.circuits import draw_inputs, solve, stack3
+from helpers.simulators import needs_ngspice
 
 FOUND = {name: available(name) for name in ENGINES}
 EACH = [
@@ -25,7 +26,6 @@ EACH = [
     for name, (found, how) in FOUND.items()
 ]
 WITH_LIBRARY = [p for p in EACH if p.values[0] != "ngspice-batch"]
-needs_ngspice = pytest.mark.skipif(not FOUND["ngspice"][0], reason=FOUND["ngspice"][1])
 
 BATCH = 7
 

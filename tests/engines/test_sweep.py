@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuits import draw_inputs, draw_values, law, random_circuit, solve, stack3, traced
 from ebana.devices.junction.diode import JunctionDiode
 from ebana.engines.native.sweep import sweeper
 from ebana.equations.assemble import assemble
@@ -19,6 +18,7 @@ from ebana.equations.plan import plan
 from ebana.physics import kirchhoff
 from ebana.physics.energy import energy
 from ebana.physics.nudge import Nudge
+from helpers.circuits import draw_inputs, draw_values, law, random_circuit, solve, stack3, traced
 
 BATCH = 3
 CIRCUITS = {"corners": lambda: random_circuit(5), "smooth": lambda: _smooth()}
@@ -88,7 +88,7 @@ def test_an_operating_point_stays_where_it_is(which):
 
 def test_a_small_step_is_no_proof():
     """In a chain of 1e-9, 1 and 1e-9 S a sweep moves by nanovolts, half a volt away from the answer."""
-    from circuits import stiff_chain
+    from helpers.circuits import stiff_chain
 
     circuit, inputs = stiff_chain(), {"x": np.full((BATCH, 1), 1.0)}
     v = sweep(circuit, circuit.initial(), inputs, np.zeros((BATCH, 2)))[0]

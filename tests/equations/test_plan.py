@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuits import amplify, random_circuit, solve, stack3
 from ebana.circuit import Circuit, CircuitBuilder, Crossbar, Devices, Resistors
 from ebana.devices import BehavioralDiode
 from ebana.equations.plan import plan
+from helpers.circuits import amplify, random_circuit, solve, stack3
 
 
 def _chain(*sizes: int) -> Circuit:

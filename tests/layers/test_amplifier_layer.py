@@ -7,7 +7,7 @@ import pytest
 
 from ebana import AmplificationLayer, ConcatenateLayer, CurrentLayer, InputVoltageLayer, Model
 from ebana.model import StageConflict
-from nets import dense
+from helpers.nets import dense
 
 VOLTS = np.array([[1.0, -0.5], [0.25, 2.0]])
 

@@ -13,7 +13,7 @@ from ebana import (
     Model,
     ReshapeLayer,
 )
-from nets import MILLI, dense
+from helpers.nets import MILLI, dense
 
 VOLTS = np.array([[1.0, -0.5], [0.25, 2.0]])
 

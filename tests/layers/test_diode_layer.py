@@ -21,7 +21,7 @@ from ebana import (
 )
 from ebana.circuit import Devices
 from ebana.devices.mosfet.transistor import MosDiode, Mosfet
-from nets import DIODE, Probe, dense
+from helpers.nets import DIODE, Probe, dense
 
 CARD = ".model D1 D(IS=1e-12 N=1.5)"
 NMOS = ".model T1 NMOS(LEVEL=1 VTO=0.5 KP=1e-1)"

@@ -20,7 +20,7 @@ from ebana import (
     ReshapeLayer,
 )
 from ebana.circuit import Devices
-from nets import DIODE, dense
+from helpers.nets import DIODE, dense
 
 VOLTS = np.array([[1.0, -0.5], [0.25, 2.0], [-1.0, 0.75]])
 

@@ -20,7 +20,7 @@ from ebana import (
 )
 from ebana.circuit import Resistors
 from ebana.layers.windows import channel_pairs, local_pairs, output_size, taps
-from nets import DIODE, MILLI, Probe, dense, same_values
+from helpers.nets import DIODE, MILLI, Probe, dense, same_values
 
 
 def image(*shape, name="x"):

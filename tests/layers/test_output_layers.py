@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ebana import AmplificationLayer, CurrentLayer, InputVoltageLayer, Model, VoltageLayer
-from nets import dense, linear
+from helpers.nets import dense, linear
 
 VOLTS = np.array([[1.0, -0.5], [0.25, 2.0]])
 

@@ -16,7 +16,7 @@ from ebana import (
     load_model,
 )
 from ebana.circuit import Resistors
-from nets import DIODE, dense, same_values
+from helpers.nets import DIODE, dense, same_values
 
 
 def image(*shape, name="x"):

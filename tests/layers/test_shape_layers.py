@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ebana import ConcatenateLayer, CurrentLayer, InputVoltageLayer, Model, ReshapeLayer, StackLayer
-from nets import Probe, dense
+from helpers.nets import Probe, dense
 
 
 def grid(name, *shape):

@@ -12,7 +12,7 @@ from ebana import (
     InputVoltageLayer,
     Model,
 )
-from nets import MILLI, dense
+from helpers.nets import MILLI, dense
 
 VOLTS = np.array([[1.0, -0.5], [0.25, 2.0], [-1.0, -1.0]])
 

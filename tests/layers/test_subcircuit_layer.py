@@ -20,13 +20,13 @@ from ebana.engines.spice import ENGINES
 from ebana.spice.language.subcircuit import NeedsSpice, Subcircuit
 from ebana.spice.simulators.session import available
 from ebana.storage import archive as storage
+from helpers.simulators import needs_ngspice
 
 FOUND = {name: available(name) for name in ENGINES}
 EACH = [
     pytest.param(name, marks=pytest.mark.skipif(not found, reason=how))
     for name, (found, how) in FOUND.items()
 ]
-needs_ngspice = pytest.mark.skipif(not FOUND["ngspice"][0], reason=FOUND["ngspice"][1])
 
 CARD = ".model dio D(IS=1e-9 N=1.5)"
 CLIP = f"""* a diode from the node to its bias

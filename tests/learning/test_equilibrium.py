@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from circuits import amplify, diodes, draw_inputs, stack3, traced
 from ebana.circuit import Circuit, CircuitBuilder
 from ebana.devices import BehavioralDiode, Device, IdealDiode
 from ebana.devices.junction.diode import JunctionDiode
@@ -19,6 +18,7 @@ from ebana.learning.equilibrium import EquilibriumPropagation
 from ebana.learning.losses import MSE, CrossEntropyLoss, Loss
 from ebana.learning.systems.circuit import CircuitSystem
 from ebana.physics import stages
+from helpers.circuits import amplify, diodes, draw_inputs, stack3, traced
 
 BATCH = 6
 SQUARED = MSE()

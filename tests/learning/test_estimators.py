@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from circuits import stack3, traced
 from ebana import Adjoint, EquilibriumPropagation, GradientEstimator, Model, NativeEngine
 from ebana.learning import estimators
 from ebana.learning.adjoint import exact_gradient
@@ -17,7 +16,8 @@ from ebana.learning.losses import MSE, CrossEntropyLoss
 from ebana.learning.optimizers import SGD
 from ebana.learning.system import EnergySystem, as_argument, from_argument
 from ebana.learning.systems.circuit import CircuitSystem
-from nets import Bench, X, Y, same_values, shared
+from helpers.circuits import stack3, traced
+from helpers.nets import Bench, X, Y, same_values, shared
 
 
 @pytest.mark.parametrize("name", ["centered", "one_sided", "negative"])

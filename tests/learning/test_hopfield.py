@@ -13,7 +13,7 @@ from ebana import HopfieldNetwork, optimizers
 from ebana.callbacks import Checkpoint
 from ebana.learning.equilibrium import EquilibriumPropagation
 from ebana.learning.losses import MSE
-from nets import same_values
+from helpers.nets import same_values
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(0, 1, (7, 4))

@@ -20,7 +20,7 @@ from ebana.engines import ngspice
 from ebana.learning.systems.circuit import DEFAULT_BETA_SHARE
 from ebana.spice.simulators import libngspice
 from ebana.training.callbacks import Checkpoint, CSVLogger, EarlyStopping
-from nets import Refuses, X, Y, dense, linear, same_values, shared
+from helpers.nets import Refuses, X, Y, dense, linear, same_values, shared
 
 WITH_NAN, WITH_INF = X.copy(), X.copy()
 WITH_NAN[3, 1], WITH_INF[0, 0] = np.nan, np.inf

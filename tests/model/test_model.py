@@ -16,7 +16,7 @@ from ebana import (
     NotConverged,
 )
 from ebana.learning.systems.circuit import DEFAULT_BETA_SHARE
-from nets import Bench, Refuses, X, Y, dense, hidden, linear, same_values, shared
+from helpers.nets import Bench, Refuses, X, Y, dense, hidden, linear, same_values, shared
 
 
 def by_hand(model):

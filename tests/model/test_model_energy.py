@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ebana import AmplificationLayer, CurrentLayer, InputVoltageLayer, Model, NotConverged, VoltageLayer
-from nets import Refuses, X, Y, dense, hidden, linear, shared
+from helpers.nets import Refuses, X, Y, dense, hidden, linear, shared
 
 VOLTS = np.hstack([X, np.ones((5, 1))])
 

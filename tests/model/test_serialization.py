@@ -31,7 +31,7 @@ from ebana import (
 )
 from ebana.devices.mosfet.transistor import MosDiode, Mosfet
 from ebana.storage import archive as storage
-from nets import DIODE, MILLI, X, dense, hidden, linear, same_values, shared
+from helpers.nets import DIODE, MILLI, X, dense, hidden, linear, same_values, shared
 
 
 def everything():

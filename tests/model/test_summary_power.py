@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ebana.units import si
-from nets import shared
+from helpers.nets import shared
 
 
 def test_summary_with_data_shows_the_power_of_each_layer() -> None:

@@ -11,7 +11,6 @@ import jax
 import numpy as np
 import pytest
 
-from circuits import solve, traced
 from ebana import (
     AmplificationLayer,
     AveragePooling2DLayer,
@@ -25,7 +24,8 @@ from ebana import (
 from ebana.engines.ngspice import NgspiceEngine, available
 from ebana.physics.nudge import Nudge
 from ebana.spice.netlist.deck import node_names
-from nets import MILLI, dense
+from helpers.circuits import solve, traced
+from helpers.nets import MILLI, dense
 
 FOUND, WHY = available()
 

@@ -13,7 +13,6 @@ import jax
 import numpy as np
 import pytest
 
-from circuits import draw_inputs, draw_values, random_circuit, solve, stack3, traced
 from ebana.circuit import Circuit, CircuitBuilder
 from ebana.devices import BehavioralDiode
 from ebana.devices.junction.diode import JunctionDiode
@@ -21,6 +20,7 @@ from ebana.devices.mosfet.transistor import MosDiode, Mosfet
 from ebana.engines.ngspice import NgspiceEngine, available
 from ebana.learning.losses import MSE, CrossEntropyLoss, Loss
 from ebana.physics.nudge import Nudge
+from helpers.circuits import draw_inputs, draw_values, random_circuit, solve, stack3, traced
 
 FOUND, WHY = available()
 pytestmark = pytest.mark.skipif(not FOUND, reason=WHY)

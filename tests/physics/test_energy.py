@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from circuits import draw_inputs, draw_values, random_circuit, stack3, traced
 from ebana.circuit import Circuit
 from ebana.devices.junction.diode import JunctionDiode
 from ebana.physics import kirchhoff
 from ebana.physics.energy import contrast, element_factors, energy, measure
 from ebana.physics.stages import conflicts, factors, stages
+from helpers.circuits import draw_inputs, draw_values, random_circuit, stack3, traced
 
 BATCH = 3
 

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuits import (
+from ebana.circuit import CircuitBuilder, CurrentSources, Devices, VoltageSources
+from ebana.devices.junction.diode import JunctionDiode
+from ebana.physics import kirchhoff
+from helpers.circuits import (
     amplify,
     draw_inputs,
     draw_values,
@@ -20,9 +23,6 @@ from circuits import (
     stiff_chain,
     traced,
 )
-from ebana.circuit import CircuitBuilder, CurrentSources, Devices, VoltageSources
-from ebana.devices.junction.diode import JunctionDiode
-from ebana.physics import kirchhoff
 
 
 def test_a_voltage_divider():

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuits import amplify, stack3, traced
 from ebana.circuit import Circuit, CircuitBuilder
 from ebana.physics.energy import element_factors, output_factor
 from ebana.physics.stages import conflicts, factors, stages
+from helpers.circuits import amplify, stack3, traced
 
 
 def _factors(circuit: Circuit, **values) -> dict[str, float]:

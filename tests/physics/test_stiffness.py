@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from circuits import stack3
 from ebana.circuit import CircuitBuilder, Crossbar, Resistors
 from ebana.physics.stiffness import node_conductances, output_stiffness
+from helpers.circuits import stack3
 
 
 def test_conductances_add_up_at_nodes():

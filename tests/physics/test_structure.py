@@ -14,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from circuits import law, solve
 from ebana import (
     AmplificationLayer,
     BiasVoltageLayer,
@@ -30,6 +29,7 @@ from ebana.circuit import Circuit, CircuitBuilder
 from ebana.devices import BehavioralDiode, Device, IdealDiode, JunctionDiode, Mosfet
 from ebana.devices.forms import separate
 from ebana.physics.structure import structure
+from helpers.circuits import law, solve
 
 COMPILED = "/jax/core/compile/backend_compile_duration"
 TRACED = "/jax/core/compile/jaxpr_trace_duration"

@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 
 from ebana.reports import png, power_chart, write_report
 from ebana.reports.power import power_tables
-from nets import shared
+from helpers.nets import shared
 
 EVIL = '<script>&"'
 

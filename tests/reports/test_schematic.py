@@ -11,7 +11,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from circuits import random_circuit, stack3, stiff_chain
 from ebana import BehavioralDiode, CircuitBuilder, JunctionDiode, Model
 from ebana.circuit import GROUND, Circuit
 from ebana.circuit.elements import Crossbar, Devices, Resistors, Subcircuits
@@ -21,6 +20,7 @@ from ebana.reports import CircuitTooLarge, draw_circuit, symbols
 from ebana.reports.sheet import plan
 from ebana.spice.language.subcircuit import Subcircuit
 from ebana.units import si
+from helpers.circuits import random_circuit, stack3, stiff_chain
 
 NS = "{http://www.w3.org/2000/svg}"
 EVIL = "<script>&\"'\n\x00--><svg/onload=x>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,10 +13,7 @@ from ebana.spice.simulators.batch import run, run_all
 from ebana.spice.simulators.errors import EngineNotInstalled, SpiceError
 from ebana.spice.simulators.process import PROGRAM_VARIABLE
 from ebana.spice.simulators.rawfile import read
-
-needs_ngspice = pytest.mark.skipif(
-    shutil.which("ngspice") is None, reason="the program ngspice is not installed"
-)
+from helpers.simulators import needs_ngspice
 
 DIVIDER = "* divider\nV1 a 0 DC 2 AC 1\nR1 a b 1k\nR2 b 0 1k\nC1 b 0 1n\n"
 

@@ -25,7 +25,7 @@ from ebana import (
 from ebana.optimizers import SGD, Adam
 from ebana.training import run as loop
 from ebana.training.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping
-from nets import DIODE, X, Y, as_it_is, dense, linear, same_values, shared
+from helpers.nets import DIODE, X, Y, as_it_is, dense, linear, same_values, shared
 
 EPOCHS = 6  # of three steps each
 

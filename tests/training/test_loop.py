@@ -29,7 +29,7 @@ from ebana.optimizers import SGD, Adam, Optimizer
 from ebana.training import run as loop
 from ebana.training.callbacks import Callback, EarlyStopping
 from ebana.training.fit import UnconvergedWarning
-from nets import Bench, Refuses, X, Y, as_it_is, dense, linear, same_values, shared
+from helpers.nets import Bench, Refuses, X, Y, as_it_is, dense, linear, same_values, shared
 
 G = "d/conductance"
 FIT = {"epochs": 4, "batch_size": 2}  # three steps an epoch, the last of one sample

@@ -25,7 +25,7 @@ from ebana.optimizers import SGD, Adam
 from ebana.training import memory
 from ebana.training.data import BatchGenerator, Dataset
 from ebana.training.memory import Needs, NotEnoughMemory, available, needs, require
-from nets import Bench, X, Y, shared
+from helpers.nets import Bench, X, Y, shared
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ebana.training.placement import Placement
-from nets import Bench, X, Y, shared
+from helpers.nets import Bench, X, Y, shared
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -30,7 +30,7 @@ from ebana.optimizers import Adam
 from ebana.training import run as loop
 from ebana.training import step
 from ebana.training.callbacks import Callback
-from nets import hidden
+from helpers.nets import hidden
 
 precision, folder = sys.argv[1:]
 rng = np.random.default_rng(0)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from test_netlist import HOSTILE, hostile_circuit, nudged_circuit
 
-from circuits import stack3
 from ebana import BehavioralDiode, CircuitBuilder, Device, IdealDiode, JunctionDiode
 from ebana.circuit import Circuit
 from ebana.devices.junction.diode import _shipped
@@ -23,6 +22,7 @@ from ebana.spice.language.subcircuit import Subcircuit
 from ebana.spice.netlist import dialects
 from ebana.spice.netlist.deck import netlist, node_names
 from ebana.spice.simulators.batch import run
+from helpers.circuits import stack3
 
 OTHERS = ("ltspice", "xyce")
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from circuits import amplify, diodes, draw_inputs, draw_values, law, random_circuit, stack3
 from ebana.circuit import Circuit, CircuitBuilder
 from ebana.circuit.elements import VoltageSources
 from ebana.devices import BehavioralDiode, Device, IdealDiode
@@ -21,10 +19,8 @@ from ebana.spice.netlist import nudges, parts
 from ebana.spice.netlist.deck import clamp_values, gmin_of, netlist, node_names, unique_names
 from ebana.spice.netlist.names import Names
 from ebana.spice.netlist.values import element_values, handles
-
-needs_ngspice = pytest.mark.skipif(
-    shutil.which("ngspice") is None, reason="the program ngspice is not installed (apt-get install ngspice)"
-)
+from helpers.circuits import amplify, diodes, draw_inputs, draw_values, law, random_circuit, stack3
+from helpers.simulators import needs_ngspice
 
 HOSTILE = [
     "plain",
