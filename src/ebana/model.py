@@ -95,7 +95,7 @@ class Model(Network):
 
     @property
     def engine(self) -> Engine:
-        """Who finds operating points; set it to a name or an :class:`~ebana.engines.base.Engine`."""
+        """The engine that computes operating points: a name or an :class:`~ebana.engines.base.Engine`."""
         return self._engine
 
     @engine.setter

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ebana.cli import main
-from ebana.datasets.places import find
+from ebana.datasets.search_paths import find
 from ebana.datasets.sources import SOURCES
 
 BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from ebana.reports import draw_model, png
-from ebana.reports.layout import arrange
+from ebana.reports.graph_layout import arrange
 
 
 @dataclass

@@ -17,7 +17,7 @@ from ebana.circuit.elements import Crossbar, Devices, Resistors, Subcircuits
 from ebana.devices.mosfet.transistor import MosDiode
 from ebana.recipes import get, probe
 from ebana.reports import CircuitTooLarge, draw_circuit, symbols
-from ebana.reports.sheet import plan
+from ebana.reports.schematic_layout import plan
 from ebana.spice.language.subcircuit import Subcircuit
 from ebana.units import si
 from helpers.circuits import random_circuit, stack3, stiff_chain

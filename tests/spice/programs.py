@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ebana.spice.simulators.program import Job, Program
+from ebana.spice.simulators.program import Job, ParametricDeck
 
 DECK = (
     "* a divider with a diode",
@@ -26,9 +26,9 @@ DECK = (
 X, R, GAIN = ("element", "x"), ("element", "r"), ("element", "gain")
 
 
-def program(lines: tuple[str, ...] = DECK, reads: tuple[str, ...] = ("y", "w")) -> Program:
+def program(lines: tuple[str, ...] = DECK, reads: tuple[str, ...] = ("y", "w")) -> ParametricDeck:
     """The deck with its source, one resistance and the gain to alter."""
-    return Program(
+    return ParametricDeck(
         lines,
         {X: ("vx",), R: ("r.xd.r0",), GAIN: ("e.xa.e0 gain",)},
         {X: np.zeros(1), R: np.array([1000.0]), GAIN: np.array([3.0])},
@@ -36,7 +36,7 @@ def program(lines: tuple[str, ...] = DECK, reads: tuple[str, ...] = ("y", "w")) 
     )
 
 
-def job(volts: np.ndarray, of: Program | None = None, ohms: float = 1000.0, gain: float = 3.0) -> Job:
+def job(volts: np.ndarray, of: ParametricDeck | None = None, ohms: float = 1000.0, gain: float = 3.0) -> Job:
     """Operating points for source voltages ``(B,)``."""
     of = of or program()
     fixed = {R: np.array([ohms]), GAIN: np.array([gain])}

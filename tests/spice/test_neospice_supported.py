@@ -9,8 +9,8 @@ import pytest
 
 from ebana.spice.simulators import neospice_supported as whitelist
 from ebana.spice.simulators.errors import NeospiceError
-from ebana.spice.simulators.neospice import logical_lines
-from ebana.spice.simulators.program import Job, Program
+from ebana.spice.simulators.neospice import lines_for
+from ebana.spice.simulators.program import Job, ParametricDeck
 from ebana.spice.simulators.session import available, solve
 
 pytestmark = pytest.mark.skipif(
@@ -29,7 +29,7 @@ SWEEP = np.array([-60, -12, -8, -5.5, -5, -4, -2, -1, -0.5, -0.2, 0, 0.05, 0.2, 
 def solved(simulator: str, lines: tuple[str, ...], volts: np.ndarray, options: str = OPTIONS) -> np.ndarray:
     """Potentials of node y, with node x at each of the voltages."""
     deck = ("* equality", options, "VX x 0 DC 0.0", *lines, ".end")
-    program = Program(deck, {SOURCE: ("vx",)}, {SOURCE: np.zeros(1)}, ("y",))
+    program = ParametricDeck(deck, {SOURCE: ("vx",)}, {SOURCE: np.zeros(1)}, ("y",))
     job = Job(program, program.digest, {}, {SOURCE: np.asarray(volts, float)[:, None]}, len(volts))
     outcome = solve(simulator, job)
     assert not outcome.messages
@@ -281,7 +281,7 @@ def test_lines_beyond_are_refused(line: str) -> None:
 def test_lines_are_refused_in_a_moment(line: str) -> None:
     start = time.perf_counter()
     with pytest.raises(NeospiceError):
-        whitelist.check(logical_lines([line]))
+        whitelist.check(lines_for([line]))
     assert time.perf_counter() - start < 2.0
 
 

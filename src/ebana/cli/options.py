@@ -13,7 +13,7 @@ LARGEST_SEED = 2**32 - 1
 
 ENGINES = ("native", *SIMULATORS)
 
-Engine = Annotated[str, typer.Option(help=f"Who finds operating points: {', '.join(ENGINES)}.")]
+Engine = Annotated[str, typer.Option(help=f"Engine that computes operating points: {', '.join(ENGINES)}.")]
 Workers = Annotated[
     int, typer.Option(help="Processes that share a simulator's work; 0 for none.", show_default=False)
 ]

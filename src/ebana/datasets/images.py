@@ -14,8 +14,8 @@ import numpy as np
 
 from ebana.datasets.download import download as fetch
 from ebana.datasets.idx import CorruptData, PathLike, read_header, read_idx
-from ebana.datasets.places import cache, find, look
 from ebana.datasets.scaling import check_scale
+from ebana.datasets.search_paths import cache, find, look
 from ebana.datasets.sources import FILES, SOURCES, Source
 from ebana.datasets.split import Split
 from ebana.datasets.tables import one_hot

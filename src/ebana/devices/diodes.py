@@ -120,7 +120,11 @@ class BehavioralDiode(Device):
 
     def statements(self, name: str, a: str, b: str, p: Mapping[str, float]) -> tuple[Statement, ...]:
         """A behavioural current source with the same two slopes."""
-        vth, ron, roff = float(self.vth), float(self.ron), float(self.roff)  # NumPy's repr is no number
+        vth, ron, roff = (
+            float(self.vth),
+            float(self.ron),
+            float(self.roff),
+        )  # NumPy's own write their type
         x = f"(V({a},{b})-({vth!r}))"
         below = f"{x}/{roff!r}" if roff < float("inf") else "0"
         return (Behavioural(f"B{name}", a, b, f"{x}>0 ? {x}/{ron!r} : {below}"),)

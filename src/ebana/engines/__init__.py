@@ -1,4 +1,4 @@
-"""Who finds the operating point: one contract, several engines."""
+"""Engines compute operating points: one contract, several implementations."""
 
 from __future__ import annotations
 

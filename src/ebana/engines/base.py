@@ -92,7 +92,7 @@ class OperatingPoint:
 
 
 def checked(point: OperatingPoint) -> OperatingPoint:
-    """The same with every sample marked that holds a potential that is no number, whatever its engine says."""
+    """Mark every sample with a potential that is NaN or infinite, whatever its engine says."""
     finite = jnp.isfinite(point.v).all(1)
     return replace(point, code=jnp.where(finite | ~point.converged, point.code, int(Result.NOT_FINITE)))
 

@@ -1,4 +1,4 @@
-"""Certify an operating point, whoever found it: an error estimate in volts for each sample.
+"""Certify operating points of any engine: an a-posteriori error estimate in volts for each sample.
 
 A small residual or a small step proves nothing: across 1e-9 S a residual of 1e-10 A is 0.1 V. The
 estimate is the Newton correction ``J^-1 F`` at the given state, taken twice: with the conductances

@@ -22,14 +22,14 @@ from ebana.spice.netlist import values as numbers
 from ebana.spice.netlist.deck import deck_of
 from ebana.spice.netlist.dialects import ngspice
 from ebana.spice.netlist.names import Names
-from ebana.spice.simulators.program import Job, Key, Program
+from ebana.spice.simulators.program import Job, Key, ParametricDeck
 
 
 @dataclass(frozen=True, eq=False)
 class _Entry:
     """A program, and what of its circuit is written into the deck for good."""
 
-    program: Program
+    program: ParametricDeck
     clamped: Mapping[str, str]
     device_values: Mapping[str, np.ndarray]
 
@@ -44,7 +44,7 @@ _entries: weakref.WeakKeyDictionary[Circuit, _Entry] = weakref.WeakKeyDictionary
 _lock = threading.Lock()
 
 
-def program_of(circuit: Circuit, parameters: Values, clamped: Mapping[str, str]) -> Program:
+def program_of(circuit: Circuit, parameters: Values, clamped: Mapping[str, str]) -> ParametricDeck:
     """The program of a circuit, made anew only where altering values would not do.
 
     Args:
@@ -83,7 +83,7 @@ def _device_values(circuit: Circuit, parameters: Values) -> dict[str, np.ndarray
     return {name: np.array(parameters[name]) for name in names}
 
 
-def _program(circuit: Circuit, parameters: Values, clamped: Mapping[str, str]) -> Program:
+def _program(circuit: Circuit, parameters: Values, clamped: Mapping[str, str]) -> ParametricDeck:
     names = Names.of(circuit)
     slots = {
         key: (tuple(handles), values) for key, handles, values in _slots(circuit, names, parameters, clamped)
@@ -101,7 +101,7 @@ def _program(circuit: Circuit, parameters: Values, clamped: Mapping[str, str]) -
         title="ebana circuit",
         names=names,
     )
-    return Program(
+    return ParametricDeck(
         tuple(ngspice.DIALECT.deck_lines(deck)),
         {key: handles for key, (handles, _) in slots.items()},
         values,

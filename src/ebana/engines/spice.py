@@ -26,7 +26,7 @@ from ebana.spice.simulators.pool import WorkerPool
 from ebana.spice.simulators.program import Job, Outcome
 
 LEAST_TIMEOUT = 0.01
-"""Seconds below which a worker would count as hung between two breaths."""
+"""Shortest timeout in seconds: below it a worker that is only slow would count as hung."""
 
 
 class SpiceEngine:
@@ -133,7 +133,7 @@ class SpiceEngine:
         self, circuit: Circuit, parameters: Values, inputs: Values, nudge: Nudge, outcome: Outcome
     ) -> OperatingPoint:
         if not all(element.solvable for element in circuit.elements):
-            error = np.full(len(outcome.v), np.nan)  # no law to estimate it with: the simulator's word stands
+            error = np.full(len(outcome.v), np.nan)  # without a law there is no estimate: trust the simulator
         else:
             error = estimate_error(circuit, parameters, inputs, outcome.v, nudge)
         failed = np.isin(np.arange(len(outcome.v)), list(outcome.messages))

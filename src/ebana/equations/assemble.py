@@ -15,9 +15,17 @@ from ebana.devices import Device
 from ebana.devices.forms import with_numbers
 from ebana.equations.arrays import add, embed, put, take, widened
 from ebana.equations.families import families
-from ebana.equations.plan import Coupling, Feed, Links, LocalDevices, Pairs, Plan, plan
+from ebana.equations.plan import (
+    CrossbarCoupling,
+    GeneralBranches,
+    HeldCrossbar,
+    HeldDevices,
+    Plan,
+    ResistorCoupling,
+    plan,
+)
 from ebana.equations.system import System
-from ebana.equations.terms import LinkTie, Local, Map, Pair, PortNudge, Tie
+from ebana.equations.terms import Affine, CrossbarTerm, GeneralTerm, HeldDeviceTerm, PortNudge, ResistorTerm
 from ebana.physics import kirchhoff
 from ebana.physics.nudge import Nudge
 from ebana.physics.stages import factors, stages
@@ -53,8 +61,8 @@ class _Assembly:
         self.maps = kirchhoff.affine_maps(circuit, parameters, self.dtype)
         self.laws = {e.name: e.law for e in circuit.each(Branches) if not e.linear}
 
-    def map(self, nodes: np.ndarray) -> Map:
-        return Map(*(take(array, nodes)[:, None] for array in self.maps))
+    def map(self, nodes: np.ndarray) -> Affine:
+        return Affine(*(take(array, nodes)[:, None] for array in self.maps))
 
     def amplified(self, nodes: np.ndarray) -> bool:
         """Whether some of the nodes lie behind amplifiers."""
@@ -127,7 +135,7 @@ class _Assembly:
         return rhs
 
     def _held_terms(self, diagonal: Array, rhs: Array) -> tuple[Array, Array]:
-        products: dict[Any, tuple[VoltageSources, Feed, Array]] = {}
+        products: dict[Any, tuple[VoltageSources, HeldCrossbar, Array]] = {}
         for feed in self.plan.feeds:
             g = self._oriented(feed)
             constant = g.T @ self.map(feed.held).beta if self.amplified(feed.held) else 0.0
@@ -146,12 +154,12 @@ class _Assembly:
             diagonal, rhs = self._hold(diagonal, rhs, near, g, g * self.far(far))
         return diagonal, rhs
 
-    def _oriented(self, part: Feed | Coupling) -> Array:
+    def _oriented(self, part: HeldCrossbar | CrossbarCoupling) -> Array:
         """A part of a crossbar's conductances, ``(rows, columns)``; of a feed, ``(held, free)``."""
         g = take(take(self.parameters[part.conductance], part.row_positions).T, part.column_positions).T
-        return g.T if isinstance(part, Feed) and part.transposed else g
+        return g.T if isinstance(part, HeldCrossbar) and part.transposed else g
 
-    def _signed(self, feed: Feed, scale: np.ndarray, g: Array) -> Array:
+    def _signed(self, feed: HeldCrossbar, scale: np.ndarray, g: Array) -> Array:
         """Current into the free nodes for each volt of the feed's data, ``(held, free)``, siemens."""
         if self.amplified(feed.held):
             g = self.map(feed.held).alpha * g
@@ -163,12 +171,12 @@ class _Assembly:
         diagonal = add(diagonal, at, m.kappa * m.alpha * total)
         return diagonal, add(rhs, at, m.kappa * (current - total * m.beta))
 
-    def _tie(self, c: Coupling) -> Tie:
+    def _tie(self, c: CrossbarCoupling) -> CrossbarTerm:
         g = self._oriented(c)
         rows, columns = self.positions(c.rows), self.positions(c.columns)
-        return Tie(g, rows, columns, self.map(c.rows), self.map(c.columns))
+        return CrossbarTerm(g, rows, columns, self.map(c.rows), self.map(c.columns))
 
-    def _link(self, link: Links) -> LinkTie:
+    def _link(self, link: ResistorCoupling) -> ResistorTerm:
         """Resistors of two blocks, one by one and spread over a matrix."""
         each = self.parameters[link.conductance][link.positions]
         rows, columns = np.unique(link.a), np.unique(link.b)
@@ -176,9 +184,9 @@ class _Assembly:
         g = jnp.zeros((rows.size, columns.size), self.dtype).at[at].add(each)
         ends = self.positions(rows), self.positions(columns), self.map(rows), self.map(columns)
         one_by_one = self.positions(link.a), self.positions(link.b), self.map(link.a), self.map(link.b)
-        return LinkTie(g, *ends, each[:, None], *one_by_one)
+        return ResistorTerm(g, *ends, each[:, None], *one_by_one)
 
-    def _coefficients(self, ties: tuple[Tie, ...]) -> tuple[Array, Array, Array | None]:
+    def _coefficients(self, ties: tuple[CrossbarTerm, ...]) -> tuple[Array, Array, Array | None]:
         e, k = self.plan.eliminated, self.plan.kept
         place = np.zeros(len(self.circuit.free), dtype=int)
         place[e], place[k] = np.arange(e.size), np.arange(k.size)
@@ -201,13 +209,13 @@ class _Assembly:
                     to_e = to_e + embed(value, place[at], place[by], (e.size, k.size))
         return to_e, to_k, among
 
-    def _local(self, local: LocalDevices) -> Local:
+    def _local(self, local: HeldDevices) -> HeldDeviceTerm:
         own = {
             name: value if value.shape[0] == 1 else value[local.positions]
             for name, value in local.element.values(self.parameters).items()
         }
         own = {name: value[:, None] for name, value in own.items()}
-        return Local(
+        return HeldDeviceTerm(
             self._law(local.element, local.positions),
             own,
             self.positions(local.free),
@@ -229,7 +237,7 @@ class _Assembly:
 
         return with_numbers(self.laws[element.name], units, column)
 
-    def _pair(self, pair: Pairs) -> Pair:
+    def _pair(self, pair: GeneralBranches) -> GeneralTerm:
         element = pair.element
         free = len(self.circuit.free)
         first, second = element.ends()
@@ -244,7 +252,7 @@ class _Assembly:
                 )
             )
         (a_map, a_held), (b_map, b_held) = ends
-        return Pair(
+        return GeneralTerm(
             self.parameters[element.conductance][:, None] if element.linear else None,
             None if element.linear else self._law(element),
             {name: value[:, None] for name, value in element.values(self.parameters).items()},
@@ -268,7 +276,7 @@ class _Assembly:
             strength,
         )
 
-    def _bounds(self, ideal: list[Local], free: int) -> tuple[Array | None, Array | None]:
+    def _bounds(self, ideal: list[HeldDeviceTerm], free: int) -> tuple[Array | None, Array | None]:
         if not ideal:
             return None, None
         lower = jnp.full((free, 1), -jnp.inf, self.dtype)
@@ -280,7 +288,7 @@ class _Assembly:
         return lower, upper
 
 
-def _own_share(tie: Tie, diagonal: Array, rhs: Array) -> tuple[Array, Array]:
+def _own_share(tie: CrossbarTerm, diagonal: Array, rhs: Array) -> tuple[Array, Array]:
     """The coupling's part of both ends' own coefficients, and the constants of its affine maps."""
     r, c = tie.row_map, tie.column_map
     rows, columns = tie.g.sum(1)[:, None], tie.g.sum(0)[:, None]

@@ -17,7 +17,7 @@ import numpy as np
 from ebana._types import Array, Values
 from ebana.devices import Device
 from ebana.devices.forms import Form, separate
-from ebana.equations.terms import Local, Pair
+from ebana.equations.terms import GeneralTerm, HeldDeviceTerm
 
 Question = Callable[[Device, Array, Values], Any]
 """Something to ask of a law at voltages ``(k, B)``."""
@@ -72,7 +72,7 @@ class Family:
         return [jax.tree.map(lambda array, a=start, b=stop: array[a:b], result) for start, stop in runs]
 
 
-def families(terms: Sequence[Local | Pair]) -> tuple[Family, ...]:
+def families(terms: Sequence[HeldDeviceTerm | GeneralTerm]) -> tuple[Family, ...]:
     """Terms by their law; conductances and piecewise-linear ones, whose law is cheap, stay by themselves."""
     groups: dict[Any, list[int]] = {}
     parts: dict[int, tuple[list[Any], Form]] = {}

@@ -24,7 +24,7 @@ HELD = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Coupling:
+class CrossbarCoupling:
     """A part of a crossbar between one block's nodes and another's."""
 
     conductance: str
@@ -35,7 +35,7 @@ class Coupling:
 
 
 @dataclass(frozen=True, eq=False)
-class Links:
+class ResistorCoupling:
     """Resistors between the nodes of two blocks, few against all pairs of them.
 
     Args:
@@ -50,7 +50,7 @@ class Links:
 
 
 @dataclass(frozen=True, eq=False)
-class Feed:
+class HeldCrossbar:
     """A part of a crossbar between nodes that one array of sources (or ground) holds and free ones.
 
     Args:
@@ -70,7 +70,7 @@ class Feed:
 
 
 @dataclass(frozen=True, eq=False)
-class LocalDevices:
+class HeldDevices:
     """Devices between a free node and a held one; ``sign`` is +1 where the anode is the free node."""
 
     element: Branches
@@ -81,7 +81,7 @@ class LocalDevices:
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class GeneralBranches:
     """Resistors or devices of which some join two free nodes."""
 
     element: Branches
@@ -103,12 +103,12 @@ class Plan:
     circuit: Circuit
     column: np.ndarray
     blocks: tuple[tuple[int, int], ...]
-    couplings: tuple[Coupling, ...]
-    links: tuple[Links, ...]
-    feeds: tuple[Feed, ...]
+    couplings: tuple[CrossbarCoupling, ...]
+    links: tuple[ResistorCoupling, ...]
+    feeds: tuple[HeldCrossbar, ...]
     local_resistors: tuple[tuple[str, np.ndarray, np.ndarray, np.ndarray], ...]
-    local_devices: tuple[LocalDevices, ...]
-    pairs: tuple[Pairs, ...]
+    local_devices: tuple[HeldDevices, ...]
+    pairs: tuple[GeneralBranches, ...]
     colours: tuple[tuple[int, ...], ...]
     eliminated: np.ndarray
     kept: np.ndarray
@@ -136,15 +136,15 @@ def _plan(of: Structure, coupled_outputs: frozenset[str]) -> Plan:
         block_of[start:stop] = number
     node_block = block_of[column]
 
-    couplings: list[Coupling] = []
-    feeds: list[Feed] = []
-    links: list[Links] = []
+    couplings: list[CrossbarCoupling] = []
+    feeds: list[HeldCrossbar] = []
+    links: list[ResistorCoupling] = []
     local_resistors, local_devices, pairs = [], [], []
     for element in circuit.each(Branches):
         if element.outer:
             parts = _split_crossbar(circuit, element, node_block)
-            couplings += [part for part in parts if isinstance(part, Coupling)]
-            feeds += [part for part in parts if isinstance(part, Feed)]
+            couplings += [part for part in parts if isinstance(part, CrossbarCoupling)]
+            feeds += [part for part in parts if isinstance(part, HeldCrossbar)]
             continue
         a, b = element.ends()
         a_free, b_free = node_block[a] != HELD, node_block[b] != HELD
@@ -158,7 +158,7 @@ def _plan(of: Structure, coupled_outputs: frozenset[str]) -> Plan:
             both = np.flatnonzero(a_free & b_free)
             found = _split_resistors(element, node_block, both, blocks) if element.linear else None
             if found is None:
-                pairs.append(Pairs(element))
+                pairs.append(GeneralBranches(element))
                 continue
             links += found
             a_free, b_free = a_free & ~b_free, b_free & ~a_free
@@ -172,7 +172,7 @@ def _plan(of: Structure, coupled_outputs: frozenset[str]) -> Plan:
             if element.linear:
                 local_resistors.append((element.conductance, at, near[at], far[at]))
             else:
-                local_devices.append(LocalDevices(element, at, near[at], far[at], sign))
+                local_devices.append(HeldDevices(element, at, near[at], far[at], sign))
 
     edges = {(int(node_block[c.rows[0]]), int(node_block[c.columns[0]])) for c in couplings}
     edges |= {(int(node_block[link.a[0]]), int(node_block[link.b[0]])) for link in links}
@@ -204,13 +204,15 @@ def _blocks(circuit: Circuit) -> tuple[tuple[int, int], ...]:
     return tuple((int(a), int(b)) for a, b in pairwise(stops))
 
 
-def _split_crossbar(circuit: Circuit, element: Branches, node_block: np.ndarray) -> list[Coupling | Feed]:
+def _split_crossbar(
+    circuit: Circuit, element: Branches, node_block: np.ndarray
+) -> list[CrossbarCoupling | HeldCrossbar]:
     if not element.linear:
         raise NotImplementedError(
             f"the native engine cannot solve {element.name!r}: a {type(element).__name__} joins each of its rows with "
             "each of its columns by a law that is no conductance. State the pairs one by one."
         )
-    parts: list[Coupling | Feed] = []
+    parts: list[CrossbarCoupling | HeldCrossbar] = []
     all_rows, all_columns = element.ends()
     row_block, column_block = node_block[all_rows], node_block[all_columns]
     for i in np.unique(row_block):
@@ -218,7 +220,7 @@ def _split_crossbar(circuit: Circuit, element: Branches, node_block: np.ndarray)
             r, c = np.flatnonzero(row_block == i), np.flatnonzero(column_block == j)
             rows, columns = all_rows[r], all_columns[c]
             if i != HELD and j != HELD:
-                parts.append(Coupling(element.conductance, r, c, rows, columns))
+                parts.append(CrossbarCoupling(element.conductance, r, c, rows, columns))
             elif i == HELD and j != HELD:
                 parts += _feeds(circuit, element.conductance, r, c, rows, columns)
             elif i != HELD:
@@ -232,7 +234,7 @@ DENSE_LINKS = 20_000_000
 
 def _split_resistors(
     element: Branches, node_block: np.ndarray, at: np.ndarray, blocks: tuple[tuple[int, int], ...]
-) -> list[Links] | None:
+) -> list[ResistorCoupling] | None:
     """Resistors by the pair of blocks that they join; None where some stay in a block, or blocks are too large."""
     a, b = element.ends()
     i, j = node_block[a[at]], node_block[b[at]]
@@ -241,7 +243,7 @@ def _split_resistors(
         return None
     pairs = i * len(blocks) + j
     groups = (at[pairs == pair] for pair in np.unique(pairs))
-    return [Links(element.conductance, k, a[k], b[k]) for k in groups]
+    return [ResistorCoupling(element.conductance, k, a[k], b[k]) for k in groups]
 
 
 def _feeds(
@@ -252,7 +254,7 @@ def _feeds(
     held: np.ndarray,
     free: np.ndarray,
     transposed: bool = False,
-) -> list[Feed]:
+) -> list[HeldCrossbar]:
     """One part for each array of sources, with the positions of the held and free nodes in the crossbar."""
     sources = tuple(circuit.each(VoltageSources))
     number, place = (array[held] for array in circuit.driven_by)
@@ -261,7 +263,7 @@ def _feeds(
         at = np.flatnonzero(number == k)
         positions = (free_at, held_at[at]) if transposed else (held_at[at], free_at)
         source = sources[k] if k >= 0 else None
-        feeds.append(Feed(conductance, *positions, held[at], free, transposed, source, place[at]))
+        feeds.append(HeldCrossbar(conductance, *positions, held[at], free, transposed, source, place[at]))
     return feeds
 
 

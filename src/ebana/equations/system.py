@@ -8,9 +8,10 @@ where vector instructions work. Kirchhoff's current law at node i reads
 with a and r from held neighbours (computed once for a batch). Couplings are summed as differences
 ``g (p_i - p_j)``, which keeps a nanoampere beside a siemens (see :mod:`ebana.physics.kirchhoff`).
 
-One class of nodes, the *eliminated* ones, do not see each other: their part of the Jacobian is
-diagonal, and a Newton correction costs one small dense system over the others, the *kept* ones, or
-conjugate gradients where these are many.
+This is nodal analysis with the sources and amplifiers eliminated beforehand (modified nodal analysis keeps their
+currents as unknowns). One class of nodes, the *eliminated* ones, do not see each other: their part of the Jacobian is
+diagonal, and a Newton correction costs one small dense system over the others, the *kept* ones: the Schur complement
+of the eliminated part, or conjugate gradients on it where the kept ones are many.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ebana.equations import krylov, linear
 from ebana.equations.arrays import add, put, take
 from ebana.equations.families import Family, LeastConductance, Question, current, evaluate
 from ebana.equations.plan import Plan
-from ebana.equations.terms import Local, Pair, PortNudge, Tie
+from ebana.equations.terms import CrossbarTerm, GeneralTerm, HeldDeviceTerm, PortNudge
 
 SOFTER = 0.5
 """A device softens when its conductance falls below this share."""
@@ -76,13 +77,13 @@ class System:
     held_rhs: Array
     diagonal: Array
     rhs: Array
-    ties: tuple[Tie, ...]
+    ties: tuple[CrossbarTerm, ...]
     to_eliminated: Array
     to_kept: Array
     among_kept: Array | None
-    locals: tuple[Local, ...]
+    locals: tuple[HeldDeviceTerm, ...]
     families: tuple[Family, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[GeneralTerm, ...]
     nudges: tuple[PortNudge, ...]
     lower: Array | None
     upper: Array | None

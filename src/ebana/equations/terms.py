@@ -1,7 +1,7 @@
 """The kinds of terms in a node's equation, each with its numbers in place.
 
 A node p of the circuit is ``alpha V + beta`` of its base and sends ``kappa`` times its current there;
-``Map`` holds the three for an array of nodes, shapes ``(k, 1)``.
+``Affine`` holds the three for an array of nodes, shapes ``(k, 1)``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ebana.equations.arrays import add, take, widened
 from ebana.physics import kirchhoff
 
 
-class Map(NamedTuple):
+class Affine(NamedTuple):
     """Affine map from base potentials to node potentials, and the share of current sent back."""
 
     alpha: Array
@@ -34,14 +34,14 @@ class Map(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Tie:
+class CrossbarTerm:
     """Conductances ``g`` (m, n) between the free positions ``row`` and ``column``."""
 
     g: Array
     row: np.ndarray
     column: np.ndarray
-    row_map: Map
-    column_map: Map
+    row_map: Affine
+    column_map: Affine
 
     def add_currents(self, total: Array, v: Array) -> Array:
         """Add the currents drawn at both ends to ``total``, ``(F, B)``.
@@ -57,7 +57,7 @@ class Tie:
 
 
 @dataclass(frozen=True)
-class LinkTie(Tie):
+class ResistorTerm(CrossbarTerm):
     """A tie of few resistors: ``each`` of conductances (k, 1), from free positions ``a`` to ``b``.
 
     ``g`` holds them spread over all pairs of the two blocks, for products; currents are summed one by one.
@@ -66,11 +66,11 @@ class LinkTie(Tie):
     each: Array
     a: np.ndarray
     b: np.ndarray
-    a_map: Map
-    b_map: Map
+    a_map: Affine
+    b_map: Affine
 
     def add_currents(self, total: Array, v: Array) -> Array:
-        """As for :class:`Tie`."""
+        """As for :class:`CrossbarTerm`."""
         current = self.each * (self.a_map(take(v, self.a)) - self.b_map(take(v, self.b)))
         total = widened(total, current)
         total = jnp.asarray(total).at[self.a].add(self.a_map.kappa * current)
@@ -78,14 +78,14 @@ class LinkTie(Tie):
 
 
 @dataclass(frozen=True)
-class Local:
+class HeldDeviceTerm:
     """Devices between free nodes (at ``positions``) and held ones; ``sign`` +1: the anode is free."""
 
     model: Device
     own: Values
     positions: np.ndarray
     sign: int
-    map: Map
+    map: Affine
     far: Array
 
     @property
@@ -106,7 +106,7 @@ class Local:
         """Voltage over each device, anode minus cathode, from the potentials of the bases."""
         return self.sign * (self.map(base) - self.far)
 
-    def part(self, at: np.ndarray) -> Local:
+    def part(self, at: np.ndarray) -> HeldDeviceTerm:
         """Some of the devices."""
         if np.array_equal(at, np.arange(len(self.positions))):
             return self
@@ -114,12 +114,12 @@ class Local:
         def some(number: Array) -> Array:
             return take(number, at) if jnp.ndim(number) and jnp.shape(number)[0] > 1 else number
 
-        return Local(
+        return HeldDeviceTerm(
             with_numbers(self.model, len(self.positions), some),
             {name: some(value) for name, value in self.own.items()},
             self.positions[at],
             self.sign,
-            Map(*(take(array, at) for array in self.map)),
+            Affine(*(take(array, at) for array in self.map)),
             take(self.far, at),
         )
 
@@ -137,7 +137,7 @@ class Local:
 
 
 @dataclass(frozen=True)
-class Pair:
+class GeneralTerm:
     """Resistors or devices between arbitrary nodes, of which some join two free ones.
 
     ``a`` and ``b`` are free positions, or F for a held end, whose potential is in ``*_held``.
@@ -148,8 +148,8 @@ class Pair:
     own: Values
     a: np.ndarray
     b: np.ndarray
-    a_map: Map
-    b_map: Map
+    a_map: Affine
+    b_map: Affine
     a_held: Array
     b_held: Array
 
@@ -201,7 +201,7 @@ class PortNudge:
 
     port: Output
     positions: np.ndarray
-    map: Map
+    map: Affine
     loss: Any
     target: Array
     strength: Array

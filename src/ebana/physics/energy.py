@@ -122,7 +122,7 @@ def contrast(
 
 
 def _without(phase: Phase, left_out: Array) -> Phase:
-    """Zeros for samples that are left out: their currents may be infinite, and zero times that is no number."""
+    """Zeros for samples that are left out: their currents may be infinite, and zero times infinity is NaN."""
     return jax.tree.map(lambda x: jnp.where(left_out[:, None], 0.0, x), phase)
 
 

@@ -13,7 +13,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 from matplotlib.textpath import TextToPath
 
-from ebana.reports.layout import Arrangement, Box, Route, arrange
+from ebana.reports.graph_layout import Arrangement, Box, Route, arrange
 from ebana.reports.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, TEXT, styled
 
 COLORS = {

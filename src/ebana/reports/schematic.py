@@ -19,7 +19,7 @@ from ebana.circuit.elements import (
     VoltageSources,
 )
 from ebana.reports import symbols as svg
-from ebana.reports.sheet import OUTPUTS, SOURCES, Band, Plan, plan
+from ebana.reports.schematic_layout import OUTPUTS, SOURCES, Band, Plan, plan
 from ebana.reports.style import BLUE, GREEN, PURPLE, VERMILLION
 from ebana.units import si
 

@@ -1,8 +1,9 @@
-"""Layered relaxation: with its neighbours held, every node's equation is solved at once.
+"""Block Gauss-Seidel sweeps: with its neighbours held, every node's equation of a layer is solved at once.
 
     a v - b + sum_d i_d(v) = 0       (physics: block coordinate descent on the energy)
 
-For piecewise-linear devices the root is closed-form: the sign of the left side at each corner tells
+(In circuit simulation a sweep is a series of analyses; here it is one pass over the layers.) For piecewise-linear
+devices the root is closed-form: the sign of the left side at each corner tells
 on which side of it the root lies. For smooth devices a bracketed Newton iteration finds it. Ideal
 diodes clip. Each sweep lowers the energy; near the end Newton's method takes over.
 
@@ -27,7 +28,7 @@ from ebana.circuit.elements import as_slice
 from ebana.equations.arrays import add, embed, put, take
 from ebana.equations.families import characteristic, evaluate, families
 from ebana.equations.system import System
-from ebana.equations.terms import Local, Map
+from ebana.equations.terms import Affine, HeldDeviceTerm
 
 SCALAR_STEPS = 20
 """Steps for smooth devices; what they leave is for the next sweep or for Newton's method on all nodes."""
@@ -89,7 +90,7 @@ class Sweeper:
 
     system: System
     blocks: tuple[Block, ...]
-    smooth: tuple[tuple[Local, ...], ...]
+    smooth: tuple[tuple[HeldDeviceTerm, ...], ...]
     rows: bool = False
 
     def split(self, v: Array) -> list[Array | None]:
@@ -207,7 +208,7 @@ def sweeper(system: System, *, rows: bool = False) -> Sweeper:
     """Prepare sweeps over a system; ``rows``: with a sample to a row."""
     a, b = system.diagonal, system.rhs
     corners: list[Corner] = []
-    smooth: list[Local] = []
+    smooth: list[HeldDeviceTerm] = []
     for term in system.locals:
         shape = term.model.piecewise_linear(term.own)
         if shape is None:
@@ -215,7 +216,7 @@ def sweeper(system: System, *, rows: bool = False) -> Sweeper:
             continue
         for at in _one_a_node(term.positions):
             threshold, below, above = (_of_units(number, at) for number in shape)
-            nodes, m = term.positions[at], Map(*(take(array, at) for array in term.map))
+            nodes, m = term.positions[at], Affine(*(take(array, at) for array in term.map))
             at_corner = take(term.far, at) + term.sign * threshold - m.beta
             a = add(a, nodes, m.kappa * m.alpha * below)
             b = add(b, nodes, m.kappa * below * at_corner)
@@ -234,7 +235,7 @@ def sweeper(system: System, *, rows: bool = False) -> Sweeper:
     return Sweeper(system, blocks, tuple(_within(block.nodes, smooth) for block in blocks), rows)
 
 
-def _within(nodes: np.ndarray, terms: list[Local]) -> tuple[Local, ...]:
+def _within(nodes: np.ndarray, terms: list[HeldDeviceTerm]) -> tuple[HeldDeviceTerm, ...]:
     """The devices at some nodes."""
     places = [(term, np.flatnonzero(np.isin(term.positions, nodes))) for term in terms]
     return tuple(term.part(at) for term, at in places if at.size)

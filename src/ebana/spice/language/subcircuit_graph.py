@@ -45,12 +45,14 @@ _VOLTS = re.compile(r"\bv\s*=", re.IGNORECASE)
 
 @dataclass
 class Definition:
-    """A ``.subckt``: its pins, the lines of its elements, its models and the definitions inside it."""
+    """A ``.subckt``: its pins, the lines of its elements and their places in the text, its models and the
+    definitions inside it."""
 
     name: str
     pins: tuple[str, ...]
     outer: Definition | None = None
     lines: list[str] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
     models: set[str] = field(default_factory=set)
     inside: dict[str, Definition] = field(default_factory=dict)
     groups: tuple[Groups, Groups] | None = None
@@ -68,7 +70,7 @@ def definitions(lines: Iterable[str]) -> Definition:
     """All definitions of a text, inside one without a name."""
     body = top = Definition("", ())
     depth = 0
-    for line in lines:
+    for place, line in enumerate(lines):
         words = line.split()
         card = words[0].lower()
         if card == ".subckt":
@@ -85,6 +87,7 @@ def definitions(lines: Iterable[str]) -> Definition:
             body.models.add(words[1].lower())
         elif not card.startswith("."):
             body.lines.append(line)
+            body.places.append(place)
     return top
 
 

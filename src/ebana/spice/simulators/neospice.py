@@ -12,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
+from ebana.spice.language import subcircuit_graph
 from ebana.spice.language.expressions import UnknownExpression, translated
+from ebana.spice.language.lines import logical_lines
+from ebana.spice.language.subcircuit_graph import DEPTH, Definition
 from ebana.spice.simulators import neospice_supported as whitelist
 from ebana.spice.simulators.errors import EngineNotInstalled, NeospiceError
-from ebana.spice.simulators.program import Job, Outcome, Program
+from ebana.spice.simulators.program import Job, Outcome, ParametricDeck
 from ebana.spice.simulators.session import Session, Tick
 
 INSTALL = 'Install it with: pip install "ebana[spice]"'
 
 OLDEST = (0, 2)
 """The oldest version that is used, and the one that the whitelist was proven with."""
-
-DEPTH = 100
-"""Subcircuits inside each other that are followed."""
 
 
 def package() -> Any:
@@ -78,9 +78,9 @@ class NeospiceSession(Session):
         self._set: dict[str, float] = {}
         self._reads: list[str] = []
 
-    def load(self, program: Program) -> None:
+    def load(self, program: ParametricDeck) -> None:
         """See :meth:`Session.load`; refuses what neospice is not trusted with."""
-        lines = logical_lines(program.lines)
+        lines = lines_for(program.lines)
         whitelist.check(lines)
         self._deck, self._set = _Deck(lines), {}
         self._reads = [name.lower() for name in program.reads]
@@ -163,19 +163,12 @@ def _element(handle: str) -> tuple[str, bool]:
     return (name.split(".", 1)[1] if "." in name else name), bool(parameter)
 
 
-def logical_lines(lines: Iterable[str]) -> list[str]:
+def lines_for(deck: Iterable[str]) -> list[str]:
     """Lines as neospice takes them: continued ones joined, no comments, ``a ? b : c`` as a function.
 
     All in lower case: neospice lowers the names in expressions and not those of nodes.
     """
-    result: list[str] = []
-    for line in lines:
-        line = line.strip().lower()
-        if line.startswith("+") and result:
-            result[-1] += line[1:]
-        elif line and not line.startswith("*"):
-            result.append(line)
-    return [_with_functions(line) for line in result]
+    return [_with_functions(line) for line in logical_lines([line.lower() for line in deck])]
 
 
 def _with_functions(line: str) -> str:
@@ -188,42 +181,17 @@ def _with_functions(line: str) -> str:
         raise NeospiceError(f"neospice is not trusted with the line {line!r}: {error}") from None
 
 
-class _Body:
-    """The lines of a subcircuit, the subcircuits defined inside it, and the one it is defined in."""
-
-    def __init__(self, outer: _Body | None, pins: int = 0) -> None:
-        self.outer, self.pins = outer, pins
-        self.lines: list[int] = []
-        self.inside: dict[str, _Body] = {}
-
-    def find(self, name: str) -> _Body | None:
-        """The subcircuit that a name means here: the innermost definition."""
-        return self.inside.get(name) or (self.outer.find(name) if self.outer else None)
-
-
 class _Deck:
     """A deck whose gains can change: the last word of the line of each element."""
 
     def __init__(self, lines: list[str]) -> None:
         self._lines = list(lines)
         self._place: dict[str, int] = {}
-        top = _Body(None)
-        body = top
-        for number, line in enumerate(lines):
-            words = line.split()
-            if words[0] == ".subckt":
-                inner = _Body(body, len(words) - 2)
-                body.inside[words[1]] = inner
-                body = inner
-            elif words[0] == ".ends":
-                body = body.outer or top
-            elif words[0][0] != ".":
-                body.lines.append(number)
-        self._name(top, "", ())
+        self._name(subcircuit_graph.definitions(lines), "", ())
 
-    def _name(self, body: _Body, prefix: str, open_bodies: tuple[_Body, ...]) -> None:
+    def _name(self, body: Definition, prefix: str, outer: tuple[int, ...]) -> None:
         """Note the place of every element under its full name, instances of subcircuits opened."""
-        for number in body.lines:
+        for number in body.places:
             words = self._lines[number].split()
             name = f"{prefix}{words[0]}"
             if words[0][0] != "x":
@@ -232,20 +200,21 @@ class _Deck:
             inside = body.find(words[-1])
             if inside is None:
                 raise NeospiceError(f"unknown subcircuit {words[-1]!r} in the line {self._lines[number]!r}")
-            if len(words) - 2 != inside.pins:
+            if len(words) - 2 != len(inside.pins):
                 raise NeospiceError(
-                    f"subcircuit {words[-1]!r} has {inside.pins} pins, and the line {self._lines[number]!r} gives it "
+                    f"subcircuit {words[-1]!r} has {len(inside.pins)} pins, and the line "
+                    f"{self._lines[number]!r} gives it "
                     f"{len(words) - 2} nodes"
                 )
-            if inside in open_bodies:
+            if id(inside) in outer:
                 raise NeospiceError(
                     f"subcircuit {words[-1]!r} holds itself, by the line {self._lines[number]!r}. Remove that instance."
                 )
-            if len(open_bodies) >= DEPTH:
+            if len(outer) >= DEPTH:
                 raise NeospiceError(
                     f"subcircuit {words[-1]!r} is inside more than {DEPTH} others. Use fewer levels."
                 )
-            self._name(inside, f"{name}.", (*open_bodies, inside))
+            self._name(inside, f"{name}.", (*outer, id(inside)))
 
     @property
     def elements(self) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ebana.spice.simulators import libngspice
 from ebana.spice.simulators.errors import NgspiceError, quoted
-from ebana.spice.simulators.program import Program
+from ebana.spice.simulators.program import ParametricDeck
 from ebana.spice.simulators.session import Session
 
 
@@ -24,7 +24,7 @@ class NgspiceSession(Session):
         self._set: dict[str, float] = {}
         self._iterations = 0
 
-    def load(self, program: Program) -> None:
+    def load(self, program: ParametricDeck) -> None:
         """See :meth:`Session.load`."""
         try:
             self._spice.load(program.lines)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ebana.spice.simulators.errors import NgspiceError, quoted
 from ebana.spice.simulators.process import require, run_program
-from ebana.spice.simulators.program import Job, Outcome, Program, Settings
+from ebana.spice.simulators.program import Job, Outcome, ParametricDeck, Settings
 from ebana.spice.simulators.session import Session, Tick
 
 __all__ = ["BatchSession", "open_session", "require"]
@@ -29,7 +29,7 @@ class BatchSession(Session):
         super().__init__()
         require()
 
-    def load(self, program: Program) -> None:
+    def load(self, program: ParametricDeck) -> None:
         """Nothing is kept loaded between jobs."""
 
     def alter(self, changes: Iterable[tuple[str, float]]) -> None:
@@ -68,7 +68,7 @@ def _without_end(lines: Iterable[str]) -> list[str]:
     return [line for line in lines if line.strip().lower() != ".end"]
 
 
-def _control(program: Program, job: Job) -> Iterator[str]:
+def _control(program: ParametricDeck, job: Job) -> Iterator[str]:
     settings = Settings(program)
     yield from (".control", "set num_threads=1", "set numdgt=17")
     yield from (f"alter {handle} = {value!r}" for handle, value in settings.changes(job.fixed))

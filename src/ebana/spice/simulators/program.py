@@ -15,7 +15,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, eq=False)
-class Program:
+class ParametricDeck:
     """A deck that is loaded once, and whose values then change.
 
     Args:
@@ -43,7 +43,7 @@ class Job:
     """Operating points that are wanted of one program.
 
     Args:
-        program: the program; None where whoever gets the job has it already, under ``digest``.
+        program: the program; None where the receiver of the job has it already, under ``digest``.
         digest: the program's digest.
         fixed: values for all samples, ``{slot: (k,)}``.
         varying: values for each sample, ``{slot: (B, k)}``.
@@ -51,7 +51,7 @@ class Job:
         timeout: seconds that one operating point may take.
     """
 
-    program: Program | None
+    program: ParametricDeck | None
     digest: str
     fixed: Mapping[Key, np.ndarray]
     varying: Mapping[Key, np.ndarray]
@@ -121,7 +121,7 @@ class Settings:
     a deck and the same number in a command to different last bits, and results must not tell which it was.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: ParametricDeck) -> None:
         self._program = program
         self._values = {key: np.full(np.shape(value), np.nan) for key, value in program.values.items()}
 

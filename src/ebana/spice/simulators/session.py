@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ebana.spice.simulators.errors import EngineNotInstalled
-from ebana.spice.simulators.program import Job, Outcome, Program, Settings
+from ebana.spice.simulators.program import Job, Outcome, ParametricDeck, Settings
 
 LOCK = threading.RLock()
 """Held by whoever talks to a simulator of this process."""
@@ -25,11 +25,11 @@ class Session(ABC):
     """Base of the simulators. One that is new to us states four small methods."""
 
     def __init__(self) -> None:
-        self._program: Program | None = None
+        self._program: ParametricDeck | None = None
         self._settings: Settings | None = None
 
     @abstractmethod
-    def load(self, program: Program) -> None:
+    def load(self, program: ParametricDeck) -> None:
         """Load a program in place of the one before; raises SpiceError where it is refused."""
 
     @abstractmethod
@@ -48,7 +48,7 @@ class Session(ABC):
         """Whether the program of that digest is loaded."""
         return self._program is not None and self._program.digest == digest
 
-    def _of(self, job: Job) -> Program:
+    def _of(self, job: Job) -> ParametricDeck:
         """The job's program, sent with it or here already."""
         program = job.program or self._program
         if program is None or program.digest != job.digest:
