@@ -38,7 +38,7 @@ quick: $(INSTALLED_TEST) ## the tests of a minute: no simulator, little to compi
 		--ignore tests/layers/test_amplifier_layer.py --ignore tests/model/test_published_api.py
 
 shuffled: $(INSTALLED_TEST) spice ## all tests in random order; SEED=n repeats one
-	$(BIN)/pytest -n auto --dist worksteal --random-order-bucket=global $(if $(SEED),--random-order-seed=$(SEED))
+	$(BIN)/pytest -n auto --dist worksteal --random-order --random-order-bucket=module $(if $(SEED),--random-order-seed=$(SEED))
 
 coverage: $(INSTALLED_TEST) spice ## all tests, with the lines and branches that none of them reaches
 	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term --cov-fail-under=$(FLOOR)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 import jax
 import numpy as np
+from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 
 Array: TypeAlias = jax.Array | np.ndarray
@@ -15,6 +16,21 @@ Array: TypeAlias = jax.Array | np.ndarray
 
 Values: TypeAlias = Mapping[str, Array]
 """Arrays by name: parameter values in SI units, inputs ``(B, columns)``, targets ``(B, units)``."""
+
+FreePotentials: TypeAlias = Float[Array, "batch free"]
+"""Potentials of the free nodes, volts, in the order of ``circuit.free``."""
+
+NodePotentials: TypeAlias = Float[Array, "batch nodes_and_ground"]
+"""Potentials of all nodes, volts; the last column is ground."""
+
+Samples: TypeAlias = Float[Array, " batch"]
+"""A number for each sample."""
+
+Mask: TypeAlias = Bool[Array, " batch"]
+"""True for some of the samples."""
+
+Codes: TypeAlias = Int[Array, " batch"]
+"""A whole number for each sample."""
 
 Number: TypeAlias = Array | float | int
 """A number, or an array of numbers."""

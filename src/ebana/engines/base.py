@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana._types import Array, Values
+from ebana._types import Codes, FreePotentials, Mask, Samples, Values
 from ebana.circuit import Circuit
 from ebana.physics.nudge import Nudge
 
@@ -61,10 +61,10 @@ class OperatingPoint:
         iterations: how many iterations each sample took, ``(B,)``.
     """
 
-    v: Array
-    code: Array
-    error: Array
-    iterations: Array
+    v: FreePotentials
+    code: Codes
+    error: Samples
+    iterations: Codes
 
     @staticmethod
     def found(v: object, error: object = 0.0) -> OperatingPoint:
@@ -81,12 +81,12 @@ class OperatingPoint:
         return OperatingPoint(v, code, error, np.zeros(batch, dtype=int))
 
     @property
-    def converged(self) -> Array:
+    def converged(self) -> Mask:
         """Mask of the samples whose point counts, ``(B,)``: certified ones, and those of a fixed number of sweeps."""
         return (self.code == Result.CONVERGED) | (self.code == Result.SWEPT)
 
     @property
-    def certified(self) -> Array:
+    def certified(self) -> Mask:
         """Mask of the samples whose error is bounded by ``error``, ``(B,)``."""
         return self.code == Result.CONVERGED
 
@@ -124,7 +124,7 @@ class Engine(Protocol):
         parameters: Values,
         inputs: Values,
         nudge: Nudge,
-        start: Array | None = None,
+        start: FreePotentials | None = None,
     ) -> OperatingPoint:
         """Operating points of a batch.
 

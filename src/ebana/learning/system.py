@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import jax
 
-from ebana._types import Array, LossLike, Values
+from ebana._types import Array, FreePotentials, LossLike, Mask, Samples, Values
 from ebana.parameters import Parameter
 
 State = Any
@@ -107,7 +107,7 @@ class EnergySystem(Protocol):
         """What a user is given of a state: a pytree without what only learning needs, such as an operating point."""
         ...
 
-    def unknowns(self, state: State) -> Array:
+    def unknowns(self, state: State) -> FreePotentials:
         """The state as one array ``(B, F)``: what histories keep of it."""
         ...
 
@@ -123,15 +123,15 @@ class EnergySystem(Protocol):
         """A nudge by ``strength * loss`` itself; strengths ``{name: (B,)}``."""
         ...
 
-    def contrast(self, values: Values, plus: State, minus: State, weight: Array) -> dict[str, Array]:
+    def contrast(self, values: Values, plus: State, minus: State, weight: Samples) -> dict[str, Array]:
         """``sum_b weight_b [dE/dtheta(plus_b) - dE/dtheta(minus_b)]`` by trained parameter; weights ``(B,)``."""
         ...
 
-    def input_contrast(self, values: Values, plus: State, minus: State, weight: Array) -> dict[str, Array]:
+    def input_contrast(self, values: Values, plus: State, minus: State, weight: Samples) -> dict[str, Array]:
         """``weight_b [dE/dx(plus_b) - dE/dx(minus_b)]`` by input, ``{name: (B, columns)}``."""
         ...
 
-    def converged(self, state: State) -> Array:
+    def converged(self, state: State) -> Mask:
         """Mask of the samples whose state was found, ``(B,)``."""
         ...
 
@@ -159,15 +159,17 @@ class EnergySystem(Protocol):
 class Differentiable(Protocol):
     """A system whose states solve equations ``F(theta, x, v) = 0``: what the exact adjoint needs."""
 
-    def read(self, values: Values, inputs: Values, v: Array) -> dict[str, Array]:
+    def read(self, values: Values, inputs: Values, v: FreePotentials) -> dict[str, Array]:
         """Outputs as a differentiable function of the unknowns ``(B, F)``."""
         ...
 
-    def residual(self, values: Values, inputs: Values, v: Array) -> Array:
+    def residual(self, values: Values, inputs: Values, v: FreePotentials) -> FreePotentials:
         """The equations, ``(B, F)``."""
         ...
 
-    def solve_transposed(self, values: Values, inputs: Values, v: Array, rhs: Array) -> Array:
+    def solve_transposed(
+        self, values: Values, inputs: Values, v: FreePotentials, rhs: FreePotentials
+    ) -> FreePotentials:
         """``(dF/dv)^-T rhs`` for each sample, ``(B, F)``."""
         ...
 

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana._types import Array, Values
+from ebana._types import Array, NodePotentials, Samples, Values
 from ebana.circuit.checks import require_solvable
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.element import INDEX, Branches, as_slice, at_nodes
@@ -43,7 +43,7 @@ class Phase:
         inputs: the data that the sources carried, ``{name: (B, columns)}``.
     """
 
-    p: Array
+    p: NodePotentials
     net: Array
     ideal: dict[str, Array]
     inputs: dict[str, Array]
@@ -71,7 +71,7 @@ def output_factor(circuit: Circuit, parameters: Values, name: str) -> Array:
     return factors(circuit, parameters)[stage] if stage >= 0 else jnp.asarray(1.0)
 
 
-def energy(circuit: Circuit, parameters: Values, p: Array) -> Array:
+def energy(circuit: Circuit, parameters: Values, p: NodePotentials) -> Samples:
     """Total energy ``sum_l c_l E_l`` of each sample, shape ``(B,)``, watts.
 
     Raises:

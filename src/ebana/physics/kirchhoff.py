@@ -13,7 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ebana._types import Array, Values
+from ebana._types import Array, FreePotentials, NodePotentials, Values
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.element import INDEX, Branches, as_slice, at_nodes
 from ebana.circuit.elements import CurrentSources, NodeGroup, VoltageSources
@@ -33,7 +33,7 @@ def source_potentials(circuit: Circuit, parameters: Values, inputs: Values) -> I
         yield element, value if (element.scale == 1.0).all() else value * scale
 
 
-def potentials(circuit: Circuit, parameters: Values, inputs: Values, v: Array) -> Array:
+def potentials(circuit: Circuit, parameters: Values, inputs: Values, v: FreePotentials) -> NodePotentials:
     """Potentials of all nodes and, in the last column, ground; shape ``(B, N + 1)``.
 
     Args:
@@ -191,7 +191,9 @@ def balanced(circuit: Circuit, parameters: Values, p: Array, net: Array) -> tupl
     return net + through_amplifiers(circuit, kappa, extra), ideal
 
 
-def residual(circuit: Circuit, parameters: Values, inputs: Values, v: Array, injected: Array) -> Array:
+def residual(
+    circuit: Circuit, parameters: Values, inputs: Values, v: FreePotentials, injected: Array
+) -> FreePotentials:
     """Kirchhoff's current law at the free nodes, ``(B, F)``, amperes.
 
     Zero at an operating point, except at nodes that ideal diodes hold.
