@@ -27,7 +27,7 @@ types: $(INSTALLED_TEST)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 tests: $(INSTALLED_TEST)
-	$(BIN)/pytest -n auto --dist worksteal --durations=20
+	$(BIN)/pytest -n auto --dist loadfile --durations=20
 
 QUICK := tests/circuit tests/datasets tests/equations tests/layers tests/model tests/recipes tests/reports \
 	tests/spice/language tests/storage tests/physics/test_kirchhoff.py tests/physics/test_stages.py tests/test_units.py

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from rich.progress import Progress
 
-from ebana.datasets import CorruptData, DownloadFailed, load, places, read_idx
+from ebana.datasets import CorruptData, DownloadFailed, load, read_idx, search_paths
 from ebana.datasets import download as downloads
 from ebana.datasets.sources import FILES, MNIST, SOURCES
 from helpers.idx_files import write_idx, write_set
@@ -67,7 +67,7 @@ def cached(server, tmp_path, monkeypatch):
     md5 = tuple(hashlib.md5((server.folder / f"{file}.gz").read_bytes()).hexdigest() for file in FILES)
     source = replace(MNIST, url=f"http://127.0.0.1:{server.server_port}/", md5=md5)
     monkeypatch.setitem(SOURCES, "mnist", source)
-    return places.cache(source)
+    return search_paths.cache(source)
 
 
 def files(folder):

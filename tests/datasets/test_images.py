@@ -10,7 +10,8 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from ebana.datasets import CorruptData, hold_out, inner_split, load, places, read_idx
+from ebana.datasets import CorruptData, hold_out, inner_split, load, read_idx
+from ebana.datasets import search_paths as places
 from ebana.datasets.sources import FILES, SOURCES
 from helpers.idx_files import squares, write_idx, write_set
 

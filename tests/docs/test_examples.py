@@ -37,9 +37,6 @@ COMPARED = {
 
 SPICE, _ = available("ngspice")
 
-QUICK = "--xla_backend_optimization_level=0"
-"""Compiles in two thirds of the time; the scripts compile more than they compute."""
-
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda f: f.stem)
 def test_example_runs(path, tmp_path):
@@ -51,7 +48,6 @@ def test_example_runs(path, tmp_path):
             "TMPDIR": str(tmp_path),
             "MPLBACKEND": "Agg",
             "PYTHONPATH": str(ROOT / "src"),
-            "XLA_FLAGS": QUICK,
         },
         capture_output=True,
         text=True,

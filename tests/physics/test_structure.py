@@ -179,6 +179,7 @@ def test_numbers_are_differentiated_as_well():
             numbers, form = separate(device, 1)
             scale = [float(n) for n in numbers]
 
+            @jax.jit
             def current(relative, form=form, scale=scale):
                 law = form.rebuild(
                     [s * (1.0 + r) if np.isfinite(s) else s for s, r in zip(scale, relative, strict=True)]
