@@ -3,6 +3,7 @@
     python -m benchmarks                 speed, memory, agreement with ngspice, gradients
     python -m benchmarks --accuracy      test accuracies too
     python -m benchmarks --only speed    the sections whose names contain this, such as "speed: batch size"
+    python -m benchmarks --only faults   hostile files, foreign decks, kills, stiff circuits, counted
     python -m benchmarks --quick         a small version, to see that it runs
     python -m benchmarks compare A B     two of its JSON files, as ratios
     python -m benchmarks pair CHECKOUT   another version and this one, in turn, on this machine
@@ -32,7 +33,7 @@ RESULTS = Path(__file__).parent / "results"
 Section = tuple[str, Callable[[], Iterable[Row]]]
 
 
-def sections(quick: bool, accuracy: bool) -> Iterator[Section]:
+def sections(quick: bool, accuracy: bool, counted: bool) -> Iterator[Section]:
     """Names and measurements, in order."""
     from benchmarks import gradients, identity, parity, scaling, speed, spice
 
@@ -50,6 +51,8 @@ def sections(quick: bool, accuracy: bool) -> Iterator[Section]:
         yield "compilation", partial(identity.rows, quick=True)
         yield "spice", partial(spice.rows, quick=True)
         yield from ((name, partial(rows, quick=True)) for name, rows in shapes.items())
+        if counted:
+            yield from fault_sections(quick)
         return
     yield "training", lambda: speed.training(epochs=4000, ngspice_epochs=4)
     yield "ebana train iris", speed.command
@@ -63,6 +66,16 @@ def sections(quick: bool, accuracy: bool) -> Iterator[Section]:
         from benchmarks import accuracy as accuracies
 
         yield "accuracy", accuracies.rows
+    if counted:
+        yield from fault_sections(quick)
+
+
+def fault_sections(quick: bool) -> Iterator[Section]:
+    """A section for each kind of fault; they take hours and are measured only where they are asked for."""
+    from benchmarks import faults
+
+    for kind in faults.kinds():
+        yield f"{faults.SECTION}: {kind}", partial(faults.rows, kind, quick=quick)
 
 
 def measure(chosen: Iterable[Section], console: Console) -> list[Row]:
@@ -119,7 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
     load, cores = about["machine"]["load_before"], about["machine"]["cores"]
     if load is not None and load > cores / 2:
         progress.print(f"[yellow]load average {load:.1f} on {cores} cores: times will be too long[/]")
-    chosen = sections(options.quick, options.accuracy)
+    chosen = sections(options.quick, options.accuracy, counted=bool(options.only))
     if options.only:
         chosen = ((name, run) for name, run in chosen if any(part in name for part in options.only))
     rows = measure(chosen, progress)
