@@ -99,7 +99,7 @@ class ExactCircuit:
                 column, _, _, kappa = self.affine[int(node)]
                 if column is not None:
                     matrix[column][n] += kappa * Fraction(float(current))
-        return _gauss(matrix)
+        return gauss(matrix)
 
     def operating_point(self, start: np.ndarray, rounds: int = 200) -> np.ndarray | None:
         """The exact operating point, from the segments at ``start``; None where the segments never settle."""
@@ -116,7 +116,7 @@ class ExactCircuit:
         return None
 
 
-def _gauss(matrix: list[list[Fraction]]) -> list[Fraction]:
+def gauss(matrix: list[list[Fraction]]) -> list[Fraction]:
     n = len(matrix)
     for k in range(n):
         pivot = next(i for i in range(k, n) if matrix[i][k] != 0)

@@ -97,7 +97,9 @@ def test_tellegen_power_taken_and_delivered_cancel(seed):
     assert any(isinstance(e, Devices) for e in circuit.elements)
     for _ in range(5):
         values, inputs = draw_values(circuit, rng, (-6, -3)), draw_inputs(circuit, rng, 1)
-        point = solve(circuit, inputs, values=values, tolerance=1e-13)
+        point = solve(
+            circuit, inputs, values=values, tolerance=1e-12
+        )  # roundings alone may reach 3e-13 V here
         assert point.converged.all()
         taken, delivered = _element_power(circuit, values, inputs, point.v)
         assert taken == pytest.approx(delivered, rel=1e-9)

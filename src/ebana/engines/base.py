@@ -40,7 +40,8 @@ class Result(IntEnum):
 
 _EXPLANATIONS = {
     Result.CONVERGED: "the operating point was found to the stated tolerance",
-    Result.STALLED: "the estimated error stayed above the tolerance; allow more iterations or a looser tolerance",
+    Result.STALLED: "the estimated error, roundings included, stayed above the tolerance; allow more iterations or a "
+    "looser tolerance, or double precision",
     Result.NO_MINIMUM: "the circuit has no minimum: beta is too strong for the conductances at the outputs "
     "(or ideal diodes set a node bounds that contradict each other)",
     Result.NOT_FINITE: "the potentials became infinite; check the data's range and the device models",

@@ -43,13 +43,19 @@ def estimate_error(
 @partial(jax.jit, static_argnums=1)
 def _estimate(circuit: Circuit, radius: float, parameters: Any, inputs: Any, v: Array, nudge: Nudge) -> Array:
     system = assemble(circuit, parameters, inputs, nudge, v.shape[0])
-    given, v = v.T, system.snap(v.T, radius)
+    given, v = v.T, jax.lax.optimization_barrier(system.snap(v.T, radius))
     f = system.residual(v)
-    plain, pivot, sure = system.correction(v, f, system.slopes(v, 0.0))
-    cautious, least, also = system.correction(v, f, system.slopes(v, radius))
-    target = system.clip(v + plain)  # the correction may cross a corner: look again on the other side
-    again, _, third = system.correction(target, system.residual(target), system.slopes(target, radius))
-    plain = jnp.maximum(jnp.abs(plain), jnp.abs(target + again - v))
+    plain = system.correction(v, f, system.slopes(v, 0.0), often=False)
+    least = system.slopes(v, radius)
+    cautious = system.correction(v, f, least, often=False)
+    target = jax.lax.optimization_barrier(
+        system.clip(v + plain.step)
+    )  # the correction may cross a corner: look again on the other side
+    again = system.correction(target, system.residual(target), system.slopes(target, radius), often=False)
+    step = jnp.maximum(jnp.abs(plain.step), jnp.abs(target + again.step - v))
     moved = jnp.abs(v - given)  # to a bound, or back from where an ideal diode would have to give way
-    error = (jnp.maximum(plain, jnp.abs(cautious)) + moved).max(0, initial=0.0)
-    return jnp.where((jnp.minimum(pivot, least) > 0) & sure & also & third, error, jnp.inf)
+    error = (jnp.maximum(step, jnp.abs(cautious.step)) + moved).max(0, initial=0.0)
+    error = error + plain.left + cautious.left + again.left
+    error = error + system.rounding(v, cautious.spread, 0.0, radius)  # no limit: every term is counted
+    sure = plain.sure & cautious.sure & again.sure & (jnp.minimum(plain.pivot, cautious.pivot) > 0)
+    return jnp.where(sure, error, jnp.inf)

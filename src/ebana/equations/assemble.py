@@ -28,7 +28,7 @@ from ebana.equations.system import System
 from ebana.equations.terms import Affine, CrossbarTerm, GeneralTerm, HeldDeviceTerm, PortNudge, ResistorTerm
 from ebana.physics import kirchhoff
 from ebana.physics.nudge import Nudge
-from ebana.physics.stages import factors, stages
+from ebana.physics.stages import factors, gains, stages
 
 
 def coupled_outputs(circuit: Circuit, nudge: Nudge) -> frozenset[str]:
@@ -102,6 +102,8 @@ class _Assembly:
         local = tuple(self._local(p) for p in self.plan.local_devices)
         smooth = tuple(term for term in local if not term.model.ideal)
         lower, upper = self._bounds([term for term in local if term.model.ideal], free)
+        scale = self._scale()
+        leak, coupled = self._leaks(diagonal, ties, scale)
         return System(
             self.plan,
             self._weight(),
@@ -109,8 +111,13 @@ class _Assembly:
             rhs,
             full_diagonal,
             full_rhs,
+            scale,
+            leak,
+            coupled,
+            full_diagonal * scale + coupled,
+            self._held_reach(),
             ties,
-            *self._coefficients(ties),
+            *self._coefficients(ties, scale),
             smooth,
             families((*smooth, *pairs)),
             pairs,
@@ -122,6 +129,38 @@ class _Assembly:
     def _weight(self) -> Array:
         c = factors(self.circuit, self.parameters)
         return c[stages(self.circuit).of_node[self.circuit.free]][:, None]
+
+    def _scale(self) -> Array:
+        """Unit of each free node's potential, in which branches between stages carry differences, ``(F, 1)``."""
+        if not self.circuit.amplifiers:
+            return jnp.ones((len(self.circuit.free), 1), self.dtype)
+        gain = jnp.abs(gains(self.circuit, self.parameters)).astype(self.dtype)
+        gain = jnp.where(gain > 0, gain, 1.0)
+        return gain[stages(self.circuit).of_node[self.circuit.free]][:, None]
+
+    def _leaks(self, diagonal: Array, ties: tuple[CrossbarTerm, ...], scale: Array) -> tuple[Array, Array]:
+        """Sums of each node's scaled coefficients: all of them, and those of other free nodes, ``(F, 1)``."""
+        leak, coupled = diagonal * scale, jnp.zeros_like(diagonal)
+        for tie in ties:
+            own = tie.row_map.alpha * take(scale, tie.row)
+            other = tie.column_map.alpha * take(scale, tie.column)
+            rows = tie.row_map.kappa * (tie.g @ other)
+            columns = tie.column_map.kappa * (tie.g.T @ own)
+            coupled = add(add(coupled, tie.row, rows), tie.column, columns)
+            if self.circuit.amplifiers:
+                excess = tie.g * (own - other.T)
+                leak = add(leak, tie.row, tie.row_map.kappa * excess.sum(1)[:, None])
+                leak = add(leak, tie.column, -tie.column_map.kappa * excess.sum(0)[:, None])
+        return leak, coupled
+
+    def _held_reach(self) -> Array:
+        """Largest potential that sources and shifts hold, ``(B,)`` or ``(1,)``, volts."""
+        alpha, beta, _ = self.maps
+        reach = jnp.zeros(1, self.dtype)
+        for source in self.circuit.each(VoltageSources):
+            value = self.data(source, source.columns) * jnp.asarray(source.scale, self.dtype)
+            reach = jnp.maximum(reach, jnp.abs(value).max(1, initial=0.0))
+        return reach * jnp.abs(alpha).max() + jnp.abs(beta).max()
 
     def _injected(self, free: int) -> Array:
         rhs = jnp.zeros((free, 1), self.dtype)
@@ -186,7 +225,9 @@ class _Assembly:
         one_by_one = self.positions(link.a), self.positions(link.b), self.map(link.a), self.map(link.b)
         return ResistorTerm(g, *ends, each[:, None], *one_by_one)
 
-    def _coefficients(self, ties: tuple[CrossbarTerm, ...]) -> tuple[Array, Array, Array | None]:
+    def _coefficients(
+        self, ties: tuple[CrossbarTerm, ...], scale: Array
+    ) -> tuple[Array, Array, Array | None]:
         e, k = self.plan.eliminated, self.plan.kept
         place = np.zeros(len(self.circuit.free), dtype=int)
         place[e], place[k] = np.arange(e.size), np.arange(k.size)
@@ -195,8 +236,9 @@ class _Assembly:
         to_k = jnp.zeros((k.size, e.size), self.dtype)
         among = None
         for tie in ties:
-            forward = tie.row_map.kappa * tie.g * tie.column_map.alpha.T
-            backward = tie.column_map.kappa * tie.g.T * tie.row_map.alpha.T
+            rows, columns = tie.row_map, tie.column_map
+            forward = rows.kappa * tie.g * (columns.alpha * take(scale, tie.column)).T
+            backward = columns.kappa * tie.g.T * (rows.alpha * take(scale, tie.row)).T
             for at, by, value in ((tie.row, tie.column, forward), (tie.column, tie.row, backward)):
                 if not at.size or not by.size:
                     continue

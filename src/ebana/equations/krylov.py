@@ -46,15 +46,18 @@ class _State(NamedTuple):
     rounds: Array
 
 
-def solve(apply: Callable[[Array], Array], diagonal: Array, rhs: Array) -> Solution:
+def solve(
+    apply: Callable[[Array], Array], diagonal: Array, rhs: Array, goal: float | None = None
+) -> Solution:
     """Solve ``A x = rhs`` for each sample, A symmetric.
 
     Args:
         apply: from ``x`` to ``A x``, both ``(n, B)``.
         diagonal: the diagonal of A, above zero, ``(n, B)``.
         rhs: ``(n, B)``.
+        goal: share of the right side to which the residual shall shrink; default :data:`RESIDUAL`.
     """
-    goal = RESIDUAL[str(rhs.dtype)] ** 2
+    share = RESIDUAL[str(rhs.dtype)] if goal is None else goal
     z = rhs / diagonal
     start = (rhs * z).sum(0)
     state = _State(
@@ -81,7 +84,7 @@ def solve(apply: Callable[[Array], Array], diagonal: Array, rhs: Array) -> Solut
         z = r / diagonal
         rz = jnp.where(going, (r * z).sum(0), state.rz)
         p = jnp.where(going, z + rz / jnp.where(going, state.rz, 1.0) * state.p, state.p)
-        return _State(x, r, p, rz, curvature, going & (rz > goal * start), state.rounds + 1)
+        return _State(x, r, p, rz, curvature, going & (rz > share**2 * start), state.rounds + 1)
 
     state = jax.lax.while_loop(unfinished, body, state)
-    return Solution(state.x, state.curvature, state.rz <= goal * start)
+    return Solution(state.x, state.curvature, state.rz <= share**2 * start)

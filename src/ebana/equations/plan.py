@@ -97,6 +97,8 @@ class Plan:
         blocks: ``(start, stop)`` of each block among the free nodes.
         colours: blocks in groups that share no coupling; a sweep updates one group at a time.
         eliminated, kept: free positions; the eliminated ones do not see each other.
+        dense: places among the kept nodes of those that couplings or eliminated nodes may join to each other.
+        places: place of every free position among the kept nodes, -1 for the others.
         layered: whether sweeps apply (no pairs, no coupling inside a block).
     """
 
@@ -112,6 +114,8 @@ class Plan:
     colours: tuple[tuple[int, ...], ...]
     eliminated: np.ndarray
     kept: np.ndarray
+    dense: np.ndarray
+    places: np.ndarray
     layered: bool
 
 
@@ -136,6 +140,7 @@ def _plan(of: Structure, coupled_outputs: frozenset[str]) -> Plan:
         block_of[start:stop] = number
     node_block = block_of[column]
 
+    webs = _webs(circuit, node_block, blocks)
     couplings: list[CrossbarCoupling] = []
     feeds: list[HeldCrossbar] = []
     links: list[ResistorCoupling] = []
@@ -156,7 +161,7 @@ def _plan(of: Structure, coupled_outputs: frozenset[str]) -> Plan:
                     "of small ron between free nodes."
                 )
             both = np.flatnonzero(a_free & b_free)
-            found = _split_resistors(element, node_block, both, blocks) if element.linear else None
+            found = _split_resistors(element, node_block, both, blocks, webs) if element.linear else None
             if found is None:
                 pairs.append(GeneralBranches(element))
                 continue
@@ -182,6 +187,11 @@ def _plan(of: Structure, coupled_outputs: frozenset[str]) -> Plan:
     tied |= {int(b) for pair in pairs for t in pair.element.ends() for b in node_block[t]}
     tied |= {i for i, j in edges if i == j}
     eliminated, kept = _eliminate(blocks, colours, tied)
+    places = np.full(len(circuit.free), -1, dtype=INDEX)
+    places[kept] = np.arange(kept.size)
+    coupled = [np.zeros(0, dtype=INDEX), *(column[n] for c in couplings for n in (c.rows, c.columns))]
+    coupled += [column[n] for link in links for n in (link.a, link.b)]
+    joined = np.unique(places[np.concatenate(coupled)])
     return Plan(
         circuit,
         column,
@@ -195,6 +205,8 @@ def _plan(of: Structure, coupled_outputs: frozenset[str]) -> Plan:
         colours,
         eliminated,
         kept,
+        joined[joined >= 0],
+        places,
         layered=not pairs and not inner,
     )
 
@@ -232,14 +244,35 @@ DENSE_LINKS = 20_000_000
 """Most pairs of nodes of two blocks over which resistors are spread as a matrix."""
 
 
+def _webs(circuit: Circuit, node_block: np.ndarray, blocks: tuple[tuple[int, int], ...]) -> set[int]:
+    """Blocks whose nodes branches join one by one: resistors between two of them are branches too, not a matrix."""
+    found: set[int] = set()
+    for element in circuit.each(Branches):
+        if element.outer:
+            continue
+        i, j = (node_block[end] for end in element.ends())
+        free = (i != HELD) & (j != HELD)
+        if not element.linear or (i == j)[free].any() or _too_many(i[free], j[free], blocks):
+            found |= {*map(int, i[free]), *map(int, j[free])}
+    return found
+
+
+def _too_many(i: np.ndarray, j: np.ndarray, blocks: tuple[tuple[int, int], ...]) -> bool:
+    sizes = np.array([stop - start for start, stop in blocks])
+    return bool((sizes[i].astype(float) * sizes[j] > DENSE_LINKS).any())
+
+
 def _split_resistors(
-    element: Branches, node_block: np.ndarray, at: np.ndarray, blocks: tuple[tuple[int, int], ...]
+    element: Branches,
+    node_block: np.ndarray,
+    at: np.ndarray,
+    blocks: tuple[tuple[int, int], ...],
+    webs: set[int],
 ) -> list[ResistorCoupling] | None:
     """Resistors by the pair of blocks that they join; None where some stay in a block, or blocks are too large."""
     a, b = element.ends()
     i, j = node_block[a[at]], node_block[b[at]]
-    sizes = np.array([stop - start for start, stop in blocks])
-    if (i == j).any() or (sizes[i].astype(float) * sizes[j] > DENSE_LINKS).any():
+    if (i == j).any() or _too_many(i, j, blocks) or webs.issuperset({*map(int, i), *map(int, j)}):
         return None
     pairs = i * len(blocks) + j
     groups = (at[pairs == pair] for pair in np.unique(pairs))

@@ -19,15 +19,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array
-from ebana.circuit.elements import INDEX
-from ebana.equations import krylov, linear
-from ebana.equations.arrays import add, put, take
+from ebana.equations.arrays import add, put, take, widened
 from ebana.equations.families import Family, LeastConductance, Question, current, evaluate
 from ebana.equations.plan import Plan
+from ebana.equations.schur import Branch, Kept
 from ebana.equations.terms import CrossbarTerm, GeneralTerm, HeldDeviceTerm, PortNudge
 
 SOFTER = 0.5
@@ -38,7 +38,21 @@ LOCKED = 1e25
 
 
 DENSE_LIMIT = 256
-"""Most kept nodes whose systems are factorised; beyond, conjugate gradients solve them."""
+"""Most kept nodes whose systems are eliminated densely; beyond, conjugate gradients solve them."""
+
+
+class Spread(NamedTuple):
+    """How roundings spread over a passive circuit, for all samples (see :mod:`ebana.equations.schur`).
+
+    Args:
+        kept: largest potential of each kept node for each volt of its terms, ``(K, 1)``.
+        terms: the terms, ``(K, 1)``.
+        widest: bound for all nodes of the circuit with its devices, ``(1,)``.
+    """
+
+    kept: Array
+    terms: Array
+    widest: Array
 
 
 class Correction(NamedTuple):
@@ -47,12 +61,17 @@ class Correction(NamedTuple):
     Args:
         step: volts, ``(F, B)``.
         pivot: the smallest pivot, ``(B,)``; not above zero where the energy has no minimum.
-        sure: False where the linear system was not solved, ``(B,)``.
+        sure: False where the linear system was not solved, or a pivot is below its rounding, ``(B,)``.
+        spread: largest potential, for each volt of its terms, that a rounding at the nodes may cause, ``(B,)``
+            (Skeel's condition number).
+        left: bound on what was left of the step, ``(B,)``, volts.
     """
 
     step: Array
     pivot: Array
     sure: Array
+    spread: Array
+    left: Array
 
 
 @dataclass(frozen=True)
@@ -64,8 +83,13 @@ class System:
         weight: factor of each free node's stage, ``(F, 1)``.
         held_diagonal, held_rhs: ``a`` and ``r`` above, ``(F, 1)`` and ``(F, B)``.
         diagonal, rhs: the same with the nodes' own share of the couplings.
+        scale: unit of each free node's potential, ``(F, 1)``: the gain on the way to its stage. In these units all
+            branches between free nodes carry differences.
+        leak, coupled, size: conductances of each node to held ones, to other free ones, and the sum of all terms,
+            devices, branches and nudges left out, ``(F, 1)``, siemens in scaled units.
         to_eliminated, to_kept, among_kept: coefficients of the kept nodes in the equations of the
-            eliminated ones, the reverse, and of the kept ones among themselves (None where there are none).
+            eliminated ones, the reverse, and of the kept ones among themselves (None where there are none), scaled.
+        held_reach: largest potential of a held node, ``(B,)`` or ``(1,)``, volts.
         locals: devices between a free node and a held one; ``families``: the same and ``pairs`` by their law.
         lower, upper: bounds that ideal diodes set, ``(F, B)``, or None.
         dense_limit: most kept nodes whose systems are factorised.
@@ -77,6 +101,11 @@ class System:
     held_rhs: Array
     diagonal: Array
     rhs: Array
+    scale: Array
+    leak: Array
+    coupled: Array
+    size: Array
+    held_reach: Array
     ties: tuple[CrossbarTerm, ...]
     to_eliminated: Array
     to_kept: Array
@@ -152,93 +181,193 @@ class System:
             softer = softer | (there < SOFTER * here).any(0)
         return softer
 
-    def correction(self, v: Array, f: Array, slopes: tuple[Array, ...]) -> Correction:
-        """Newton correction ``-J^-1 F``, with the incremental conductances of :meth:`slopes`."""
-        result = self._unbounded_correction(v, f, slopes)
-        if self.lower is not None and self.upper is not None:  # crossed bounds: no state keeps them all
-            crossed = (self.lower > self.upper).any(0)
-            result = result._replace(pivot=jnp.where(crossed, -jnp.inf, result.pivot))
-        return result
+    def correction(
+        self,
+        v: Array,
+        f: Array,
+        slopes: tuple[Array, ...],
+        spread: Spread | None = None,
+        locked: Array | None = None,
+        often: bool = True,
+    ) -> Correction:
+        """Newton correction ``-J^-1 F``, with the incremental conductances of :meth:`slopes`.
 
-    def _unbounded_correction(self, v: Array, f: Array, slopes: tuple[Array, ...]) -> Correction:
+        Args:
+            spread: from :meth:`passive_spread`; where it is left out the spread is sought with the correction.
+            often: False where a small program is worth more than a fast one.
+            locked: nodes that ideal diodes hold, ``(F, B)``; by default those that ``f`` pushes against their bounds.
+        """
         e, k = self.plan.eliminated, self.plan.kept
-        d = self.diagonal + jnp.zeros_like(v)
-        for local, g in zip(self.locals, slopes, strict=False):
-            d = add(d, local.positions, local.at_base(g))
-        for nudge in self.nudges:
-            if not nudge.couples:
-                d = add(d, nudge.positions, nudge.own_curvature())
-        locked = self.held(v, f)
+        leak, size, branches = self._node_equations(v, slopes)
+        locked = self.held(v, f) if locked is None else locked
         if self.lower is not None:
-            f, d = jnp.where(locked, 0.0, f), jnp.where(locked, d * LOCKED, d)
-        inverse, f_e = 1.0 / take(d, e), take(f, e)
-        rhs = -take(f, k) - (self.to_kept @ (inverse * f_e) if e.size else 0.0)
-        kept, pivot, sure = self._solve_kept(v, take(d, k), inverse, rhs, slopes[len(self.locals) :])
-        step = kept
+            f, leak = jnp.where(locked, 0.0, f), jnp.where(locked, LOCKED * size, leak)
+        kept, inverse, pivots = self._kept(leak, f, size, branches, spread)
+        found = kept.solve(self.dense_limit, often)
+        step, pivot, left = -found.x, found.pivot, found.left
         if e.size:
-            rest = inverse * (self.to_eliminated @ kept - f_e)
-            step = put(put(jnp.zeros_like(v), e, rest), k, kept)
-            pivot = jnp.minimum(pivot, take(d, e).min(0))
+            rest = inverse * (self.to_eliminated @ step - take(f, e))
+            step = put(put(jnp.zeros_like(f), e, rest), k, step)
+            pivot = jnp.minimum(pivot, pivots.min(0))
+        step, unit = step * self.scale, self.scale.max(initial=0.0)
         if self.lower is not None:  # exactly at their bounds they stay, or the next look would find them free
             step = jnp.where(locked, 0.0, step)
-        return Correction(step, pivot, sure)
+        if self.lower is not None and self.upper is not None:  # crossed bounds: no state keeps them all
+            pivot = jnp.where((self.lower > self.upper).any(0), -jnp.inf, pivot)
+        widest = self._widest(found.spread, inverse, size) if spread is None else spread.widest
+        unsolved = jnp.zeros_like(pivot) if left is None else unit * self._passed(left, inverse)
+        return Correction(step, pivot, found.sure, widest, unsolved)
 
-    def _solve_kept(
-        self, v: Array, diagonal: Array, inverse: Array, rhs: Array, between: tuple[Array, ...]
-    ) -> tuple[Array, Array, Array]:
-        """The kept nodes' part of a correction, the eliminated ones folded in; ``between``: slopes of the pairs."""
-        if self.plan.kept.size > self.dense_limit:
-            weight = take(self.weight, self.plan.kept)
+    def passive_spread(self) -> Spread | None:
+        """The spread of roundings with no device conducting, for all samples; None where branches change couplings.
 
-            def product(x: Array) -> Array:
-                folded = self.to_kept @ (inverse * (self.to_eliminated @ x)) if inverse.size else 0.0
-                return weight * (diagonal * x - folded + self._couple_kept(x, v, between))
+        Devices only add leaks, so that with them it is never more than twice as wide, and one; and no pivot of theirs
+        is smaller than without them. Where the passive circuit has no reliable minimum the bound is infinite.
+        """
+        if self.pairs or any(nudge.couples for nudge in self.nudges):
+            return None
+        leak, size = self.leak, self.size
+        for nudge in self.nudges:  # the weakest of the batch
+            g = nudge.own_curvature() * take(self.scale, nudge.positions)
+            leak = add(leak, nudge.positions, g.min(1, keepdims=True, initial=jnp.inf))
+            size = add(size, nudge.positions, jnp.abs(g).max(1, keepdims=True, initial=0.0))
+        kept, inverse, _ = self._kept(leak, size, size, (), None)
+        found = kept.solve(self.dense_limit, often=False)
+        widest = self._widest(found.spread, inverse, size)
+        passive = found.sure & (found.pivot > 0)
+        return Spread(
+            found.spread, kept.size, jnp.where(passive, 2.0 * widest + self.scale.max(initial=1.0), jnp.inf)
+        )
 
-            return krylov.solve(product, weight * diagonal, weight * rhs)
-        matrix = self._among_kept(v, diagonal, between)
-        if inverse.size and rhs.size:
-            matrix = matrix - _sandwich(self.to_kept, inverse, self.to_eliminated)
-        kept, pivot = linear.solve(matrix, rhs)
-        return kept, pivot, jnp.full(pivot.shape, True)
+    def _kept(
+        self, leak: Array, currents: Array, size: Array, branches: tuple[Branch, ...], spread: Spread | None
+    ) -> tuple[Kept, Array, Array]:
+        """Equations of the kept nodes, the inverses of the eliminated ones' pivots, and those."""
+        e, k = self.plan.eliminated, self.plan.kept
+        pivots = take(leak, e) + take(self.coupled, e)
+        inverse = 1.0 / pivots
 
-    def _couple_kept(self, x: Array, v: Array, between: tuple[Array, ...]) -> Array:
-        """What :meth:`_among_kept` adds to the diagonal, times a vector ``(K, B)``."""
-        where = self._places()
-        total = jnp.zeros_like(x) if self.among_kept is None else -(self.among_kept @ x)
-        for pair, g in zip(self.pairs, between, strict=True):
-            total = pair.add_products(total, x, where, g)
+        def fold(a: Array) -> Array:
+            return take(a, k) + (self.to_kept @ (inverse * take(a, e)) if e.size and k.size else 0.0)
+
+        kept = Kept(
+            fold(leak),
+            fold(currents),
+            fold(size) if spread is None else jnp.zeros_like(leak),
+            take(self.weight * self.scale, k),
+            self.among_kept,
+            self.to_kept,
+            inverse,
+            self.to_eliminated,
+            branches,
+            self.plan.dense,
+            None if spread is None else (spread.kept, spread.terms),
+        )
+        return kept, inverse, pivots
+
+    def _widest(self, spread: Array, inverse: Array, size: Array) -> Array:
+        """The spread at the node where it is largest, ``(B,)``, volts."""
+        own = jnp.abs(inverse * take(size, self.plan.eliminated)).max(0, initial=0.0)
+        return self.scale.max(initial=0.0) * (self._passed(spread, inverse) + own)
+
+    def _passed(self, kept: Array, inverse: Array) -> Array:
+        """Bound on what potentials of the kept nodes make anywhere, ``(B,)``."""
+        most = jnp.abs(kept).max(0, initial=0.0)
+        share = jnp.abs(take(self.coupled, self.plan.eliminated) * inverse).max(0, initial=0.0)
+        return most * jnp.maximum(share, 1.0)
+
+    def _node_equations(self, v: Array, slopes: tuple[Array, ...]) -> tuple[Array, Array, tuple[Branch, ...]]:
+        """Leaks, sums of absolute coefficients, and what the couplings leave out: branches between kept nodes.
+
+        In scaled unknowns the coefficients of each node's equation add up to its leak: all its branches to other
+        free nodes carry differences.
+        """
+        leak, size = self.leak, self.size
+        for local, g in zip(self.locals, slopes, strict=False):
+            g = local.at_base(g) * take(self.scale, local.positions)
+            leak, size = add(leak, local.positions, g), add(size, local.positions, jnp.abs(g))
+        found: list[Branch] = []
         for nudge in self.nudges:
-            if nudge.couples:
-                at = where[nudge.positions]
-                total = add(total, at, jnp.einsum("ijb,jb->ib", nudge.curvature(v), take(x, at)))
-        return total
+            scale = take(self.scale, nudge.positions)
+            if not nudge.couples:
+                g = nudge.own_curvature() * scale
+                leak, size = add(leak, nudge.positions, g), add(size, nudge.positions, jnp.abs(g))
+                continue
+            g = nudge.curvature(v) * scale[None]
+            leak = add(leak, nudge.positions, g.sum(1))
+            size = add(size, nudge.positions, jnp.abs(g).sum(1))
+            n = len(nudge.positions)
+            found.append(
+                self._branch(
+                    np.repeat(nudge.positions, n), np.tile(nudge.positions, n), -g.reshape(n * n, -1)
+                )
+            )
+        for pair, g in zip(self.pairs, slopes[len(self.locals) :], strict=True):
+            scale = jnp.concatenate([self.scale, jnp.zeros_like(self.scale[:1])])
+            near, far = pair.a_map.alpha * scale[pair.a], pair.b_map.alpha * scale[pair.b]
+            for at, by, kappa, own, other in (
+                (pair.a, pair.b, pair.a_map.kappa, near, far),
+                (pair.b, pair.a, pair.b_map.kappa, far, near),
+            ):
+                leak = jnp.asarray(widened(leak, g)).at[at].add(kappa * g * (own - other), mode="drop")
+                size = (
+                    jnp.asarray(widened(size, g)).at[at].add(jnp.abs(kappa * g) * (own + other), mode="drop")
+                )
+                found.append(self._branch(at, by, kappa * g * other))
+        return leak, size, tuple(found)
 
-    def _places(self) -> np.ndarray:
-        """Place of every free position among the kept nodes, -1 for the others (and for held ends)."""
-        where = np.full(len(self.plan.circuit.free) + 1, -1, dtype=INDEX)
-        where[self.plan.kept] = np.arange(self.plan.kept.size)
-        return where
+    def _branch(self, at: np.ndarray, by: np.ndarray, g: Array) -> Branch:
+        """Conductances from free positions ``at`` to ``by``, those to a held node or from a node to itself left out."""
+        free = len(self.plan.circuit.free)
+        ok = np.flatnonzero((at < free) & (by < free) & (at != by))
+        places = self.plan.places
+        return places[at[ok]], places[by[ok]], g[ok]
 
-    def _among_kept(self, v: Array, diagonal: Array, between: tuple[Array, ...]) -> Array:
-        """Jacobian of the kept nodes by the kept nodes, ``(K, K, B)``."""
-        k = self.plan.kept
-        where = self._places()
-        matrix = jnp.eye(k.size, dtype=v.dtype)[:, :, None] * diagonal[None]
-        if self.among_kept is not None:
-            matrix = matrix - self.among_kept[:, :, None]
-        for pair, g in zip(self.pairs, between, strict=True):
-            matrix = pair.add_conductances(matrix, where, g)
+    def roundings(self, v: Array, slopes: tuple[Array, ...]) -> Array:
+        """Bound on the rounding of the residual at a state, ``(F, B)``, amperes: all terms that are added up there.
+
+        Where a node's potential stands in the equation as it is, without a gain or a shift, differences of nearby
+        potentials are exact; so a wire's siemens cost nothing while no current flows in it.
+        """
+        total = 2.0 * jnp.abs(self.held_diagonal) * self.scale * self.reach(v) + jnp.abs(self.held_rhs)
+        for tie in self.ties:
+            total = tie.add_sizes(total, v)
+        amperes = self._answers(current, v)
+        for local, each, g in zip(self.locals, amperes, slopes, strict=False):
+            total = add(total, local.positions, local.sizes(v, each, g))
+        rest = len(self.locals)
+        for pair, each, g in zip(self.pairs, amperes[rest:], slopes[rest:], strict=True):
+            total = pair.add_sizes(total, v, each, g)
         for nudge in self.nudges:
-            if nudge.couples:
-                at = where[nudge.positions]
-                matrix = jnp.asarray(matrix).at[at[:, None], at[None, :]].add(nudge.curvature(v))
-        return matrix
+            total = add(total, nudge.positions, nudge.sizes(v))
+        return self.rounding_unit * total
 
+    def reach(self, v: Array) -> Array:
+        """Largest potential of a sample, of free nodes and held ones, in scaled unknowns, ``(B,)``, volts."""
+        free = (jnp.abs(v) / self.scale).max(0, initial=0.0)
+        return jnp.maximum(free, self.held_reach / self.scale.min(initial=1.0))
 
-def _sandwich(left: Array, middle: Array, right: Array) -> Array:
-    """``left diag(middle_b) right`` for each sample: ``(K, E) (E, B) (E, K) -> (K, K, B)``."""
-    size = left.shape[0]
-    if left.size * size <= 1_000_000:  # one matrix product over all samples
-        products = (left[:, None, :] * right.T[None, :, :]).reshape(size * size, -1)
-        return (products @ middle).reshape(size, size, -1)
-    return jnp.einsum("se,eb,et->stb", left, middle, right)
+    @property
+    def rounding_unit(self) -> float:
+        """Roundings at a node, as a share of the sum of its terms: a few, and the random walk of a long sum."""
+        count = self.plan.circuit.size
+        return (4.0 + float(np.sqrt(count))) * float(jnp.finfo(self.diagonal.dtype).eps)
+
+    def rounding(self, v: Array, spread: Array, limit: float, radius: float) -> Array:
+        """How far rounding may have moved a state that this system's residual calls right, ``(B,)``, volts.
+
+        Args:
+            spread: of a correction at the state. Where the bound by it is below ``limit`` volts in all samples it is
+                taken; else the sizes of all terms are counted.
+            radius: how far around ``v`` the least conductances are sought, volts.
+        """
+        quick = self.rounding_unit * self.reach(v) * spread
+
+        def counted(_: None) -> Array:
+            slopes = self.slopes(v, radius)
+            locked = self.held(v, self.residual(v))
+            found = self.correction(v, -self.roundings(v, slopes), slopes, locked=locked, often=False)
+            known = found.sure & (found.pivot > 0)
+            return jnp.where(known, jnp.abs(found.step).max(0, initial=0.0) + found.left, jnp.inf)
+
+        return jax.lax.cond(jnp.any(~(quick <= limit)), counted, lambda _: quick, None)

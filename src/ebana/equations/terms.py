@@ -32,6 +32,10 @@ class Affine(NamedTuple):
     def __call__(self, base: Array) -> Array:
         return self.alpha * base + self.beta
 
+    def blur(self, p: Array) -> Array:
+        """Size of what rounds in a potential ``p``: nothing where it is the base's own."""
+        return jnp.where((self.alpha == 1.0) & (self.beta == 0.0), 0.0, jnp.abs(p))
+
 
 @dataclass(frozen=True)
 class CrossbarTerm:
@@ -55,6 +59,14 @@ class CrossbarTerm:
         total = add(total, self.row, self.row_map.kappa * current.sum(1))
         return add(total, self.column, -self.column_map.kappa * current.sum(0))
 
+    def add_sizes(self, total: Array, v: Array) -> Array:
+        """Add the sizes of all that rounds in these currents to ``total``, ``(F, B)``."""
+        r, c = self.row_map(take(v, self.row)), self.column_map(take(v, self.column))
+        blur = self.row_map.blur(r)[:, None, :] + self.column_map.blur(c)[None, :, :]
+        each = self.g[:, :, None] * (jnp.abs(r[:, None, :] - c[None, :, :]) + blur)
+        total = add(total, self.row, jnp.abs(self.row_map.kappa) * each.sum(1))
+        return add(total, self.column, jnp.abs(self.column_map.kappa) * each.sum(0))
+
 
 @dataclass(frozen=True)
 class ResistorTerm(CrossbarTerm):
@@ -75,6 +87,13 @@ class ResistorTerm(CrossbarTerm):
         total = widened(total, current)
         total = jnp.asarray(total).at[self.a].add(self.a_map.kappa * current)
         return total.at[self.b].add(-self.b_map.kappa * current)
+
+    def add_sizes(self, total: Array, v: Array) -> Array:
+        """As for :class:`CrossbarTerm`."""
+        a, b = self.a_map(take(v, self.a)), self.b_map(take(v, self.b))
+        each = self.each * (jnp.abs(a - b) + self.a_map.blur(a) + self.b_map.blur(b))
+        total = jnp.asarray(widened(total, each)).at[self.a].add(jnp.abs(self.a_map.kappa) * each)
+        return total.at[self.b].add(jnp.abs(self.b_map.kappa) * each)
 
 
 @dataclass(frozen=True)
@@ -127,6 +146,11 @@ class HeldDeviceTerm:
         """What the current through each device draws from its base, ``(k, B)``."""
         return self.sign * self.map.kappa * current
 
+    def sizes(self, v: Array, current: Array, slopes: Array) -> Array:
+        """Size of what rounds in each device's current at its base, ``(k, B)``: it, and the voltage that it follows."""
+        p = jnp.abs(self.map(take(v, self.positions))) + jnp.abs(self.far)
+        return jnp.abs(self.map.kappa) * (jnp.abs(current) + jnp.abs(slopes) * p)
+
     def at_base(self, slopes: Array) -> Array:
         """The devices' incremental conductances as their bases see them."""
         return self.map.alpha * self.map.kappa * slopes
@@ -174,25 +198,18 @@ class GeneralTerm:
         total = jnp.asarray(total).at[self.a].add(self.a_map.kappa * current, mode="drop")
         return total.at[self.b].add(-self.b_map.kappa * current, mode="drop")
 
-    def add_conductances(self, matrix: Array, where: np.ndarray, g: Array) -> Array:
-        """Add the stamps of slopes to a Jacobian over the kept nodes; ``where`` maps free positions to its rows."""
-        ends = ((self.a, self.a_map, 1.0), (self.b, self.b_map, -1.0))
-        for at, at_map, at_sign in ends:
-            for by, by_map, by_sign in ends:
-                ok = np.flatnonzero((where[at] >= 0) & (where[by] >= 0))
-                value = at_sign * by_sign * (at_map.kappa * by_map.alpha * g)
-                matrix = jnp.asarray(matrix).at[where[at[ok]], where[by[ok]]].add(value[ok])
-        return matrix
-
-    def add_products(self, total: Array, x: Array, where: np.ndarray, g: Array) -> Array:
-        """Add the same stamps times a vector ``x`` over the kept nodes."""
-        ends = ((self.a, self.a_map, 1.0), (self.b, self.b_map, -1.0))
-        for at, at_map, at_sign in ends:
-            for by, by_map, by_sign in ends:
-                ok = np.flatnonzero((where[at] >= 0) & (where[by] >= 0))
-                value = at_sign * by_sign * (at_map.kappa * by_map.alpha * g)
-                total = jnp.asarray(total).at[where[at[ok]]].add(value[ok] * x[where[by[ok]]])
-        return total
+    def add_sizes(self, total: Array, v: Array, current: Array, g: Array) -> Array:
+        """Add the sizes of all that rounds in these currents to ``total``, ``(F, B)``."""
+        extended = jnp.concatenate([v, jnp.zeros_like(v[:1])])
+        a = self.a_map(extended[self.a]) + self.a_held
+        b = self.b_map(extended[self.b]) + self.b_held
+        exact = self.model is None  # a law follows its voltage through an exponential, or a threshold
+        blur = self.a_map.blur(a) + self.b_map.blur(b) if exact else jnp.abs(a) + jnp.abs(b)
+        each = jnp.abs(current) + jnp.abs(g) * blur
+        total = (
+            jnp.asarray(widened(total, each)).at[self.a].add(jnp.abs(self.a_map.kappa) * each, mode="drop")
+        )
+        return total.at[self.b].add(jnp.abs(self.b_map.kappa) * each, mode="drop")
 
 
 @dataclass(frozen=True)
@@ -214,6 +231,11 @@ class PortNudge:
         """Current injected into the bases of the port's nodes, ``(nodes, B)``."""
         slope = jax.grad(lambda y: self.loss.cost(y, self.target).sum())(self._value(v))
         return self.map.kappa * kirchhoff.unfold(self.port.folded, -self.strength[:, None] * slope).T
+
+    def sizes(self, v: Array) -> Array:
+        """Size of what rounds in the currents, ``(nodes, B)``."""
+        bent = jnp.abs(self.curvature(v)).sum(1) if self.couples else jnp.abs(self.own_curvature())
+        return jnp.abs(self.currents(v)) + bent * jnp.abs(self.map(take(v, self.positions)))
 
     @property
     def couples(self) -> bool:

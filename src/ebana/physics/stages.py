@@ -127,9 +127,21 @@ def _initial_ratio(circuit: Circuit, amplifier: Amplifiers) -> float:
     return float(values[0]) if np.allclose(values, values[0], rtol=1e-9) else float("nan")
 
 
+def gains(circuit: Circuit, parameters: Mapping[str, Any]) -> Any:
+    """Voltage gain from the root of its chain to every stage, shape ``(stages,)``: the unit of its potentials.
+
+    Of amplifiers whose units differ, the first unit's.
+    """
+    gain = {a.name: jnp.ravel(jnp.asarray(parameters[a.gain]))[0] for a in circuit.each(Amplifiers)}
+    return _along_routes(circuit, gain)
+
+
 def factors(circuit: Circuit, parameters: Mapping[str, Any]) -> Any:
     """Factor of every stage, shape ``(stages,)``, from the gains in ``parameters``."""
-    ratio = {a.name: jnp.mean(a.factor(parameters)) for a in circuit.each(Amplifiers)}
+    return _along_routes(circuit, {a.name: jnp.mean(a.factor(parameters)) for a in circuit.each(Amplifiers)})
+
+
+def _along_routes(circuit: Circuit, ratio: Mapping[str, Any]) -> Any:
     values = []
     for route in stages(circuit).routes:
         value = jnp.asarray(1.0)

@@ -35,8 +35,9 @@ class NativeEngine:
             on others; ``"newton"`` leaves the sweeps out; ``"sweeps"`` moves by sweeps alone (layered
             circuits only). All three are certified by a Newton correction.
         dtype: ``"float64"`` or ``"float32"``.
-        dense_limit: largest number of nodes whose linear system is factorised for each sample; beyond it the Newton
-            correction is found by conjugate gradients, which hold no matrix.
+        dense_limit: largest number of nodes whose linear system is eliminated densely for each sample; beyond it the
+            Newton correction is found by conjugate gradients, which hold no matrix. (Circuits of few branches a node,
+            such as grids, are factorised sparsely.)
         sweeps: stands for ``SweepEngine(sweeps, dtype)``, another engine, which is made instead.
 
     Example:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from ebana._types import Array
 from ebana.engines.base import Result
 from ebana.engines.native.sweep import Sweeper, sweeper
-from ebana.equations.system import System
+from ebana.equations.system import Spread, System
 
 SLACK = 0.5
 """A step is good when the slope at its end is at most this share of the slope at its start."""
@@ -30,11 +30,15 @@ class State(NamedTuple):
     v: Array
     code: Array
     error: Array
+    spread: Array
     iterations: Array
     rounds: Array
 
 
 RUNNING = -1
+
+BLURRED = 0.5
+"""Largest share of the tolerance that roundings may take; the rest is for what a Newton step leaves."""
 
 UNGUARDED = 8
 """Iterations of a layered circuit that go without a line search."""
@@ -64,11 +68,13 @@ def relax(
         ``v`` (F, B), result codes, error estimates in volts and iterations, each ``(B,)``.
     """
     sweeping = sweeper(system) if sweeps and system.plan.layered else None
+    spread = system.passive_spread()
     batch = v.shape[1]
     state = State(
         system.clip(v),
         jnp.full(batch, RUNNING, jnp.int32),
         jnp.full(batch, jnp.inf, v.dtype),
+        jnp.zeros(batch, v.dtype),
         jnp.zeros(batch, jnp.int32),
         jnp.zeros((), jnp.int32),
     )
@@ -77,27 +83,44 @@ def relax(
         return (state.rounds < max_iterations) & jnp.any(state.code == RUNNING)
 
     def body(state: State) -> State:
-        return _iterate(system, sweeping, state, (tolerance, radius), newton)
+        return _iterate(system, sweeping, state, (tolerance, radius), newton, spread)
 
     state = jax.lax.while_loop(unfinished, body, state)
     code = jnp.where(state.code == RUNNING, jnp.int32(Result.STALLED), state.code)
-    return state.v, code, state.error, state.iterations
+    converged = code == Result.CONVERGED
+    wide = jnp.where(converged, state.spread, 0.0)
+    blur = jnp.where(converged, system.rounding(state.v, wide, BLURRED * tolerance, radius), 0.0)
+    error = state.error + blur
+    clear = (error <= tolerance) | (blur <= BLURRED * tolerance)
+    code = jnp.where(converged & ~clear, jnp.int32(Result.STALLED), code)
+    error = jnp.where(
+        converged & clear, jnp.minimum(error, tolerance), error
+    )  # the step was taken: half of it remains
+    return state.v, code, error, state.iterations
 
 
 def _iterate(
-    system: System, sweeps: Sweeper | None, state: State, volts: tuple[float, float], newton: bool
+    system: System,
+    sweeps: Sweeper | None,
+    state: State,
+    volts: tuple[float, float],
+    newton: bool,
+    spread: Spread | None,
 ) -> State:
     tolerance, radius = volts
     running = state.code == RUNNING
-    v = state.v if sweeps is None else sweeps.sweep(state.v)
+    # One state for all that follows: computed again in another fusion it could round to another one, and across
+    # a siemens the residual of that one is volts off behind a nanosiemens.
+    v = state.v if sweeps is None else jax.lax.optimization_barrier(sweeps.sweep(state.v))
     f = system.residual(v)
     slopes = system.slopes(v, radius)
-    step, pivot, sure = system.correction(v, f, slopes)
+    step, pivot, sure, wide, left = system.correction(v, f, slopes, spread)
     target = system.clip(v + step)
-    error = jnp.abs(step).max(0, initial=0.0)  # no free nodes: nothing to find
+    error = jnp.abs(step).max(0, initial=0.0) + left  # no free nodes: nothing to find
     done = running & (error <= tolerance) & sure & ~system.softens(slopes, target)
     code = jnp.where(done, jnp.where(pivot > 0, int(Result.CONVERGED), int(Result.NO_MINIMUM)), RUNNING)
     code = jnp.where(jnp.isfinite(error), code, int(Result.NOT_FINITE)).astype(jnp.int32)
+    error = jnp.where(sure, error, jnp.inf)
     code = jnp.where(running, code, state.code)
     going = code == RUNNING
 
@@ -106,6 +129,7 @@ def _iterate(
         jnp.where(going, moved, jnp.where(done, target, state.v)),
         code,
         jnp.where(running, error, state.error),
+        jnp.where(running, wide, state.spread),
         state.iterations + running.astype(jnp.int32),
         state.rounds + 1,
     )
