@@ -107,6 +107,11 @@ class Model(Network):
         """The circuit on its engine, as learning sees it."""
         return CircuitSystem(self.circuit, self.engine)
 
+    @property
+    def layers(self) -> tuple[Any, ...]:
+        """The layers that the model is made of, in order; none of a model of a circuit."""
+        return tuple(dict.fromkeys(signal.layer for signal in self.signals))
+
     # -- solving ------------------------------------------------------------------------------------
 
     def operating_point(self, x: Data, *, strict: bool = True) -> OperatingPoint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ebana.learning.adjoint import Adjoint
 from ebana.learning.estimators import GradientEstimator
 from ebana.learning.system import EnergySystem
 from ebana.parameters import Parameter
+from ebana.spellings import unknown
 from ebana.storage import archive as storage
 from ebana.training.checkpoint import signature
 from ebana.training.data import Dataset, as_dataset
@@ -25,6 +26,26 @@ from ebana.training.history import History
 
 VALUES = "values"
 """Kind of the files that :meth:`Network.save_values` writes."""
+
+
+KERAS = {
+    "compile": "There is nothing to compile: give optimizer=, loss_fn= and callbacks= to fit, loss_fn= to evaluate.",
+    "train_on_batch": "Call fit(x, y, epochs=1, batch_size=len(x)), or gradients(x, y) and optimizer.step(...).",
+    "test_on_batch": "Call evaluate(x, y).",
+    "predict_on_batch": "Call predict(x).",
+    "save_weights": "Call save_values(path), or save(path) for the whole model.",
+    "load_weights": "Call load_values(path).",
+    "weights": "See values, a dictionary by name, or get_weights().",
+    "trainable_weights": "See values; model.system.parameters says which of them are trained.",
+    "trainable_variables": "See values; model.system.parameters says which of them are trained.",
+    "count_params": "summary() counts them; sum(v.size for v in model.values.values()) is their number.",
+    "to_json": "Call save(path): the description stands in the archive as JSON.",
+    "get_layer": "See layers, or the layer objects that the model was made of.",
+    "optimizer": "An optimizer is an argument of fit.",
+    "loss": "A loss is an argument of fit and evaluate: loss_fn=.",
+    "metrics_names": "See history.history, a dictionary of lists by name.",
+}
+"""Attributes of Keras' models, and what there is instead."""
 
 
 class Network(ABC):
@@ -76,6 +97,26 @@ class Network(ABC):
     def output_units(self) -> dict[str, int]:
         """Number of values of each output by name."""
         return dict(self.system.output_units)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the parameter values in order, as Keras gives them; :attr:`values` has them by name."""
+        return list(self.values.values())
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace all parameter values, in the order of :meth:`get_weights`.
+
+        Raises:
+            ValueError: for another number of arrays than there are parameters.
+        """
+        names = list(self.system.parameters)
+        if len(weights) != len(names):
+            raise ValueError(
+                f"model {self.name!r} got {len(weights)} arrays for its {len(names)} parameters {names}."
+            )
+        self.set_values(dict(zip(names, weights, strict=True)))
+
+    def __getattr__(self, name: str) -> Any:
+        raise unknown(self, name, KERAS)
 
     # -- using it -----------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ def play(callback, curve, monitor="val_loss", run=None, first=1):
 
 def test_stops_after_patience_is_used_up():
     epoch, run = play(EarlyStopping(patience=2), [3, 2, 2.5, 2.1, 2.2, 1])
-    assert (epoch, run.stop_training) == (5, True)
+    assert (epoch, run.stop_training) == (4, True)
 
 
 def test_goes_on_while_it_gets_better():
@@ -59,7 +59,7 @@ def test_goes_on_while_it_gets_better():
 
 
 def test_small_improvements_do_not_count():
-    epoch, _ = play(EarlyStopping(patience=1, min_delta=0.5), [3, 2.9, 2.8, 2.7])
+    epoch, _ = play(EarlyStopping(patience=2, min_delta=0.5), [3, 2.9, 2.8, 2.7])
     assert epoch == 3
 
 
@@ -70,7 +70,7 @@ def test_accuracies_are_better_when_higher(mode, stops):
 
 
 def test_epochs_without_validation_do_not_count():
-    epoch, _ = play(EarlyStopping(patience=1), [3, None, None, 4, None, 5, None])
+    epoch, _ = play(EarlyStopping(patience=2), [3, None, None, 4, None, 5, None])
     assert epoch == 6
 
 
@@ -83,7 +83,7 @@ def test_not_a_number_is_no_improvement():
 def test_brings_back_the_best_values():
     _, run = play(EarlyStopping(patience=1, restore_best=True), [3, 1, 2, 2])
     assert run.model.values["g"].tolist() == [2.0, 2.0]
-    assert play(EarlyStopping(patience=1), [3, 1, 2, 2])[1].model.values["g"].tolist() == [4.0, 4.0]
+    assert play(EarlyStopping(patience=2), [3, 1, 2, 2])[1].model.values["g"].tolist() == [4.0, 4.0]
 
 
 def test_goes_on_as_if_it_had_never_stopped():
@@ -95,7 +95,7 @@ def test_goes_on_as_if_it_had_never_stopped():
     second.attach(Run())
     second.restore(metadata, arrays)
     epoch, run = play(second, curve[3:], first=4, run=second.run)
-    assert epoch == 5
+    assert epoch == 4
     assert run.model.values["g"].tolist() == [2.0, 2.0]
 
 

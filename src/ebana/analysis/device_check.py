@@ -28,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit import Circuit, CircuitBuilder
+from ebana.compilation import arithmetic
 from ebana.devices import Device
 from ebana.devices.forms import Form, separate
 from ebana.engines import Engine, Nudge, get
@@ -176,7 +177,7 @@ def check_device(
         law = _Law(variant, 3 * points)
         for own in sets:
             at = where + "".join(f", {name}={value:g}" for name, value in own.items())
-            with jax.enable_x64(True):
+            with arithmetic():
                 sweep = _Sweep(law, own, volts)
                 for check in sweep.checks(simulators, tolerance, at):
                     found[check.what] = max(found.get(check.what, check), check, key=_badness)

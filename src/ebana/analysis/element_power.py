@@ -22,6 +22,7 @@ import numpy as np
 
 from ebana.circuit import Circuit
 from ebana.circuit.elements import Amplifiers, Branches, CurrentSources, VoltageSources
+from ebana.compilation import arithmetic
 from ebana.physics import energy, kirchhoff
 
 Array = np.ndarray
@@ -64,7 +65,7 @@ def state_of(
     """
     arrays = jax.tree.map(partial(np.asarray, dtype=np.float64), (dict(inputs), v, dict(injected)))
     parameters = {name: np.asarray(value, np.float64) for name, value in parameters.items()}
-    with jax.enable_x64(True):
+    with arithmetic():
         parts = []
         for rows in _runs(circuit, len(v)):
             part = jax.tree.map(lambda a, rows=rows: a[rows], arrays)

@@ -17,13 +17,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-import jax
 import numpy as np
 
 from ebana._types import Data, ModelLike
 from ebana.analysis import element_power
 from ebana.circuit import Circuit
 from ebana.circuit.elements import CurrentSources, VoltageSources
+from ebana.compilation import arithmetic
 from ebana.engines.base import NotConverged
 from ebana.physics import kirchhoff
 from ebana.physics.stiffness import node_conductances
@@ -268,7 +268,7 @@ class _Setup:
 
     def outputs_of(self, v: Array, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Output values of free potentials ``(T, F)`` under one row of inputs."""
-        with jax.enable_x64(True):
+        with arithmetic():
             rows = {name: np.repeat(value, len(v), 0).astype(np.float64) for name, value in inputs.items()}
             p = kirchhoff.potentials(self.circuit, self.values, rows, v)
             return {

@@ -17,6 +17,7 @@ import numpy as np
 
 from ebana._types import Array
 from ebana.circuit import Circuit
+from ebana.compilation import arithmetic
 from ebana.equations.assemble import assemble
 from ebana.physics.nudge import Nudge
 
@@ -35,7 +36,7 @@ def estimate_error(
         v: potentials of the free nodes, ``(B, F)``, volts.
         radius: how far around ``v`` the least conductances are sought, volts.
     """
-    with jax.enable_x64(True):
+    with arithmetic():
         error = _estimate(circuit, radius, dict(parameters), dict(inputs), jnp.asarray(v), nudge)
     return np.where(np.isfinite(error), error, np.inf)
 

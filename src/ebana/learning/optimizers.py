@@ -31,11 +31,26 @@ import numpy as np
 import optax
 
 from ebana._types import Array, Number, Values
+from ebana.compilation import arithmetic
 from ebana.learning import schedules
 from ebana.learning.system import Staged
 from ebana.parameters import Parameter
+from ebana.spellings import also
 
 Parametrization = Literal["linear", "sqrt", "log"]
+
+
+_CHAIN = "Give an optax transformation, such as {}, as transform= of Optimizer."
+KERAS = {
+    "amsgrad": _CHAIN.format("optax.scale_by_amsgrad()"),
+    "clipnorm": _CHAIN.format("optax.chain(optax.clip_by_global_norm(c), optax.scale_by_adam())"),
+    "global_clipnorm": _CHAIN.format("optax.chain(optax.clip_by_global_norm(c), optax.scale_by_adam())"),
+    "clipvalue": _CHAIN.format("optax.chain(optax.clip(c), optax.scale_by_adam())"),
+    "weight_decay": _CHAIN.format("optax.chain(optax.scale_by_adam(), optax.add_decayed_weights(d))"),
+    "use_ema": "Average model.values in a callback of your own.",
+    "jit_compile": "Steps are always compiled.",
+}
+"""Arguments of Keras' optimizers that have another form here."""
 
 
 class Optimizer:
@@ -214,7 +229,7 @@ class Optimizer:
         values = {name: np.asarray(value) for name, value in model.values.items()}
         parameters = model.system.parameters
         _check_gradients(gradients, values, parameters)
-        with jax.enable_x64(True):
+        with arithmetic():
             if self.state is None:
                 self.state = self.init({name: values[name] for name in gradients})
             factor = self.schedule.factor(self.steps, total_steps, steps_per_epoch)
@@ -323,6 +338,7 @@ class SGD(Optimizer):
     name: ClassVar[str] = "sgd"
     default_lr: ClassVar[float] = 1e-5
 
+    @also(refused=KERAS | {"nesterov": "Give optax.trace(decay, nesterov=True) as transform= of Optimizer."})
     def __init__(
         self,
         model: object = None,
@@ -440,6 +456,7 @@ class Adam(Optimizer):
     name: ClassVar[str] = "adam"
     default_lr: ClassVar[float] = 1e-4
 
+    @also({"beta_1": "b1", "beta_2": "b2", "epsilon": "eps"}, KERAS)
     def __init__(
         self,
         model: object = None,

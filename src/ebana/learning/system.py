@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 import jax
 
 from ebana._types import Array, FreePotentials, LossLike, Mask, Samples, Values
+from ebana.compilation import arithmetic
 from ebana.parameters import Parameter
 
 State = Any
@@ -190,7 +191,7 @@ def trainable(system: EnergySystem) -> tuple[str, ...]:
 
 def scope(traits: Traits) -> Any:
     """Scope in which a system's arrays keep their precision: JAX's double precision is off outside it."""
-    return jax.enable_x64(traits.dtype == "float64")
+    return arithmetic(traits.dtype == "float64")
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["system"])

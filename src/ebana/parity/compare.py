@@ -12,7 +12,7 @@ import numpy as np
 
 from ebana.circuit import Circuit
 from ebana.circuit.elements import Branches
-from ebana.compilation import compiled
+from ebana.compilation import arithmetic, compiled
 from ebana.devices import BehavioralDiode, IdealDiode
 from ebana.engines import NativeEngine
 from ebana.engines.base import OperatingPoint, batch_size
@@ -194,7 +194,7 @@ def _traced(case: Case) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _native(case: Case, nudge: Nudge) -> OperatingPoint:
     system = CircuitSystem(case.circuit, NativeEngine(tolerance=TOLERANCE))
-    with jax.enable_x64(True):
+    with arithmetic():
         arguments = jax.tree.map(jnp.asarray, (*_traced(case), nudge))
         return jax.tree.map(np.asarray, _solve(system, *arguments))
 

@@ -17,6 +17,7 @@ import numpy as np
 from ebana._types import Array
 from ebana.circuit import Circuit, CurrentSources
 from ebana.circuit.elements import Branches
+from ebana.compilation import arithmetic
 from ebana.equations.assemble import assemble
 from ebana.physics import kirchhoff
 from ebana.physics.nudge import Nudge
@@ -27,7 +28,7 @@ UNITS = 8.0
 
 def rounding(circuit: Circuit, values: Any, inputs: Any, v: np.ndarray, nudge: Nudge) -> np.ndarray:
     """Bound on the error of a rounded solution of the circuit at ``v``, ``(B,)`` volts."""
-    with jax.enable_x64(True):
+    with arithmetic():
         arguments = jax.tree.map(jnp.asarray, (dict(values), dict(inputs), np.asarray(v), nudge))
         return np.asarray(_rounding(circuit, *arguments))
 

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from ebana._types import FilePath
+from ebana.compilation import arithmetic
 from ebana.storage import archive as storage
 
 KIND = "optimizer"
@@ -78,7 +79,7 @@ def _fill(path: FilePath, optimizer: Any, trainable: Any, stored: dict[str, np.n
     """A state for the trainable values, with the stored arrays of those that are taken."""
     if not stored:
         return None
-    with jax.enable_x64(True):
+    with arithmetic():
         fresh = jax.tree.map(np.asarray, optimizer.init(trainable))
 
     def leaf(where: tuple[Any, ...], start: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ebana.learning.system import trainable
+from ebana.spellings import also
 from ebana.storage.atomic import replacing
 
 PathLike = str | os.PathLike[str]
@@ -81,16 +82,24 @@ class EarlyStopping(Callback):
 
     Args:
         monitor: name of the curve.
-        patience: how many measurements without improvement to allow.
+        patience: after how many measurements in a row without improvement to stop.
         min_delta: what counts as an improvement, in the curve's unit.
         mode: ``"min"``, ``"max"``, or ``"auto"``: higher is better for accuracies, lower for the rest.
-        restore_best: bring back the values of the best measurement at the end.
+        restore_best: bring back the values of the best measurement at the end (also ``restore_best_weights``).
 
     Raises:
         ValueError: when the first epoch lacks a training curve that is monitored, or when training ends
             without any measurement of it.
     """
 
+    @also(
+        {"restore_best_weights": "restore_best"},
+        {
+            "baseline": "Stop from a callback of your own: self.run.stop_training = True in on_epoch_end.",
+            "start_from_epoch": "Train those epochs first, and call fit again with the callback.",
+            "verbose": "fit(verbose=True) shows how a run goes; history.epochs says where it stopped.",
+        },
+    )
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -134,7 +143,7 @@ class EarlyStopping(Callback):
                 self.values = {name: np.array(v) for name, v in self.model.values.items()}
             return
         self.waited += 1
-        if self.waited > self.patience:
+        if self.waited >= self.patience and epoch > 1:
             self.run.stop_training = True
 
     def on_train_end(self) -> None:

@@ -172,7 +172,7 @@ def _collect(data: Data, y: Data, input_names: Names | None, output_names: Names
             raise ValueError(f"got a {type(data).__name__} and y as well. Give one source of targets.")
         whole = data if isinstance(data, Dataset) else data.dataset
         return whole.select(slice(None))
-    if isinstance(data, tuple) and len(data) == 2 and y is None:
+    if y is None and _is_pair(data):
         data, y = data
     elif _holds_both(data):
         if y is not None:
@@ -180,6 +180,13 @@ def _collect(data: Data, y: Data, input_names: Names | None, output_names: Names
         data, y = data["inputs"], data.get("outputs")
     inputs = _by_name(data, input_names, "input")
     return Dataset(inputs, None if y is None else _by_name(y, output_names, "output"))
+
+
+def _is_pair(data: Data) -> bool:
+    """Whether the data are inputs and targets side by side: a tuple of two, or a list of two that are no numbers."""
+    if isinstance(data, list):
+        return len(data) == 2 and all(np.ndim(part) > 0 and not isinstance(part, list) for part in data)
+    return isinstance(data, tuple) and len(data) == 2
 
 
 def _holds_both(data: Data) -> TypeGuard[Mapping[str, Any]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-import jax
 import numpy as np
 
 from ebana._types import LossLike
+from ebana.compilation import arithmetic
 from ebana.learning.losses import exclusive
 
 BLOCK = 128
@@ -53,7 +53,7 @@ def measure(
     """Compare outputs with targets; samples with NaN count as unconverged and are left out."""
     ok = ~np.isnan(next(iter(outputs.values()))).any(1)
     losses, accuracies = {}, {}
-    with jax.enable_x64(True):
+    with arithmetic():
         for name, y in outputs.items():
             target = np.asarray(targets[name])
             if not ok.any():

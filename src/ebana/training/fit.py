@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from ebana._types import Data, LossOrName
 from ebana.learning import estimators, optimizers
+from ebana.spellings import also
 from ebana.training import memory
 from ebana.training.callbacks import Callback
-from ebana.training.data import BatchGenerator, as_dataset
+from ebana.training.data import BatchGenerator, Dataset, as_dataset
 from ebana.training.evaluation import BLOCK
 from ebana.training.history import History
 from ebana.training.metrics import Metrics
@@ -21,7 +23,22 @@ from ebana.training.progress import Progress
 from ebana.training.run import Run, Settings
 from ebana.training.trainee import Trainee
 
+KERAS = {
+    "initial_epoch": "Continue a run with resume=, the path of its checkpoint (callbacks.Checkpoint writes one).",
+    "steps_per_epoch": "An epoch is one pass over the data; give fewer samples, or more epochs.",
+    "validation_freq": "Give validate_every={'epoch_num': n}.",
+    "validation_steps": "All of validation_data is used; give less of it.",
+    "validation_batch_size": "Validation chooses its own batches.",
+    "sample_weight": "Samples weigh alike; repeat those that shall weigh more, or write a loss that knows its targets.",
+    "class_weight": "Samples weigh alike; repeat those that shall weigh more, or write a loss that knows its targets.",
+    "loss": "Write loss_fn=.",
+    "lr": "The learning rate is the optimizer's: optimizer=optimizers.Adam(lr=...).",
+    "learning_rate": "The learning rate is the optimizer's: optimizer=optimizers.Adam(lr=...).",
+}
+"""Arguments of Keras' ``fit`` that have another form here."""
 
+
+@also(refused=KERAS)
 def fit(
     model: Trainee,
     x: Data = None,
@@ -35,6 +52,7 @@ def fit(
     optimizer: Any = None,
     test_dataloader: Any = None,
     validation_data: Any = None,
+    validation_split: float | None = None,
     validate_every: Any = None,
     metrics: Metrics | None = None,
     callbacks: Sequence[Callback] = (),
@@ -60,7 +78,9 @@ def fit(
         batch_size: samples of a step when ``x`` is no generator; 32 if not given.
         loss_fn: a loss or its name, ``"mse"`` if not given.
         optimizer: an optimizer or its name, ``"adam"`` if not given.
-        validation_data: data to validate on (also ``test_dataloader``); never trained on.
+        validation_data: data to validate on (also ``test_dataloader``), in any form of ``x`` or as a pair
+            ``(x, y)``; never trained on.
+        validation_split: share of the samples, the last ones of ``x`` and ``y``, to validate on instead.
         validate_every: ``{"epoch_num": n}`` or ``{"batch_num": n}``; each epoch if not given.
         metrics: the same and more as :class:`~ebana.training.metrics.Metrics`.
         callbacks: see :mod:`ebana.training.callbacks`. Those that save are called after the others.
@@ -83,11 +103,17 @@ def fit(
     """
     model.require_outputs()
     _one_of(x=x, train_dataloader=train_dataloader)
-    _one_of(validation_data=validation_data, test_dataloader=test_dataloader)
+    _one_of(
+        validation_data=validation_data, test_dataloader=test_dataloader, validation_split=validation_split
+    )
     _one_of(metrics=metrics, validate_every=validate_every)
     metrics = metrics or Metrics(model, verbose=verbose, validate_every=validate_every)
     verbose = metrics.verbose if verbose is None else verbose
-    generator = _generator(model, train_dataloader if x is None else x, y, batch_size, shuffle, seed)
+    x = train_dataloader if x is None else x
+    if validation_split is not None:
+        x, validation_data = _split(model, x, y, validation_split)
+        y = None
+    generator = _generator(model, x, y, batch_size, shuffle, seed)
     optimizer = optimizers.get("adam" if optimizer is None else optimizer)
     loss = model.checked_loss("mse" if loss_fn is None else loss_fn)
     rule = estimators.get(estimator, nudge)
@@ -156,6 +182,24 @@ def _one_of(**given: Any) -> None:
     names = [name for name, value in given.items() if value is not None]
     if len(names) > 1:
         raise ValueError(f"fit got both {' and '.join(names)}. Give one of them.")
+
+
+def _split(model: Trainee, data: Data, y: Data, share: float) -> tuple[Dataset, Dataset]:
+    """The first samples to train on, and the last ones, so large a share of all, to validate on."""
+    if isinstance(data, BatchGenerator):
+        raise ValueError(
+            "fit(validation_split=...) splits arrays, and got a BatchGenerator. Give x and y, or validation_data."
+        )
+    if isinstance(share, bool) or not isinstance(share, Real) or not 0 < float(share) < 1:
+        raise ValueError(f"fit(validation_split={share!r}). Expected a share between 0 and 1.")
+    whole = as_dataset(data, y, model.input_columns, model.output_units)
+    kept = int(len(whole) * (1.0 - float(share)))
+    if not 0 < kept < len(whole):
+        raise ValueError(
+            f"fit(validation_split={share!r}) leaves {kept} of {len(whole)} samples to train on. "
+            "Expected at least one on either side."
+        )
+    return whole.select(slice(0, kept)), whole.select(slice(kept, None))
 
 
 def _generator(

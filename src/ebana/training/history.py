@@ -54,6 +54,15 @@ class History:
         self._snapshots: list[Row] = []
         self._potentials: list[Row] = []
 
+    def __getitem__(self, name: str) -> list[Any]:
+        """A curve by name, ``history["loss"]``: the same list as ``history.history["loss"]``."""
+        if name not in self.history:
+            raise KeyError(f"the history has no {name!r}. It has: {', '.join(self.history)}.")
+        return self.history[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.history
+
     # -- recording ------------------------------------------------------------------------------------
 
     def append(

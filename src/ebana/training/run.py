@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import FilePath
+from ebana.compilation import arithmetic
 from ebana.engines.base import NotConverged
 from ebana.learning.estimators import GradientEstimator
 from ebana.learning.losses import Loss, exclusive
@@ -292,8 +293,9 @@ class Run:
         logs: dict[str, Any] = self.state.totals.logs()
         self.state = self.state.moved(totals=EpochTotals())
         logs["seconds"] = seconds
-        schedule = self.optimizer.schedule.factor(self.step - 1, self.total_steps, self.steps_per_epoch)
-        logs["learning_rate_factor"] = float(schedule)
+        with arithmetic():
+            schedule = self.optimizer.schedule.factor(self.step - 1, self.total_steps, self.steps_per_epoch)
+            logs["learning_rate_factor"] = float(schedule)
         every = self.settings.every_epochs
         final = self.epoch == self.settings.epochs
         if last:

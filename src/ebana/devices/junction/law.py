@@ -31,6 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
+from ebana.compilation import arithmetic
 from ebana.devices.device import Array
 from ebana.devices.forms import law
 from ebana.devices.junction.components import CURRENT_LIMIT, Wall
@@ -151,7 +152,7 @@ class Junction:
         """By how many amperes ngspice's current steps back at ``-3 N Vt``."""
         if self.floor is None:
             return 0.0
-        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+        with jax.ensure_compile_time_eval(), arithmetic():
             return self.floor[0] - float(self._forward(jnp.asarray(self.bottom.corner))[0])
 
     # -- current and conductance without GMIN, on each side of -3 N Vt --------------------------------------
@@ -312,7 +313,7 @@ def _span(law: Junction) -> tuple[float, float]:
 def _floor(law: Junction) -> tuple[float, float]:
     """The bottom's current at ``-3 N Vt``, and where the forward law exceeds it."""
     low, high = law.bottom.corner, 0.0
-    with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+    with jax.ensure_compile_time_eval(), arithmetic():
         held = float(law._reverse(jnp.asarray(low))[0])
         for _ in range(5):  # each round narrows the bracket 4096 times
             grid = jnp.linspace(low, high, 4097)

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from ebana.compilation import arithmetic
 from ebana.devices.device import Array, Device, Values, floating
 from ebana.devices.forms import law
 from ebana.devices.junction.components import Shockley
@@ -46,7 +47,7 @@ class SeriesJunction(Device):
         """The law with its corners; ``rs`` may be zero."""
         if isinstance(junction, Shockley):
             return SeriesJunction(junction, rs or None, vt)
-        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+        with jax.ensure_compile_time_eval(), arithmetic():
             v = jnp.asarray(junction.corners)
             at = (v + rs * junction.current(v)).tolist()
         both = [math.nextafter(v, to) for v in at for to in (-math.inf, math.inf)]

@@ -19,6 +19,7 @@ import numpy as np
 from ebana._types import LossLike
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.elements import Output
+from ebana.compilation import arithmetic
 from ebana.spice.language.statements import Behavioural, Statement, VoltageControlled, VoltageSource
 from ebana.spice.netlist import parts
 from ebana.spice.netlist.names import Names
@@ -46,7 +47,7 @@ def loss_name(loss: LossLike) -> str:
 
 
 def _slopes(loss: LossLike, y: np.ndarray, target: np.ndarray) -> np.ndarray:
-    with jax.enable_x64(True):
+    with arithmetic():
         slope = jax.grad(lambda o, t: loss.cost(o, t).sum())(jnp.asarray(y), jnp.asarray(target))
         return np.asarray(slope)
 

@@ -1,0 +1,65 @@
+"""Names of other libraries: what they call differently is taken, or answered with the name it has here.
+
+The tables stand where the functions do; this module makes the errors.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def also(renamed: Mapping[str, str] | None = None, refused: Mapping[str, str] | None = None):
+    """Let a function take the argument names of another library.
+
+    Args:
+        renamed: names that mean an argument of the function, ``{theirs: ours}``.
+        refused: names that mean nothing here, ``{theirs: what to do}``.
+
+    Example:
+        >>> @also({"beta_1": "b1"}, {"amsgrad": "There is no AMSGrad; give optax.amsgrad as transform=."})
+        ... def rule(b1=0.9):
+        ...     return b1
+        >>> rule(beta_1=0.5)
+        0.5
+        >>> rule(amsgrad=True)
+        Traceback (most recent call last):
+        ...
+        TypeError: rule has no argument 'amsgrad'. There is no AMSGrad; give optax.amsgrad as transform=.
+    """
+    renamed, refused = dict(renamed or {}), dict(refused or {})
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        named = function.__qualname__.removesuffix(".__init__")
+
+        @functools.wraps(function)
+        def call(*args: P.args, **options: P.kwargs) -> R:
+            for theirs in [name for name in options if name in renamed or name in refused]:
+                if theirs in refused:
+                    raise TypeError(f"{named} has no argument {theirs!r}. {refused[theirs]}")
+                ours = renamed[theirs]
+                if ours in options:
+                    raise TypeError(f"{named} got both {theirs}= and {ours}=, which mean the same. Give one.")
+                options[ours] = options.pop(theirs)
+            return function(*args, **options)
+
+        return call
+
+    return decorate
+
+
+def unknown(thing: object, name: str, answers: Mapping[str, str]) -> AttributeError:
+    """The error of an attribute that a thing does not have, with the way that it has instead.
+
+    Example:
+        >>> print(unknown("text", "compile", {"compile": "Give optimizer= and loss_fn= to fit."}))
+        'str' object has no attribute 'compile'. Give optimizer= and loss_fn= to fit.
+    """
+    more = f". {answers[name]}" if name in answers else ""
+    return AttributeError(
+        f"{type(thing).__name__!r} object has no attribute {name!r}{more}", name=name, obj=thing
+    )
