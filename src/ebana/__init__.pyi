@@ -27,6 +27,7 @@ from .learning.equilibrium import EquilibriumPropagation
 from .learning.estimators import GradientEstimator
 from .learning.losses import Loss
 from .learning.optimizers import Optimizer
+from .learning.system import LearningWarning
 from .model import Model, StageConflict, load_model
 from .spice.simulators.errors import EngineNotInstalled, SpiceError
 from .storage.archive import CorruptFile
@@ -64,6 +65,7 @@ __all__ = [
     "InputVoltageLayer",
     "JunctionDiode",
     "Layer",
+    "LearningWarning",
     "LocallyConnected2DLayer",
     "Loss",
     "Model",

@@ -136,6 +136,16 @@ class Model(Network):
     def _raise_unless_found(self, solution: OperatingPoint, found: Array, what: str) -> None:
         raise_unless_converged(solution, self.circuit, what, getattr(self.engine, "messages", None))
 
+    def idle_reasons(self, x: Data) -> str:
+        """Layers whose nodes stay at one potential for all inputs, and the devices that hold them.
+
+        Args:
+            x: inputs of a few samples.
+        """
+        from ebana.analysis.held_nodes import held_nodes
+
+        return held_nodes(self.circuit, self.operating_point(x, strict=False))
+
     def require_outputs(self) -> None:
         """Raise ValueError for a model that only has clamped outputs."""
         if not self.circuit.outputs:

@@ -210,6 +210,10 @@ class Network(ABC):
         )
         return beta
 
+    def idle_reasons(self, x: Data) -> str:
+        """What about the states at some inputs may keep gradients away, in a sentence or more; or nothing."""
+        return ""
+
     def gradients(
         self,
         x: Data,
@@ -234,6 +238,8 @@ class Network(ABC):
         data, loss = self._dataset(x, y), self.checked_loss(loss_fn)
         if method not in ("ep", "adjoint"):
             raise ValueError(f"gradients(method={method!r}). Expected 'ep' or 'adjoint'.")
+        for name, target in data.outputs.items():
+            loss.check_targets(name, target)
         rule = Adjoint() if method == "adjoint" else estimators.get(estimator, nudge)
         if isinstance(rule, Adjoint):
             return self._exact(data, loss, strict)

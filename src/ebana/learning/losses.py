@@ -115,6 +115,14 @@ class Loss:
                 f"{self.smallest}; use 'binary_cross_entropy' or 'mse' for a single unit."
             )
 
+    def check_targets(self, output: str, target: np.ndarray) -> None:
+        """Raise ValueError for targets that the loss cannot mean; any are taken unless a loss says otherwise.
+
+        Args:
+            output: name of the output.
+            target: all its targets, ``(samples, units)``.
+        """
+
     def in_program(self) -> Loss:
         """The loss as compiled programs know it: without the nudging strength, which they take as an argument."""
         if type(self).__name__ in _BUILT_IN and is_dataclass(self):
@@ -201,6 +209,19 @@ class CrossEntropyLoss(Loss):
     def __post_init__(self) -> None:
         _check_beta(self, self.beta)
 
+    def check_targets(self, output: str, target: np.ndarray) -> None:
+        """Refuse targets that are no probabilities: each of at least 0, and 1 together."""
+        total = target.sum(-1)
+        bad = np.flatnonzero((target < 0).any(-1) | ~np.isclose(total, 1.0, rtol=0, atol=1e-3))
+        if bad.size:
+            row = int(bad[0])
+            raise ValueError(
+                f"loss {self.name!r} on output {output!r}: the targets of {bad.size} of {len(target)} samples are no "
+                f"probabilities. Sample {row} has {np.array2string(target[row], threshold=6)}, with a sum of "
+                f"{total[row]:.3g}. Expected numbers of at least 0 that add up to 1, or class numbers; "
+                "for other values use 'mse'."
+            )
+
     def cost(self, y: Array, target: Array) -> Array:
         """See :meth:`Loss.cost`."""
         return optax.softmax_cross_entropy(y, target)
@@ -227,6 +248,16 @@ class BCE(Loss):
 
     def __post_init__(self) -> None:
         _check_beta(self, self.beta)
+
+    def check_targets(self, output: str, target: np.ndarray) -> None:
+        """Refuse targets outside of 0 to 1."""
+        bad = np.argwhere((target < 0) | (target > 1))
+        if bad.size:
+            row, unit = map(int, bad[0])
+            raise ValueError(
+                f"loss {self.name!r} on output {output!r}: the target of sample {row}, unit {unit} is "
+                f"{target[row, unit]:.3g}. Expected probabilities, 0 to 1; for other values use 'mse'."
+            )
 
     def cost(self, y: Array, target: Array) -> Array:
         """See :meth:`Loss.cost`."""

@@ -184,6 +184,10 @@ class Staged(Protocol):
         ...
 
 
+class LearningWarning(UserWarning):
+    """Learning goes on, but cannot do what was asked of it."""
+
+
 def trainable(system: EnergySystem) -> tuple[str, ...]:
     """Names of the parameters that are trained."""
     return tuple(name for name, parameter in system.parameters.items() if parameter.trainable)

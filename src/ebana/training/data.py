@@ -182,7 +182,7 @@ def _collect(data: Data, y: Data, input_names: Names | None, output_names: Names
     return Dataset(inputs, None if y is None else _by_name(y, output_names, "output"))
 
 
-def _is_pair(data: Data) -> bool:
+def _is_pair(data: Data) -> TypeGuard[tuple[Data, Data] | list[Data]]:
     """Whether the data are inputs and targets side by side: a tuple of two, or a list of two that are no numbers."""
     if isinstance(data, list):
         return len(data) == 2 and all(np.ndim(part) > 0 and not isinstance(part, list) for part in data)
@@ -247,6 +247,7 @@ def _checked(arrays: Mapping[str, Any], what: str) -> Arrays:
 
 def _array(data: Data, what: str) -> np.ndarray:
     """A copy as float64 (float32 stays what it is), ``(samples, columns)``, checked."""
+    _refuse_what_is_no_number(data, what)
     try:
         single = isinstance(data, np.ndarray) and data.dtype == np.float32
         array = np.array(data, dtype=np.float32 if single else np.float64, order="C")
@@ -272,6 +273,37 @@ def _array(data: Data, what: str) -> np.ndarray:
             "remove or fill in such samples."
         )
     return array
+
+
+def _refuse_what_is_no_number(data: Data, what: str) -> None:
+    """Masks, imaginary parts, dates and words would be dropped, or read as numbers, without a word."""
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        raise ValueError(
+            f"{what} is a masked array with {int(np.ma.count_masked(data))} masked values. Expected plain numbers; "
+            "fill them in with .filled(value), or leave these samples out."
+        )
+    frame = getattr(data, "dtypes", None)  # of a table of pandas, one type a column
+    kinds = (
+        {np.asarray(data).dtype.kind}
+        if frame is None or not hasattr(frame, "items")
+        else {getattr(dtype, "kind", "O") for _, dtype in frame.items()}
+    )
+    bad = sorted(kinds & set(_NO_NUMBERS))
+    if bad:
+        raise ValueError(
+            f"{what} holds {' and '.join(_NO_NUMBERS[kind] for kind in bad)}. Expected real numbers, "
+            "shape (samples, units)."
+        )
+
+
+_NO_NUMBERS = {
+    "c": "complex numbers",
+    "M": "dates",
+    "m": "durations",
+    "U": "text",
+    "S": "bytes",
+    "V": "records",
+}
 
 
 def _check_lengths(arrays: Arrays) -> None:

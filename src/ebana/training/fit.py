@@ -116,6 +116,8 @@ def fit(
     generator = _generator(model, x, y, batch_size, shuffle, seed)
     optimizer = optimizers.get("adam" if optimizer is None else optimizer)
     loss = model.checked_loss("mse" if loss_fn is None else loss_fn)
+    for name, target in generator.dataset.outputs.items():
+        loss.check_targets(name, target)
     rule = estimators.get(estimator, nudge)
     given = next((b for b in (beta, optimizer.beta, loss.beta) if b is not None), None)
     settings = Settings(

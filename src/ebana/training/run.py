@@ -30,6 +30,7 @@ from ebana.training import checkpoint
 from ebana.training.callbacks import Callback
 from ebana.training.checkpoint import CallbackState, signature
 from ebana.training.data import BatchGenerator, Dataset
+from ebana.training.diagnosis import fingerprints, pinned, unmoved, warn_pinned, warn_unmoved
 from ebana.training.history import History
 from ebana.training.placement import Placement
 from ebana.training.progress import Progress
@@ -76,6 +77,10 @@ class Settings:
         }
 
 
+LOOKED_AT = 32
+"""Samples whose states are looked at where nothing is learned."""
+
+
 class Run:
     """One call of fit: its state, and the verbs that move it on."""
 
@@ -100,6 +105,7 @@ class Run:
         self.seconds = 0.0
         self.compile_seconds = 0.0
         self.stop_training = False
+        self.start: dict[str, int] | None = None
         self.step_seconds: float | None = None
         self.pending_callbacks: list[CallbackState] = []
         parameters = self.system.parameters
@@ -164,6 +170,8 @@ class Run:
             callback.on_train_begin()
         for callback, kept in zip(self.callbacks, self.pending_callbacks, strict=False):
             callback.restore(kept.metadata, kept.arrays)
+        if self.step == 0:
+            self.start = fingerprints({n: self.state.values[n] for n in trainable(self.system)})
         progress.start_at(self.epoch)
         if self.traits.traceable:
             progress.note("compiling the training step")
@@ -213,7 +221,21 @@ class Run:
                 self._end_epoch(progress, watched, kept if last else None, elapsed * take / count, last)
             elif last:
                 self._validate_batches(progress)
+        if self.start is not None and self.epoch:
+            self._look(self.start)
+            self.start = None
         progress.step(self.step / self.steps_per_epoch)
+
+    def _look(self, start: dict[str, int]) -> None:
+        """Say once, after the first epoch, what cannot be learned."""
+        parameters, values = self.system.parameters, self.state.values
+        names = unmoved(start, values, self.optimizer.rates(parameters))
+        if names and self.history.last("loss"):
+            data = self.generator.dataset.select(slice(0, LOOKED_AT)).inputs
+            self._hand_back()
+            warn_unmoved(self.model.name, names, self.model.idle_reasons(data))
+        elif shares := pinned(values, parameters):
+            warn_pinned(self.model.name, shares, parameters)
 
     def _chunk_length(self) -> int:
         """Steps until something is due, as many as fit the time of a chunk."""

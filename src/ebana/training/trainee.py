@@ -61,6 +61,10 @@ class Trainee(Protocol):
         """Refuse nudging strengths that cannot work."""
         ...
 
+    def idle_reasons(self, x: Data) -> str:
+        """What about the states at some inputs may keep gradients away, in a sentence or more; or nothing."""
+        ...
+
     def evaluate(
         self,
         x: Data,

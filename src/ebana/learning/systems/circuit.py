@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from functools import partial
@@ -16,7 +17,7 @@ from ebana.circuit import Circuit
 from ebana.circuit.checks import require_solvable
 from ebana.circuit.elements import Branches
 from ebana.engines.base import Engine, OperatingPoint, checked
-from ebana.learning.system import Footprint, Traits
+from ebana.learning.system import Footprint, LearningWarning, Traits
 from ebana.learning.systems.footprint import footprint
 from ebana.parameters import Parameter
 from ebana.physics import energy, kirchhoff
@@ -98,15 +99,37 @@ class CircuitSystem:
         self, values: Values, beta: float, loss: LossLike, *, clamped: bool, reverses: bool
     ) -> None:
         """Refuse a clamped nudge of strength ``-beta`` that would leave an output without a minimum."""
+        bounds = output_stiffness(self.circuit, values)
+        self._check_nudge(bounds, beta)
         if not (clamped and reverses and loss.smoothness):
             return
-        bounds = output_stiffness(self.circuit, values)
         name = min(bounds, key=lambda n: bounds[n])
         bound = bounds[name] / loss.smoothness
         if beta >= bound:
             raise ValueError(
                 f"beta={beta:g} S is too strong for a clamped nudge of strength -beta: output {name!r} is held "
                 f"by only {bound:.3g} S, and the nudged circuit would have no minimum. Choose beta below that."
+            )
+
+    def _check_nudge(self, bounds: Mapping[str, float], beta: float) -> None:
+        """Refuse a nudge that rounding swallows, warn of one that the engine's tolerance does."""
+        name = max(bounds, key=lambda n: bounds[n])
+        moved = beta / bounds[name]
+        least = float(np.finfo(getattr(self.engine, "dtype", "float64")).eps)
+        told = (
+            f"beta={beta:g} moves output {name!r}, which {bounds[name]:.3g} S hold, by about {moved:.1g} V for an "
+            "error of one volt"
+        )
+        advice = f"Choose one nearer to {DEFAULT_BETA_SHARE * min(bounds.values()):.3g}, the default of this model."
+        if moved < least:
+            raise ValueError(f"{told}: less than the rounding of the potentials, {least:.1g} V. {advice}")
+        tolerance = getattr(self.engine, "volts", least)
+        if moved < tolerance:
+            warnings.warn(
+                f"{told}, and the engine finds operating points to {tolerance:.1g} V: gradients are mostly what it "
+                f"leaves. {advice}",
+                LearningWarning,
+                stacklevel=4,
             )
 
     def gradient_scale(self, values: Values) -> dict[str, Array]:

@@ -1,0 +1,94 @@
+"""What a run says when nothing can be learned: values that no gradient reaches, values at their bounds.
+
+Nothing is measured for it: parameters are compared bit for bit with those of the start, once after the first epoch.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ebana.learning.system import LearningWarning
+from ebana.parameters import Parameter
+
+PINNED = 0.95
+"""Share of the values of a parameter at their bounds that is worth a warning."""
+
+
+def fingerprints(values: Mapping[str, Any]) -> dict[str, int]:
+    """A checksum of each array, by which a change shows.
+
+    Example:
+        >>> fingerprints({"g": np.zeros(2)}) == fingerprints({"g": np.ones(2)})
+        False
+    """
+    return {name: zlib.crc32(np.ascontiguousarray(value).data) for name, value in values.items()}
+
+
+def unmoved(before: Mapping[str, int], values: Mapping[str, Any], rates: Mapping[str, float]) -> list[str]:
+    """Names of the values that are what they were to the last bit, though they have a learning rate."""
+    now = fingerprints({name: values[name] for name in before})
+    return [name for name in before if now[name] == before[name] and float(np.max(rates[name])) > 0]
+
+
+def pinned(values: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> dict[str, float]:
+    """Share of the values at a bound, for the parameters of which nearly all are, and were not at the start.
+
+    Example:
+        >>> g = Parameter("g", "conductance", np.full(4, 1e-6), trainable=True, low=1e-7, high=1e-5)
+        >>> pinned({"g": np.full(4, 1e-5)}, {"g": g}), pinned({"g": np.full(4, 2e-6)}, {"g": g})
+        ({'g': 1.0}, {})
+    """
+    found = {}
+    for name, parameter in parameters.items():
+        if parameter.trainable and _share(np.asarray(parameter.initial), parameter) < PINNED:
+            share = _share(np.asarray(values[name]), parameter)
+            if share >= PINNED:
+                found[name] = share
+    return found
+
+
+def _share(value: np.ndarray, parameter: Parameter) -> float:
+    low, high = (value.dtype.type(bound) for bound in (parameter.low, parameter.high))
+    return float(((value <= low) | (value >= high)).mean()) if value.size else 0.0
+
+
+def warn_unmoved(model: str, names: list[str], reasons: str) -> None:
+    """Say which values no gradient reached, and why, as far as the network can tell."""
+    warnings.warn(
+        f"training of model {model!r}: after the first epoch {_listed(names)} {_are(names)} what {_it(names)} before, "
+        f"to the last bit: no gradient reaches {'them' if len(names) > 1 else 'it'}"
+        f"{f'. {reasons}' if reasons else ', or the learning rate is too small to change a digit.'}",
+        LearningWarning,
+        stacklevel=2,
+    )
+
+
+def warn_pinned(model: str, shares: Mapping[str, float], parameters: Mapping[str, Parameter]) -> None:
+    """Say which values training has driven to their bounds."""
+    each = ", ".join(
+        f"{share:.0%} of {name} ({parameters[name].low:.3g} to {parameters[name].high:.3g})"
+        for name, share in shares.items()
+    )
+    warnings.warn(
+        f"training of model {model!r}: values lie at their bounds, where they say little: {each}. "
+        "Choose a smaller learning rate (in the unit of the values for Adam), or wider bounds.",
+        LearningWarning,
+        stacklevel=2,
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _are(names: list[str]) -> str:
+    return "are" if len(names) > 1 else "is"
+
+
+def _it(names: list[str]) -> str:
+    return "they were" if len(names) > 1 else "it was"
