@@ -3,8 +3,8 @@
 Two diodes of 0.30 V and 0.31 V have one form and different numbers. A law is separated in one of three ways:
 
 * a registered JAX pytree (:func:`law` makes one of a data class): its leaves are the numbers;
-* another data class, such as a user's device: its fields of floating-point type are the numbers, if the law can be
-  traced with them; the others belong to the form;
+* another data class, such as a user's device: its fields of floating-point type, and arrays with a whole number for
+  each unit, are the numbers, if the law can be traced with them; the others belong to the form;
 * anything else: no numbers, and a form of its own.
 
 Numbers are scalars, or arrays with a value for each unit of an array of devices.
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 T = TypeVar("T")
 
@@ -51,7 +52,9 @@ def law(*static: str) -> Callable[[type[T]], type[T]]:
 
 
 def _floating(value: object) -> Any:
-    """A whole number as the floating-point number that it stands for: 0 and 0.5 are numbers of one type."""
+    """Whole numbers as the floating-point numbers that they stand for: 0 and 0.5 are numbers of one type."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
+        return value.astype(np.float64)
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -92,26 +95,51 @@ def separate(device: Any, units: int) -> tuple[list[Any], Form]:
     if not jax.tree_util.treedef_is_leaf(structure):
         return leaves, Form(type(own), own.ideal, structure, structure.unflatten)
     if dataclasses.is_dataclass(type(own)):
-        numbers, form = _by_fields(own, units)
+        numbers, fixed, form = _by_fields(own, units)
         key = form, tuple(np.shape(number) for number in numbers), device.own or ()
-        if key not in _traced:
-            _traced[key] = _traceable(form, own, *key[1:])
-        if _traced[key]:
+        if any(isinstance(value, Tracer) for value in fixed):  # must not outlive its trace
+            traceable = _traceable(form, own, *key[1:])
+        else:
+            if key not in _traced:
+                _traced[key] = _traceable(form, own, *key[1:])
+            traceable = _traced[key]
+        if traceable:
             return numbers, form
-    return [], Form(type(own), own.ideal, Same(own), lambda _: own)
+    return [], _fixed(own)
+
+
+def constants(device: Any, units: int) -> tuple[list[Any], Form]:
+    """As :func:`separate`, of a law that computes with its numbers as such: where they stay what they are.
+
+    Its numbers are those that differ between units. Each set of them makes a law anew, by its ``__init__``.
+    """
+    own = device.law
+    if not dataclasses.is_dataclass(type(own)):
+        return [], _fixed(own)
+    given = {field.name: (field, getattr(own, field.name)) for field in dataclasses.fields(own)}
+    names = [
+        n for n, (f, v) in given.items() if f.init and np.shape(v) == (units,) and _is_number(f, v, units)
+    ]
+
+    def rebuild(values: list[Any]) -> Any:
+        return dataclasses.replace(own, **dict(zip(names, values, strict=True)))
+
+    if not names:
+        return [], _fixed(own)
+    return [given[name][1] for name in names], Form(type(own), own.ideal, Same(own), rebuild)
+
+
+def _fixed(own: Any) -> Form:
+    """The form of a law that is taken as it is."""
+    return Form(type(own), own.ideal, Same(own), lambda _: own)
 
 
 _traced: dict[Any, bool] = {}
 """Whether laws of a form were found traceable, by form, shapes and names of trained parameters."""
 
 
-def with_numbers(device: object, units: int, change: Callable[[Any], Any]) -> Any:
-    """A law with its numbers changed, those with a value for each unit as well as the scalars."""
-    numbers, form = separate(device, units)
-    return form.rebuild([change(number) for number in numbers])
-
-
-def _by_fields(own: Any, units: int) -> tuple[list[Any], Form]:
+def _by_fields(own: Any, units: int) -> tuple[list[Any], list[Any], Form]:
+    """A law's numbers, the values of its other fields, and its form."""
     given = [(field, getattr(own, field.name)) for field in dataclasses.fields(own)]
     numbers = {field.name: _floating(value) for field, value in given if _is_number(field, value, units)}
     fixed = {field.name: value for field, value in given if field.name not in numbers}
@@ -121,13 +149,15 @@ def _by_fields(own: Any, units: int) -> tuple[list[Any], Form]:
         return _made(cls, (*fixed.items(), *zip(names, values, strict=True)))
 
     key = cls, names, tuple((name, Same(value)) for name, value in fixed.items())
-    return list(numbers.values()), Form(cls, own.ideal, key, rebuild)
+    return list(numbers.values()), list(fixed.values()), Form(cls, own.ideal, key, rebuild)
 
 
 def _is_number(field: dataclasses.Field[Any], value: object, units: int) -> bool:
     if isinstance(value, bool | np.bool_) or not field.compare:
         return False
     if isinstance(value, np.ndarray | jax.Array):
+        if value.dtype.kind in "iu":  # as a count for each unit; fewer may be an index
+            return value.shape == (units,) and units > 1
         return np.issubdtype(value.dtype, np.floating) and value.shape in ((), (1,), (units,))
     return isinstance(value, float | np.floating) or (
         isinstance(value, int) and str(field.type) in ("float", "<class 'float'>")
@@ -157,9 +187,10 @@ class Same:
 
 def _traceable(form: Form, like: object, shapes: tuple[tuple[int, ...], ...], own: tuple[str, ...]) -> bool:
     """Whether a law computes with its numbers in JAX's terms alone, so that they may be arguments."""
-    dv = jax.ShapeDtypeStruct((2,), np.float32)
+    units = max((shape[0] for shape in shapes if shape), default=2)
+    dv = jax.ShapeDtypeStruct((units,), np.float32)  # one voltage for each unit: what ``like`` can answer too
     params = {name: jax.ShapeDtypeStruct((1,), np.float32) for name in own}
-    numbers = [jax.ShapeDtypeStruct((1,) if shape else (), np.float32) for shape in shapes]
+    numbers = [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes]
     for evaluate in (_current, _conductance, _least_conductance, _cocontent, _corner):
         try:
             expected = jax.eval_shape(lambda dv, p, f=evaluate: f(like, dv, p), dv, params)

@@ -11,10 +11,9 @@ import numpy as np
 from ebana._types import Array, Number, Values
 from ebana.circuit import Circuit, CurrentSources, VoltageSources
 from ebana.circuit.elements import GROUND, INDEX, Branches, as_slice
-from ebana.devices import Device
-from ebana.devices.forms import with_numbers
 from ebana.equations.arrays import add, embed, put, take, widened
 from ebana.equations.families import families
+from ebana.equations.laws import ArrayLaw
 from ebana.equations.plan import (
     CrossbarCoupling,
     GeneralBranches,
@@ -100,8 +99,8 @@ class _Assembly:
             full_diagonal, full_rhs = _own_share(tie, full_diagonal, full_rhs)
         pairs = tuple(self._pair(pair) for pair in self.plan.pairs)
         local = tuple(self._local(p) for p in self.plan.local_devices)
-        smooth = tuple(term for term in local if not term.model.ideal)
-        lower, upper = self._bounds([term for term in local if term.model.ideal], free)
+        smooth = tuple(term for term in local if not term.law.ideal)
+        lower, upper = self._bounds([term for term in local if term.law.ideal], free)
         scale = self._scale()
         leak, coupled = self._leaks(diagonal, ties, scale)
         return System(
@@ -258,26 +257,13 @@ class _Assembly:
         }
         own = {name: value[:, None] for name, value in own.items()}
         return HeldDeviceTerm(
-            self._law(local.element, local.positions),
+            ArrayLaw.of(self.laws[local.element.name], local.element.units, local.positions),
             own,
             self.positions(local.free),
             local.sign,
             self.map(local.free),
             self.far(local.held),
         )
-
-    def _law(self, element: Branches, positions: np.ndarray | None = None) -> Device:
-        """The law of some of an element's devices, numbers that differ between them in a column."""
-        units = element.units
-
-        def column(number: Array) -> Array:
-            if jnp.ndim(number) == 0:
-                return number
-            if positions is not None and jnp.shape(number)[0] > 1:
-                number = take(number, positions)
-            return number[:, None]
-
-        return with_numbers(self.laws[element.name], units, column)
 
     def _pair(self, pair: GeneralBranches) -> GeneralTerm:
         element = pair.element
@@ -295,8 +281,7 @@ class _Assembly:
             )
         (a_map, a_held), (b_map, b_held) = ends
         return GeneralTerm(
-            self.parameters[element.conductance][:, None] if element.linear else None,
-            None if element.linear else self._law(element),
+            None if element.linear else ArrayLaw.of(self.laws[element.name], element.units),
             {name: value[:, None] for name, value in element.values(self.parameters).items()},
             self.positions(first),
             self.positions(second),

@@ -16,7 +16,7 @@ import numpy as np
 
 from ebana._types import Array, Values
 from ebana.devices import Device
-from ebana.devices.forms import Form, separate
+from ebana.equations.laws import ArrayLaw, columns
 from ebana.equations.terms import GeneralTerm, HeldDeviceTerm
 
 Question = Callable[[Device, Array, Values], Any]
@@ -63,34 +63,37 @@ class Family:
     def evaluate(self, question: Question, dvs: Sequence[Array]) -> list[Any]:
         """The answers at each member's voltages, ``(k, B)``."""
         if len(dvs) == 1:
-            return [question(self.law, dvs[0], self.own)]
+            return [self._answer(question, dvs[0])]
         batch = max(dv.shape[1] for dv in dvs)
         joined = jnp.concatenate([jnp.broadcast_to(dv, (dv.shape[0], batch)) for dv in dvs])
-        result = question(self.law, joined, self.own)
+        result = self._answer(question, joined)
         stops = np.cumsum(self.sizes).tolist()
         runs = zip([0, *stops], stops, strict=False)
         return [jax.tree.map(lambda array, a=start, b=stop: array[a:b], result) for start, stop in runs]
+
+    def _answer(self, question: Question, dv: Array) -> Any:
+        """One value for each voltage, also where a law answers with a constant, or with a row for all its devices."""
+        answer = question(self.law, dv, self.own)
+        return jax.tree.map(lambda value: jnp.broadcast_to(value, dv.shape), answer)
 
 
 def families(terms: Sequence[HeldDeviceTerm | GeneralTerm]) -> tuple[Family, ...]:
     """Terms by their law; conductances and piecewise-linear ones, whose law is cheap, stay by themselves."""
     groups: dict[Any, list[int]] = {}
-    parts: dict[int, tuple[list[Any], Form]] = {}
     for k, term in enumerate(terms):
-        if term.model is None or term.model.piecewise_linear(term.own) is not None:
+        array = term.array
+        if array is None or not array.joinable or term.law.piecewise_linear(term.own) is not None:
             groups[k] = [k]
-            continue
-        parts[k] = separate(term.model, term.size)
-        groups.setdefault((parts[k][1], tuple(term.own)), []).append(k)
+        else:
+            groups.setdefault((array.form, tuple(term.own)), []).append(k)
     found = []
     for members in groups.values():
-        sizes = tuple(terms[k].size for k in members)
-        first = terms[members[0]]
-        law, own = first.law, first.own
-        if len(members) > 1:
-            together = zip(*(parts[k][0] for k in members), strict=True)
-            law = parts[members[0]][1].rebuild([_joined(values, sizes) for values in together])
-            own = {name: _joined([terms[k].own[name] for k in members], sizes) for name in own}
+        some = [terms[k] for k in members]
+        sizes = tuple(term.size for term in some)
+        law, own = some[0].law, some[0].own
+        if len(some) > 1:
+            law = ArrayLaw.join([term.array for term in some if term.array is not None]).device
+            own = {name: columns([term.own[name] for term in some], sizes) for name in own}
         found.append(Family(tuple(members), sizes, law, own))
     return tuple(found)
 
@@ -103,10 +106,3 @@ def evaluate(found: Sequence[Family], question: Question, dvs: Sequence[Array]) 
         for k, answer in zip(family.members, answers, strict=True):
             results[k] = answer
     return results
-
-
-def _joined(values: Sequence[Array], sizes: Sequence[int]) -> Array:
-    """Numbers of several arrays in one column, one for each device."""
-    return jnp.concatenate(
-        [jnp.broadcast_to(jnp.reshape(v, (-1, 1)), (n, 1)) for v, n in zip(values, sizes, strict=True)]
-    )

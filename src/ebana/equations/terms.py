@@ -17,8 +17,8 @@ from ebana._types import Array, Values
 from ebana.circuit import Output
 from ebana.circuit.element import OHM
 from ebana.devices import Device
-from ebana.devices.forms import with_numbers
 from ebana.equations.arrays import add, take, widened
+from ebana.equations.laws import ArrayLaw
 from ebana.physics import kirchhoff
 
 
@@ -100,7 +100,7 @@ class ResistorTerm(CrossbarTerm):
 class HeldDeviceTerm:
     """Devices between free nodes (at ``positions``) and held ones; ``sign`` +1: the anode is free."""
 
-    model: Device
+    array: ArrayLaw
     own: Values
     positions: np.ndarray
     sign: int
@@ -115,7 +115,7 @@ class HeldDeviceTerm:
     @property
     def law(self) -> Device:
         """The law of each."""
-        return self.model
+        return self.array.device
 
     def dv(self, v: Array) -> Array:
         """Voltage over each device at a state."""
@@ -130,11 +130,11 @@ class HeldDeviceTerm:
         if np.array_equal(at, np.arange(len(self.positions))):
             return self
 
-        def some(number: Array) -> Array:
-            return take(number, at) if jnp.ndim(number) and jnp.shape(number)[0] > 1 else number
+        def some(value: Array) -> Array:
+            return take(value, at) if value.shape[0] > 1 else value
 
         return HeldDeviceTerm(
-            with_numbers(self.model, len(self.positions), some),
+            self.array.part(at),
             {name: some(value) for name, value in self.own.items()},
             self.positions[at],
             self.sign,
@@ -167,8 +167,7 @@ class GeneralTerm:
     ``a`` and ``b`` are free positions, or F for a held end, whose potential is in ``*_held``.
     """
 
-    conductance: Any
-    model: Device | None
+    array: ArrayLaw | None
     own: Values
     a: np.ndarray
     b: np.ndarray
@@ -185,7 +184,7 @@ class GeneralTerm:
     @property
     def law(self) -> Any:
         """The law of each, a device's or Ohm's."""
-        return OHM if self.model is None else self.model
+        return OHM if self.array is None else self.array.device
 
     def dv(self, v: Array) -> Array:
         """Voltage over each."""
@@ -203,7 +202,7 @@ class GeneralTerm:
         extended = jnp.concatenate([v, jnp.zeros_like(v[:1])])
         a = self.a_map(extended[self.a]) + self.a_held
         b = self.b_map(extended[self.b]) + self.b_held
-        exact = self.model is None  # a law follows its voltage through an exponential, or a threshold
+        exact = self.array is None  # a law follows its voltage through an exponential, or a threshold
         blur = self.a_map.blur(a) + self.b_map.blur(b) if exact else jnp.abs(a) + jnp.abs(b)
         each = jnp.abs(current) + jnp.abs(g) * blur
         total = (

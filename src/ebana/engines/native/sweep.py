@@ -210,7 +210,7 @@ def sweeper(system: System, *, rows: bool = False) -> Sweeper:
     corners: list[Corner] = []
     smooth: list[HeldDeviceTerm] = []
     for term in system.locals:
-        shape = term.model.piecewise_linear(term.own)
+        shape = term.law.piecewise_linear(term.own)
         if shape is None:
             smooth.append(term)
             continue
