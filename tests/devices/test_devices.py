@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ebana.devices import BehavioralDiode, Device, IdealDiode
 from ebana.devices.junction.diode import JunctionDiode
+from ebana.spice.language.statements import Text
 
 DEVICES = {
     "behavioural": BehavioralDiode(vth=0.3, ron=10.0, roff=1e6),
@@ -113,3 +114,64 @@ def test_a_device_says_what_it_lacks():
     with pytest.raises(NotImplementedError, match=r"Cubic has no SPICE form.*native"):
         Cubic().spice("d1", "a", "b", {})
     assert Cubic().spice_model() == ""
+
+
+def test_a_subclass_adds_to_the_text_of_a_built_in_device():
+    """``super()`` answers in text, whichever form the class that it reaches states."""
+
+    class Leaky(BehavioralDiode):
+        def spice(self, name, a, b, p):
+            return super().spice(name, a, b, p) + f"\nRleak{name} {a} {b} 1e9"
+
+    class Renamed(JunctionDiode):
+        def spice(self, name, a, b, p):
+            return super().spice(name=name, a=a, b=b, p=p).replace("temp=", "m=2.0 temp=")
+
+        def spice_model(self):
+            return super().spice_model().replace(" D(", " D(CJO=1p ")
+
+    line = BehavioralDiode(vth=0.3).spice("0", "a", "b", {})
+    assert line.startswith("B0 a b ")
+    assert Leaky(vth=0.3).spice("0", "a", "b", {}) == f"{line}\nRleak0 a b 1e9"
+    assert Leaky(vth=0.3).statements("0", "a", "b", {}) == (Text(f"{line}\nRleak0 a b 1e9"),)
+    assert Renamed(name="dx").spice("0", "a", "b", {}) == "D0 a b dx m=2.0 temp=27.0"
+    (card,) = Renamed(name="dx").card_statements()
+    assert str(card).startswith(".model dx D(CJO=1p IS=")
+
+
+def test_a_mixin_states_what_a_device_says_in_spice():
+    class Shorted:
+        """Not a device itself."""
+
+        def spice(self, name, a, b, p):
+            return super().spice(name, a, b, p) + f"\nRshort{name} {a} {b} 1"  # type: ignore[misc]
+
+    class Named:
+        def card_statements(self):
+            return (Text("* none"),)
+
+    class Both(Named, Shorted, JunctionDiode):
+        pass
+
+    class Typed(Both):
+        """Typed again, on top of text."""
+
+        def statements(self, name, a, b, p):
+            return (*super().statements(name, a, b, p), Text("* more"))
+
+    class Last(Typed):
+        def spice(self, name, a, b, p):
+            return super().spice(name, a, b, p).upper()
+
+    lines = f"{JunctionDiode().spice('0', 'a', 'b', {})}\nRshort0 a b 1"
+    assert Both().spice("0", "a", "b", {}) == lines
+    assert Both().statements("0", "a", "b", {}) == (Text(lines),)
+    assert Both().spice_model() == "* none"
+    assert Typed().spice("0", "a", "b", {}) == f"{lines}\n* more"
+    assert Last().statements("0", "a", "b", {}) == (Text(f"{lines}\n* more".upper()),)
+
+
+def test_one_that_states_nothing_has_no_form():
+    with pytest.raises(NotImplementedError, match=r"Cubic has no SPICE form"):
+        Cubic().statements("d1", "a", "b", {})
+    assert Cubic().card_statements() == ()

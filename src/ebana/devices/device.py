@@ -8,6 +8,7 @@ device states either of the two, and what it does not state follows by automatic
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
@@ -67,9 +68,8 @@ class Device:
                 f"device {cls.__name__} defines ramp(self), which is now piecewise_linear(self, p): rename it and "
                 "take the values of the device's trained parameters, {} where it has none."
             )
-        for text, typed in (("spice", "statements"), ("spice_model", "card_statements")):
-            if text in cls.__dict__ and typed not in cls.__dict__:  # its text is what it says in SPICE
-                setattr(cls, typed, getattr(Device, typed))
+        _state_both(cls, "spice", "statements")
+        _state_both(cls, "spice_model", "card_statements")
 
     @property
     def law(self) -> Device:
@@ -150,9 +150,11 @@ class Device:
         return type(self).__name__
 
     def spice(self, name: str, a: str, b: str, p: Mapping[str, float]) -> str:
-        """Element lines for one device between the nodes ``a`` and ``b``, as ngspice reads them."""
-        if type(self).statements is not Device.statements:
-            return "\n".join(map(str, self.statements(name, a, b, p)))
+        """Element lines for one device between the nodes ``a`` and ``b``, as ngspice reads them.
+
+        A class that states this alone gives its :meth:`statements` by it, and the other way round: ``super().spice``
+        and ``super().statements`` answer for the class that they reach, whichever of the two it states.
+        """
         raise NotImplementedError(
             f"device {type(self).__name__} has no SPICE form: define spice(name, a, b, p), "
             "or solve the circuit with the native engine"
@@ -160,6 +162,28 @@ class Device:
 
     def spice_model(self) -> str:
         """The ``.model`` card the element lines refer to, or an empty string."""
-        if type(self).card_statements is not Device.card_statements:
-            return "\n".join(map(str, self.card_statements()))
         return ""
+
+
+def _state_both(cls: type[Device], text: str, typed: str) -> None:
+    """Let a class state its SPICE form as text and as statements where it, or a mixin before its base, states one."""
+    before = cls.__mro__[: cls.__mro__.index(Device)]
+    owner = next((c for c in before if text in vars(c) or typed in vars(c)), None)
+    if owner is None or (text in vars(owner) and typed in vars(owner)):
+        return
+
+    def stated(what: str, device: Any) -> Callable[..., Any]:
+        return vars(owner)[what].__get__(device, type(device))
+
+    def as_text(self: Any, /, *arguments: Any, **named: Any) -> str:
+        return "\n".join(map(str, stated(typed, self)(*arguments, **named)))
+
+    def as_statements(self: Any, /, *arguments: Any, **named: Any) -> tuple[Statement, ...]:
+        said = stated(text, self)(*arguments, **named)
+        return () if text == "spice_model" and not said else (Text(said),)
+
+    missing, made = (typed, as_statements) if text in vars(owner) else (text, as_text)
+    setattr(cls, missing, functools.wraps(getattr(Device, missing))(made))
+    if owner is not cls:  # both stand in one class: who derives from it finds both
+        other = text if missing == typed else typed
+        setattr(cls, other, vars(owner)[other])
