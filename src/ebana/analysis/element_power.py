@@ -151,13 +151,13 @@ def absorbed_by(element: Any, parameters: Values, state: State) -> Array:
 @absorbed_by.register
 def _(element: Branches, parameters: Values, state: State) -> Array:
     """Of any law, from the currents of the state; of a conductance, ``g dv^2``."""
-    if element.outer:
+    if element.linear and element.outer:
         g = np.asarray(parameters[element.conductance], np.float64)
         return crossbar_power(g, *(state.p[:, nodes] for nodes in element.ends()))
     dv = np.asarray(element.drop(state.p))
     if element.linear:
         return (dv * dv) @ np.asarray(parameters[element.conductance], np.float64)
-    return np.asarray(dv * state.devices[element.name]).sum(1)
+    return np.asarray(dv * state.devices[element.name]).reshape(len(dv), -1).sum(1)
 
 
 @absorbed_by.register

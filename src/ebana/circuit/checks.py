@@ -7,12 +7,13 @@ from itertools import pairwise
 import numpy as np
 
 from ebana.circuit.circuit import Circuit, connected
-from ebana.circuit.elements import GROUND, Amplifiers, Subcircuits, VoltageSources
+from ebana.circuit.elements import GROUND, Amplifiers, Branches, CurrentSources, Subcircuits, VoltageSources
 from ebana.spice.language.subcircuit import NeedsSpice
 
 
 def check(circuit: Circuit) -> None:
     """Raise ValueError, with the element or node named, where the circuit cannot have an operating point."""
+    _check_computed(circuit)
     _check_indices(circuit)
     _check_shapes(circuit)
     _check_sources(circuit)
@@ -32,6 +33,21 @@ def require_solvable(circuit: Circuit, what: str) -> None:
             raise NeedsSpice(
                 f"{what} {element.name!r}, {element.title()}: it has no current law in Python. "
                 "Solve and train the circuit with engine='ngspice', or write the block as a Device."
+            )
+
+
+COMPUTED = (Branches, CurrentSources, VoltageSources, Amplifiers)
+"""Kinds whose currents solvers, energies and power reports compute."""
+
+
+def _check_computed(circuit: Circuit) -> None:
+    """An element that is solvable by its own word is left out of no equation."""
+    for element in circuit.elements:
+        if element.solvable and not isinstance(element, COMPUTED):
+            raise ValueError(
+                f"element {element.name!r}, {element.title()}, states solvable = True, but nothing here would compute "
+                f"its currents. Expected a subclass of {', '.join(kind.__name__ for kind in COMPUTED)}: derive it from "
+                "Branches, which states ends() and a law, or leave solvable False, and SPICE solves it."
             )
 
 
@@ -86,21 +102,27 @@ def _check_sources(circuit: Circuit) -> None:
 
 def _check_blocks(circuit: Circuit) -> None:
     """What is trained by the currents at a node needs to know them all."""
-    touched = np.zeros(circuit.size + 1, bool)
-    for block in circuit.each(Subcircuits):
-        touched[block.pins] = True
-    if not touched.any():
+    blocks = [element for element in circuit.elements if not element.solvable]
+    by = np.full(circuit.size + 1, -1)  # number of the block that draws from each node
+    for number, block in enumerate(blocks):
+        for nodes in block.terminals():
+            by[nodes] = number
+    if not blocks:
         return
     for amplifier in reversed(circuit.amplifiers):  # what an output draws, its input draws
-        touched[amplifier.inputs] |= touched[amplifier.outputs]
+        drawn = by[amplifier.outputs]
+        by[amplifier.inputs] = np.where(drawn < 0, by[amplifier.inputs], drawn)
     for element in circuit.each(VoltageSources, Amplifiers):
         nodes = element.terminals()[-1]
         trained = [r.name for r in element.references() if circuit.parameters[r.name].trainable]
-        if trained and touched[nodes].any():
+        shared = np.flatnonzero(by[nodes] >= 0)
+        if trained and shared.size:
+            node = int(nodes[shared[0]])
+            block = blocks[by[node]]
             raise ValueError(
-                f"parameter {trained[0]!r} is trained by the current at {circuit.node_name(int(nodes[0]))}, which "
-                "a SPICE subcircuit shares; what it draws is not known. Set trainable=False, or write the block "
-                "as a Device."
+                f"parameter {trained[0]!r} is trained by the current at {circuit.node_name(node)}, which "
+                f"{block.name!r}, {block.title()}, shares; what it draws is not known. Set trainable=False, or write "
+                "the block as a Device."
             )
 
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 import numpy as np
 
 from ebana.spice.language.statements import Statement
+from ebana.units import si
 
 if TYPE_CHECKING:
     from ebana._types import Array, Values
@@ -33,6 +34,15 @@ INDEX = np.int32
 
 GROUND = -1
 """Index of the reference node, 0 V."""
+
+
+def _is_index(value: object) -> bool:
+    """Whether a field whose kind names none holds indices."""
+    if not isinstance(value, np.ndarray | list):
+        return False
+    array = np.asarray(value)
+    return array.dtype.kind in "iu" or array.size == 0
+
 
 Place = tuple[slice, slice]
 """Where a part of an element array lies in its table of numbers."""
@@ -110,11 +120,25 @@ class Element:
     symbol: ClassVar[str] = ""
     """How a schematic draws each of its units; empty for one that cannot be drawn."""
 
+    index_fields: ClassVar[tuple[str, ...] | None] = None
+    """Names of the fields that hold indices, mostly of nodes; None for all arrays and lists of whole numbers."""
+
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if isinstance(value, np.ndarray | list) and np.asarray(value).dtype.kind in "iu":
-                object.__setattr__(self, item.name, np.asarray(value, dtype=INDEX))
+            if _is_index(value) if self.index_fields is None else item.name in self.index_fields:
+                object.__setattr__(self, item.name, self._indices(item.name, value))
+
+    def _indices(self, what: str, value: Any) -> np.ndarray:
+        """A field's indices in their type, from whatever holds whole numbers."""
+        given = np.asarray(value)
+        if given.size and (given.dtype.kind not in "iuf" or not (given == np.trunc(given)).all()):
+            mask = " A mask's nodes are np.flatnonzero(mask)." if given.dtype.kind == "b" else ""
+            raise ValueError(
+                f"element {self.name!r} has {what}={value!r}. Expected whole numbers, the indices that nodes(), "
+                f"input() or bias() returned.{mask}"
+            )
+        return given.astype(INDEX, copy=False)
 
     @property
     def layer(self) -> str:
@@ -180,9 +204,10 @@ class Element:
         return [(slice(None), slice(start, start + length)) for start in range(0, self.units, length)]
 
     def part(self, place: Place) -> Self:
-        """The units at a place, as an element."""
+        """The units at a place, as an element; arrays with a row for each unit are cut, others belong to all."""
         arrays = {f.name: a for f in fields(self) if isinstance(a := getattr(self, f.name), np.ndarray)}
-        return replace(self, **{name: array[place[1]] for name, array in arrays.items()})
+        rows = {name: array for name, array in arrays.items() if array.shape[:1] == (self.units,)}
+        return replace(self, **{name: array[place[1]] for name, array in rows.items()})
 
     # -- tables and drawings ---------------------------------------------------------------------------
 
@@ -233,6 +258,42 @@ class Branches(Element):
         """The law of each, an :class:`ebana.devices.Device` or what computes like one."""
         return OHM if self.linear else self.model
 
+    @property
+    def units(self) -> int:
+        """Number of branches."""
+        first, second = self.ends()
+        return len(first) * len(second) if self.outer else len(first)
+
+    def places(self, most_nodes: int) -> list[Place]:
+        """See :meth:`Element.places`; of a crossbar, blocks of rows and columns."""
+        if not self.outer:
+            return super().places(most_nodes)
+        length = max(1, most_nodes // 2)
+        rows, columns = (
+            [slice(k, k + length) for k in range(0, len(nodes), length)] for nodes in self.ends()
+        )
+        return [(r, c) for r in rows for c in columns]
+
+    def part(self, place: Place) -> Self:
+        """See :meth:`Element.part`; a law with numbers for each unit has those of the part."""
+        if self.outer:
+            return replace(self, **self._block(place))
+        model = {} if self.linear else {"model": self.model.pick(place[1], self.units)}
+        return replace(super().part(place), **model)
+
+    def _block(self, place: Place) -> dict[str, np.ndarray]:
+        """The fields that hold the rows and the columns of a crossbar, cut."""
+        names = [[f.name for f in fields(self) if getattr(self, f.name) is nodes] for nodes in self.ends()]
+        if not all(names):
+            rows, columns = map(len, self.ends())
+            raise NotImplementedError(
+                f"element {self.name!r} of {rows} x {columns} branches has more nodes than a simulator takes in one "
+                f"block, and {type(self).__name__} does not say how it is cut: its ends() are no fields of it. Return "
+                "two fields from ends(), or define part(place)."
+            )
+        first, second = names[0][0], names[1][-1]  # one array may be both
+        return {first: self.ends()[0][place[0]], second: self.ends()[1][place[1]]}
+
     def values(self, parameters: Values) -> dict[str, Array]:
         """The values of its parameters, by the law's names."""
         return {own: parameters[name] for own, name in self.parameters.items()}
@@ -262,6 +323,12 @@ class Branches(Element):
         """Currents drawn from its two arrays of ends, each ``(B, k)``, amperes."""
         i = self.current(self.drop(p), parameters)
         return (i.sum(2), -i.sum(1)) if self.outer else (i, -i)
+
+    def label(self, values: Values, k: int) -> str:
+        """See :meth:`Element.label`: of a conductance, its value."""
+        if not self.linear:
+            return ""
+        return si(float(np.ravel(values[self.conductance])[k]), "S", 3)
 
     def joined(self, among: np.ndarray, *, amplified: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """See :meth:`Element.joined`."""

@@ -6,9 +6,9 @@ Values are named parameters (:class:`~ebana.parameters.Parameter`) or, for volta
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from ebana.circuit.element import (
     Branches,
     DeviceModel,
     Element,
-    Place,
     Reference,
     as_slice,
     at_nodes,
@@ -97,6 +96,7 @@ class Crossbar(Branches):
     outer = True
     linear = True
     alterable = True
+    index_fields = ("rows", "columns")
     kind = "crossbars"
     symbol = "resistor"
 
@@ -108,11 +108,6 @@ class Crossbar(Branches):
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns."""
         return self.rows, self.columns
-
-    @property
-    def units(self) -> int:
-        """Number of resistors."""
-        return len(self.rows) * len(self.columns)
 
     def references(self) -> Iterator[Reference]:
         """See :meth:`Element.references`."""
@@ -133,18 +128,6 @@ class Crossbar(Branches):
             for j, (column, ohms) in enumerate(zip(columns, of_row, strict=True)):
                 yield spice.Resistor(f"R{i}_{j}", row, column, ohms)
 
-    def places(self, most_nodes: int) -> list[Place]:
-        """Blocks of rows and columns."""
-        length = max(1, most_nodes // 2)
-        rows, columns = (
-            [slice(k, k + length) for k in range(0, len(nodes), length)] for nodes in self.ends()
-        )
-        return [(r, c) for r in rows for c in columns]
-
-    def part(self, place: Place) -> Self:
-        """See :meth:`Element.part`."""
-        return replace(self, rows=self.rows[place[0]], columns=self.columns[place[1]])
-
     def describe(self) -> str:
         """See :meth:`Element.describe`."""
         return f"crossbar of {len(self.rows)} x {len(self.columns)} resistors"
@@ -164,6 +147,7 @@ class Resistors(Branches):
 
     linear = True
     alterable = True
+    index_fields = ("a", "b")
     kind = "resistors"
     symbol = "resistor"
 
@@ -193,10 +177,6 @@ class Resistors(Branches):
         ends = zip(_names(nodes, self.a), _names(nodes, self.b), numbers[0].tolist(), strict=True)
         return (spice.Resistor(f"R{i}", *values) for i, values in enumerate(ends))
 
-    def label(self, values: Values, k: int) -> str:
-        """See :meth:`Element.label`."""
-        return si(float(values[self.conductance][k]), "S", 3)
-
 
 @dataclass(frozen=True, eq=False)
 class Devices(Branches):
@@ -211,6 +191,7 @@ class Devices(Branches):
     model: DeviceModel
     parameters: Mapping[str, str] = field(default_factory=lambda: FrozenMapping({}))
 
+    index_fields = ("a", "b")
     kind = "devices"
 
     @property
@@ -264,10 +245,6 @@ class Devices(Branches):
             "Expected an element line with balanced brackets; correct the device's spice()."
         )
 
-    def part(self, place: Place) -> Self:
-        """See :meth:`Element.part`."""
-        return replace(super().part(place), model=self.model.pick(place[1], self.units))
-
     def describe(self) -> str:
         """See :meth:`Element.describe`."""
         return f"{self.units} devices: {self.model!r}"
@@ -287,6 +264,7 @@ class Subcircuits(Element):
     pins: np.ndarray
     model: Subcircuit
 
+    index_fields = ("pins",)
     kind = "subcircuits"
     symbol = "block"
 
@@ -336,6 +314,7 @@ class CurrentSources(Element):
 
     solvable = True
     alterable = True
+    index_fields = ("nodes",)
     kind = "current sources"
     symbol = "current source"
 
@@ -379,6 +358,7 @@ class VoltageSources(Element):
     input: str | None = None
     parameter: str | None = None
 
+    index_fields = ("nodes", "columns")
     solvable = True
     alterable = True
     inline = True
@@ -443,6 +423,7 @@ class Amplifiers(Element):
     solvable = True
     alterable = True
     unilateral = True
+    index_fields = ("inputs", "outputs")
     kind = "amplifiers"
     symbol = "amplifier"
 

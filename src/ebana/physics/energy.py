@@ -139,7 +139,8 @@ def _differences(
     own = element.values(parameters)
 
     def total(values: Values, p: Array) -> Array:
-        return (weight[:, None] * element.law.cocontent(element.drop(p), values)).sum()
+        content = element.law.cocontent(element.drop(p), values)
+        return (weight * content.reshape(len(weight), -1).sum(1)).sum()
 
     above, below = jax.grad(total)(own, up), jax.grad(total)(own, down)
     yield from ((name, above[key] - below[key]) for key, name in element.parameters.items())

@@ -72,8 +72,8 @@ def _check(circuit: Circuit) -> None:
     for element in circuit.elements:
         if not element.inline and _Sheet.rule(element) is None:
             raise NotImplementedError(
-                f"element {element.name!r} ({type(element).__name__}) has no symbol and cannot be drawn. "
-                "Use model.plot(), which draws the layers."
+                f"element {element.name!r} ({type(element).__name__}) has no symbol and cannot be "
+                f"drawn{_why(element)}. Use model.plot(), which draws the layers."
             )
         parts += element.units
     if circuit.size > MAX_NODES or parts > MAX_PARTS:
@@ -106,7 +106,9 @@ class _Sheet:
         if not element.symbol:
             return None
         if isinstance(element, Branches):
-            return _Sheet._crossbar if element.outer else _Sheet._verticals
+            if element.outer:  # drawn with a conductance at each crossing
+                return _Sheet._crossbar if element.linear else None
+            return _Sheet._verticals
         rules = {
             "amplifier": _Sheet._amplifiers,
             "current source": _Sheet._current_sources,
@@ -466,6 +468,13 @@ class _Sheet:
                 "",
             ]
         )
+
+
+def _why(element: Any) -> str:
+    """Why an element that states a symbol has none here."""
+    if isinstance(element, Branches) and element.outer and element.symbol:
+        return ": each of its rows meets each of its columns in a law that is no conductance"
+    return f": {element.symbol!r} is none that is known for its kind" if element.symbol else ""
 
 
 def _kind(element: Branches) -> str:
