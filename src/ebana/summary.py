@@ -56,7 +56,8 @@ def totals(model: ModelLike) -> dict[str, Any]:
         "trainable conductances": sum(p.initial.size for p in trainable.values() if p.kind == "conductance"),
         "other trainable values": sum(p.initial.size for p in trainable.values() if p.kind != "conductance"),
         "devices": sum(e.units for e in circuit.elements if e.kind == Devices.kind),
-        "engine": model.engine.name,
+        "engine": model.engine.name
+        + ("" if getattr(model.engine, "certifies", True) else " (not certified)"),
     }
 
 

@@ -1,5 +1,7 @@
 """A fixed number of sweeps: what it leaves, against certified operating points and the exact adjoint."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -21,12 +23,13 @@ from ebana import (
     ReshapeLayer,
     StackLayer,
 )
-from ebana.engines import Nudge, Result, SweepEngine
+from ebana.engines import Nudge, Result, SweepEngine, get
 from ebana.engines.native import sweep as sweep_module
 from ebana.equations import plan as plan_module
 from ebana.equations.plan import plan
 from ebana.learning.equilibrium import EquilibriumPropagation
 from ebana.learning.losses import MSE, CrossEntropyLoss
+from ebana.learning.systems.circuit import CircuitSystem
 from ebana.physics import energy
 
 START = Initializers("rectified", {"U": 1.0, "g_min": 1e-6, "g_max": 1e3})
@@ -201,8 +204,33 @@ def test_its_points_say_that_nothing_certifies_them():
 def test_the_early_spelling_makes_the_same_engine():
     assert NativeEngine(dtype="float32", sweeps=4) == SweepEngine(4, dtype="float32")
     assert NativeEngine(sweeps=None) == NativeEngine()
-    with pytest.raises(ValueError, match=r"no use for tolerance. Expected SweepEngine\(4"):
-        NativeEngine(tolerance=1e-9, sweeps=4)
+    assert replace(NativeEngine(dtype="float32"), sweeps=4) == SweepEngine(4, dtype="float32")
+    assert NativeEngine(None, 100, "auto", "float32", sweeps=4) == SweepEngine(4, dtype="float32")
+    for options in ({"tolerance": 1e-9}, {"max_iterations": 7}, {"method": "newton"}, {"dense_limit": 0}):
+        (name,) = options
+        with pytest.raises(ValueError, match=rf"no use for {name}. Expected SweepEngine\(4"):
+            NativeEngine(**options, sweeps=4)
+        with pytest.raises(ValueError, match=rf"no use for {name}. Expected SweepEngine\(4"):
+            replace(NativeEngine(**options), sweeps=4)
+
+
+def test_a_fifth_number_is_neither_sweeps_nor_a_limit():
+    with pytest.raises(TypeError, match="positional"):
+        NativeEngine(1e-9, 100, "auto", "float64", 4)
+
+
+def test_what_it_needs_is_said_where_it_is_named():
+    with pytest.raises(
+        TypeError, match=r"engine=SweepEngine is a class that needs sweeps.*SweepEngine\(sweeps="
+    ):
+        get(SweepEngine)
+    with pytest.raises(ValueError, match=r"SweepEngine\(4, dtype='float16'\)"):
+        SweepEngine(4, dtype="float16")
+    model = resistive(8)
+    model.engine = SweepEngine(3)
+    system = CircuitSystem(model.circuit, model.engine)
+    assert system.footprint(8, clamped=False, loss=MSE()).advice == ("SweepEngine(3, dtype='float32')",)
+    assert "engine: sweeps (not certified)" in model.summary()
 
 
 # -- resistors between layers --------------------------------------------------------------------------

@@ -535,6 +535,9 @@ def test_strictness_names_the_samples_the_reason_and_the_node():
         {"tolerance": 0.0},
         {"tolerance": -1.0},
         {"max_iterations": 0},
+        {"dense_limit": -1},
+        {"dense_limit": 2.5},
+        {"dense_limit": True},
     ],
     ids=str,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 from ebana.engines.base import Engine, NotConverged, OperatingPoint, Result
 from ebana.engines.native import NativeEngine, SweepEngine
 from ebana.physics.nudge import Nudge
@@ -12,6 +14,7 @@ def get(spec: object) -> Engine:
 
     Raises:
         ValueError: for an unknown name.
+        TypeError: for a class that cannot be made without arguments, and for what is no engine.
         EngineNotInstalled: for a known engine that is not on this machine, with how to get it.
     """
     if isinstance(spec, str):
@@ -24,13 +27,28 @@ def get(spec: object) -> Engine:
         names = ", ".join(map(repr, ["native", *ENGINES]))
         raise ValueError(f"engine={spec!r}. Expected one of {names}, or an Engine object.")
     if isinstance(spec, type):
-        spec = spec()
+        spec = _made(spec)
     if not isinstance(spec, Engine):
         raise TypeError(
             f"engine={spec!r} does not fit the contract: it needs a name, traceable and solve(). "
             "See ebana.engines.base.Engine."
         )
     return spec
+
+
+def _made(cls: type) -> object:
+    """An object of a class, if it needs no arguments."""
+    needed = [
+        p.name
+        for p in inspect.signature(cls).parameters.values()
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    if needed:
+        raise TypeError(
+            f"engine={cls.__name__} is a class that needs {', '.join(needed)}. "
+            f"Expected an object of it, {cls.__name__}({', '.join(f'{name}=...' for name in needed)})."
+        )
+    return cls()
 
 
 __all__ = [

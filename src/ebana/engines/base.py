@@ -23,7 +23,10 @@ from ebana.physics.nudge import Nudge
 
 
 class Result(IntEnum):
-    """What became of one sample's operating point."""
+    """What became of one sample's operating point.
+
+    ``CONVERGED`` is certified: its error is bounded. ``SWEPT`` counts as found too, and nothing bounds its error.
+    """
 
     CONVERGED = 0
     STALLED = 1
@@ -111,9 +114,10 @@ class Engine(Protocol):
         traceable: True when :meth:`solve` is made of JAX operations, so that a training step can be
             compiled as a whole; else the same step runs operation by operation around the engine.
 
-    An engine may also state ``dtype`` (``"float64"`` or ``"float32"``), ``phases_together`` (False where nudged phases
-    are to be solved after the free one instead of in one batch), ``optimise_compilation`` (True where programs run for
-    so long that XLA's expensive passes pay) and ``messages`` (what it said of samples, by number).
+    An engine may also state ``dtype`` (``"float64"`` or ``"float32"``), ``certifies`` (False where its points are
+    :data:`Result.SWEPT`, with no bound on their error), ``phases_together`` (False where nudged phases are to be solved
+    after the free one instead of in one batch), ``optimise_compilation`` (True where programs run for so long that
+    XLA's expensive passes pay) and ``messages`` (what it said of samples, by number).
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import InitVar, dataclass, replace
+from dataclasses import KW_ONLY, InitVar, dataclass, fields, replace
 from typing import Any, Literal
 
 import jax.numpy as jnp
@@ -51,6 +51,7 @@ class NativeEngine:
     max_iterations: int = 100
     method: Literal["auto", "newton", "sweeps"] = "auto"
     dtype: Literal["float64", "float32"] = "float64"
+    _: KW_ONLY
     dense_limit: int = DENSE_LIMIT
     sweeps: InitVar[int | None] = None
 
@@ -61,13 +62,15 @@ class NativeEngine:
         """A :class:`SweepEngine` where a number of sweeps is stated."""
         if sweeps is None:
             return super().__new__(cls)
-        unused = sorted({"tolerance", "max_iterations", "method", "dense_limit"} & options.keys())
-        if args or unused:
+        given = dict(zip((f.name for f in fields(cls)), args, strict=False)) | options
+        dtype = given.pop("dtype", cls.dtype)
+        unused = sorted(name for name, value in given.items() if value != getattr(cls, name, None))
+        if unused:
             raise ValueError(
-                f"NativeEngine(sweeps={sweeps!r}) relaxes by sweeps alone and has no use for "
-                f"{', '.join(unused) or 'a tolerance'}. Expected SweepEngine({sweeps!r}, dtype=...)."
+                f"NativeEngine(sweeps={sweeps!r}) relaxes by sweeps alone and has no use for {', '.join(unused)}. "
+                f"Expected SweepEngine({sweeps!r}, dtype=...)."
             )
-        return SweepEngine(sweeps, **options)
+        return SweepEngine(sweeps, dtype)
 
     def __post_init__(self, sweeps: int | None) -> None:
         if self.dtype not in TOLERANCES:
@@ -78,6 +81,14 @@ class NativeEngine:
             raise ValueError(f"NativeEngine(tolerance={self.tolerance!r}). Expected volts above zero.")
         if self.max_iterations < 1:
             raise ValueError(f"NativeEngine(max_iterations={self.max_iterations}). Expected at least one.")
+        if (
+            not isinstance(self.dense_limit, int)
+            or isinstance(self.dense_limit, bool)
+            or self.dense_limit < 0
+        ):
+            raise ValueError(
+                f"NativeEngine(dense_limit={self.dense_limit!r}). Expected a whole number of nodes, zero or more."
+            )
 
     @property
     def volts(self) -> float:

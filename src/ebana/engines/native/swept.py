@@ -37,6 +37,7 @@ class SweepEngine:
 
     name: ClassVar[str] = "sweeps"
     traceable: ClassVar[bool] = True
+    certifies: ClassVar[bool] = False
     phases_together: ClassVar[bool] = False
     """The phases are relaxed one after the other: the nudged ones need fewer sweeps from the free state."""
 
@@ -45,7 +46,9 @@ class SweepEngine:
 
     def __post_init__(self) -> None:
         if self.dtype not in ("float64", "float32"):
-            raise ValueError(f"SweepEngine(dtype={self.dtype!r}). Expected 'float64' or 'float32'.")
+            raise ValueError(
+                f"SweepEngine({self.sweeps!r}, dtype={self.dtype!r}). Expected 'float64' or 'float32'."
+            )
         if not isinstance(self.sweeps, int) or isinstance(self.sweeps, bool) or self.sweeps < 1:
             raise ValueError(f"SweepEngine(sweeps={self.sweeps!r}). Expected a whole number above zero.")
 

@@ -55,7 +55,8 @@ def _spread(layout: Plan | None) -> float:
 def _advice(circuit: Circuit, engine: Engine) -> tuple[str, ...]:
     if not isinstance(engine, NativeEngine | SweepEngine):
         return ()
-    hints = [f"{type(engine).__name__}(dtype='float32')"] if engine.dtype == "float64" else []
+    name = "NativeEngine(" if isinstance(engine, NativeEngine) else f"SweepEngine({engine.sweeps}, "
+    hints = [f"{name}dtype='float32')"] if engine.dtype == "float64" else []
     if isinstance(engine, NativeEngine) and plan(circuit).layered:
         hints.append("NativeEngine(sweeps=4), which trains without certified operating points")
     return tuple(hints)
