@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -30,31 +31,43 @@ WORSE = 1.05
 
 
 def values(runs: Iterable[Mapping[str, Any]]) -> dict[Key, dict[str, Any]]:
-    """Each row of some runs of one version, with the median of its values."""
+    """Each row of some runs of one version, with the median of its values; None where a run has no finite one."""
     found: dict[Key, list[dict[str, Any]]] = {}
+    runs = list(runs)
     for run in runs:
         for row in run["rows"]:
-            if row["value"] is not None:
-                found.setdefault((row["section"], row["name"]), []).append(row)
-    return {
-        key: rows[0] | {"value": statistics.median(row["value"] for row in rows)}
-        for key, rows in found.items()
-    }
+            found.setdefault((row["section"], row["name"]), []).append(row)
+    return {key: rows[0] | {"value": _median(rows, len(runs))} for key, rows in found.items()}
+
+
+def _median(rows: list[dict[str, Any]], runs: int) -> float | None:
+    numbers = [row["value"] for row in rows if row["value"] is not None and math.isfinite(row["value"])]
+    return statistics.median(numbers) if len(numbers) == runs else None
 
 
 def compared(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows that both have, with ``ratio`` (after / before) and ``worse``."""
+    """All rows with ``ratio`` (after / before; None where one has no number) and ``worse``.
+
+    A number that one version has and the other has not is worse: it is lost, or what it is held to is.
+    """
     old, new = values(before), values(after)
     rows = []
-    for key, row in new.items():
-        if key not in old:
-            continue
-        first, second = old[key]["value"], row["value"]
-        ratio = second / first if first else (1.0 if second == first else float("inf"))
-        better = row.get("better") or old[key].get("better")
-        worse = {"high": ratio < 1 / WORSE, "low": ratio > WORSE}.get(better or "", False)
-        rows.append({**row, "before": first, "after": second, "ratio": ratio, "worse": worse})
+    for key in dict.fromkeys((*old, *new)):
+        row = new.get(key) or old[key]
+        first, second = (side[key]["value"] if key in side else None for side in (old, new))
+        if first is None and second is None:
+            continue  # left out on both sides
+        better = row.get("better") or old.get(key, row).get("better")
+        rows.append({**row, "before": first, "after": second, **_verdict(first, second, better)})
     return rows
+
+
+def _verdict(first: float | None, second: float | None, better: str | None) -> dict[str, Any]:
+    if first is None or second is None:
+        return {"ratio": None, "worse": True}
+    ratio = second / first if first else (1.0 if second == first else math.inf)
+    worse = {"high": ratio < 1 / WORSE, "low": ratio > WORSE}.get(better or "", False)
+    return {"ratio": ratio if math.isfinite(ratio) else None, "worse": worse}
 
 
 def table(rows: Iterable[Mapping[str, Any]], names: tuple[str, str] = ("before", "after")) -> Table:
@@ -63,9 +76,12 @@ def table(rows: Iterable[Mapping[str, Any]], names: tuple[str, str] = ("before",
     for heading in ("section", "what", *names, "ratio", ""):
         result.add_column(heading, justify="right" if heading in (*names, "ratio") else "left")
     for row in rows:
-        shown = (number(row[side], row["unit"]) for side in ("before", "after"))
+        shown = (
+            number(math.nan if row[side] is None else row[side], row["unit"]) for side in ("before", "after")
+        )
         mark = "[red]worse[/]" if row["worse"] else ""
-        result.add_row(row["section"], row["name"], *shown, f"{row['ratio']:.3f}", mark)
+        ratio = "-" if row["ratio"] is None else f"{row['ratio']:.3f}"
+        result.add_row(row["section"], row["name"], *shown, ratio, mark)
     return result
 
 
@@ -85,7 +101,7 @@ def run_in(tree: Path, only: list[str]) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Compare two files, or two checkouts in turn; 1 where a number is worse by more than 5%."""
+    """Compare two files, or two checkouts in turn; 1 where a number is worse by more than 5%, or on one side only."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     files = commands.add_parser("compare", help="two JSON files of the benchmark")

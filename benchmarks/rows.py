@@ -18,7 +18,7 @@ class Row:
         value: the number; NaN where it could not be measured.
         unit: its unit.
         limit: the target, or None for a number that is only reported.
-        better: whether the target is a least (``"high"``) or a largest (``"low"``) value.
+        better: whether a higher or a lower value is better: a target is a least (``"high"``) or a largest one.
         note: circumstances; why a measurement was left out.
         details: further numbers for the JSON file.
 
@@ -65,7 +65,7 @@ class Row:
             "value": self.value if math.isfinite(self.value) else None,
             "unit": self.unit,
             "limit": self.limit,
-            "better": self.better if self.limit is not None or self.better == "high" else None,
+            "better": self.better,
             "met": self.met,
             "note": self.note,
             **({"details": dict(self.details)} if self.details else {}),

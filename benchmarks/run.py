@@ -122,7 +122,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--quick", action="store_true", help="a small version of each section")
     parser.add_argument("--accuracy", action="store_true", help="train all recipes over ten seeds as well")
-    parser.add_argument("--json", action="store_true", help="print one JSON object, and the table on stderr")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object, the table on stderr; keep nothing"
+    )
     parser.add_argument("--out", type=Path, help="write the JSON object to this file too")
     parser.add_argument("--only", nargs="+", metavar="SECTION", help="some sections, by part of their names")
     options = parser.parse_args(arguments)
@@ -139,7 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
     result = about | {"quick": options.quick, "rows": [row.to_dict() for row in rows]}
     missed = [row for row in rows if row.met is False]
     text = json.dumps(result, indent=None if options.json else 2)
-    if not (options.quick or options.only) and options.out is None:
+    if not (options.quick or options.only or options.json) and options.out is None:
         options.out = RESULTS / about["ebana"] / f"{platform.node() or 'machine'}.json"
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)

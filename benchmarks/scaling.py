@@ -135,7 +135,7 @@ def ngspice_rows() -> Iterator[Row]:
             continue
         each = {side: found[side]["step"] / found["batch"] for side in ("native", "ngspice")}
         note = f"batch {found['batch']}; {each['native']:.2g} s a sample against {each['ngspice']:.2g} s"
-        yield Row(section, f"{name}, training samples", found["ratio"], "x", note=note, details=found)
+        yield Row(section, f"{name}, training samples", found["ratio"], "x", None, "high", note, found)
 
 
 # -- by width and depth --------------------------------------------------------------------------------

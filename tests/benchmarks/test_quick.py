@@ -64,7 +64,7 @@ def test_without_target_or_number_there_is_no_verdict():
 
 
 def test_two_runs_are_compared_by_their_medians(tmp_path, capsys):
-    """A row is worse by more than 5% on its wrong side; rows that one run lacks are left out."""
+    """A row is worse by more than 5% on its wrong side, and where one side has no number."""
     rows = [
         Row("s", "speed", 100.0, "x", 1.0, "high"),
         Row("s", "time", 1.0, "s", 9.0),
@@ -75,7 +75,8 @@ def test_two_runs_are_compared_by_their_medians(tmp_path, capsys):
         {"rows": [Row("s", "speed", v, "x", 1.0, "high").to_dict(), Row("s", "time", t, "s", 9.0).to_dict()]}
         for v, t in ((90.0, 1.04), (94.0, 1.03), (99.0, 2.0))
     ]
-    speed, seconds = compare.compared(before, after)
+    speed, seconds, gone = compare.compared(before, after)
+    assert (gone["before"], gone["after"], gone["ratio"], gone["worse"]) == (1.0, None, None, True)
     assert (speed["after"], speed["worse"]) == (94.0, True)
     assert (round(seconds["ratio"], 6), seconds["worse"]) == (1.04, False)
     files = [tmp_path / name for name in ("a.json", "b.json")]
@@ -84,6 +85,37 @@ def test_two_runs_are_compared_by_their_medians(tmp_path, capsys):
     assert run.main(["compare", *map(str, files)]) == 1
     assert "worse" in capsys.readouterr().out
     assert run.main(["compare", str(files[0]), str(files[0])]) == 0
+
+
+@pytest.mark.parametrize("lost", [math.inf, math.nan])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_number_of_one_side_alone_is_worse(lost, swapped):
+    """Also where one of several rounds has none: its median would hide it."""
+    some, none = (
+        [{"rows": [Row("s", "n", v).to_dict()]} for v in values] for values in ((1.0, 1.0), (1.0, lost))
+    )
+    (row,) = compare.compared(none, some) if swapped else compare.compared(some, none)
+    assert (row["ratio"], row["worse"]) == (None, True)
+    assert compare.compared(none, none) == []
+    json.dumps(row, allow_nan=False)
+    assert compare.table([row]).row_count == 1
+
+
+def test_every_row_says_which_side_is_better():
+    """Also one without a target."""
+    for better, worse in (("low", True), ("high", False)):
+        one, two = ([{"rows": [Row("s", "n", v, better=better).to_dict()]}] for v in (1.0, 2.0))
+        assert compare.compared(one, two)[0]["worse"] is worse
+
+
+def test_one_json_object_on_stdout_is_kept_nowhere_else(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(run, "RESULTS", tmp_path)
+    monkeypatch.setattr(run, "sections", lambda *_, **__: iter([("s", lambda: [Row("s", "n", 1.0)])]))
+    assert run.main(["--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"][0]["better"] == "low"
+    assert list(tmp_path.iterdir()) == []
+    assert run.main([]) == 0
+    assert len(list(tmp_path.glob("*/*.json"))) == 1
 
 
 def test_numbers_are_readable():
