@@ -190,6 +190,17 @@ def test_no_text_covers_another(name: str) -> None:
             assert b1 <= y0 or b0 >= y1, (words, other)
 
 
+def test_a_long_name_of_a_block_is_shortened_alone() -> None:
+    build = CircuitBuilder()
+    y = build.nodes("y", 1)
+    build.resistors("r", build.input("x", 1), y, 1e-3)
+    name = "a_block_with_a_name_longer_than_its_box"
+    build.subcircuits("b", y, Subcircuit.parse(f".subckt {name} a\nR1 a 0 1k\n.ends"))
+    root = ElementTree.fromstring(draw_circuit(build.build()))
+    words = [text.text or "" for text in root.iter(f"{NS}text")]
+    assert "subcircuit a_block_wi…an_its_box" in words
+
+
 def test_blocks_name_their_pins() -> None:
     _, root = drawn("blocks")
     words = [text.text for text in root.iter(f"{NS}text")]

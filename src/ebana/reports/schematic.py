@@ -372,7 +372,8 @@ class _Sheet:
             )
             self.x = right
         self.x += 0.25
-        return element.name, _short(element.caption())
+        name = element.model.name
+        return element.name, element.caption().replace(name, _short(name))
 
     def _block_title(self, element: Subcircuits, k: int) -> str:
         nodes = ("ground" if n == GROUND else self.circuit.node_name(n) for n in element.pins[k].tolist())

@@ -241,6 +241,28 @@ def test_blocks_are_ngspices_text_and_are_refused(dialect: str) -> None:
         deck(circuit, dialect)
 
 
+class Wordless(Device):
+    """Has no SPICE form."""
+
+    def current(self, dv, p):
+        return dv
+
+
+@pytest.mark.parametrize("dialect", OTHERS)
+@pytest.mark.parametrize("other", [Wordless(), Text("A{name} {a} {b} amodel"), "values"], ids=str)
+def test_of_several_complaints_that_of_a_block_comes_first(dialect: str, other: object) -> None:
+    build = CircuitBuilder()
+    x, mid = build.input("x", 1), build.nodes("mid", 1)
+    build.resistors("top", x, mid, 1e-3)
+    if isinstance(other, Device):
+        build.devices("shunt", mid, build.ground(), other)
+    build.subcircuits("last", mid, Subcircuit.parse(".subckt clip a\nR1 a 0 1k\n.ends clip"))
+    circuit = build.build()
+    values = {**circuit.initial(), "top/conductance": np.array([np.nan])}
+    with pytest.raises(ValueError, match=rf"'last' is the subcircuit 'clip'.*'{dialect}'"):
+        netlist(circuit, values if other == "values" else None, dialect=dialect)
+
+
 @pytest.mark.parametrize("dialect", OTHERS)
 def test_amplifiers_are_linear_controlled_sources(dialect: str) -> None:
     text = deck(stack3(), dialect)

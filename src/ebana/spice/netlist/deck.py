@@ -21,7 +21,7 @@ import numpy as np
 
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.element import Element
-from ebana.circuit.elements import Branches, VoltageSources
+from ebana.circuit.elements import Branches, Subcircuits, VoltageSources
 from ebana.spice.language.statements import (
     Analysis,
     Comment,
@@ -30,8 +30,10 @@ from ebana.spice.language.statements import (
     Instance,
     OperatingPoint,
     Statement,
+    UserSubcircuit,
 )
 from ebana.spice.netlist import dialects
+from ebana.spice.netlist.dialects.dialect import Dialect
 from ebana.spice.netlist.dialects.ngspice import RELTOL, VNTOL, options_line
 from ebana.spice.netlist.names import Names, node_names, subcircuit_names, unique_names
 from ebana.spice.netlist.nudges import (
@@ -202,6 +204,13 @@ def _check_finite(circuit: Circuit, parameters: Values, voltages: Values) -> Non
                 )
 
 
+def _check_blocks(circuit: Circuit, writer: Dialect) -> None:
+    """Refuse blocks of users that a dialect cannot hold before anything else: the rest would have no use."""
+    for element in circuit.each(Subcircuits):
+        block = UserSubcircuit(element.name, element.model.name, element.model.text)
+        next(writer.lines(block), None)
+
+
 def netlist(
     circuit: Circuit,
     parameters: Values | None = None,
@@ -242,6 +251,7 @@ def netlist(
         Xload x_0 block_load
     """
     writer = dialects.get(dialect)
+    _check_blocks(circuit, writer)
     values = circuit.initial() if parameters is None else parameters
     row = slice(sample, sample + 1)
     given = {name: np.asarray(value)[row] for name, value in (inputs or {}).items()}
