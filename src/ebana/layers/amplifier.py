@@ -8,6 +8,7 @@ import numpy as np
 
 from ebana.circuit import CircuitBuilder
 from ebana.layers.base import Layer, Signal, as_list, either
+from ebana.storage.described import listed, number, numbers, optional, text
 
 
 class AmplificationLayer(Layer):
@@ -25,6 +26,10 @@ class AmplificationLayer(Layer):
     """
 
     kind_label = "amplifier"
+    stored = Layer.stored | {
+        "gain": numbers, "shift": numbers, "backward_gain": optional(numbers), "trainable": listed(text),
+        "lr": optional(number), "low": number, "high": number,
+    }  # fmt: skip
     makes_nodes = True
 
     def __init__(
@@ -85,7 +90,7 @@ class AmplificationLayer(Layer):
         nodes = inputs[0]
         return build.amplifiers(signal.name, nodes.ravel(), gain, shift, back).reshape(nodes.shape)
 
-    def _parameter(self, build: CircuitBuilder, what: Any, value: np.ndarray, **bounds: float) -> str:
+    def _parameter(self, build: CircuitBuilder, what: Any, value: np.ndarray, **bounds: Any) -> str:
         bounds = bounds if what in self.trainable else {}
         return build.parameter(
             f"{self.name}/{what}",

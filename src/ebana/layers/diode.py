@@ -25,7 +25,8 @@ from ebana._types import FilePath
 from ebana.circuit import CircuitBuilder
 from ebana.devices import BehavioralDiode, Device, IdealDiode, JunctionDiode, MosDiode, Mosfet
 from ebana.layers.base import Layer, Signal, as_list, either
-from ebana.layers.sources import per_unit
+from ebana.layers.sources import TRAINED, per_unit
+from ebana.storage.described import by_type, listed, number, numbers, optional, record, text
 
 KINDS = ("ideal", "behavioral", "real", "mos")
 DEVICES = {
@@ -38,6 +39,11 @@ DEVICES = {
 
 _CONDITIONS = ("temperature", "gmin", "area", "multiplier")
 """What may be said of a junction diode beside its card."""
+
+_NUMBERS = optional(by_type(int=number, float=number, list=listed(optional(number))))
+_PARAM = record(dict.fromkeys(("VTH", "RON", "ROFF", *_CONDITIONS), _NUMBERS))
+_MOS = ("length", "width", "vgs", "temperature", "gmin")
+_MODEL = record({"card": text, "model_name": text, **dict.fromkeys(_MOS, number)})
 
 
 class DiodeLayer(Layer):
@@ -64,6 +70,10 @@ class DiodeLayer(Layer):
     """
 
     kind_label = "diode"
+    stored = Layer.stored | TRAINED | {
+        "direction": by_type(str=text, list=listed(text)), "bias_voltage": numbers, "kind": optional(text),
+        "param": optional(_PARAM), "model": optional(by_type(str=text, dict=_MODEL)),
+    }  # fmt: skip
 
     def __init__(
         self,
