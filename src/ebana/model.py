@@ -93,6 +93,8 @@ class Model(Network):
             model.outputs = signals_of(stored.outputs, "outputs")
             model.signals = trace(model.inputs, model.outputs)
             circuit = build(model.signals, stored.seed, stored.shapes)
+            if unused := stored.shapes.keys() - circuit.parameters.keys():
+                raise ValueError(f"its layers have no parameters {', '.join(sorted(map(repr, unused)))}")
             model._start(circuit, engine, stored.name, stored.seed)
             model.set_values(stored.values)
         return model

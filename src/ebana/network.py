@@ -19,7 +19,7 @@ from ebana.names import check_name
 from ebana.parameters import Parameter
 from ebana.spellings import unknown
 from ebana.storage import archive as storage
-from ebana.storage.described import Described, check_arrays, group
+from ebana.storage.described import Described, check_arrays, group, of_file
 from ebana.training.checkpoint import described_shapes, signature
 from ebana.training.data import Dataset, as_dataset
 from ebana.training.evaluation import Evaluation, measure
@@ -277,7 +277,8 @@ class Network(ABC):
             raise ValueError(
                 f"{path} holds values of another model: parameters {_names(found)} there, {_names(expected)} here."
             )
-        self.set_values(values)
+        with of_file(described.source):
+            self.set_values(values)
 
     def save_history(self, path: FilePath) -> None:
         """Write the history of the last call of :meth:`fit`."""

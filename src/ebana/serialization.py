@@ -158,6 +158,7 @@ class Entry:
         cls: its class.
         config: its arguments.
         inverts: the layer whose negative it follows, or None.
+        calls_made: how often it is called.
         calls: for each call, in order, what it is called on.
         place: where it stands in the file.
     """
@@ -165,6 +166,7 @@ class Entry:
     cls: type[Layer]
     config: dict[str, Any]
     inverts: str | None
+    calls_made: int
     calls: list[list[Call]]
     place: Described
 
@@ -186,7 +188,7 @@ def _entries(layers: Described, known: Mapping[str, type[Layer]]) -> dict[str, E
 
 
 def _entry(name: str, found: Described, known: Mapping[str, type[Layer]]) -> Entry:
-    kind, config = found["class"].text(), found["config"]
+    kind, config = found["class"].name(), found["config"]
     if kind not in known:
         raise ValueError(
             f"{found.source} contains the layer {name!r} of class {kind!r}, which is not built in. "
@@ -203,7 +205,7 @@ def _entry(name: str, found: Described, known: Mapping[str, type[Layer]]) -> Ent
         raise found["calls"].fail("calls numbered from 0")
     if issubclass(cls, SourceLayer) and numbers != [0]:
         raise found["calls"].fail("one call of a source")
-    return Entry(cls, config.mapping(), inverts.name() if inverts.value else None, [], found)
+    return Entry(cls, config.mapping(), inverts.name() if inverts.value else None, len(numbers), [], found)
 
 
 def _is_built_in(cls: type[Layer]) -> bool:
@@ -217,7 +219,7 @@ def _references(refs: Described, entries: Mapping[str, Entry]) -> list[Call]:
         name, index = ref.each(2)
         if name.text() not in entries:
             raise name.fail("the name of a layer")
-        found.append((name.value, index.whole(most=len(entries[name.value].place["calls"].each()) - 1)))
+        found.append((name.value, index.whole(most=entries[name.value].calls_made - 1)))
     return found
 
 

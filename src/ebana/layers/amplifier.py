@@ -10,6 +10,9 @@ from ebana.circuit import CircuitBuilder
 from ebana.layers.base import Layer, Signal, as_list, either
 from ebana.storage.described import listed, number, numbers, optional, text
 
+LEAST_GAIN = 1e-100
+"""The square of a gain, and its inverse, must be numbers."""
+
 
 class AmplificationLayer(Layer):
     """``w = shift + gain (h - shift)``; the current I drawn from w is drawn from h as ``kappa I``.
@@ -60,11 +63,10 @@ class AmplificationLayer(Layer):
         self.backward_gain = None if back is None else np.asarray(back, dtype=float)
         self.trainable = _trained(trainable, self.backward_gain is not None, name)
         self.lr, self.low, self.high = lr, low, high
-        if not (self.gain > 0).all() or (
-            self.backward_gain is not None and not (self.backward_gain > 0).all()
-        ):
+        if not _usable(self.gain) or (self.backward_gain is not None and not _usable(self.backward_gain)):
             raise ValueError(
-                f"amplifier {name!r}: gain={gain!r}, backward_gain={backward_gain!r}. Expected values above zero."
+                f"amplifier {name!r}: gain={gain!r}, backward_gain={backward_gain!r}. Expected values above zero "
+                f"(from {LEAST_GAIN:g} to {1 / LEAST_GAIN:g})."
             )
 
     def output_shape(self, shapes: Any) -> tuple[int, ...]:
@@ -112,6 +114,10 @@ class AmplificationLayer(Layer):
             "low": self.low,
             "high": self.high,
         }
+
+
+def _usable(gain: np.ndarray) -> bool:
+    return bool(((gain >= LEAST_GAIN) & (gain <= 1 / LEAST_GAIN)).all())
 
 
 def _trained(trainable: Any, has_backward: bool, name: str) -> tuple[str, ...]:

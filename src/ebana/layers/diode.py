@@ -217,7 +217,7 @@ def _device(name: str, kind: str, param: dict[str, Any] | None, model: object) -
         )
     if kind == "ideal":
         _only_keys(name, param, ("RON",))
-        return IdealDiode(*(float(value) for value in (param or {}).values()))
+        return IdealDiode(*(_one(name, key, value) for key, value in (param or {}).items()))
     if kind == "behavioral":
         _only_keys(name, param, ("VTH", "RON", "ROFF"))
         values = {
@@ -226,6 +226,13 @@ def _device(name: str, kind: str, param: dict[str, Any] | None, model: object) -
         }
         return BehavioralDiode(**values)
     return _from_card(name, kind, param or {}, model)
+
+
+def _one(name: str, key: str, value: Any) -> float:
+    """A number that all units share."""
+    if value is None or np.ndim(value):
+        raise ValueError(f"diode layer {name!r}: param {key}={value!r}. Expected one number.")
+    return float(value)
 
 
 def _number(value: Any) -> float | np.ndarray:
@@ -245,7 +252,7 @@ def _from_card(name: str, kind: str, param: dict[str, Any], model: Any) -> Devic
         return MosDiode.resolve(given)
     if isinstance(model, dict):
         param, model = model, None
-    conditions = {key: float(param[key]) for key in _CONDITIONS if key in param}
+    conditions = {key: _one(name, key, param[key]) for key in _CONDITIONS if key in param}
     if model is not None:
         _only_keys(name, param, _CONDITIONS)
         if _is_name(model):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,7 +85,7 @@ from 1 to 9007199254740992. Use another copy, or make it again.
         return [self._at(i) for i in range(len(self.value))]
 
     def _at(self, key: str | int) -> Described:
-        return replace(self, value=self.value[key], place=f"{self.place}[{key!r}]")
+        return Described(self.value[key], self.source, f"{self.place}[{key!r}]", self.most)
 
     # -- single values ------------------------------------------------------------------------------
 
@@ -253,6 +254,15 @@ def check_array(array: np.ndarray, shape: tuple[int, ...], source: str, what: st
             source,
             f"{what} are {array.dtype} of shape {array.shape}. Expected floating-point numbers of shape {shape}",
         )
+
+
+@contextmanager
+def of_file(source: str) -> Iterator[None]:
+    """Have a ValueError about values name the file that they were read from."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{source} holds values that do not fit: {error}") from error
 
 
 def corrupt(source: str, found: str, advice: str = "Use another copy, or make it again.") -> CorruptFile:

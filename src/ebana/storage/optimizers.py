@@ -15,7 +15,7 @@ import numpy as np
 from ebana._types import FilePath
 from ebana.compilation import arithmetic
 from ebana.storage import archive as storage
-from ebana.storage.described import Described, check_arrays, group
+from ebana.storage.described import Described, check_arrays, group, of_file
 
 KIND = "optimizer"
 
@@ -37,7 +37,7 @@ def read_state(
     """Set values and state from a file; returns the names of the parameters that were taken."""
     metadata, arrays = storage.read(path, KIND)
     described = Described(metadata, os.fspath(path), "the description")
-    written, steps = described["optimizer"]["class"].text(), described["steps"].whole()
+    written, steps = described["optimizer"]["class"].name(), described["steps"].whole()
     for name in ("values", "state"):
         group(arrays, name, described.source)
     if written != type(optimizer).__name__:
@@ -51,7 +51,8 @@ def read_state(
         name: taken.get(name, values[name]) for name, p in model.system.parameters.items() if p.trainable
     }
     state = _fill(path, optimizer, trained, arrays["state"], taken)
-    model.set_values(taken)  # nothing is changed before everything has been read
+    with of_file(described.source):
+        model.set_values(taken)  # nothing is changed before everything has been read
     optimizer.state, optimizer.steps = state, steps
     optimizer.restored = state is not None
     return tuple(taken)

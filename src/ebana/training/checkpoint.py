@@ -12,6 +12,7 @@ import numpy as np
 
 from ebana._types import FilePath
 from ebana.learning.system import EnergySystem
+from ebana.names import printable
 from ebana.storage import archive as storage
 from ebana.storage.described import Described, check_arrays, group, number, record
 from ebana.training.history import History
@@ -43,9 +44,11 @@ def described_shapes(described: Described) -> dict[str, tuple[int, ...]]:
     for what in ("inputs", "outputs"):
         for _, units in described[what].items():
             units.whole()
-    return {
-        name: tuple(size.whole() for size in shape.each()) for name, shape in described["parameters"].items()
-    }
+    parameters = described["parameters"]
+    for name in parameters.mapping():
+        if name != printable(name):
+            raise parameters.fail("names without control characters")
+    return {name: tuple(size.whole() for size in shape.each()) for name, shape in parameters.items()}
 
 
 def save(path: FilePath, state: RunState, identity: RunIdentity, callbacks: list[CallbackState]) -> None:
@@ -220,7 +223,7 @@ def _require_equal(path: FilePath, what: str, found: object, expected: object) -
     if isinstance(found, dict) and isinstance(expected, dict):
         names = [k for k in {**found, **expected} if found.get(k) != expected.get(k)]
         detail = "; ".join(
-            f"{k}: {_short(found.get(k))} there, {_short(expected.get(k))} here" for k in names[:4]
+            f"{printable(k)}: {_short(found.get(k))} there, {_short(expected.get(k))} here" for k in names[:4]
         )
     else:
         detail = f"{_short(found)} there, {_short(expected)} here"

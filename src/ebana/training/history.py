@@ -259,7 +259,7 @@ def _table(columns: Described, arrays: Mapping[str, np.ndarray], key: str) -> Ta
         raise columns.fail(f"{key!r} and the other names of {sorted(arrays)}")
     for name in names:
         check_array(arrays[name], arrays[key].shape[:1], columns.source, f"the curve {name!r}")
-    at = arrays[key]
+    at = arrays[key].astype(np.float64)
     if not ((at == np.floor(at)) & (at >= 0) & (at <= MOST)).all() or not (np.diff(at) > 0).all():
         raise corrupt(columns.source, f"its column {key!r} is not of rising whole numbers")
     table: Table = {name: arrays[name].tolist() for name in names}
