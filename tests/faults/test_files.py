@@ -6,6 +6,7 @@ import ast
 import csv
 import io
 import json
+import math
 import os
 import sys
 import tracemalloc
@@ -27,6 +28,7 @@ from ebana import (
     History,
     HopfieldNetwork,
     InputVoltageLayer,
+    Layer,
     Model,
     ReshapeLayer,
     load_model,
@@ -36,6 +38,7 @@ from ebana.names import CONTROL, printable
 from ebana.physics.nudge import Nudge
 from ebana.serialization import KNOWN
 from ebana.storage import archive as storage
+from ebana.storage.described import number
 from ebana.storage.files import NotRegular
 from ebana.training.callbacks import Checkpoint, CSVLogger
 from helpers.nets import dense, linear
@@ -47,7 +50,7 @@ MUTATED = 2000
 
 @pytest.mark.parametrize("subject", files.subjects(), ids=lambda subject: subject.name)
 def test_a_damaged_file_is_refused_or_whole(subject):
-    counted = files.count(subject, MUTATED // len(files.subjects()))
+    counted = files.count(subject, math.ceil(MUTATED / len(files.subjects())))
     assert counted.wrong == 0, counted.note
     assert "; " not in counted.note
 
@@ -133,6 +136,37 @@ def test_the_place_is_named(tmp_path, saved, change, said):
     path = rewritten(tmp_path / "odd.ebana", saved, change)
     with pytest.raises(CorruptFile, match=rf"cannot use .*odd.ebana: .*{said}"):
         load_model(path)
+
+
+class Leak(Layer):
+    """A layer of the user's own that states what it stores."""
+
+    stored = Layer.stored | {"siemens": number}
+
+    def __init__(self, name, siemens=1e-6, enabled=True):
+        super().__init__(name, enabled=enabled)
+        self.siemens = siemens + 0.0
+
+    def add(self, build, signal, inputs, rng):
+        build.resistors(signal.name, inputs[0], build.ground(inputs[0].size), self.siemens)
+        return inputs[0]
+
+    def config(self):
+        return super().config() | {"siemens": self.siemens}
+
+
+@pytest.mark.parametrize("siemens", ["1e-6", None, [1e-6], True])
+def test_a_layer_of_ones_own_is_checked_by_what_it_states(tmp_path, siemens):
+    x = InputVoltageLayer(2, "x")
+    Model(x, CurrentLayer("y")(Leak("leak")(dense(2, "d")(x)))).save(tmp_path / "f")
+    custom = {"Leak": Leak}
+    assert load_model(tmp_path / "f", custom_layers=custom).values["leak/conductance"].tolist() == [1e-6] * 2
+    kept = storage.read(tmp_path / "f", "model")
+    path = rewritten(tmp_path / "f", kept, lambda m, a: layer(m, "leak").update(siemens=siemens))
+    with pytest.raises(
+        CorruptFile, match=r"\['leak'\]\['config'\]\['siemens'\] is .* Expected a finite number"
+    ):
+        load_model(path, custom_layers=custom)
 
 
 def test_inputs_that_invert_each_other_are_refused(tmp_path):
