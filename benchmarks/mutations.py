@@ -164,7 +164,7 @@ def _change(holder: Any, key: Any, random: Random, places: list[tuple[Any, Any]]
     elif kind == 5 or kind == 6:
         copy = json.loads(json.dumps(old))
         holder.append(copy) if isinstance(holder, list) else holder.update({f"{key} ": copy})
-    elif kind == 7 and isinstance(old, int | float) and not isinstance(old, bool):
+    elif kind == 7 and isinstance(old, int | float) and not isinstance(old, bool) and abs(old) < 1e300:
         holder[key] = random.choice(
             (-old, old + 1, old - 1, old * 1000, 1e30 * old, str(old), [old], float(old))
         )

@@ -10,6 +10,8 @@ import math
 import os
 import sys
 import tracemalloc
+import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +30,14 @@ from ebana import (
     History,
     HopfieldNetwork,
     InputVoltageLayer,
+    JunctionDiode,
     Layer,
     Model,
     ReshapeLayer,
     load_model,
 )
 from ebana.circuit import CircuitBuilder
+from ebana.devices.mosfet.transistor import MosDiode, Mosfet
 from ebana.names import CONTROL, printable
 from ebana.physics.nudge import Nudge
 from ebana.serialization import KNOWN
@@ -624,3 +628,35 @@ def test_all_files_are_written_in_one_place():
         if any(ways.search(line) and ">>>" not in line for line in path.read_text().splitlines())
     }
     assert found <= allowed
+
+
+# -- devices of numbers that are none ----------------------------------------------------------------
+
+ANY = st.floats() | st.sampled_from([0.0, 1e-30, 1e-15, 1.0, 27.0, -273.1, 1e300])
+
+
+@given(
+    st.fixed_dictionaries(
+        {"is_": ANY, "n": ANY, "temperature": ANY}, optional={"bv": ANY, "eg": ANY, "tnom": ANY}
+    )
+)
+def test_a_junction_diode_is_made_or_refused(numbers):
+    made_or_refused(JunctionDiode, numbers)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"vto": ANY, "kp": ANY, "width": ANY, "length": ANY},
+        optional={"temperature": ANY, "gamma": ANY, "phi": ANY, "tnom": ANY},
+    )
+)
+def test_a_transistor_is_made_or_refused(numbers):
+    made_or_refused(MosDiode, numbers)
+    made_or_refused(Mosfet, {**numbers, "vgs": 1.0})
+
+
+def made_or_refused(cls, numbers: dict[str, float]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        with suppress(ValueError):
+            cls(**numbers)
