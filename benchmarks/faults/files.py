@@ -187,7 +187,7 @@ def _every_layer(path: Path) -> Made:
     x, off = InputVoltageLayer(16, "x"), InputVoltageLayer(1, "off", enabled=False)
     b = BiasVoltageLayer(2, "b", [1.0, -0.5], trainable=True, lr=1e-3, low=-2.0, high=2.0)
     image = LocallyConnected2DLayer(2, 2, padding="same", name="local")(ReshapeLayer("image", (4, 4, 1))(x))
-    pooled = ReshapeLayer("flat", -1)(AveragePooling2DLayer(2, name="pool")(image))
+    pooled = ReshapeLayer("flat", (-1,))(AveragePooling2DLayer(2, name="pool")(image))
     h = DenseLayer(4, "first", lr=1e-5, init_type=start)(ConcatenateLayer("j")([pooled, off, b]))
     h = CurrentSourceLayer("lift", [1e-5, 0, -1e-5, 0], trainable=True, low=-1e-4, high=1e-4)(h)
     h = DiodeLayer("down", "down", [0.1, 0.2, 0.3, 0.4], param={"VTH": 0.3, "RON": 100.0, "ROFF": 1e9})(h)
