@@ -28,7 +28,6 @@ from ebana.physics import kirchhoff
 from ebana.physics.nudge import Nudge
 from ebana.physics.stages import conflicts
 from ebana.spice.netlist.deck import netlist as write_netlist
-from ebana.storage.archive import CorruptFile
 from ebana.storage.atomic import replacing
 
 if TYPE_CHECKING:
@@ -83,6 +82,21 @@ class Model(Network):
         model = cls.__new__(cls)
         model.inputs, model.outputs, model.signals = (), (), ()
         model._start(circuit, engine, name, 0)
+        return model
+
+    @classmethod
+    def _from_stored(cls, stored: serialization.Stored, engine: Engine) -> Model:
+        """The model that a file tells of, or CorruptFile."""
+        model = cls.__new__(cls)
+        with serialization.refused(stored.source, "a model"):
+            model.inputs = signals_of(stored.inputs, "inputs")
+            model.outputs = signals_of(stored.outputs, "outputs")
+            model.signals = trace(model.inputs, model.outputs)
+            circuit = build(model.signals, stored.seed, stored.shapes)
+            if unused := stored.shapes.keys() - circuit.parameters.keys():
+                raise ValueError(f"its layers have no parameters {', '.join(sorted(map(repr, unused)))}")
+            model._start(circuit, engine, stored.name, stored.seed)
+            model.set_values(stored.values)
         return model
 
     def _start(self, circuit: Circuit, engine: object, name: str, seed: int) -> None:
@@ -351,13 +365,8 @@ def load_model(
         CorruptFile: for a damaged file, or one of another kind.
         ValueError: for a layer class that is neither built in nor given.
     """
-    try:
-        stored = serialization.read_model(path, custom_layers)
-        model = Model(stored.inputs, stored.outputs, seed=stored.seed, engine=engine, name=stored.name)
-        model.set_values(stored.values)
-    except (KeyError, TypeError, IndexError) as error:
-        raise CorruptFile(f"{path} does not describe a model ({error!r}). Save the model again.") from error
-    return model
+    found = get_engine(engine)
+    return Model._from_stored(serialization.read_model(path, custom_layers), found)
 
 
 def _conflict_text(name: str, conflicts: tuple[str, ...]) -> str:

@@ -15,10 +15,12 @@ from ebana.learning import estimators, losses
 from ebana.learning.adjoint import Adjoint
 from ebana.learning.estimators import GradientEstimator
 from ebana.learning.system import EnergySystem
+from ebana.names import check_name
 from ebana.parameters import Parameter
 from ebana.spellings import unknown
 from ebana.storage import archive as storage
-from ebana.training.checkpoint import signature
+from ebana.storage.described import Described, check_arrays, group, of_file
+from ebana.training.checkpoint import described_shapes, signature
 from ebana.training.data import Dataset, as_dataset
 from ebana.training.evaluation import Evaluation, measure
 from ebana.training.fit import fit as run_fit
@@ -60,7 +62,7 @@ class Network(ABC):
     """
 
     def __init__(self, name: str, seed: int = 0) -> None:
-        self.name, self.seed = name, seed
+        self.name, self.seed = check_name(type(self).__name__, name), seed
         self.history = History()
         self._values = {key: np.array(p.initial) for key, p in self.system.parameters.items()}
 
@@ -272,12 +274,17 @@ class Network(ABC):
     def load_values(self, path: FilePath) -> None:
         """Read values written by :meth:`save_values` into this model."""
         metadata, arrays = storage.read(path, VALUES)
-        found, expected = metadata.get("signature"), signature(self.system)
+        described = Described(metadata, str(path), "the description")
+        shapes = described_shapes(described["signature"])
+        values = group(arrays, "values", described.source)
+        check_arrays(values, shapes, described.source, "values")
+        found, expected = metadata["signature"], signature(self.system)
         if found != expected:
             raise ValueError(
                 f"{path} holds values of another model: parameters {_names(found)} there, {_names(expected)} here."
             )
-        self.set_values(arrays["values"])
+        with of_file(described.source):
+            self.set_values(values)
 
     def save_history(self, path: FilePath) -> None:
         """Write the history of the last call of :meth:`fit`."""
@@ -306,5 +313,5 @@ def _checked(parameter: Parameter, value: object) -> np.ndarray:
     return value
 
 
-def _names(described: Any) -> str:
-    return ", ".join(f"{name}{shape}" for name, shape in (described or {}).get("parameters", {}).items())
+def _names(described: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}{shape}" for name, shape in described["parameters"].items())

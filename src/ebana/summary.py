@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from typing import Any
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from ebana._types import Data, ModelLike
 from ebana.circuit import Devices
+from ebana.names import printable
 from ebana.training.data import as_dataset
 from ebana.units import si
 
@@ -17,32 +19,27 @@ from ebana.units import si
 def layer_rows(model: ModelLike) -> list[dict[str, Any]]:
     """One row a layer: name, kind, shape, nodes, trainable values, devices and connections."""
     circuit = model.circuit
-    seen: set[str] = set()
-    rows = []
-    for signal in model.signals:
-        own = [n for n, p in circuit.parameters.items() if p.layer == signal.layer.name and n not in seen]
-        seen.update(own)
-        rows.append(
-            {
-                "layer": signal.name,
-                "kind": signal.kind_label,
-                "shape": signal.shape_label,
-                "nodes": _new_nodes(circuit, signal.name),
-                "trainable": sum(circuit.parameters[n].initial.size for n in own if n in circuit.trainable),
-                "fixed": sum(circuit.parameters[n].initial.size for n in own if n not in circuit.trainable),
-                "devices": _devices(circuit, signal.name),
-                "connected to": ", ".join(parent.name for parent in signal.parents),
-            }
-        )
-    return rows
-
-
-def _new_nodes(circuit: Any, name: str) -> int:
-    return sum(group.size for group in circuit.groups if group.layer == name)
-
-
-def _devices(circuit: Any, name: str) -> int:
-    return sum(e.units for e in circuit.elements if e.kind == Devices.kind and e.layer == name)
+    nodes, devices, trainable, fixed = (Counter[str]() for _ in range(4))
+    for group in circuit.groups:
+        nodes[group.layer] += group.size
+    for element in circuit.elements:
+        if element.kind == Devices.kind:
+            devices[element.layer] += element.units
+    for parameter in circuit.parameters.values():
+        (trainable if parameter.trainable else fixed)[parameter.layer] += parameter.initial.size
+    return [
+        {
+            "layer": signal.name,
+            "kind": signal.kind_label,
+            "shape": signal.shape_label,
+            "nodes": nodes[signal.name],
+            "trainable": trainable.pop(signal.layer.name, 0),  # once, where a layer was called twice
+            "fixed": fixed.pop(signal.layer.name, 0),
+            "devices": devices[signal.name],
+            "connected to": ", ".join(parent.name for parent in signal.parents),
+        }
+        for signal in model.signals
+    ]
 
 
 def totals(model: ModelLike) -> dict[str, Any]:
@@ -109,7 +106,7 @@ def summary_text(model: ModelLike, x: Data = None, capacitance: object = None) -
     for column in rows[0] if rows else []:
         table.add_column(column, justify="right" if column in numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(printable(str(value)) for value in row.values()))
     buffer = io.StringIO()
     console = Console(
         file=buffer, width=100 if power is None else 122, color_system=None, markup=False, highlight=False

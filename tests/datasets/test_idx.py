@@ -50,6 +50,15 @@ def test_what_is_written_is_what_is_read(tmp_path_factory, array, packed):
     np.testing.assert_array_equal(read, array)
 
 
+@pytest.mark.parametrize("shape", [(0, 2**32 - 1, 2**32 - 1), (2**32 - 1, 0), (*[2**31] * 31, 0)])
+def test_a_dimension_of_zero_beside_huge_ones_is_said(tmp_path, shape):
+    path = tmp_path / "images"
+    path.write_bytes(bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes())
+    for read in (read_idx, read_header):
+        with pytest.raises(CorruptData, match=r"images: it announces .*one of its dimensions is zero"):
+            read(path)
+
+
 def test_content_decides_whether_a_file_is_compressed(tmp_path):
     (tmp_path / "plain.gz").write_bytes(idx_bytes(IMAGES))
     (tmp_path / "packed").write_bytes(gzip.compress(idx_bytes(IMAGES)))

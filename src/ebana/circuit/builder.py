@@ -28,6 +28,7 @@ from ebana.circuit.elements import (
     VoltageSources,
 )
 from ebana.frozen import FrozenMapping
+from ebana.names import check_name
 from ebana.parameters import Kind, Parameter
 from ebana.spice.language.subcircuit import Subcircuit
 
@@ -37,6 +38,10 @@ DEFAULT_CONDUCTANCE_BOUNDS = (1e-9, 1.0)
 
 class CircuitBuilder:
     """Collects nodes and elements and freezes them into a :class:`~ebana.circuit.circuit.Circuit`.
+
+    Args:
+        shapes: shapes that the parameters must turn out to have, by name, where they are known beforehand: of
+            values in a file. A parameter of another name or shape is refused before memory is taken for it.
 
     Example:
         A voltage divider.
@@ -51,7 +56,9 @@ class CircuitBuilder:
         2
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]] | None = None) -> None:
+        self._shapes = shapes
+        self._size = 0
         self._groups: list[NodeGroup] = []
         self._elements: list[Element] = []
         self._parameters: dict[str, Parameter] = {}
@@ -140,12 +147,14 @@ class CircuitBuilder:
 
     def _group(self, name: str, kind: NodeKind, size: int) -> np.ndarray:
         self._claim(name, f"{kind} nodes")
-        group = NodeGroup(name, kind, sum(g.size for g in self._groups), int(size), self._owner)
+        group = NodeGroup(name, kind, self._size, int(size), self._owner)
+        self._size += group.size
         self._groups.append(group)
         return group.indices
 
     def _claim(self, name: str, what: str) -> None:
         """SPICE does not tell upper from lower case, so names must differ in more than that."""
+        check_name(what, name)
         key = f"{what.split()[-1]}:{name.lower()}"
         if key in self._names:
             raise ValueError(
@@ -156,13 +165,39 @@ class CircuitBuilder:
 
     # -- values -----------------------------------------------------------------------------------
 
-    def parameter(self, name: str, kind: Kind, initial: object, **options: Any) -> str:
-        """Register a parameter (once) and return its name; ``initial`` may be a function that makes it."""
+    def parameter(
+        self,
+        name: str,
+        kind: Kind,
+        initial: object,
+        *,
+        shape: tuple[int, ...] | None = None,
+        **options: Any,
+    ) -> str:
+        """Register a parameter (once) and return its name.
+
+        Args:
+            name: unique name, ``"<layer>/<quantity>"``.
+            kind: what the values are.
+            initial: the values to start from, or a function that makes them.
+            shape: of what the function makes, for a check before it is called.
+            options: ``trainable``, ``low``, ``high``, ``learning_rate``.
+        """
         if name not in self._parameters:
+            if shape is not None:
+                self._expect(name, shape)
             values: Any = initial() if callable(initial) else initial
+            self._expect(name, np.shape(values))
             given = {key: value for key, value in options.items() if value is not None}
             self._parameters[name] = Parameter(name, kind, values, **given)
         return name
+
+    def _expect(self, name: str, shape: tuple[int, ...]) -> None:
+        """Refuse a parameter that is not among the shapes known beforehand."""
+        if self._shapes is not None and self._shapes.get(name) != shape:
+            raise ValueError(
+                f"parameter {name!r} has shape {shape}. Expected {self._shapes.get(name, 'no such parameter')}."
+            )
 
     def _conductance(self, name: str, value: object, shape: tuple[int, ...], options: dict[str, Any]) -> str:
         if isinstance(value, str):

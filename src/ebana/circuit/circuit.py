@@ -94,19 +94,26 @@ class Circuit:
     @cached_property
     def amplifiers(self) -> tuple[Amplifiers, ...]:
         """Amplifiers, each after those that drive it."""
+        level = np.zeros(self.size + 1, int)  # amplifiers on the way to a node; -1 unknown; ground's is last
+        for group in self.groups:
+            level[group.indices] = -1 if group.kind == "amplified" else 0
         waiting = list(self.each(Amplifiers))
-        known = {int(n) for g in self.groups if g.kind != "amplified" for n in g.indices}
         ordered: list[Amplifiers] = []
         while waiting:
-            ready = [a for a in waiting if known.issuperset(map(int, a.inputs))]
-            if not ready:
+            later = []
+            for amplifier in waiting:
+                before = level[amplifier.inputs]
+                if (before < 0).any():
+                    later.append(amplifier)
+                else:
+                    level[amplifier.outputs] = before.max(initial=0) + 1
+                    ordered.append(amplifier)
+            if len(later) == len(waiting):
                 names = ", ".join(a.name for a in waiting)
                 raise ValueError(f"amplifiers {names} drive each other in a loop. Break the loop.")
-            for amplifier in ready:
-                waiting.remove(amplifier)
-                ordered.append(amplifier)
-                known.update(map(int, amplifier.outputs))
-        return tuple(ordered)
+            waiting = later
+        place = {id(amplifier): i for i, amplifier in enumerate(self.each(Amplifiers))}
+        return tuple(sorted(ordered, key=lambda a: (level[a.outputs].max(initial=0), place[id(a)])))
 
     @cached_property
     def base(self) -> np.ndarray:

@@ -31,6 +31,9 @@ GZIP = b"\x1f\x8b"
 BEST_RATIO = 1032
 """Deflate packs no content tighter than this (https://zlib.net/zlib_tech.html)."""
 
+LARGEST_EMPTY = 2**31
+"""Values that an array without any may have without its dimension of zero; more is no set of data."""
+
 CHUNK = 2**20
 AGAIN = "Copy or download the file again."
 
@@ -143,6 +146,9 @@ def _header(file: BufferedIOBase, path: Path) -> Header:
         raise _corrupt(path, f"it has {magic[3]} dimensions; expected 1 to {MOST_DIMENSIONS}")
     dimensions = np.frombuffer(_exactly(file, 4 * magic[3], path), ">u4")
     header = Header(np.dtype(DTYPES[magic[2]]), tuple(map(int, dimensions)))
+    if not header.content and math.prod(max(n, 1) for n in header.shape) > LARGEST_EMPTY:
+        text = f"it announces {header}, of which it holds none: one of its dimensions is zero"
+        raise _corrupt(path, text)
     _check_size(file, header, path)
     return header
 

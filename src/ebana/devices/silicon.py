@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 BOLTZMANN = 1.38064852e-23
 """Boltzmann's constant as ngspice has it, J/K (the 2019 value moves a node by 0.1 uV)."""
@@ -15,6 +17,17 @@ ZERO_CELSIUS = 273.15
 
 REFERENCE = 300.15
 """The temperature in kelvin to which ngspice refers junction potentials."""
+
+
+@contextmanager
+def within_floats(who: str) -> Iterator[None]:
+    """Around a device's first arithmetic: numbers beyond float64 are the user's, and said as ValueError."""
+    try:
+        yield
+    except ArithmeticError as error:
+        raise ValueError(
+            f"{who} has numbers beyond float64 ({error}). Expected parameters and temperatures of real devices."
+        ) from error
 
 
 def band_gap(kelvin: float) -> float:

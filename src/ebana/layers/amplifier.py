@@ -8,6 +8,10 @@ import numpy as np
 
 from ebana.circuit import CircuitBuilder
 from ebana.layers.base import Layer, Signal, as_list, either
+from ebana.storage.described import listed, number, numbers, optional, text
+
+LEAST_GAIN = 1e-100
+"""The square of a gain, and its inverse, must be numbers."""
 
 
 class AmplificationLayer(Layer):
@@ -25,6 +29,10 @@ class AmplificationLayer(Layer):
     """
 
     kind_label = "amplifier"
+    stored = Layer.stored | {
+        "gain": numbers, "shift": numbers, "backward_gain": optional(numbers), "trainable": listed(text),
+        "lr": optional(number), "low": number, "high": number,
+    }  # fmt: skip
     makes_nodes = True
 
     def __init__(
@@ -55,11 +63,10 @@ class AmplificationLayer(Layer):
         self.backward_gain = None if back is None else np.asarray(back, dtype=float)
         self.trainable = _trained(trainable, self.backward_gain is not None, name)
         self.lr, self.low, self.high = lr, low, high
-        if not (self.gain > 0).all() or (
-            self.backward_gain is not None and not (self.backward_gain > 0).all()
-        ):
+        if not _usable(self.gain) or (self.backward_gain is not None and not _usable(self.backward_gain)):
             raise ValueError(
-                f"amplifier {name!r}: gain={gain!r}, backward_gain={backward_gain!r}. Expected values above zero."
+                f"amplifier {name!r}: gain={gain!r}, backward_gain={backward_gain!r}. Expected values above zero "
+                f"(from {LEAST_GAIN:g} to {1 / LEAST_GAIN:g})."
             )
 
     def output_shape(self, shapes: Any) -> tuple[int, ...]:
@@ -85,7 +92,7 @@ class AmplificationLayer(Layer):
         nodes = inputs[0]
         return build.amplifiers(signal.name, nodes.ravel(), gain, shift, back).reshape(nodes.shape)
 
-    def _parameter(self, build: CircuitBuilder, what: Any, value: np.ndarray, **bounds: float) -> str:
+    def _parameter(self, build: CircuitBuilder, what: Any, value: np.ndarray, **bounds: Any) -> str:
         bounds = bounds if what in self.trainable else {}
         return build.parameter(
             f"{self.name}/{what}",
@@ -107,6 +114,10 @@ class AmplificationLayer(Layer):
             "low": self.low,
             "high": self.high,
         }
+
+
+def _usable(gain: np.ndarray) -> bool:
+    return bool(((gain >= LEAST_GAIN) & (gain <= 1 / LEAST_GAIN)).all())
 
 
 def _trained(trainable: Any, has_backward: bool, name: str) -> tuple[str, ...]:

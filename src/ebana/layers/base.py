@@ -13,11 +13,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ebana.circuit import CircuitBuilder
+from ebana.names import check_name
+from ebana.storage.described import Check, boolean, text
 
 Shape = tuple[int, ...]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Signal:
     """The result of one call of a layer: nodes of the circuit, arranged in ``shape``.
 
@@ -32,7 +34,10 @@ class Signal:
     parents: tuple[Signal, ...]
     shape: Shape
     index: int = 0
-    children: list[Signal] = field(default_factory=list, repr=False)
+    children: list[Signal] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"Signal({self.name!r}, shape={self.shape})"  # not its parents: they lead on without end
 
     @property
     def name(self) -> str:
@@ -89,11 +94,14 @@ class Layer:
     needs_data: ClassVar[bool] = False
     """True for layers whose values come with each sample, so that a model's ``inputs=`` lists them."""
 
+    stored: ClassVar[dict[str, Check]] = {"name": text, "enabled": boolean}
+    """What :meth:`config` may hold, with a check of each; files are held against it before a layer is made."""
+
     inverts: Signal | None = None
     """The input whose negative a layer follows, or None."""
 
     def __init__(self, name: str, *, enabled: bool = True) -> None:
-        if not isinstance(name, str) or not name:
+        if not check_name(type(self).__name__, name):
             raise ValueError(f"{type(self).__name__}(name={name!r}). Expected a name, as a string.")
         if "/" in name:
             raise ValueError(f"{type(self).__name__}(name={name!r}). Expected a name without '/'.")

@@ -8,7 +8,9 @@ import numpy as np
 
 from ebana.circuit import CircuitBuilder
 from ebana.layers.base import Layer, Signal, either, positive_integer
+from ebana.layers.initializers import STORED
 from ebana.layers.initializers import get as get_initializer
+from ebana.storage.described import boolean, count, number, optional
 
 
 class DenseLayer(Layer):
@@ -30,6 +32,9 @@ class DenseLayer(Layer):
     """
 
     kind_label = "dense"
+    stored = Layer.stored | {
+        "units": count, "lr": optional(number), "initializer": STORED, "trainable": boolean
+    }  # fmt: skip
     makes_nodes = True
     passes_when_disabled = False
 
@@ -81,6 +86,7 @@ class DenseLayer(Layer):
             learning_rate=self.lr,
             low=low,
             high=high,
+            shape=(rows.size, self.units),
         )
         nodes = build.nodes(signal.name, self.units)
         build.crossbar(signal.name, rows, nodes, parameter)

@@ -25,7 +25,8 @@ from ebana._types import FilePath
 from ebana.circuit import CircuitBuilder
 from ebana.devices import BehavioralDiode, Device, IdealDiode, JunctionDiode, MosDiode, Mosfet
 from ebana.layers.base import Layer, Signal, as_list, either
-from ebana.layers.sources import per_unit
+from ebana.layers.sources import TRAINED, per_unit
+from ebana.storage.described import by_type, listed, number, numbers, optional, record, text
 
 KINDS = ("ideal", "behavioral", "real", "mos")
 DEVICES = {
@@ -38,6 +39,11 @@ DEVICES = {
 
 _CONDITIONS = ("temperature", "gmin", "area", "multiplier")
 """What may be said of a junction diode beside its card."""
+
+_NUMBERS = optional(by_type(int=number, float=number, list=listed(optional(number))))
+_PARAM = record(dict.fromkeys(("VTH", "RON", "ROFF", *_CONDITIONS), _NUMBERS))
+_MOS = ("length", "width", "vgs", "temperature", "gmin")
+_MODEL = record({"card": text, "model_name": text, **dict.fromkeys(_MOS, number)})
 
 
 class DiodeLayer(Layer):
@@ -64,6 +70,10 @@ class DiodeLayer(Layer):
     """
 
     kind_label = "diode"
+    stored = Layer.stored | TRAINED | {
+        "direction": by_type(str=text, list=listed(text)), "bias_voltage": numbers, "kind": optional(text),
+        "param": optional(_PARAM), "model": optional(by_type(str=text, dict=_MODEL)),
+    }  # fmt: skip
 
     def __init__(
         self,
@@ -207,7 +217,7 @@ def _device(name: str, kind: str, param: dict[str, Any] | None, model: object) -
         )
     if kind == "ideal":
         _only_keys(name, param, ("RON",))
-        return IdealDiode(*(float(value) for value in (param or {}).values()))
+        return IdealDiode(*(_one(name, key, value) for key, value in (param or {}).items()))
     if kind == "behavioral":
         _only_keys(name, param, ("VTH", "RON", "ROFF"))
         values = {
@@ -216,6 +226,13 @@ def _device(name: str, kind: str, param: dict[str, Any] | None, model: object) -
         }
         return BehavioralDiode(**values)
     return _from_card(name, kind, param or {}, model)
+
+
+def _one(name: str, key: str, value: Any) -> float:
+    """A number that all units share."""
+    if value is None or np.ndim(value):
+        raise ValueError(f"diode layer {name!r}: param {key}={value!r}. Expected one number.")
+    return float(value)
 
 
 def _number(value: Any) -> float | np.ndarray:
@@ -235,7 +252,7 @@ def _from_card(name: str, kind: str, param: dict[str, Any], model: Any) -> Devic
         return MosDiode.resolve(given)
     if isinstance(model, dict):
         param, model = model, None
-    conditions = {key: float(param[key]) for key in _CONDITIONS if key in param}
+    conditions = {key: _one(name, key, param[key]) for key in _CONDITIONS if key in param}
     if model is not None:
         _only_keys(name, param, _CONDITIONS)
         if _is_name(model):

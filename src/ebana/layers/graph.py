@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -34,14 +34,15 @@ def trace(inputs: Sequence[Signal], outputs: Sequence[Signal]) -> tuple[Signal, 
     even where the graph goes on from the layer itself.
     """
     found: dict[int, Signal] = {}
+    held: dict[int, bool] = {}
     waiting = [*inputs, *outputs]
     while waiting:
         signal = waiting.pop()
         if id(signal) in found:
             continue
         found[id(signal)] = signal
-        waiting.extend([*signal.parents, *_inverted(signal)])
-        if not _held(signal):  # what else hangs on sources cannot be felt, and may be another model
+        waiting.extend(_before(signal))
+        if not _held(signal, held):  # what else hangs on sources cannot be felt, and may be another model
             waiting.extend(signal.children)
     order = _sorted(found)
     _check_names(order)
@@ -50,36 +51,49 @@ def trace(inputs: Sequence[Signal], outputs: Sequence[Signal]) -> tuple[Signal, 
     return order
 
 
-def _held(signal: Signal) -> bool:
-    """Whether all nodes of a signal are sources', rearranged or not."""
-    if isinstance(signal.layer, SourceLayer):
-        return True
-    return signal.layer.rearranges and all(_held(parent) for parent in signal.parents)
+def _held(signal: Signal, known: dict[int, bool]) -> bool:
+    """Whether all nodes of a signal are sources', rearranged or not; ``known`` keeps what was found."""
+    waiting = [signal]
+    while waiting:
+        last = waiting[-1]
+        if isinstance(last.layer, SourceLayer) or not last.layer.rearranges:
+            known[id(last)] = isinstance(last.layer, SourceLayer)
+        elif id(last) not in known:
+            known[id(last)] = False  # until its parents are known; a loop ends here
+            waiting.extend(parent for parent in last.parents if id(parent) not in known)
+            continue
+        else:
+            known[id(last)] = all(known[id(parent)] for parent in last.parents)
+        waiting.pop()
+    return known[id(signal)]
 
 
-def _inverted(signal: Signal) -> Iterable[Signal]:
-    return [] if signal.layer.inverts is None else [signal.layer.inverts]
+def _before(signal: Signal) -> tuple[Signal, ...]:
+    """The signals that a signal needs: its parents, and the input that it inverts."""
+    inverted = signal.layer.inverts
+    return signal.parents if inverted is None else (*signal.parents, inverted)
 
 
 def _sorted(found: dict[int, Signal]) -> tuple[Signal, ...]:
-    """Depth-first order by parents; a loop is an error that names its layers."""
-    order: list[Signal] = []
-    state: dict[int, int] = {}
+    """Depth-first order by parents, sources first; a loop is an error that names its layers.
 
-    def visit(signal: Signal, path: tuple[str, ...]) -> None:
-        if state.get(id(signal)) == 2:
-            return
-        if state.get(id(signal)) == 1:
-            raise ValueError(f"the graph has a loop: {' -> '.join([*path, signal.name])}. Break it.")
-        state[id(signal)] = 1
-        for parent in (*signal.parents, *_inverted(signal)):
-            visit(parent, (*path, signal.name))
-        state[id(signal)] = 2
-        order.append(signal)
-
-    for signal in reversed(list(found.values())):
-        visit(signal, ())
-    return tuple(sorted(order, key=lambda s: not isinstance(s.layer, SourceLayer)))
+    The path is a list and no recursion: a network may be deeper than Python's stack.
+    """
+    order: dict[int, Signal] = {}
+    for start in reversed(list(found.values())):
+        path = {id(start): (start, iter(_before(start)))} if id(start) not in order else {}
+        while path:
+            signal, parents = path[next(reversed(path))]
+            parent = next(parents, None)
+            if parent is None:
+                del path[id(signal)]
+                order[id(signal)] = signal
+            elif id(parent) in path:
+                names = [each.name for each, _ in path.values()]
+                raise ValueError(f"the graph has a loop: {' -> '.join([*names, parent.name])}. Break it.")
+            elif id(parent) not in order:
+                path[id(parent)] = parent, iter(_before(parent))
+    return tuple(sorted(order.values(), key=lambda s: not isinstance(s.layer, SourceLayer)))
 
 
 def _check_names(order: Sequence[Signal]) -> None:
@@ -130,25 +144,27 @@ def _check_outputs(order: Sequence[Signal], outputs: Sequence[Signal]) -> None:
         ends = id(signal) in listed or any(id(child) in leads for child in signal.children)
         if ends:
             leads.add(id(signal))
+    shunts: set[int] = set()  # signals that hand on nodes of signals that lead to an output
     for signal in order:
-        shunt = any(id(s) in leads for s in _carriers(signal))
-        if id(signal) not in leads and not shunt:
+        if not signal.layer.makes_nodes and any(id(p) in leads or id(p) in shunts for p in signal.parents):
+            shunts.add(id(signal))
+        if id(signal) not in leads and id(signal) not in shunts:
             raise ValueError(
                 f"layer {signal.name!r} has no path to an output. Connect it to one of "
                 f"{', '.join(s.name for s in outputs)}, or do not call it."
             )
 
 
-def _carriers(signal: Signal) -> list[Signal]:
-    """The signals whose nodes a shunt (or a rearrangement of nodes) hands on."""
-    if signal.layer.makes_nodes or not signal.parents:
-        return []
-    return [*signal.parents, *(s for parent in signal.parents for s in _carriers(parent))]
+def build(order: Sequence[Signal], seed: int, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Circuit:
+    """The circuit of a traced graph; each layer draws its starting values from the seed and its name.
 
-
-def build(order: Sequence[Signal], seed: int) -> Circuit:
-    """The circuit of a traced graph; each layer draws its starting values from the seed and its name."""
-    builder = CircuitBuilder()
+    Args:
+        order: signals, parents before children.
+        seed: of the starting values.
+        shapes: shapes that the parameters must have, where they are known; see
+            :class:`~ebana.circuit.builder.CircuitBuilder`.
+    """
+    builder = CircuitBuilder(shapes)
     nodes: dict[int, np.ndarray] = {}
     for signal in order:
         parents = [nodes[id(parent)] for parent in signal.parents]

@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ebana.frozen import FrozenMapping
+from ebana.storage.described import by_type, number, record, text
 
 ALIASES = {
     "uniform": "uniform",
@@ -53,6 +54,9 @@ UNIFORM_INTERVAL = (1e-4, 1e-1)
 
 SCALED_INTERVAL = (1e-7, 0.08)
 """Default L and U of the rules that scale with the size of the crossbar, siemens."""
+
+STORED = by_type(str=text, dict=record({"init_type": text, "params": record(dict.fromkeys(KEYS, number))}))
+"""Check of a stored initializer."""
 
 WIDEST_BOUNDS = (1e-7, 1.0)
 """Default g_min and g_max in siemens; they give way where L lies below or U above."""

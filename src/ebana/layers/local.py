@@ -16,8 +16,19 @@ import numpy as np
 
 from ebana.circuit import CircuitBuilder
 from ebana.layers.base import Layer, Shape, Signal, either, positive_integer
+from ebana.layers.initializers import STORED
 from ebana.layers.initializers import get as get_initializer
-from ebana.layers.windows import Padding, image_of, local_pairs, padding_of, pair, windows_of
+from ebana.layers.windows import (
+    WINDOWS,
+    Padding,
+    image_of,
+    local_pairs,
+    padding_of,
+    pair,
+    taps_inside,
+    windows_of,
+)
+from ebana.storage.described import boolean, count, listed, number, optional
 
 
 class LocallyConnected2DLayer(Layer):
@@ -57,6 +68,10 @@ class LocallyConnected2DLayer(Layer):
     """
 
     kind_label = "local"
+    stored = Layer.stored | WINDOWS | {
+        "filters": count, "kernel_size": listed(count),
+        "lr": optional(number), "initializer": STORED, "trainable": boolean,
+    }  # fmt: skip
     makes_nodes = True
     passes_when_disabled = False
 
@@ -102,18 +117,21 @@ class LocallyConnected2DLayer(Layer):
     ) -> np.ndarray:
         """New nodes, and conductances from the windows onto them."""
         image = image_of(inputs[0].shape, self)
-        pixels, outputs = local_pairs(image, self.filters, self.kernel_size, self.strides, self.padding)
+        taps = taps_inside(image, self.kernel_size, self.strides, self.padding)
+        shape = (taps * image[2] * self.filters,)
         area = self.kernel_size[0] * self.kernel_size[1]
         low, high = self.initializer.bounds
         parameter = build.parameter(
             f"{self.name}/conductance",
             "conductance",
-            lambda: self.initializer.sample(pixels.shape, area * image[2], area * self.filters, rng),
+            lambda: self.initializer.sample(shape, area * image[2], area * self.filters, rng),
             trainable=self.trainable,
             learning_rate=self.lr,
             low=low,
             high=high,
+            shape=shape,
         )
+        pixels, outputs = local_pairs(image, self.filters, self.kernel_size, self.strides, self.padding)
         nodes = build.nodes(signal.name, signal.units)
         build.resistors(signal.name, inputs[0].ravel()[pixels], nodes[outputs], parameter)
         return nodes.reshape(signal.shape)

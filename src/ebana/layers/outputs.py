@@ -8,6 +8,7 @@ import numpy as np
 
 from ebana.circuit import CircuitBuilder
 from ebana.layers.base import Layer, Signal
+from ebana.storage.described import boolean
 
 
 def _flat(layer: Layer, shapes: Any, fold: bool) -> tuple[int, ...]:
@@ -33,6 +34,7 @@ class CurrentLayer(Layer):
     """
 
     kind_label = "current"
+    stored = Layer.stored | {"fold": boolean}
     is_output = True
 
     def __init__(self, name: str, *, fold: bool = True, enabled: bool = True) -> None:
@@ -75,6 +77,7 @@ class VoltageLayer(Layer):
     """
 
     kind_label = "clamp"
+    stored = Layer.stored | {"fold": boolean}
     is_output = True
 
     def __init__(self, name: str, *, fold: bool = False, enabled: bool = True) -> None:

@@ -17,7 +17,17 @@ import numpy as np
 from ebana.circuit import CircuitBuilder
 from ebana.circuit.builder import DEFAULT_CONDUCTANCE_BOUNDS
 from ebana.layers.base import Layer, Shape, Signal
-from ebana.layers.windows import Padding, channel_pairs, image_of, padding_of, pair, windows_of
+from ebana.layers.windows import (
+    WINDOWS,
+    Padding,
+    channel_pairs,
+    image_of,
+    padding_of,
+    pair,
+    taps_inside,
+    windows_of,
+)
+from ebana.storage.described import count, listed, number
 
 
 class AveragePooling2DLayer(Layer):
@@ -57,6 +67,7 @@ class AveragePooling2DLayer(Layer):
     """
 
     kind_label = "pooling"
+    stored = Layer.stored | WINDOWS | {"pool_size": listed(count), "conductance": number}
     makes_nodes = True
 
     def __init__(
@@ -86,7 +97,7 @@ class AveragePooling2DLayer(Layer):
     ) -> np.ndarray:
         """New nodes, and equal resistors from the windows onto them."""
         image = image_of(inputs[0].shape, self)
-        pixels, outputs = channel_pairs(image, self.pool_size, self.strides, self.padding)
+        shape = (taps_inside(image, self.pool_size, self.strides, self.padding) * image[2],)
         nodes = build.nodes(signal.name, signal.units)
         low, high = DEFAULT_CONDUCTANCE_BOUNDS
         parameter = build.parameter(  # one for each call: images may differ in size
@@ -94,10 +105,12 @@ class AveragePooling2DLayer(Layer):
             if signal.index == 0
             else f"{self.name}/conductance_{signal.index + 1}",
             "conductance",
-            np.full(pixels.shape, self.conductance),
+            lambda: np.full(shape, self.conductance),
             low=min(low, self.conductance),
             high=max(high, self.conductance),
+            shape=shape,
         )
+        pixels, outputs = channel_pairs(image, self.pool_size, self.strides, self.padding)
         build.resistors(signal.name, inputs[0].ravel()[pixels], nodes[outputs], parameter)
         return nodes.reshape(signal.shape)
 

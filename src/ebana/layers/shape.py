@@ -9,6 +9,7 @@ import numpy as np
 
 from ebana.circuit import CircuitBuilder
 from ebana.layers.base import Layer, Shape, Signal
+from ebana.storage.described import index, listed
 
 
 class ConcatenateLayer(Layer):
@@ -49,6 +50,7 @@ class StackLayer(Layer):
     """
 
     kind_label = "stack"
+    stored = Layer.stored | {"axis": index}
     rearranges = True
 
     def __init__(self, name: str, axis: int = -1, *, enabled: bool = True) -> None:
@@ -83,6 +85,7 @@ class ReshapeLayer(Layer):
     """
 
     kind_label = "reshape"
+    stored = Layer.stored | {"shape": listed(index)}
     rearranges = True
 
     def __init__(self, name: str, shape: Sequence[int], *, enabled: bool = True) -> None:

@@ -8,6 +8,15 @@ import numpy as np
 
 from ebana.circuit import CircuitBuilder
 from ebana.layers.base import Layer, Signal, SourceLayer, as_list, as_signal, either
+from ebana.storage.described import Check, boolean, count, number, numbers, optional, text
+
+TRAINED: dict[str, Check] = {
+    "trainable": boolean,
+    "lr": optional(number),
+    "low": optional(number),
+    "high": optional(number),
+}
+"""Checks of what a stored layer tells about values that may be trained."""
 
 
 class InputVoltageLayer(SourceLayer):
@@ -27,6 +36,7 @@ class InputVoltageLayer(SourceLayer):
     """
 
     kind_label = "input"
+    stored = Layer.stored | {"units": count, "inverts": optional(text)}
 
     def __init__(
         self,
@@ -87,6 +97,7 @@ class BiasVoltageLayer(SourceLayer):
     """
 
     kind_label = "bias"
+    stored = Layer.stored | TRAINED | {"units": count, "bias_voltage": numbers}
 
     def __init__(
         self,
@@ -141,6 +152,7 @@ class CurrentSourceLayer(Layer):
     """
 
     kind_label = "current source"
+    stored = Layer.stored | TRAINED | {"current": numbers}
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ import numpy as np
 from ebana.circuit import CircuitBuilder
 from ebana.layers.base import Layer, Signal
 from ebana.spice.language.subcircuit import Subcircuit
+from ebana.storage.described import by_type, listed, number, optional, text
 
 IN, OUT, GROUND = "in", "out", "ground"
 """What a pin can be: a node of the layer's input, a new node, or ground; a number is a bias source's volts."""
@@ -48,6 +49,11 @@ class SubcircuitLayer(Layer):
     """
 
     kind_label = "subcircuit"
+    stored = Layer.stored | {
+        "block": text,
+        "pins": optional(listed(by_type(str=text, int=number, float=number))),
+        "subcircuit": optional(text),
+    }
 
     def __init__(
         self,

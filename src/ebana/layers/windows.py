@@ -19,10 +19,14 @@ import numpy as np
 
 from ebana.circuit.elements import INDEX
 from ebana.layers.base import Layer, Shape, positive_integer
+from ebana.storage.described import Check, count, listed, text
 
 Padding = Literal["valid", "same"]
 Pair = tuple[int, int]
 Image = tuple[int, int, int]
+
+WINDOWS: dict[str, Check] = {"strides": listed(count), "padding": text}
+"""Checks of what stored layers with windows tell about them."""
 
 # -- indices -------------------------------------------------------------------------------------------
 
@@ -44,10 +48,32 @@ def taps(size: int, kernel: int, stride: int, padding: Padding) -> np.ndarray:
         >>> taps(5, 3, 2, "same").tolist()
         [[-1, 0, 1], [1, 2, 3], [3, 4, 5]]
     """
+    starts = _starts(size, kernel, stride, padding).astype(INDEX)
+    return starts[:, None] + np.arange(kernel, dtype=INDEX)
+
+
+def _starts(size: int, kernel: int, stride: int, padding: Padding) -> np.ndarray:
+    """First pixel of each window along one axis."""
     out = output_size(size, kernel, stride, padding)
     before = max((out - 1) * stride + kernel - size, 0) // 2 if padding == "same" else 0
-    starts = np.arange(out, dtype=INDEX) * stride - before
-    return starts[:, None] + np.arange(kernel, dtype=INDEX)
+    return np.arange(out, dtype=np.int64) * stride - before
+
+
+def taps_inside(image: Image, kernel: Pair, strides: Pair, padding: Padding) -> int:
+    """Number of taps of all windows inside an image, of one channel, without listing them.
+
+    Example:
+        >>> taps_inside((1, 3, 1), (1, 2), (1, 1), "same")
+        5
+    """
+    rows, columns = (_inside(image[i], kernel[i], strides[i], padding) for i in range(2))
+    return rows * columns
+
+
+def _inside(size: int, kernel: int, stride: int, padding: Padding) -> int:
+    """Number of taps of all windows along one axis that lie inside."""
+    starts = _starts(size, kernel, stride, padding)
+    return int(np.sum(np.minimum(starts + kernel, size) - np.maximum(starts, 0)))
 
 
 def local_pairs(
@@ -87,6 +113,7 @@ def channel_pairs(
 def _windows(image: Image, kernel: Pair, strides: Pair, padding: Padding) -> tuple[np.ndarray, np.ndarray]:
     """Pixels under each window, and which lie inside; both ``(out_h, out_w, kh, kw)``."""
     height, width, _ = image
+    kernel = min(kernel[0], 2 * height), min(kernel[1], 2 * width)  # a larger one covers all from everywhere
     rows = taps(height, kernel[0], strides[0], padding)[:, None, :, None]
     columns = taps(width, kernel[1], strides[1], padding)[None, :, None, :]
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)

@@ -120,10 +120,10 @@ def _may_span_stages(element: Element) -> bool:
 
 def _initial_ratio(circuit: Circuit, amplifier: Amplifiers) -> float:
     """``kappa / A`` when it is one number for all units, and stays so in training, else NaN."""
-    named = [circuit.parameters[n] for n in (amplifier.gain, amplifier.backward) if n is not None]
-    if any(p.trainable and p.initial.size > 1 for p in named):
+    named = {n: circuit.parameters[n] for n in (amplifier.gain, amplifier.backward) if n is not None}
+    if any(p.trainable and p.initial.size > 1 for p in named.values()):
         return float("nan")
-    values = np.unique(np.asarray(amplifier.factor(circuit.initial())))
+    values = np.unique(np.asarray(amplifier.factor({n: p.initial for n, p in named.items()})))
     return float(values[0]) if np.allclose(values, values[0], rtol=1e-9) else float("nan")
 
 
@@ -142,10 +142,18 @@ def factors(circuit: Circuit, parameters: Mapping[str, Any]) -> Any:
 
 
 def _along_routes(circuit: Circuit, ratio: Mapping[str, Any]) -> Any:
+    """Product of the ratios along the route to every stage; the routes of a deep network go on from each other."""
+    found: dict[tuple[tuple[str, int], ...], Any] = {(): jnp.asarray(1.0)}
     values = []
     for route in stages(circuit).routes:
-        value = jnp.asarray(1.0)
-        for name, sign in route:
-            value = value * (ratio[name] if sign > 0 else 1.0 / ratio[name])
-        values.append(value)
+        for length in range(_known(found, route), len(route)):
+            name, sign = route[length]
+            step = ratio[name] if sign > 0 else 1.0 / ratio[name]
+            found[route[: length + 1]] = found[route[:length]] * step
+        values.append(found[route])
     return jnp.stack(values) if values else jnp.zeros(0)
+
+
+def _known(found: Mapping[Any, Any], route: tuple[Any, ...]) -> int:
+    """Length of the longest beginning of a route that was found already."""
+    return next(length for length in range(len(route), -1, -1) if route[:length] in found)

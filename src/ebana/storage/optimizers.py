@@ -15,6 +15,7 @@ import numpy as np
 from ebana._types import FilePath
 from ebana.compilation import arithmetic
 from ebana.storage import archive as storage
+from ebana.storage.described import Described, check_arrays, group, of_file
 
 KIND = "optimizer"
 
@@ -35,20 +36,24 @@ def read_state(
 ) -> tuple[str, ...]:
     """Set values and state from a file; returns the names of the parameters that were taken."""
     metadata, arrays = storage.read(path, KIND)
-    written = metadata.get("optimizer", {}).get("class")
+    described = Described(metadata, os.fspath(path), "the description")
+    written, steps = described["optimizer"]["class"].name(), described["steps"].whole()
+    for name in ("values", "state"):
+        group(arrays, name, described.source)
     if written != type(optimizer).__name__:
         raise ValueError(
             f"{os.fspath(path)} holds the state of {written}. Expected {type(optimizer).__name__}: "
             "make an optimizer of the kind that was saved."
         )
     values = {name: np.asarray(value) for name, value in model.values.items()}
-    taken = _matching(path, arrays.get("values", {}), values, model.system.parameters, layers)
+    taken = _matching(path, arrays["values"], values, model.system.parameters, layers)
     trained = {
         name: taken.get(name, values[name]) for name, p in model.system.parameters.items() if p.trainable
     }
-    state = _fill(path, optimizer, trained, arrays.get("state", {}), taken)
-    model.set_values(taken)  # nothing is changed before everything has been read
-    optimizer.state, optimizer.steps = state, int(metadata.get("steps", 0))
+    state = _fill(path, optimizer, trained, arrays["state"], taken)
+    with of_file(described.source):
+        model.set_values(taken)  # nothing is changed before everything has been read
+    optimizer.state, optimizer.steps = state, steps
     optimizer.restored = state is not None
     return tuple(taken)
 
@@ -72,6 +77,8 @@ def _matching(
                 f"{os.fspath(path)} holds {name!r} in the shape {array.shape}. Expected "
                 f"{values[name].shape}: name the layers to reuse with layers=[...], or build the model alike."
             )
+    shapes = {name: array.shape for name, array in taken.items()}
+    check_arrays(taken, shapes, os.fspath(path), "values")
     return taken
 
 
@@ -89,10 +96,11 @@ def _fill(path: FilePath, optimizer: Any, trainable: Any, stored: dict[str, np.n
             return start
         if found is None and owner is not None:  # it was not trained there
             return start
-        if found is None or found.shape != start.shape:
+        if found is None or found.shape != start.shape or found.dtype.kind != start.dtype.kind:
+            what = None if found is None else f"{found.dtype} of shape {found.shape}"
             raise ValueError(
                 f"{os.fspath(path)}: the state at {jax.tree_util.keystr(where)} does not fit this optimizer "
-                f"({None if found is None else found.shape}, expected {start.shape}). "
+                f"({what}, expected {start.dtype} of shape {start.shape}). "
                 "Make the optimizer with the same options."
             )
         return found.astype(start.dtype)

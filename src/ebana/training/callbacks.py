@@ -9,6 +9,8 @@ import csv
 import io
 import math
 import os
+import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +19,9 @@ import numpy as np
 
 from ebana.learning.system import trainable
 from ebana.spellings import also
-from ebana.storage.atomic import replacing
+from ebana.storage.atomic import append, check_target, replacing
+from ebana.storage.described import Described, check_arrays, number, optional
+from ebana.storage.files import NotRegular, read_regular
 
 PathLike = str | os.PathLike[str]
 Logs = Mapping[str, float]
@@ -167,8 +171,13 @@ class EarlyStopping(Callback):
 
     def restore(self, metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """See :meth:`Callback.restore`."""
-        self.best, self.best_epoch = metadata["best"], metadata["best_epoch"]
-        self.waited, self.values = metadata["waited"], dict(arrays)
+        kept = Described(dict(metadata), "the checkpoint", "EarlyStopping's state")
+        self.best = optional(number)(kept["best"])
+        self.best_epoch, self.waited = kept["best_epoch"].whole(), kept["waited"].whole()
+        if arrays:
+            shapes = {name: np.shape(value) for name, value in self.model.values.items()}
+            check_arrays(arrays, shapes, kept.source, "EarlyStopping's best values")
+        self.values = dict(arrays)
         if self.waited > self.patience:  # it was the last epoch
             self.run.stop_training = True
 
@@ -202,9 +211,11 @@ class Checkpoint(Callback):
 
 
 class CSVLogger(Callback):
-    """Writes the curves to a CSV file, one row an epoch, each on disk as soon as the epoch is done.
+    """Writes the curves to a CSV file, one row an epoch, each in the file as soon as the epoch is done.
 
-    When training is resumed, or run again, the rows from its first epoch on are replaced.
+    A power cut loses the rows of the last second at most. When training is resumed, or run again, the rows from its
+    first epoch on are replaced. A curve whose name a spreadsheet would take for a formula has an apostrophe before
+    it; the cells are numbers.
 
     Args:
         path: name of the file.
@@ -217,6 +228,7 @@ class CSVLogger(Callback):
         self.path = Path(path)
         self._columns: list[str] | None = None
         self._last = 0
+        self._synced = -math.inf
 
     def on_train_begin(self) -> None:
         """See :meth:`Callback.on_train_begin`."""
@@ -230,9 +242,16 @@ class CSVLogger(Callback):
         if self._columns is None or epoch <= self._last or not set(row) <= set(self._columns):
             self._rewrite(epoch, row)
         else:
-            with open(self.path, "a", newline="", encoding="utf-8") as file:
-                file.write(_text(self._columns, [row]))
+            due = time.monotonic() - self._synced > SYNC_SECONDS
+            append(self.path, _text(self._columns, [row]).encode(), sync=due)
+            if due:
+                self._synced = time.monotonic()
         self._last = epoch
+
+    def on_train_end(self) -> None:
+        """See :meth:`Callback.on_train_end`: all rows are on the disk then."""
+        if self._columns is not None:
+            append(self.path, b"")
 
     def _rewrite(self, epoch: int, row: dict[str, str]) -> None:
         """A first row, or a curve that was not there before: the header changes."""
@@ -245,12 +264,8 @@ class CSVLogger(Callback):
         """The rows of the file; one that was cut short by a crash is left out."""
         if not self.path.exists():
             return []
-        content = self.path.read_text(encoding="utf-8", errors="replace")
-        rows = list(csv.DictReader(io.StringIO(content[: content.rfind("\n") + 1])))
-        try:
-            complete = [row for row in rows if None not in row and int(row["epoch"]) > 0]
-        except (KeyError, ValueError, TypeError):
-            complete = []
+        content = read_regular(self.path).decode("utf-8", errors="replace")
+        complete = _rows(content[: content.rfind("\n") + 1])
         if content and not complete and not content.startswith("epoch"):
             raise ValueError(
                 f"CSVLogger: {self.path} is there and is no training log. "
@@ -259,11 +274,39 @@ class CSVLogger(Callback):
         return [{name: text for name, text in row.items() if text} for row in complete]
 
 
+SYNC_SECONDS = 1.0
+"""Time between two waits for the disk, where rows come faster."""
+
+FORMULA = "=+-@\t\r\uff1d\uff0b\uff0d\uff20"
+"""First characters by which spreadsheets know a formula, the wide forms of East Asian keyboards among them."""
+
+
+def _header(name: str) -> str:
+    """The name of a curve as a spreadsheet shows it, and does not compute it."""
+    return f"'{name}" if name[:1] in ("'", *FORMULA) else name
+
+
+def _rows(content: str) -> list[dict[str, str]]:
+    """The complete rows of a log; none where there is no log."""
+    try:
+        table = list(csv.reader(io.StringIO(content, newline="")))
+    except csv.Error:
+        return []
+    names = [name.removeprefix("'") for name in table[0]] if table else []
+    if "epoch" not in names or len(set(names)) < len(names):
+        return []
+    rows = [dict(zip(names, row, strict=False)) for row in table[1:] if len(row) <= len(names)]
+    return [row for row in rows if _EPOCH.fullmatch(row.get("epoch", ""))]
+
+
+_EPOCH = re.compile("[1-9][0-9]{0,15}")
+
+
 def _text(columns: list[str], rows: list[dict[str, str]], header: bool = False) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
     if header:
-        writer.writeheader()
+        writer.writerow({name: _header(name) for name in columns})
     writer.writerows(rows)
     return buffer.getvalue()
 
@@ -271,8 +314,10 @@ def _text(columns: list[str], rows: list[dict[str, str]], header: bool = False) 
 def _writable(path: PathLike, owner: str) -> None:
     """Raise where a file of that name cannot be written."""
     target = Path(path)
-    if target.is_dir():
-        raise IsADirectoryError(f"{owner}: {target} is a folder. Expected the name of a file.")
+    try:
+        check_target(target)
+    except (IsADirectoryError, NotRegular) as error:
+        raise type(error)(f"{owner}: {error}") from None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

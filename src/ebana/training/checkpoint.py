@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,7 +12,9 @@ import numpy as np
 
 from ebana._types import FilePath
 from ebana.learning.system import EnergySystem
+from ebana.names import printable
 from ebana.storage import archive as storage
+from ebana.storage.described import Described, check_arrays, group, number, record
 from ebana.training.history import History
 from ebana.training.state import EpochTotals, RunIdentity, RunState
 
@@ -34,6 +37,18 @@ def signature(system: EnergySystem) -> dict[str, Any]:
         "inputs": dict(system.input_columns),
         "outputs": dict(system.output_units),
     }
+
+
+def described_shapes(described: Described) -> dict[str, tuple[int, ...]]:
+    """The shapes of parameters that a :func:`signature` in a file states, all of it checked."""
+    for what in ("inputs", "outputs"):
+        for _, units in described[what].items():
+            units.whole()
+    parameters = described["parameters"]
+    for name in parameters.mapping():
+        if name != printable(name):
+            raise parameters.fail("names without control characters")
+    return {name: tuple(size.whole() for size in shape.each()) for name, shape in parameters.items()}
 
 
 def save(path: FilePath, state: RunState, identity: RunIdentity, callbacks: list[CallbackState]) -> None:
@@ -78,54 +93,126 @@ def restore(
         ValueError: for a checkpoint of another model or of another run, naming what differs.
     """
     metadata, arrays = storage.read(path, KIND)
-    _require_same(path, metadata, arrays["values"], identity)
+    described = Described(metadata, os.fspath(path), "the description")
+    saved = _Saved.read(described, arrays)
+    _require_same(path, saved, identity)
     leaves, structure = jax.tree.flatten(fresh.optimizer)
-    saved = [arrays.get("optimizer", {}).get(f"{i:04d}") for i in range(len(leaves))]
-    if any(s is None or np.shape(s) != np.shape(leaf) for s, leaf in zip(saved, leaves, strict=True)):
+    state = [arrays["optimizer"].get(f"{i:04d}") for i in range(len(leaves))]
+    if len(arrays["optimizer"]) != len(leaves) or any(
+        s is None or s.shape != np.shape(leaf) or s.dtype != np.asarray(leaf).dtype
+        for s, leaf in zip(state, leaves, strict=True)
+    ):
         raise ValueError(
             f"{path}: the optimizer's state does not fit {identity.settings['optimizer']['class']}."
         )
-    groups = {
-        name.removeprefix("history."): named for name, named in arrays.items() if name.startswith("history.")
-    }
-    history = History.unpack(metadata["history"], groups)
-    history.settings |= fresh.history.settings
-    state = RunState(
+    shapes = {name: np.shape(value) for name, value in fresh.values.items()}
+    check_arrays(arrays["values"], shapes, described.source, "values")
+    saved.history.settings |= fresh.history.settings
+    restored = RunState(
         {name: jnp.asarray(arrays["values"][name]) for name in fresh.values},
-        jax.tree.unflatten(structure, [jnp.asarray(leaf) for leaf in saved]),
-        int(metadata["step"]),
-        EpochTotals(**metadata["tally"]),
-        history,
+        jax.tree.unflatten(structure, [jnp.asarray(leaf) for leaf in state]),
+        saved.step,
+        saved.totals,
+        saved.history,
     )
-    return state, _callbacks(path, metadata["callbacks"], arrays, callbacks)
+    return restored, _callbacks(path, saved.callbacks, callbacks)
 
 
-def _require_same(
-    path: FilePath, metadata: dict[str, Any], values: dict[str, Any], identity: RunIdentity
-) -> None:
-    _require_equal(path, "model", metadata["model"], identity.model)
-    _require_equal(path, "data", metadata["data"], identity.data)
-    _require_equal(path, "dtype", metadata["dtype"], identity.dtype)
-    fixed = {name: np.asarray(values[name]).tolist() for name in identity.fixed if name in values}
-    _require_equal(path, "model", fixed, identity.fixed)
-    _require_equal(path, "settings", metadata["settings"], identity.settings)
-    if not (identity.extendable and metadata["epochs"] < identity.epochs):
-        # any other schedule may depend on the length of the whole run
-        _require_equal(path, "epochs", metadata["epochs"], identity.epochs)
+@dataclass(frozen=True)
+class _Saved:
+    """What a checkpoint describes, its types checked.
 
+    Args:
+        identity: model, data, dtype, settings and epochs, as they were written.
+        fixed: values that training leaves alone, and the others, by name.
+        step: steps done, within the epochs and in accord with the history.
+        totals: sums of the epoch that is under way.
+        history: curves so far.
+        callbacks: what was kept of each callback.
+    """
 
-def _callbacks(
-    path: FilePath, saved: list[Any], arrays: dict[str, Any], names: list[str]
-) -> list[CallbackState]:
-    if names == [name for name, _ in saved]:
-        return [
-            CallbackState(name, metadata, arrays.get(f"callback.{i}", {}))
-            for i, (name, metadata) in enumerate(saved)
+    identity: dict[str, Any]
+    values: dict[str, np.ndarray]
+    step: int
+    totals: EpochTotals
+    history: History
+    callbacks: list[CallbackState]
+
+    @classmethod
+    def read(cls, described: Described, arrays: storage.Arrays) -> _Saved:
+        """Check a description and its arrays, whatever run they belong to."""
+        groups = {
+            name.removeprefix("history."): named
+            for name, named in arrays.items()
+            if name.startswith("history.")
+        }
+        values = group(arrays, "values", described.source)
+        group(arrays, "optimizer", described.source)
+        history = History.unpack(described["history"].mapping(), groups, described.source)
+        epochs = described["epochs"].whole(1)
+        for what in ("model", "data", "settings"):
+            described[what].mapping()
+        described["dtype"].text()
+        identity = {what: described.value[what] for what in ("model", "data", "settings", "dtype", "epochs")}
+        step = described["step"].whole(most=epochs * _steps_an_epoch(described["settings"]))
+        done = step // _steps_an_epoch(described["settings"])
+        if history.epochs and history.epochs[-1] > done:
+            raise described["step"].fail(f"the steps of the {history.epochs[-1]} epochs in its history")
+        if history.batches["step"] and history.batches["step"][-1] > step:
+            raise described["step"].fail(
+                f"at least {history.batches['step'][-1]:.0f}, the last in its history"
+            )
+        outputs = described["model"]["outputs"].mapping()
+        totals = _totals(described["tally"])
+        if not totals.cost.keys() | totals.right.keys() <= outputs.keys():
+            raise described["tally"].fail(f"sums for the outputs {sorted(outputs)}")
+        kept = [
+            _callback(found, arrays.get(f"callback.{i}", {}))
+            for i, found in enumerate(described["callbacks"].each())
         ]
-    if any(metadata for _, metadata in saved):
+        return cls(identity, dict(values), step, totals, history, kept)
+
+
+def _steps_an_epoch(settings: Described) -> int:
+    return -(-settings["samples"].whole(1) // settings["batch_size"].whole(1))
+
+
+def _totals(found: Described) -> EpochTotals:
+    record({"cost": _sums, "right": _sums, "used": number, "unconverged": Described.whole})(found)
+    return EpochTotals(
+        _sums(found["cost"]), _sums(found["right"]), found["used"].number(), found["unconverged"].whole()
+    )
+
+
+def _sums(found: Described) -> dict[str, float]:
+    return {name: entry.number() for name, entry in found.items()}
+
+
+def _callback(found: Described, arrays: dict[str, np.ndarray]) -> CallbackState:
+    name, metadata = found.each(2)
+    return CallbackState(name.text(), metadata.mapping(), arrays)
+
+
+def _require_same(path: FilePath, saved: _Saved, identity: RunIdentity) -> None:
+    found = saved.identity
+    _require_equal(path, "model", found["model"], identity.model)
+    _require_equal(path, "data", found["data"], identity.data)
+    _require_equal(path, "dtype", found["dtype"], identity.dtype)
+    fixed = {name: saved.values[name].tolist() for name in identity.fixed if name in saved.values}
+    _require_equal(path, "model", fixed, identity.fixed)
+    _require_equal(path, "settings", found["settings"], identity.settings)
+    if not (identity.extendable and found["epochs"] < identity.epochs):
+        # any other schedule may depend on the length of the whole run
+        _require_equal(path, "epochs", found["epochs"], identity.epochs)
+
+
+def _callbacks(path: FilePath, saved: list[CallbackState], names: list[str]) -> list[CallbackState]:
+    written = [kept.name for kept in saved]
+    if names == written:
+        return saved
+    if any(kept.metadata for kept in saved):
         raise ValueError(
-            f"{path} was written with the callbacks {[name for name, _ in saved]}. "
-            f"Resume with the same ones; received {names}."
+            f"{path} was written with the callbacks {written}. Resume with the same ones; received {names}."
         )
     return []
 
@@ -136,7 +223,7 @@ def _require_equal(path: FilePath, what: str, found: object, expected: object) -
     if isinstance(found, dict) and isinstance(expected, dict):
         names = [k for k in {**found, **expected} if found.get(k) != expected.get(k)]
         detail = "; ".join(
-            f"{k}: {_short(found.get(k))} there, {_short(expected.get(k))} here" for k in names[:4]
+            f"{printable(k)}: {_short(found.get(k))} there, {_short(expected.get(k))} here" for k in names[:4]
         )
     else:
         detail = f"{_short(found)} there, {_short(expected)} here"

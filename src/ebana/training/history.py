@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from ebana.names import check_name
 from ebana.storage import archive as storage
+from ebana.storage.described import MOST, Described, check_array, check_arrays, corrupt, group
 
 KIND = "history"
 
@@ -160,7 +164,8 @@ class History:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> History:
         """Read a record written by :meth:`save`; raises CorruptFile for any other file."""
-        return cls.unpack(*storage.read(path, KIND))
+        metadata, arrays = storage.read(path, KIND)
+        return cls.unpack(metadata, arrays, os.fspath(path))
 
     def pack(self) -> tuple[dict[str, Any], storage.Arrays]:
         """Metadata and groups of arrays, for a file of this or another kind."""
@@ -180,23 +185,43 @@ class History:
         }
 
     @classmethod
-    def unpack(cls, metadata: Mapping[str, Any], arrays: storage.Arrays) -> History:
-        """The inverse of :meth:`pack`; groups and keys of other things are left alone."""
-        try:
-            record = cls(metadata["settings"], metadata["watched"])
-            record.history = _table(arrays["history"], metadata["columns"]["history"], "epoch")
-            record.batches = _table(arrays["batches"], metadata["columns"]["batches"], "step")
-            for i, epoch in enumerate(metadata["conductance_epochs"]):
-                row = {name: arrays["snapshots"][name][i] for name in record.watched}
-                record._snapshots.append((int(epoch), row))
-            record._potentials = [(int(epoch), {}) for epoch in metadata["potential_epochs"]]
-            for key, v in arrays["potentials"].items():
-                i, name = key.split("/", 1)
-                record._potentials[int(i)][1][name] = v
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-            raise storage.CorruptFile(
-                f"the training history is incomplete ({error!r}). Use another copy of the file."
-            ) from error
+    def unpack(cls, metadata: Mapping[str, Any], arrays: storage.Arrays, source: str = "the file") -> History:
+        """The inverse of :meth:`pack`; groups and keys of other things are left alone.
+
+        Args:
+            metadata, arrays: what :meth:`pack` gave.
+            source: where they were read, for messages.
+
+        Raises:
+            CorruptFile: for a description or arrays that are none of a history, or do not fit each other.
+        """
+        described = Described(
+            metadata, f"{source}, whose training history is incomplete or damaged", "history"
+        )
+        tables = {
+            name: _table(described["columns"][name], group(arrays, name, described.source), key)
+            for name, key in (("history", "epoch"), ("batches", "step"))
+        }
+        labels = {name: _labels(found) for name, found in described["watched"].items()}
+        record = cls(described["settings"].mapping(), labels)
+        record.history, record.batches = tables["history"], tables["batches"]
+        epochs = _numbers(described["conductance_epochs"])
+        snapshots = group(arrays, "snapshots", described.source)
+        check_arrays(
+            snapshots,
+            {name: (len(epochs), len(kept)) for name, kept in labels.items()},
+            described.source,
+            "snapshots",
+            finite=False,
+        )
+        record._snapshots = [
+            (epoch, {name: snapshots[name][i] for name in labels}) for i, epoch in enumerate(epochs)
+        ]
+        record._potentials = [(epoch, {}) for epoch in _numbers(described["potential_epochs"])]
+        for key, v in group(arrays, "potentials", described.source).items():
+            i, name = _row_of(key, len(record._potentials), described.source)
+            check_array(v, v.shape, described.source, f"potentials {key!r}")
+            record._potentials[i][1][name] = v
         return record
 
     def __repr__(self) -> str:
@@ -212,6 +237,8 @@ def _add_row(table: Table, key: str, at: int, logs: Mapping[str, float]) -> None
         )
     rows = len(table[key])
     row = {**dict.fromkeys(table, math.nan), **logs, key: int(at)}
+    for name in row.keys() - table.keys():
+        check_name("History", name)
     for name, value in row.items():
         table.setdefault(name, [math.nan] * rows).append(value if name == key else float(value))
 
@@ -225,12 +252,45 @@ def _cut(table: Table, key: str, last: int) -> None:
             del table[name]
 
 
-def _table(arrays: Mapping[str, np.ndarray], columns: Sequence[str], key: str) -> Table:
-    table = {name: arrays[name].tolist() for name in columns}
-    table[key] = [int(at) for at in table[key]]
-    if len({len(column) for column in table.values()}) != 1:
-        raise ValueError("curves of unequal length")
+def _table(columns: Described, arrays: Mapping[str, np.ndarray], key: str) -> Table:
+    """A table out of a file: the named columns and no others, as long as each other, its key rising."""
+    names = columns.names()
+    if key not in names or set(arrays) != set(names):
+        raise columns.fail(f"{key!r} and the other names of {sorted(arrays)}")
+    for name in names:
+        check_array(arrays[name], arrays[key].shape[:1], columns.source, f"the curve {name!r}")
+    at = arrays[key].astype(np.float64)
+    if not ((at == np.floor(at)) & (at >= 0) & (at <= MOST)).all() or not (np.diff(at) > 0).all():
+        raise corrupt(columns.source, f"its column {key!r} is not of rising whole numbers")
+    table: Table = {name: arrays[name].tolist() for name in names}
+    table[key] = [int(n) for n in at]
     return table
+
+
+def _labels(found: Described) -> list[str]:
+    labels = [label.name() for label in found.each()]
+    if not labels:
+        raise found.fail("at least one label")
+    return labels
+
+
+def _numbers(found: Described) -> list[int]:
+    """Numbers of epochs, rising."""
+    numbers = [number.whole() for number in found.each()]
+    if any(after <= before for before, after in pairwise(numbers)):
+        raise found.fail("rising whole numbers")
+    return numbers
+
+
+_KEY = re.compile(r"(0|[1-9][0-9]{0,8})/(.+)", re.DOTALL)
+
+
+def _row_of(key: str, rows: int, source: str) -> tuple[int, str]:
+    """The place and the phase that a name of potentials stands for."""
+    found = _KEY.fullmatch(key)
+    if found is None or int(found[1]) >= rows:
+        raise corrupt(source, f"its potentials {key!r} belong to none of its {rows} recorded epochs")
+    return int(found[1]), found[2]
 
 
 def _plain(table: Table) -> dict[str, list[float | None]]:

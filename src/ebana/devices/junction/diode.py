@@ -27,7 +27,7 @@ from ebana.devices.device import Array, Device, Values
 from ebana.devices.junction import temperature as junction_scaling
 from ebana.devices.junction.components import CURRENT_LIMIT, Shockley
 from ebana.devices.junction.series_resistance import Law, SeriesJunction
-from ebana.devices.silicon import ZERO_CELSIUS
+from ebana.devices.silicon import ZERO_CELSIUS, within_floats
 from ebana.spice.language import cards
 from ebana.spice.language.statements import DeviceLine, Statement
 from ebana.units import si
@@ -128,6 +128,10 @@ class JunctionDiode(Device):
         return f"JunctionDiode({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
 
     def __post_init__(self) -> None:
+        with within_floats(f"junction diode {self.name!r} at {self.temperature!r} degrees Celsius"):
+            self._check()
+
+    def _check(self) -> None:
         for what, value, expected, ok in self._ranges():
             if not (math.isfinite(value) and ok(value)):
                 raise ValueError(f"junction diode {self.name!r} has {what}={value!r}. Expected {expected}.")
@@ -137,6 +141,8 @@ class JunctionDiode(Device):
                 f"which makes {self._series_resistance:g} ohm at {self.temperature:g} degrees Celsius. "
                 "Expected zero or more ohms."
             )
+        if not 0 <= junction_scaling.saturation_current(self) < math.inf:
+            raise OverflowError("its saturation current")
         if self._needs_more:
             junction_scaling.junction(self)  # refuses what has no monotone law
 

@@ -16,7 +16,14 @@ from typing import Any, ClassVar, Self
 from ebana.devices.device import Array, Device, Values
 from ebana.devices.mosfet import cards as mosfet_cards
 from ebana.devices.mosfet.law import Channel, ChannelLaw
-from ebana.devices.silicon import BOLTZMANN, CHARGE, ZERO_CELSIUS, band_gap, potential_shift
+from ebana.devices.silicon import (
+    BOLTZMANN,
+    CHARGE,
+    ZERO_CELSIUS,
+    band_gap,
+    potential_shift,
+    within_floats,
+)
 from ebana.spice.language import cards
 from ebana.spice.language.statements import DeviceLine, Statement, VoltageSource
 
@@ -46,6 +53,10 @@ class _Level1(Device):
 
     def __post_init__(self) -> None:
         who = f"{self._what} {self.name!r}"
+        with within_floats(f"{who} at {self.temperature!r} degrees Celsius"):
+            self._check(who)
+
+    def _check(self, who: str) -> None:
         if self.channel not in ("n", "p"):
             raise ValueError(f"{who} has channel={self.channel!r}. Expected 'n' or 'p'.")
         if not (self.kp > 0 and self.width > 0 and self.length > 2 * self.ld >= 0):
@@ -68,6 +79,8 @@ class _Level1(Device):
                 f"{who} has PHI={self.phi!r} V, {self._phi:.4g} V at {self.temperature:g} degrees Celsius. "
                 "Expected a surface potential above zero."
             )
+        if not (math.isfinite(self.beta) and math.isfinite(self.threshold)):
+            raise OverflowError("its transconductance or threshold")
 
     # -- numbers at the temperature ------------------------------------------------------------------------
 
