@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,14 @@ class CallbackState:
     arrays: dict[str, np.ndarray]
 
 
+class Restored(NamedTuple):
+    """What a checkpoint gives back: the state, what it keeps of callbacks, and settings that the run derived."""
+
+    state: RunState
+    callbacks: list[CallbackState]
+    derived: dict[str, Any]
+
+
 def signature(system: EnergySystem) -> dict[str, Any]:
     """What identifies a model for its files: parameters with their shapes, inputs and outputs."""
     return {
@@ -44,6 +52,7 @@ def save(path: FilePath, state: RunState, identity: RunIdentity, callbacks: list
         "model": identity.model,
         "data": identity.data,
         "settings": identity.settings,
+        "derived": list(identity.derived),
         "epochs": identity.epochs,
         "step": state.step,
         "tally": asdict(state.totals),
@@ -60,9 +69,7 @@ def save(path: FilePath, state: RunState, identity: RunIdentity, callbacks: list
     storage.write(path, KIND, metadata, arrays)
 
 
-def restore(
-    path: FilePath, fresh: RunState, identity: RunIdentity, callbacks: list[str]
-) -> tuple[RunState, list[CallbackState]]:
+def restore(path: FilePath, fresh: RunState, identity: RunIdentity, callbacks: list[str]) -> Restored:
     """Read a saved state of the same model, data and settings.
 
     Args:
@@ -71,7 +78,7 @@ def restore(
         callbacks: class names of the run's callbacks.
 
     Returns:
-        The state, and what was kept of each callback.
+        The state, what was kept of each callback, and the settings that the run had derived.
 
     Raises:
         CorruptFile: for a damaged file.
@@ -89,6 +96,7 @@ def restore(
         name.removeprefix("history."): named for name, named in arrays.items() if name.startswith("history.")
     }
     history = History.unpack(metadata["history"], groups)
+    _require_equal(path, "settings", {"watch": history.watched}, {"watch": fresh.history.watched})
     history.settings |= fresh.history.settings
     state = RunState(
         {name: jnp.asarray(arrays["values"][name]) for name in fresh.values},
@@ -97,7 +105,14 @@ def restore(
         EpochTotals(**metadata["tally"]),
         history,
     )
-    return state, _callbacks(path, metadata["callbacks"], arrays, callbacks)
+    kept = _callbacks(path, metadata["callbacks"], arrays, callbacks)
+    return Restored(state, kept, _derived(metadata, identity))
+
+
+def _derived(metadata: dict[str, Any], identity: RunIdentity) -> dict[str, Any]:
+    """The settings that this run leaves to the checkpoint, and that the run before had derived."""
+    derived = metadata.get("derived", identity.derived)  # files of version 0.1.0 do not tell
+    return {name: metadata["settings"].get(name) for name in identity.derived if name in derived}
 
 
 def _require_same(
@@ -108,7 +123,8 @@ def _require_same(
     _require_equal(path, "dtype", metadata["dtype"], identity.dtype)
     fixed = {name: np.asarray(values[name]).tolist() for name in identity.fixed if name in values}
     _require_equal(path, "model", fixed, identity.fixed)
-    _require_equal(path, "settings", metadata["settings"], identity.settings)
+    expected = identity.settings | _derived(metadata, identity)
+    _require_equal(path, "settings", metadata["settings"], expected)
     if not (identity.extendable and metadata["epochs"] < identity.epochs):
         # any other schedule may depend on the length of the whole run
         _require_equal(path, "epochs", metadata["epochs"], identity.epochs)
