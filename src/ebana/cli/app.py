@@ -63,9 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after ``ebana``; those of this process if not given.
     """
     before = os.environ.get(DEBUG)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with watched():
-            return int(app(args=arguments, prog_name="ebana", standalone_mode=False) or 0)
+            return int(app(args=words, prog_name="ebana", standalone_mode=False, obj=words) or 0)
     except (KeyboardInterrupt, Terminated) as signal:
         print("ebana: stopped", file=sys.stderr)
         return stopped_code(signal)
