@@ -12,7 +12,7 @@ import weakref
 
 import pytest
 
-from ebana.interruption import Terminated, check, deferred, watched
+from ebana.interruption import Terminated, check, deferred, prompt, watched
 
 STOPS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
 
@@ -46,6 +46,22 @@ def test_a_deferred_signal_waits_for_the_next_check(number):
             signal.raise_signal(number)
             done.append(step)
     assert done == [0]
+
+
+def test_what_is_prompt_does_not_wait_and_what_follows_does():
+    done = []
+    with pytest.raises(KeyboardInterrupt), watched(), deferred():
+        with prompt():
+            done.append("prompt")
+        signal.raise_signal(signal.SIGINT)
+        done.append("deferred")
+        with prompt():
+            done.append("not reached")
+    assert done == ["prompt", "deferred"]
+    with pytest.raises(KeyboardInterrupt), watched(), deferred(), prompt():
+        signal.raise_signal(signal.SIGINT)
+        done.append("not reached")
+    assert done == ["prompt", "deferred"]
 
 
 @pytest.mark.parametrize("number", STOPS)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.faults import Count
-from benchmarks.faults.signals import environment
+from benchmarks.faults.signals import environment, heed
 
 PATIENCE = 600.0
 """Seconds that a command may take."""
@@ -86,6 +86,7 @@ def counts(quick: bool) -> Iterator[Count]:
 
 def killed(command: Command, kills: int, seed: int) -> Count:
     """End a command so many times."""
+    heed()
     rng, wrong, first = random.Random(f"{seed} {command.name}"), 0, ""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)

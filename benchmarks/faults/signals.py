@@ -60,22 +60,25 @@ def kinds() -> list[str]:
 
 def to_runs(kind: str, signals: int, seed: int) -> Count:
     """Signals to a process that trains, at random moments."""
-    rng, wrong, first = random.Random(f"{seed} {kind}"), 0, ""
+    heed()
+    rng, wrong, first, longest = random.Random(f"{seed} {kind}"), 0, "", 0.0
     with tempfile.TemporaryDirectory() as folder, _Child(kind, folder) as child:
         expected = child.hear("trained", 10 * PATIENCE)
         for i in range(signals):
             time.sleep(rng.uniform(0.0, 1.0))
             number = rng.choice([signal.SIGINT, signal.SIGTERM]) if WATCHED[kind] else signal.SIGINT
+            sent = time.monotonic()
             child.process.send_signal(number)
             if child.hear("stopped") is None:
                 wrong, first = wrong + 1, first or f"{number.name} number {i} was lost"
+            longest = max(longest, time.monotonic() - sent)
         ended = child.hear("trained", 10 * PATIENCE)
         values = {*child.trained, ended}
         if values != {expected}:
             wrong, first = wrong + 1, first or "values differ from those of a training that was not stopped"
         if child.stops != signals:
             wrong, first = wrong + 1, first or f"stopped {child.stops} times by {signals} signals"
-    return Count(f"signals to fit, {kind}", signals, wrong, first)
+    return Count(f"signals to fit, {kind}", signals, wrong, first or f"longest wait {longest:.1f} s")
 
 
 class _Child:
@@ -115,6 +118,12 @@ class _Child:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.communicate()
+
+
+def heed() -> None:
+    """Undo that a shell made us ignore Ctrl-C, as it does in the background: what we start would ignore it too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -190,6 +199,7 @@ COMMANDS = (
 
 def to_commands(signals: int, seed: int) -> Count:
     """Signals to ``ebana`` at random moments, of its start too: it ends in time, with the code of the signal."""
+    heed()
     rng, wrong, first = random.Random(seed), 0, ""
     commands = [c for c in COMMANDS if "ngspice" not in c or "ngspice" in kinds()]
     for i in range(signals):

@@ -47,7 +47,11 @@ class Unfinished:
         except (KeyboardInterrupt, Terminated) as signal:
             if (self.folder / NAME).is_dir():
                 self.terminal.note(f"stopped; go on with: {self._command()}")
+            self.parts.close()
             raise typer.Exit(stopped_code(signal)) from None
+        except BaseException:
+            self.parts.close()
+            raise
 
     def remove(self) -> None:
         """All is done; folders that only this needed go too."""

@@ -15,6 +15,7 @@ import time
 import types
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -80,6 +81,7 @@ class Parts:
         """
         if self.folder is None:
             return
+        self.close()
         self._lock(self.folder)
         wanted = json.loads(_text(settings))
         path = self.folder / SETTINGS
@@ -121,6 +123,10 @@ class Parts:
         """Forget all parts: the work is done, and its result is elsewhere."""
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
+        self.close()
+
+    def close(self) -> None:
+        """Leave the folder to whoever goes on; a later :meth:`open` takes it again."""
         self._release()
 
     def _files(self) -> list[Path]:
@@ -180,10 +186,11 @@ def _value(hint: Any, value: Any, source: Path, name: str) -> Any:
     if is_dataclass(hint):
         return decoded(cast(Any, hint), value, source)
     if hint is float and (value is None or type(value) in (int, float)):
-        return math.nan if value is None else float(value)
+        with suppress(OverflowError):
+            return math.nan if value is None else float(value)
     if hint in (int, str, bool) and type(value) is hint:
         return value
-    raise _corrupt(source, f"{name} is {value!r}, not {getattr(hint, '__name__', hint)}")
+    raise _corrupt(source, f"{name} is {_short(value)}, not {getattr(hint, '__name__', hint)}")
 
 
 def _text(content: object) -> str:
@@ -200,6 +207,8 @@ def _strict(value: Any) -> Any:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise _corrupt(path, "it is no file")
     try:
         with path.open("rb") as file:
             content = json.loads(file.read(LARGEST))
