@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,8 @@ def _train(kind: str, folder: Path) -> str:
 
     path = folder / "checkpoint"
     network, x, y, options = _network(kind)
+    if not path.exists():
+        network.set_values({n: p.initial for n, p in network.system.parameters.items() if p.trainable})
     network.fit(
         x, y, epochs=EPOCHS[kind], callbacks=[Checkpoint(path, every=10)], validation_data=(x, y),
         validate_every={"epoch_num": 7}, resume=path if path.exists() else None, verbose=False, **options,
@@ -146,10 +149,12 @@ def _train(kind: str, folder: Path) -> str:
     return hashlib.sha256(b"".join(v.tobytes() for v in network.values.values())).hexdigest()
 
 
+@cache
 def _network(kind: str) -> tuple[Any, Any, Any, dict[str, Any]]:
+    """A network and what it learns, made once: outside of ``fit`` it is for Python to heed a signal."""
     import numpy as np
 
-    from ebana import recipes
+    from ebana import NgspiceEngine, recipes
     from ebana.hopfield import HopfieldNetwork
 
     if kind == "hopfield":
@@ -160,18 +165,8 @@ def _network(kind: str) -> tuple[Any, Any, Any, dict[str, Any]]:
     options = recipe.fit_options(0)
     del options["epochs"]
     samples = recipe.dataset(data.x_train, data.y_train)
-    return recipe.build(0, _engine(kind)), samples.inputs, samples.outputs, options
-
-
-def _engine(kind: str) -> Any:
-    from ebana import NgspiceEngine
-
-    if kind not in _engines:
-        _engines[kind] = NgspiceEngine(workers=2) if "workers" in kind else kind
-    return _engines[kind]
-
-
-_engines: dict[str, Any] = {}
+    engine = NgspiceEngine(workers=2) if "workers" in kind else kind
+    return recipe.build(0, engine), samples.inputs, samples.outputs, options
 
 
 def _child(kind: str, folder: Path) -> None:

@@ -41,6 +41,7 @@ KERAS = {
 
 
 @also(refused=KERAS)
+@interruption.watched()
 def fit(
     model: Trainee,
     x: Data = None,
@@ -152,13 +153,12 @@ def fit(
         least_batch=1 if validation is None else BLOCK,
     )
     memory.require(model.name, wanted, generator.batch_size, placement.devices)
-    with interruption.watched():
-        run = Run(model, generator, optimizer, settings, validation, list(callbacks), placement)
-        if resume is not None:
-            run.restore(resume)
-        with Progress(settings.epochs, verbose=verbose) as progress:
-            _tell_beta(run, model.system.traits.unit, progress)
-            history = run.go(progress)
+    run = Run(model, generator, optimizer, settings, validation, list(callbacks), placement)
+    if resume is not None:
+        run.restore(resume)
+    with Progress(settings.epochs, verbose=verbose) as progress:
+        _tell_beta(run, model.system.traits.unit, progress)
+        history = run.go(progress)
     _warn_unconverged(model, history)
     return history
 
@@ -195,7 +195,7 @@ def _warn_unconverged(model: Trainee, history: History) -> None:
             "Their samples were left out of the gradients (history.history['unconverged'] counts them by epoch). "
             "Pass strict=True to stop at the first one.",
             UnconvergedWarning,
-            stacklevel=4,  # beyond fit and Model.fit
+            stacklevel=5,  # beyond fit and what is around it
         )
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
+from functools import cache
 
 PR_SET_PDEATHSIG = 1
 """From ``linux/prctl.h``."""
@@ -32,6 +35,20 @@ def end_with(parent: int) -> None:
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     if os.getppid() != parent:
         os._exit(1)
+
+
+@cache
+def ending_with_us() -> tuple[str, ...]:
+    """Words before a command that make the program end with this process, also a stopped one; none outside Linux.
+
+    The thread that starts the program has to wait for it: Linux ends it with that thread.
+    """
+    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    if setpriv is None:
+        return ()
+    words = (setpriv, "--pdeathsig", "KILL", "--")
+    tried = subprocess.run([*words, "true"], capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    return words if tried.returncode == 0 else ()  # older than util-linux 2.33
 
 
 def _watch(parent: int) -> None:
