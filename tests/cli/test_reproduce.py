@@ -1,11 +1,14 @@
 """``ebana reproduce`` on a small set of images: what it prints, what it leaves, what it refuses."""
 
 import json
+import signal
+from pathlib import Path
 
 import pytest
 
 from ebana import load_model
 from ebana.cli.clock import process_seconds
+from ebana.reproductions import hopfield, training
 from helpers.idx_files import write_set
 
 XS = ["reproduce", "scellier2024", "--model", "xs"]
@@ -18,8 +21,9 @@ def squares(tmp_path_factory):
 
 
 @pytest.fixture
-def quick(ebana, squares):
+def quick(ebana, squares, tmp_path, monkeypatch):
     """Runs a quick version on these: ``quick("--seed", 1)``."""
+    monkeypatch.chdir(tmp_path)  # where it keeps what is unfinished, if no folder is given
 
     def run(*options, of=XS, epochs=3):
         return ebana(*of, "--quick", "--json", "--epochs", epochs, "--data-folder", squares, *options)
@@ -67,7 +71,7 @@ def test_one_run_tells_everything(quick, tmp_path):
     assert load_model(folder / "model.ebana").input_columns == {"x": 784}
 
 
-def test_missed_goal_is_said_and_is_an_exit_code(quick, monkeypatch):
+def test_missed_goal_is_said_and_is_an_exit_code(quick, monkeypatch, tmp_path):
     from ebana.reproductions import images
 
     monkeypatch.setattr("ebana.reproductions.scellier2024.QUICK", {("xs", "mnist"): images.Quick(-1.0)})
@@ -77,6 +81,7 @@ def test_missed_goal_is_said_and_is_an_exit_code(quick, monkeypatch):
     assert outcome.json["passed"] is False
     assert "is above -1.00%" in outcome.json["missed"][0]
     assert "Goal missed: test error" in outcome.err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -103,7 +108,104 @@ def test_published_settings_are_those_of_the_paper(quick):
     assert set(settings["lr"].values()) == {0.006}
 
 
-def test_table_1_compares_times(ebana):
+# -- stopped and gone on with ---------------------------------------------------------------------------
+
+
+def stop_in(monkeypatch, number, part, epoch):
+    """Send a signal at the end of an epoch of one part."""
+    fit = training.fit
+
+    def interrupted(parts, name, *data, **options):
+        with monkeypatch.context() as patch:
+            if name == part:
+                patch.setattr(
+                    training.Stopwatch,
+                    "on_epoch_end",
+                    lambda self, done, logs: done == epoch and signal.raise_signal(number),
+                )
+            return fit(parts, name, *data, **options)
+
+    monkeypatch.setattr(training, "fit", interrupted)
+    monkeypatch.setattr(hopfield, "fit", interrupted)
+
+
+@pytest.mark.parametrize(
+    ("number", "part"),
+    [(signal.SIGINT, "seed-4"), (signal.SIGTERM, "seed-3"), (signal.SIGINT, "software-ep-4")],
+)
+def test_a_run_that_is_stopped_goes_on(quick, tmp_path, monkeypatch, number, part):
+    options = ("--seeds", 2, "--seed", 3, "--baselines")
+    whole = quick(*options, "--out", tmp_path / "whole").json["ours"]
+    with monkeypatch.context() as patch:
+        stop_in(patch, number, part, epoch=2)
+        stopped = quick(*options, "--out", "cut")
+    assert stopped.code == 128 + number
+    assert stopped.out == ""
+    said = stopped.err.splitlines()[-1]
+    assert said.startswith(
+        "stopped; go on with: ebana reproduce scellier2024 --model xs --quick --json --epochs 3"
+    )
+    assert said.endswith("--out cut --resume")
+    assert f"{part}.checkpoint" in {path.name for path in Path("cut", "unfinished").iterdir()}
+    assert not Path("cut", "result.json").exists()
+
+    again = quick(*options, "--out", "cut", "--resume")
+    assert "training scellier2024-xs, seed 3, 3 epochs ..." not in again.err or part == "seed-3"
+    ours = again.json["ours"]
+    for mine, theirs in zip(ours["seeds"], whole["seeds"], strict=True):
+        for name in ("seed", "test_error_percent", "train_error_percent", "unconverged"):
+            assert mine[name] == theirs[name]
+    assert [b["errors"] for b in ours["baselines"]] == [b["errors"] for b in whole["baselines"]]
+    assert (tmp_path / "cut" / "model.ebana").read_bytes() == (
+        tmp_path / "whole" / "model.ebana"
+    ).read_bytes()
+    assert sorted(p.name for p in Path("cut").iterdir()) == ["model.ebana", "result.json"]
+
+
+def test_without_a_folder_it_goes_on_too_and_leaves_nothing(quick, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_in(patch, signal.SIGINT, "seed-1", epoch=1)
+        assert quick("--seeds", 2).code == 130
+    assert [p.name for p in tmp_path.iterdir()] == ["runs"]
+    again = quick("--seeds", 2, "--resume")
+    assert "finished already: seed-0" in again.err
+    assert len(again.json["ours"]["seeds"]) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_options_do_not_go_on(quick, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_in(patch, signal.SIGINT, "seed-1", epoch=1)
+        assert quick("--seeds", 2, "--out", "cut").code == 130
+    refused = quick("--seeds", 2, "--out", "cut", "--resume", epochs=2)
+    assert refused.code == 2
+    assert "holds parts of other work (settings: " in refused.err
+    anew = quick("--seeds", 2, "--out", "cut", epochs=2)
+    assert "finished already" not in anew.err
+    assert anew.json["ours"]["epochs"] == 2
+
+
+def test_resume_of_nothing_begins(quick):
+    outcome = quick("--resume", epochs=1)
+    assert "nothing unfinished in runs/scellier2024-xs-quick-seed0" in outcome.err
+    assert outcome.json["ours"]["epochs"] == 1
+
+
+def test_rows_of_a_table_go_on(ebana, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ("reproduce", "ebana2022", "--table", 1, "--quick", "--epochs", 4, "--json")
+    whole = ebana(*command).json["ours"]["test_error_percent"]
+    with monkeypatch.context() as patch:
+        stop_in(patch, signal.SIGTERM, "iris-0", epoch=2)
+        assert ebana(*command).code == 143
+    again = ebana(*command, "--resume")
+    assert "finished already: xor-0" in again.err
+    assert again.json["ours"]["test_error_percent"] == whole
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_table_1_compares_times(ebana, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     outcome = ebana("reproduce", "ebana2022", "--table", 1, "--quick", "--epochs", 2, "--json")
     result = outcome.json
     rows = result["published"]["rows"]

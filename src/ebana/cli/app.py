@@ -1,8 +1,8 @@
 """The ``ebana`` command: its subcommands, and what becomes of errors.
 
 Exit codes: 0 done; 1 a check failed, or a run could not be brought to its end; 2 wrong usage or
-input; 130 stopped by Ctrl-C. Errors are one line on standard error; ``--debug`` (or EBANA_DEBUG=1)
-shows the whole traceback instead.
+input; 130 stopped by Ctrl-C, 143 by SIGTERM. Errors are one line on standard error; ``--debug`` (or
+EBANA_DEBUG=1) shows the whole traceback instead.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Annotated
 import typer
 
 from ebana.cli import check, evaluate, info, netlist, parity, reproduce, train
-from ebana.cli.failures import INTERRUPTED, describe, exit_code
+from ebana.cli.failures import describe, exit_code, stopped_code
+from ebana.interruption import Terminated, watched
 
 DEBUG = "EBANA_DEBUG"
 
@@ -62,11 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after ``ebana``; those of this process if not given.
     """
     before = os.environ.get(DEBUG)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return int(app(args=arguments, prog_name="ebana", standalone_mode=False) or 0)
-    except KeyboardInterrupt:
+        with watched():
+            return int(app(args=words, prog_name="ebana", standalone_mode=False, obj=words) or 0)
+    except (KeyboardInterrupt, Terminated) as signal:
         print("ebana: stopped", file=sys.stderr)
-        return INTERRUPTED
+        return stopped_code(signal)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - whoever read our output has gone
         return 1

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 _OF_THE_USER = (ValueError, TypeError, KeyError, OSError, ImportError)
 """Errors that wrong input raises in the package; each says what to do."""
+
+
+def stopped_code(signal: BaseException) -> int:
+    """130 after Ctrl-C, 143 after SIGTERM."""
+    return INTERRUPTED if isinstance(signal, KeyboardInterrupt) else TERMINATED
 
 
 def exit_code(error: BaseException) -> int:

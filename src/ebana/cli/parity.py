@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ebana.cli.failures import FAILED
 from ebana.cli.options import Json, check_count, check_seed
-from ebana.cli.terminal import Terminal
+from ebana.cli.terminal import Terminal, to_json
+from ebana.cli.unfinished import Unfinished
 from ebana.spice.simulators.session import SIMULATORS
+from ebana.storage.atomic import write_atomically
+from ebana.storage.parts import Parts
 
 if TYPE_CHECKING:
     from ebana.parity import Parity
@@ -21,6 +25,7 @@ SHOWN = 10
 
 
 def run(
+    context: typer.Context,
     circuits: Annotated[int, typer.Option(help="Number of random circuits.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the random circuits.")] = 0,
     engine: Annotated[
@@ -30,7 +35,11 @@ def run(
             show_default=False,
         ),
     ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for result.json.", show_default=False)] = None,
     json: Json = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the circuits that a run compared which was stopped.")
+    ] = False,
 ) -> None:
     """Compare the built-in solver with SPICE on example circuits and random ones, free and nudged."""
     check_count("--circuits", circuits, least=0)
@@ -40,19 +49,29 @@ def run(
         raise ValueError(f"--engine {unknown[0]!r} is unknown. Expected one of {', '.join(SIMULATORS)}.")
     terminal = Terminal(json)
     with terminal.quiet():
-        result = _compare(circuits, seed, engine, terminal)
+        folder = out or Path("runs", f"parity-seed{seed}")
+        unfinished = Unfinished(folder, resume, terminal, context.obj)
+        with unfinished.told():
+            result = _compare(circuits, seed, engine, terminal, unfinished.parts)
+            if out is not None:
+                write_atomically(out / "result.json", f"{to_json(result.to_dict(), indent=2)}\n".encode())
+        unfinished.remove()
         _show(result, terminal)
     terminal.result(result.to_dict())
     if not result.passed:
         raise typer.Exit(FAILED)
 
 
-def _compare(circuits: int, seed: int, engines: list[str] | None, terminal: Terminal) -> Parity:
+def _compare(circuits: int, seed: int, engines: list[str] | None, terminal: Terminal, parts: Parts) -> Parity:
     from ebana.parity import run as compare
 
     with terminal.bar("circuits") as advance:
         return compare(
-            circuits, seed, engines, progress=lambda number, total, case: advance(number, total, case.name)
+            circuits,
+            seed,
+            engines,
+            parts=parts,
+            progress=lambda number, total, case: advance(number, total, case.name),
         )
 
 

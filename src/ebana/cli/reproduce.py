@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ebana.cli.clock import process_seconds
 from ebana.cli.failures import FAILED
 from ebana.cli.options import Json, Seed, check_count, check_seed
 from ebana.cli.terminal import Terminal, to_json
+from ebana.cli.unfinished import Unfinished
 
 if TYPE_CHECKING:
     from ebana.reproductions.outcome import Outcome
@@ -22,6 +22,7 @@ PAPERS = ("kendall2020", "scellier2024", "ebana2022")
 
 
 def run(
+    context: typer.Context,
     paper: Annotated[str, typer.Argument(help="kendall2020, scellier2024 or ebana2022.")],
     model: Annotated[
         str | None, typer.Option(help="scellier2024: xs, 1h, 2h, 3h or xl.", show_default=False)
@@ -62,6 +63,12 @@ def run(
         typer.Option(help="Folder for result.json and the trained model.", show_default=False),
     ] = None,
     json: Json = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on with the finished seeds and the checkpoint of a run that was stopped."
+        ),
+    ] = False,
 ) -> None:
     """Run a published result again and print its figure beside ours; exit code 1 where the goal is missed."""
     terminal = Terminal(json)
@@ -73,8 +80,8 @@ def run(
         check_seed(seed + seeds - 1)
         if epochs is not None:
             check_count("--epochs", epochs)
-        if out is not None:
-            check_folder(out)
+        folder = out or _default_folder(paper, options, quick, seed)
+        unfinished = Unfinished(folder, resume, terminal, context.obj)
         from ebana.reproductions.request import Request
 
         request = Request(
@@ -86,14 +93,17 @@ def run(
             published_settings=published_settings,
             data_folder=data_folder,
             say=lambda text: terminal.note(f"{text} ..."),
-            clock=process_seconds,
             verbose=True,
+            parts=unfinished.parts,
         )
-        outcome = reproduce(paper, request, options)
+        with unfinished.told():
+            outcome = reproduce(paper, request, options)
+            result = outcome.to_dict()
+            if out is not None:
+                write(out, outcome, result)
+        unfinished.remove()
         _show(outcome, terminal)
-        result = outcome.to_dict()
         if out is not None:
-            write(out, outcome, result)
             terminal.say(f"Written to {out}: {', '.join(sorted(p.name for p in out.iterdir()))}")
     terminal.result(result)
     if not outcome.passed:
@@ -124,11 +134,11 @@ def check_options(paper: str, options: dict[str, Any], published_settings: bool,
         raise ValueError(f"--table {options['table']} of ebana2022 is unknown. Expected 1.")
 
 
-def check_folder(folder: Path) -> None:
-    """Refuse a folder that cannot be, before work is spent on it."""
-    from ebana.cli.run_folder import RunFolder
-
-    RunFolder(folder).check()
+def _default_folder(paper: str, options: dict[str, Any], quick: bool, seed: int) -> Path:
+    """Where a run keeps what is finished, if no folder is given."""
+    chosen = [options["model"], options["data"], "fashion" if options["fashion"] else None]
+    words = [paper, *filter(None, chosen), *["quick"] * quick]
+    return Path("runs", f"{'-'.join(words)}-seed{seed}")
 
 
 def reproduce(paper: str, request: Request, options: dict[str, Any]) -> Outcome:

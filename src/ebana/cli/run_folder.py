@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ebana.cli.clock import process_seconds
 from ebana.cli.terminal import to_json
+from ebana.storage.atomic import sweep
 
 if TYPE_CHECKING:
     from ebana.model import Model
@@ -56,6 +57,10 @@ class RunFolder:
     def files(self) -> list[str]:
         """Names of what is there of :data:`FILES`."""
         return [name for name in FILES if (self.path / name).is_file()]
+
+    def sweep(self) -> None:
+        """Remove what a run left here that was killed while it wrote."""
+        sweep(self.path, *FILES, self.checkpoint.name)
 
     def check(self) -> None:
         """Refuse a path that no folder can have, before work is spent on it; makes nothing."""

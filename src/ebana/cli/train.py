@@ -13,10 +13,11 @@ import typer
 
 from ebana.cli import data
 from ebana.cli.clock import process_seconds
-from ebana.cli.failures import INTERRUPTED
+from ebana.cli.failures import stopped_code
 from ebana.cli.options import Engine, Json, Seed, Workers, check_count, check_engine, check_seed, make_engine
 from ebana.cli.run_folder import RunFolder
 from ebana.cli.terminal import Terminal
+from ebana.interruption import Terminated
 from ebana.spice.simulators.session import require
 
 if TYPE_CHECKING:
@@ -114,10 +115,14 @@ def train(request: Request, terminal: Terminal) -> dict[str, Any]:
     folder.check()
     model = recipe.build(request.seed, make_engine(request.engine, request.workers))
     parts = data.parts(model, recipe.data(request.seed))
-    _fit(model, recipe, parts, request, folder, terminal)
-    _check_trained(model)
-    result = _result(model, recipe, parts, request)
-    result = folder.write(model, recipe, parts, result, request.capacitance)
+    try:
+        _fit(model, recipe, parts, request, folder, terminal)
+        _check_trained(model)
+        result = _result(model, recipe, parts, request)
+        result = folder.write(model, recipe, parts, result, request.capacitance)
+    except (KeyboardInterrupt, Terminated) as signal:
+        _tell_how_to_resume(model, request, folder, terminal)
+        raise typer.Exit(stopped_code(signal)) from None
     _show(result, folder, terminal)
     return result
 
@@ -142,21 +147,17 @@ def _fit(
     from ebana.training.fit import UnconvergedWarning
 
     every = request.checkpoint_every or CHECKPOINT_EVERY[model.engine.traceable]
-    try:
-        with warnings.catch_warnings():  # told at the end, with the results
-            warnings.simplefilter("ignore", UnconvergedWarning)
-            model.fit(
-                parts["train"],
-                **recipe.fit_options(request.seed, request.epochs),
-                validation_data=parts["test"],
-                validate_every={"epoch_num": VALIDATE_EVERY},
-                callbacks=[Checkpoint(folder.checkpoint, every)],
-                resume=_start(request, folder, terminal),
-                verbose=True,
-            )
-    except KeyboardInterrupt:
-        _tell_how_to_resume(model, request, folder, terminal)
-        raise typer.Exit(INTERRUPTED) from None
+    with warnings.catch_warnings():  # told at the end, with the results
+        warnings.simplefilter("ignore", UnconvergedWarning)
+        model.fit(
+            parts["train"],
+            **recipe.fit_options(request.seed, request.epochs),
+            validation_data=parts["test"],
+            validate_every={"epoch_num": VALIDATE_EVERY},
+            callbacks=[Checkpoint(folder.checkpoint, every)],
+            resume=_start(request, folder, terminal),
+            verbose=True,
+        )
 
 
 def _check_trained(model: Model) -> None:
@@ -172,6 +173,7 @@ def _check_trained(model: Model) -> None:
 
 def _start(request: Request, folder: RunFolder, terminal: Terminal) -> Path | None:
     """The checkpoint to go on from; an old one of a run that begins anew is removed."""
+    folder.sweep()
     if not request.resume:
         folder.checkpoint.unlink(missing_ok=True)
         return None

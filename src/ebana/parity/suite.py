@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ebana.circuit import Circuit
 from ebana.engines.base import NotConverged
+from ebana.interruption import check
 from ebana.parity.compare import Case, Difference, differences
 from ebana.parity.gallery import gallery
 from ebana.parity.random_circuits import random_circuit, random_inputs, random_values
 from ebana.spice.simulators import session
+from ebana.storage.parts import Parts
 
 DRAWS = 2
 """Random values that each random arrangement of elements is compared at, each a circuit of its own."""
@@ -119,6 +122,7 @@ def run(
     seed: int = 0,
     engines: Sequence[str] | None = None,
     progress: Callable[[int, int, Case], Any] | None = None,
+    parts: Parts | None = None,
 ) -> Parity:
     """Compare the example circuits and so many random ones.
 
@@ -127,22 +131,42 @@ def run(
         seed: of the random circuits.
         engines: simulators to compare with; those of :data:`COMPARED` that are installed if left out.
         progress: called before each circuit with its number, how many there are, and the case.
+        parts: where the circuits that are done are kept, to go on from; nowhere if left out.
 
     Raises:
         EngineNotInstalled: when a simulator that was asked for, or every one, is missing.
     """
-    chosen = _engines(engines)
+    from ebana import __version__
+
+    chosen, parts = _engines(engines), parts or Parts()
+    parts.open({"name": "parity", "version": __version__, "seed": seed, "engines": chosen})
     examples = list(gallery())
     found: list[Difference] = []
     total = len(examples) + circuits
     for number, case in enumerate((*examples, *random_cases(circuits, seed))):
         if progress is not None:
             progress(number, total, case)
-        try:
-            found += differences(case, tuple(chosen))
-        except NotConverged as error:
-            found += [Difference(case.name, engine, None, case.limit, str(error)) for engine in chosen]
+        found += parts.of(
+            f"{number}-{case.name}", Compared, partial(_compared, case, tuple(chosen))
+        ).differences
+        check()
     return Parity(tuple(found), chosen, seed)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What came of a case: a difference for each simulator."""
+
+    differences: tuple[Difference, ...]
+
+
+def _compared(case: Case, engines: tuple[str, ...]) -> Compared:
+    try:
+        return Compared(tuple(differences(case, engines)))
+    except NotConverged as error:
+        return Compared(
+            tuple(Difference(case.name, engine, None, case.limit, str(error)) for engine in engines)
+        )
 
 
 def _engines(names: Sequence[str] | None) -> dict[str, str]:

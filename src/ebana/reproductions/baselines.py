@@ -7,12 +7,14 @@ Without a hidden layer this is logistic regression. Adam, learning rate 1e-3 fal
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -21,6 +23,12 @@ import numpy as np
 import optax
 
 from ebana._types import Array
+from ebana.interruption import check
+from ebana.storage import archive
+
+KIND = "baseline checkpoint"
+CHECKPOINT_SECONDS = 10.0
+"""Least time between two checkpoints."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +63,11 @@ def over_seeds(runs: Sequence[Baseline]) -> Baseline:
     return replace(runs[0], test_error_percent=round(statistics.median(errors), 6), errors=errors)
 
 
-def logistic_regression(split: object, epochs: int, seed: int, batch_size: int = 64) -> Baseline:
-    """Logistic regression on a split."""
-    return backprop(split, (), epochs, seed, batch_size, name="logistic regression")
+def logistic_regression(
+    split: object, epochs: int, seed: int, batch_size: int = 64, *, checkpoint: Path | None = None
+) -> Baseline:
+    """Logistic regression on a split; arguments as for :func:`backprop`."""
+    return backprop(split, (), epochs, seed, batch_size, name="logistic regression", checkpoint=checkpoint)
 
 
 def backprop(
@@ -69,6 +79,7 @@ def backprop(
     *,
     lr: float = 1e-3,
     name: str | None = None,
+    checkpoint: Path | None = None,
 ) -> Baseline:
     """Train a network of hidden ReLU layers by backpropagation.
 
@@ -80,20 +91,67 @@ def backprop(
         batch_size: samples of a step; the last, incomplete batch of a pass is left out.
         lr: learning rate to start with.
         name: what to call it; the sizes of its layers if left out.
+        checkpoint: file from which a training that was stopped goes on, written now and then.
     """
     x, y = jnp.asarray(split.x_train, jnp.float32), jnp.asarray(split.y_train, jnp.float32)
     widths = (x.shape[1], *hidden, y.shape[1])
-    started = time.perf_counter()
     parameters = _start(widths, seed)
     batch_size = min(batch_size, len(x))
     optimizer = _optimizer(lr, epochs * (len(x) // batch_size))
-    state = optimizer.init(parameters)
-    for epoch in range(epochs):
+    kept = _Kept(
+        checkpoint, {"widths": widths, "epochs": epochs, "seed": seed, "batch": batch_size, "lr": lr}
+    )
+    (parameters, state), done = kept.restored((parameters, optimizer.init(parameters)))
+    for epoch in range(done, epochs):
         order = shuffled(len(x), batch_size, seed, epoch)
         parameters, state = _epoch(optimizer, parameters, state, x, y, order)
+        kept.after(epoch + 1, (parameters, state))
+        check()
     error = error_percent(_forward(parameters, jnp.asarray(split.x_test, jnp.float32)), split.y_test)
     shown = name or f"backpropagation, ReLU, {'-'.join(map(str, widths))}"
-    return Baseline(shown, error, epochs, time.perf_counter() - started)
+    return Baseline(shown, error, epochs, kept.seconds)
+
+
+class _Kept:
+    """The checkpoint of a training, and its clock.
+
+    Args:
+        path: its file; None for none.
+        settings: what it depends on, as JSON-compatible values.
+    """
+
+    def __init__(self, path: Path | None, settings: dict[str, Any]) -> None:
+        self.path, self.settings = path, json.loads(json.dumps(settings))
+        self._before, self._started = 0.0, time.perf_counter()
+        self._written = self._started
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far, over all processes."""
+        return self._before + time.perf_counter() - self._started
+
+    def restored(self, fresh: Any) -> tuple[Any, int]:
+        """Parameters and optimizer's state, and the epochs done."""
+        if self.path is None or not self.path.exists():
+            return fresh, 0
+        metadata, arrays = archive.read(self.path, KIND)
+        leaves, structure = jax.tree.flatten(fresh)
+        saved = list(arrays.get("state", {}).values())
+        fits = [np.shape(s) for s in saved] == [np.shape(leaf) for leaf in leaves]
+        if metadata.get("settings") != self.settings or not fits:
+            raise ValueError(f"{self.path} is a checkpoint of another training. Begin anew without --resume.")
+        self._before = float(metadata["seconds"])
+        return jax.tree.unflatten(structure, [jnp.asarray(s) for s in saved]), int(metadata["epoch"])
+
+    def after(self, epoch: int, state: Any) -> None:
+        """Write it, if it is time."""
+        now = time.perf_counter()
+        if self.path is None or now - self._written < CHECKPOINT_SECONDS:
+            return
+        metadata = {"settings": self.settings, "epoch": epoch, "seconds": self.seconds}
+        leaves = {f"{i:04d}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
+        archive.write(self.path, KIND, metadata, {"state": leaves})
+        self._written = now
 
 
 def shuffled(samples: int, batch_size: int, seed: int, epoch: int) -> Array:

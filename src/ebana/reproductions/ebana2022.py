@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import statistics
 import time
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ebana.reproductions import images
@@ -33,6 +35,9 @@ LARGEST_ERRORS = {"xor": 0.0, "iris": 10.0, "wine": 10.0}
 
 QUICK_ERRORS = {"xor": 0.0, "iris": 40.0, "wine": 40.0}
 QUICK_EPOCHS = {"xor": 100, "iris": 60, "wine": 40}
+
+CHECKPOINT_EVERY = 500
+"""Epochs between two moments at which a checkpoint may be due: these are short, and timed."""
 
 
 # -- Fashion-MNIST in 128 features ----------------------------------------------------------------------
@@ -64,21 +69,19 @@ def _features(split: Split, request: Request) -> Split:
 
 def _backprop(split: Split, settings: Settings, request: Request, seed: int) -> list[Baseline]:
     """A network of the same size: as many inputs, hidden units and outputs."""
-    from ebana.reproductions.baselines import backprop
+    from ebana.reproductions.baselines import Baseline, backprop
     from ebana.reproductions.networks import Amplified
 
     assert isinstance(settings.network, Amplified)
-    request.say(f"training the same size by backpropagation, seed {seed}")
-    return [
-        backprop(
-            split,
-            (settings.network.hidden,),
-            settings.epochs,
-            seed,
-            settings.batch_size,
-            lr=FASHION_BACKPROP_RATE,
-        )
-    ]
+    hidden, name = (settings.network.hidden,), f"backpropagation-{seed}"
+
+    def train() -> Baseline:
+        request.say(f"training the same size by backpropagation, seed {seed}")
+        path = request.parts.path(name)
+        options = {"lr": FASHION_BACKPROP_RATE, "checkpoint": path}
+        return backprop(split, hidden, settings.epochs, seed, settings.batch_size, **options)
+
+    return [request.parts.of(name, Baseline, train)]
 
 
 # -- table I ---------------------------------------------------------------------------------------------
@@ -86,6 +89,7 @@ def _backprop(split: Split, settings: Settings, request: Request, seed: int) -> 
 
 def table_1(request: Request) -> Outcome:
     """Train the recipes of the table's rows; each is held to the published time."""
+    request.parts.open(_depends_on(request))
     ours = [_train(row, request) for row in EBANA_2022_TABLE_1]
     bars = QUICK_ERRORS if request.quick else LARGEST_ERRORS
     missed: list[str] = []
@@ -120,6 +124,17 @@ def table_1(request: Request) -> Outcome:
     )
 
 
+def _depends_on(request: Request) -> dict[str, Any]:
+    """What the results of the rows depend on beside a seed."""
+    from ebana import __version__
+
+    rows = {
+        row.data: {"epochs": _epochs(row, request), "recipe": _recipe(row).to_dict()}
+        for row in EBANA_2022_TABLE_1
+    }
+    return {"name": "ebana2022-table-1", "version": __version__, **rows}
+
+
 def _recipe(row: TableRow) -> Any:
     from ebana import recipes
 
@@ -128,26 +143,16 @@ def _recipe(row: TableRow) -> Any:
 
 def _train(row: TableRow, request: Request) -> dict[str, Any]:
     """A row's network for each seed: medians of time and test error."""
-    recipe = _recipe(row)
-    epochs = request.epochs or (QUICK_EPOCHS[row.data] if request.quick else recipe.epochs)
-    errors, seconds, sizes = [], [], (0, 0)
-    for seed in request.all_seeds:
-        request.say(f"training {row.data}, seed {seed}, {epochs} epochs")
-        started = time.perf_counter()
-        split, model = recipe.data(seed), recipe.build(seed)
-        samples = recipe.dataset(split.x_train, split.y_train)
-        model.fit(samples, verbose=request.verbose, **recipe.fit_options(seed, epochs))
-        seconds.append(time.perf_counter() - started)
-        sizes = int(model.circuit.size), len(samples)
-        tests = recipe.dataset(split.x_test, split.y_test)
-        measured = model.evaluate(tests, loss_fn=recipe.make_loss(), strict=False)
-        right = measured.accuracy * (1 - measured.unconverged / len(tests)) if measured.accuracy > 0 else 0.0
-        errors.append(round(100.0 * (1.0 - right), 6))
-    (nodes, count), threads = sizes, _threads()
-    middle = statistics.median(seconds)
+    epochs = _epochs(row, request)
+    runs = [
+        request.parts.of(f"{row.data}-{seed}", Run, partial(_run, row, epochs, seed, request))
+        for seed in request.all_seeds
+    ]
+    threads, middle = _threads(), statistics.median(run.seconds for run in runs)
+    nodes, count = runs[0].nodes, runs[0].samples
     return {
         "data": row.data,
-        "test_error_percent": round(statistics.median(errors), 6),
+        "test_error_percent": round(statistics.median(run.test_error_percent for run in runs), 6),
         "seconds": middle,
         "epochs": epochs,
         "samples": count,
@@ -155,11 +160,60 @@ def _train(row: TableRow, request: Request) -> dict[str, Any]:
         "threads": threads,
         "seconds_per_node_epoch_sample": middle * threads / (nodes * epochs * count),
         "seeds": [
-            {"seed": s, "test_error_percent": e, "seconds": t}
-            for s, e, t in zip(request.all_seeds, errors, seconds, strict=True)
+            {"seed": run.seed, "test_error_percent": run.test_error_percent, "seconds": run.seconds}
+            for run in runs
         ],
         "remark": row.remark,
     }
+
+
+def _epochs(row: TableRow, request: Request) -> int:
+    return request.epochs or (QUICK_EPOCHS[row.data] if request.quick else _recipe(row).epochs)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of a row.
+
+    Args:
+        seed: its seed.
+        test_error_percent: in percent.
+        seconds: time of the data, the network and its training.
+        nodes: of the circuit.
+        samples: of the training part.
+    """
+
+    seed: int
+    test_error_percent: float
+    seconds: float
+    nodes: int
+    samples: int
+
+
+def _run(row: TableRow, epochs: int, seed: int, request: Request) -> Run:
+    from ebana.reproductions.training import fit
+
+    recipe = _recipe(row)
+    request.say(f"training {row.data}, seed {seed}, {epochs} epochs")
+    started = time.perf_counter()
+    split, model = recipe.data(seed), recipe.build(seed)
+    samples = recipe.dataset(split.x_train, split.y_train)
+    prepared = time.perf_counter() - started
+    options = recipe.fit_options(seed, epochs)
+    _, seconds = fit(
+        request.parts,
+        f"{row.data}-{seed}",
+        model,
+        samples,
+        every=CHECKPOINT_EVERY,
+        verbose=request.verbose,
+        **options,
+    )
+    tests = recipe.dataset(split.x_test, split.y_test)
+    measured = model.evaluate(tests, loss_fn=recipe.make_loss(), strict=False)
+    right = measured.accuracy * (1 - measured.unconverged / len(tests)) if measured.accuracy > 0 else 0.0
+    error = round(100.0 * (1.0 - right), 6)
+    return Run(seed, error, prepared + seconds, int(model.circuit.size), len(samples))
 
 
 def _threads() -> int:

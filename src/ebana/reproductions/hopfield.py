@@ -9,7 +9,6 @@ Source: B. Scellier, Y. Bengio, Front. Comput. Neurosci. 11:24 (2017).
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,8 @@ from ebana.hopfield import HopfieldNetwork
 from ebana.learning.equilibrium import EquilibriumPropagation
 from ebana.learning.optimizers import SGD
 from ebana.reproductions.baselines import Baseline, error_percent
+from ebana.reproductions.training import fit
+from ebana.storage.parts import Parts
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,25 @@ class HopfieldSettings:
     rates: tuple[float, float] = (0.1, 0.05)
 
 
-def software_ep(split: Any, epochs: int, seed: int, settings: HopfieldSettings | None = None) -> Baseline:
-    """Train the network on a split with one-hot targets and inputs from 0 to 1."""
+def software_ep(
+    split: Any,
+    epochs: int,
+    seed: int,
+    settings: HopfieldSettings | None = None,
+    *,
+    parts: Parts | None = None,
+    name: str = "software-ep",
+) -> Baseline:
+    """Train the network on a split with one-hot targets and inputs from 0 to 1.
+
+    Args:
+        split: data with one-hot targets (:class:`~ebana.datasets.Split`).
+        epochs: passes over the training part.
+        seed: of the start values and of the order of the samples.
+        settings: those of the paper if left out.
+        parts: where a checkpoint is kept, from which a training that was stopped goes on; nowhere if left out.
+        name: of the part that this is.
+    """
     settings = settings or HopfieldSettings()
     x, y = np.asarray(split.x_train), np.asarray(split.y_train)
     network = HopfieldNetwork(
@@ -56,8 +74,10 @@ def software_ep(split: Any, epochs: int, seed: int, settings: HopfieldSettings |
         lr=settings.rates,
         name="software EP",
     )
-    started = time.perf_counter()
-    network.fit(
+    _, seconds = fit(
+        parts or Parts(),
+        name,
+        network,
         x,
         y,
         epochs=epochs,
@@ -69,7 +89,6 @@ def software_ep(split: Any, epochs: int, seed: int, settings: HopfieldSettings |
         watch=0,
         verbose=False,
     )
-    seconds = time.perf_counter() - started
     error = error_percent(network.predict(split.x_test), split.y_test)
     size = "-".join(map(str, network.system.units))
     return Baseline(f"software EP, {size}", error, epochs, seconds)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ebana.reproductions.networks import OUTPUT, Resistive
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from ebana.model import Model
     from ebana.reproductions.baselines import Baseline
     from ebana.training.data import Dataset
+
+VALUES = ".values"
+"""Suffix of the file with a trained network's values."""
 
 Baselines = Callable[["Split", Settings, Request, int], list["Baseline"]]
 """Trains what a run is compared with, its start values drawn by a seed."""
@@ -165,15 +170,64 @@ def run(task: Task, request: Request) -> Outcome:
     parts = _datasets(volts)
     inputs, classes = volts.x_train.shape[1], len(volts.classes)
     del volts  # as large as the copy that the data sets hold
-    trained, model = [], None
-    for seed in request.all_seeds:
+    request.parts.open(_depends_on(task, settings, parts, request))
+
+    first: list[Model] = []
+
+    def one(data: tuple[Dataset, Dataset], seed: int) -> Trained:
         request.say(f"training {task.name}, seed {seed}, {settings.epochs} epochs")
-        started = settings.build(inputs, classes, seed=seed, name=task.name)
-        trained.append(train(started, parts, settings, request, seed))
-        model = started if model is None else model
+        model = settings.build(inputs, classes, seed=seed, name=task.name)
+        result = train(model, data, settings, request, seed)
+        if seed == request.seed:
+            first.append(model)
+            _keep_values(model, request)
+        return result
+
+    trained = [
+        request.parts.of(f"seed-{seed}", Trained, partial(one, parts, seed)) for seed in request.all_seeds
+    ]
+    if not first:  # an earlier process trained it
+        first.append(settings.build(inputs, classes, seed=request.seed, name=task.name))
+        first[0].load_values(request.parts.path(f"seed-{request.seed}", VALUES) or "")
     del parts
     compared = _compare(task, settings, request)
-    return _outcome(task, settings, goal, shortened, trained, compared, model, request)
+    return _outcome(task, settings, goal, shortened, trained, compared, first[0], request)
+
+
+def _depends_on(
+    task: Task, settings: Settings, parts: tuple[Dataset, Dataset], request: Request
+) -> dict[str, Any]:
+    """What the results of a run depend on beside a seed."""
+    from ebana import __version__
+
+    return {
+        "name": task.name,
+        "version": __version__,
+        "settings": settings.to_dict(),
+        "train": fingerprint(parts[0]),
+        "test": fingerprint(parts[1]),
+        "first seed": request.seed,
+    }
+
+
+def fingerprint(samples: Dataset) -> dict[str, Any]:
+    """Shapes of a data set, and a checksum of its targets and of some thousand inputs."""
+    import numpy as np
+
+    some = {name: array[:: max(1, len(array) // 1000)] for name, array in samples.inputs.items()}
+    return {
+        "shapes": {n: list(a.shape) for n, a in (samples.inputs | samples.outputs).items()},
+        "checksums": {
+            n: zlib.crc32(np.ascontiguousarray(a).data) for n, a in (some | samples.outputs).items()
+        },
+    }
+
+
+def _keep_values(model: Model, request: Request) -> None:
+    """The trained model of the first seed belongs to the outcome."""
+    path = request.parts.path(f"seed-{request.seed}", VALUES)
+    if path is not None:
+        model.save_values(path)
 
 
 def _load(task: Task, request: Request, gain: float) -> Split:
@@ -207,8 +261,11 @@ def train(
     model: Model, parts: tuple[Dataset, Dataset], settings: Settings, request: Request, seed: int
 ) -> Trained:
     """Train a network on the training part and test it once on the test part."""
+    from ebana.reproductions.training import fit
+
     samples, tests = parts
-    history = model.fit(samples, verbose=request.verbose, **settings.fit_options(seed))
+    options = settings.fit_options(seed)
+    history, _ = fit(request.parts, f"seed-{seed}", model, samples, verbose=request.verbose, **options)
     measured = model.evaluate(tests, loss_fn=settings.loss, strict=False)
     found = 1.0 - measured.unconverged / len(tests)  # what was not found counts as wrong
     right = measured.accuracy * found if found else 0.0

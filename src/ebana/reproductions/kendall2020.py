@@ -38,13 +38,27 @@ def run(request: Request) -> Outcome:
 
 def both_baselines(split: Split, settings: Settings, request: Request, seed: int) -> list[Baseline]:
     """Logistic regression and software equilibrium propagation of the same size."""
-    from ebana.reproductions.baselines import logistic_regression
+    from ebana.reproductions.baselines import Baseline, logistic_regression
     from ebana.reproductions.hopfield import HopfieldSettings, software_ep
     from ebana.reproductions.networks import Resistive
 
     network = settings.network
     hidden = network.hidden[0] if isinstance(network, Resistive) else network.hidden
-    request.say(f"training logistic regression, seed {seed}, {settings.epochs} epochs")
-    first = logistic_regression(split, settings.epochs, seed)
-    request.say(f"training software equilibrium propagation, seed {seed}, {settings.epochs} epochs")
-    return [first, software_ep(split, settings.epochs, seed, HopfieldSettings(hidden=hidden))]
+    parts = request.parts
+
+    def logistic() -> Baseline:
+        request.say(f"training logistic regression, seed {seed}, {settings.epochs} epochs")
+        path = parts.path(f"logistic-regression-{seed}")
+        return logistic_regression(split, settings.epochs, seed, checkpoint=path)
+
+    def software() -> Baseline:
+        request.say(f"training software equilibrium propagation, seed {seed}, {settings.epochs} epochs")
+        name = f"software-ep-{seed}"
+        return software_ep(
+            split, settings.epochs, seed, HopfieldSettings(hidden=hidden), parts=parts, name=name
+        )
+
+    return [
+        parts.of(f"logistic-regression-{seed}", Baseline, logistic),
+        parts.of(f"software-ep-{seed}", Baseline, software),
+    ]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from ebana.storage.parts import Parts
 
 
 def _silent(text: str) -> None:
     """Say nothing."""
-
-
-def _no_clock() -> float:
-    return float("nan")
 
 
 @dataclass(frozen=True)
@@ -28,8 +26,8 @@ class Request:
         published_settings: whether to take the paper's own settings.
         data_folder: folder with the four IDX files of the images; None to look in the usual places.
         say: called with a line of text before anything that takes seconds.
-        clock: seconds since the start of the process.
         verbose: whether training shows its progress.
+        parts: where finished parts and checkpoints are kept, and the clock.
     """
 
     seed: int = 0
@@ -40,8 +38,12 @@ class Request:
     published_settings: bool = False
     data_folder: Path | None = None
     say: Callable[[str], None] = _silent
-    clock: Callable[[], float] = _no_clock
     verbose: bool | None = False
+    parts: Parts = field(default_factory=Parts)
+
+    def clock(self) -> float:
+        """Seconds that the run has taken, those of earlier processes included."""
+        return self.parts.clock()
 
     @property
     def all_seeds(self) -> range:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from ebana.storage.files import require_regular
+from ebana.storage.locks import abandoned, held
 
 PathLike = str | os.PathLike[str]
 
@@ -29,21 +31,24 @@ def write_atomically(path: PathLike, data: bytes) -> Path:
 def replacing(path: PathLike) -> Iterator[IO[bytes]]:
     """A binary file to write, which takes the place of ``path`` only when all has been written.
 
-    On any failure the new file is removed and the old one stays.
+    On any failure the new file is removed and the old one stays. What a process left that was killed while it
+    wrote the same file is removed first.
     """
     target = Path(os.path.realpath(path))
     check_target(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    sweep(target.parent, target.name)
+    beside, file, lock = _beside(target)
     try:
         with _named(path):
-            with open(beside, "xb") as file:
+            with file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
+        os.close(lock)
     _sync_folder(target.parent)
 
 
@@ -93,6 +98,36 @@ def _named(path: PathLike) -> Iterator[None]:
         if error.errno is not None and error.filename is None:
             error.filename = str(path)
         raise
+
+
+def _beside(target: Path) -> tuple[Path, IO[bytes], int]:
+    """A new file beside its place, and a handle that holds it until it is there."""
+    while True:
+        path = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        file = open(path, "xb")  # noqa: SIM115
+        lock = held(path)
+        if lock is not None:
+            return path, file, lock
+        file.close()  # another process took it for a leftover before it could be held
+
+
+def sweep(folder: PathLike, *names: str) -> None:
+    """Remove unfinished files that nobody writes any more.
+
+    Args:
+        folder: where to look.
+        names: names of the files that were to be written.
+    """
+    unfinished = re.compile(rf"\.(?:{'|'.join(map(re.escape, names))})\.[0-9a-f]{{8}}\.tmp")
+    try:
+        found = [Path(entry.path) for entry in os.scandir(folder) if unfinished.fullmatch(entry.name)]
+    except OSError:
+        return
+    for path in found:
+        handle = abandoned(path)
+        if handle is not None:
+            path.unlink(missing_ok=True)
+            os.close(handle)
 
 
 def _sync_folder(folder: Path) -> None:

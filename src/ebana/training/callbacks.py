@@ -31,8 +31,8 @@ class Callback:
     """Something to do while a model is trained. Override what you need.
 
     Attributes:
-        run: the training run: ``run.model``, ``run.history``, ``run.epoch``, ``run.save(path)``, and
-            ``run.stop_training``, to be set to True to end it. Set by ``fit``.
+        run: the training run: ``run.model``, ``run.history``, ``run.epoch``, ``run.step``, ``run.save(path)``,
+            and ``run.stop_training``, to be set to True to end it. Set by ``fit``.
         every: :meth:`on_epoch_end` is called each so many epochs, and at the last one.
         saves: True to be called after the others, so that what is saved has seen the epoch in full.
 
@@ -68,7 +68,7 @@ class Callback:
         """
 
     def on_interrupt(self) -> None:
-        """The user pressed Ctrl-C; :meth:`on_train_end` follows."""
+        """Ctrl-C or SIGTERM ends training; :meth:`on_train_end` follows."""
 
     def on_train_end(self) -> None:
         """Training is over, for whatever reason."""
@@ -185,25 +185,41 @@ class EarlyStopping(Callback):
 class Checkpoint(Callback):
     """Writes the whole run to a file, from which ``fit(resume=path)`` goes on bit for bit.
 
+    Ctrl-C and SIGTERM stop training after the steps that are under way, and with a last checkpoint, also in the
+    middle of an epoch. A second one stops at once, with the checkpoint before.
+
     Args:
         path: name of the file; the last checkpoint replaces the one before, never half-written. With
             ``{epoch}`` in it, as in ``"run-{epoch:04d}.ckpt"``, each is kept.
         every: epochs between two checkpoints; there is one at the last epoch too.
+        seconds: least time between two, where epochs are short and checkpoints large.
     """
 
     saves = True
 
-    def __init__(self, path: PathLike, every: int = 10) -> None:
+    def __init__(self, path: PathLike, every: int = 10, *, seconds: float = 0.0) -> None:
         self.path = os.fspath(path)
         self.every = whole("Checkpoint", "every", every)
+        if not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
+            raise ValueError(f"Checkpoint(seconds={seconds!r}). Expected a number of at least 0.")
+        self.seconds = float(seconds)
 
     def on_train_begin(self) -> None:
         """See :meth:`Callback.on_train_begin`: a bad path shows now, not after hours."""
         _writable(self.path_at(0), "Checkpoint")
+        self._epoch, self._time = 0, time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """See :meth:`Callback.on_epoch_end`."""
-        self.run.save(self.path_at(epoch))
+        if time.monotonic() - self._time >= self.seconds or self.run.ends:
+            self.run.save(self.path_at(epoch))
+            self._epoch, self._time = epoch, time.monotonic()
+
+    def on_interrupt(self) -> None:
+        """See :meth:`Callback.on_interrupt`."""
+        run = self.run
+        if run.whole and run.step not in (run.first_step, self._epoch * run.steps_per_epoch):
+            run.save(self.path_at(run.epoch))
 
     def path_at(self, epoch: int) -> str:
         """Name of the file of an epoch."""

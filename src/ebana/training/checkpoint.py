@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,14 @@ class CallbackState:
     name: str
     metadata: dict[str, Any]
     arrays: dict[str, np.ndarray]
+
+
+class Restored(NamedTuple):
+    """What a checkpoint gives back: the state, what it keeps of callbacks, and settings that the run derived."""
+
+    state: RunState
+    callbacks: list[CallbackState]
+    derived: dict[str, Any]
 
 
 def signature(system: EnergySystem) -> dict[str, Any]:
@@ -59,6 +67,7 @@ def save(path: FilePath, state: RunState, identity: RunIdentity, callbacks: list
         "model": identity.model,
         "data": identity.data,
         "settings": identity.settings,
+        "derived": list(identity.derived),
         "epochs": identity.epochs,
         "step": state.step,
         "tally": asdict(state.totals),
@@ -75,9 +84,7 @@ def save(path: FilePath, state: RunState, identity: RunIdentity, callbacks: list
     storage.write(path, KIND, metadata, arrays)
 
 
-def restore(
-    path: FilePath, fresh: RunState, identity: RunIdentity, callbacks: list[str]
-) -> tuple[RunState, list[CallbackState]]:
+def restore(path: FilePath, fresh: RunState, identity: RunIdentity, callbacks: list[str]) -> Restored:
     """Read a saved state of the same model, data and settings.
 
     Args:
@@ -86,7 +93,7 @@ def restore(
         callbacks: class names of the run's callbacks.
 
     Returns:
-        The state, and what was kept of each callback.
+        The state, what was kept of each callback, and the settings that the run had derived.
 
     Raises:
         CorruptFile: for a damaged file.
@@ -107,6 +114,7 @@ def restore(
         )
     shapes = {name: np.shape(value) for name, value in fresh.values.items()}
     check_arrays(arrays["values"], shapes, described.source, "values")
+    _require_equal(path, "settings", {"watch": saved.history.watched}, {"watch": fresh.history.watched})
     saved.history.settings |= fresh.history.settings
     restored = RunState(
         {name: jnp.asarray(arrays["values"][name]) for name in fresh.values},
@@ -115,7 +123,8 @@ def restore(
         saved.totals,
         saved.history,
     )
-    return restored, _callbacks(path, saved.callbacks, callbacks)
+    kept = _callbacks(path, saved.callbacks, callbacks)
+    return Restored(restored, kept, saved.derived_for(identity))
 
 
 @dataclass(frozen=True)
@@ -129,6 +138,7 @@ class _Saved:
         totals: sums of the epoch that is under way.
         history: curves so far.
         callbacks: what was kept of each callback.
+        derived: names of the settings that the run had derived; None in files of version 0.1.0, which do not tell.
     """
 
     identity: dict[str, Any]
@@ -137,6 +147,13 @@ class _Saved:
     totals: EpochTotals
     history: History
     callbacks: list[CallbackState]
+    derived: list[str] | None
+
+    def derived_for(self, identity: RunIdentity) -> dict[str, Any]:
+        """The settings that a run leaves to the checkpoint, and that the run before had derived."""
+        settings = self.identity["settings"]
+        names = identity.derived if self.derived is None else self.derived
+        return {name: settings.get(name) for name in identity.derived if name in names}
 
     @classmethod
     def read(cls, described: Described, arrays: storage.Arrays) -> _Saved:
@@ -170,7 +187,12 @@ class _Saved:
             _callback(found, arrays.get(f"callback.{i}", {}))
             for i, found in enumerate(described["callbacks"].each())
         ]
-        return cls(identity, dict(values), step, totals, history, kept)
+        derived = None
+        if "derived" in described.mapping():
+            derived = [name.text() for name in described["derived"].each()]
+            for name in derived:
+                described["settings"][name].number()
+        return cls(identity, dict(values), step, totals, history, kept, derived)
 
 
 def _steps_an_epoch(settings: Described) -> int:
@@ -200,7 +222,8 @@ def _require_same(path: FilePath, saved: _Saved, identity: RunIdentity) -> None:
     _require_equal(path, "dtype", found["dtype"], identity.dtype)
     fixed = {name: saved.values[name].tolist() for name in identity.fixed if name in saved.values}
     _require_equal(path, "model", fixed, identity.fixed)
-    _require_equal(path, "settings", found["settings"], identity.settings)
+    expected = identity.settings | saved.derived_for(identity)
+    _require_equal(path, "settings", found["settings"], expected)
     if not (identity.extendable and found["epochs"] < identity.epochs):
         # any other schedule may depend on the length of the whole run
         _require_equal(path, "epochs", found["epochs"], identity.epochs)

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ebana import interruption
 from ebana._types import Data, LossOrName
 from ebana.learning import estimators, optimizers
+from ebana.learning.losses import Loss
 from ebana.spellings import also
 from ebana.training import memory
 from ebana.training.callbacks import Callback
@@ -39,6 +41,7 @@ KERAS = {
 
 
 @also(refused=KERAS)
+@interruption.watched()
 def fit(
     model: Trainee,
     x: Data = None,
@@ -73,7 +76,8 @@ def fit(
             and outputs, or an array (or dict by layer) of inputs in volts with ``y`` beside it.
         y: targets, ``(B, units)``, a dict by output, or class numbers.
         beta: nudging strength, siemens for a squared error; else the optimizer's, the loss's, or
-            ``model.default_beta()``. What was used stands in ``history.settings["beta"]``.
+            ``model.default_beta()``, or that of the checkpoint to continue. What was used stands in
+            ``history.settings["beta"]``.
         epochs: passes over the data.
         batch_size: samples of a step when ``x`` is no generator; 32 if not given.
         loss_fn: a loss or its name, ``"mse"`` if not given.
@@ -88,17 +92,22 @@ def fit(
             :class:`~ebana.learning.estimators.GradientEstimator`.
         nudge: ``"current"`` (the default) or ``"clamped"``, beside the name of an estimator.
         shuffle, seed: order of the samples when ``x`` is no generator.
-        resume: path of a checkpoint to continue.
+        resume: path of a checkpoint to continue. What its run derived (the default ``beta``) belongs to it.
         watch: how many conductances the history follows, or ``"all"``.
         verbose: show progress (on standard error); by default where that is a terminal.
         strict: raise on the first operating point that does not converge, instead of leaving its sample
             out of the gradient and counting it.
         devices: how many JAX devices share each batch, or which; JAX's default device if not given.
 
+    Ctrl-C and SIGTERM end training after the steps that are under way (half a second, or one step); a second one
+    ends it at once. The caller's handlers of signals are back afterwards.
+
     Returns:
         The history of this run, which is also ``model.history``.
 
     Raises:
+        KeyboardInterrupt: after Ctrl-C; the model has the values of the last step.
+        Terminated: after SIGTERM, as :class:`SystemExit` with code 143.
         NotEnoughMemory: before any work, if training would take more memory than is available.
     """
     model.require_outputs()
@@ -121,9 +130,7 @@ def fit(
     rule = estimators.get(estimator, nudge)
     given = next((b for b in (beta, optimizer.beta, loss.beta) if b is not None), None)
     settings = Settings(
-        beta=model.check_beta(model.default_beta() if given is None else given, rule, loss)
-        if rule.nudges
-        else None,
+        beta=_beta(model, given, rule, loss, resume),
         epochs=_epochs(epochs),
         estimator=rule,
         loss=loss,
@@ -132,6 +139,7 @@ def fit(
         watch=watch,
         keep_states=metrics.keep_states,
         strict=strict,
+        derived=("beta",) if rule.nudges and given is None else (),
     )
     validation = validation_data if validation_data is not None else test_dataloader
     if validation is not None:
@@ -150,15 +158,29 @@ def fit(
     run = Run(model, generator, optimizer, settings, validation, list(callbacks), placement)
     if resume is not None:
         run.restore(resume)
-    unit = model.system.traits.unit
     with Progress(settings.epochs, verbose=verbose) as progress:
-        if given is None and settings.beta is not None:
-            progress.note(
-                f"nudging strength derived from the outputs: beta = {settings.beta:.3g} {unit}".rstrip()
-            )
+        _tell_beta(run, model.system.traits.unit, progress)
         history = run.go(progress)
     _warn_unconverged(model, history)
     return history
+
+
+def _beta(model: Trainee, given: float | None, rule: Any, loss: Loss, resume: Any) -> float | None:
+    """The nudging strength, checked against the values that the run begins with.
+
+    A run that is resumed began with others: what held for them stands in its checkpoint.
+    """
+    if not rule.nudges:
+        return None
+    if resume is not None:
+        return None if given is None else float(given)
+    return model.check_beta(model.default_beta() if given is None else given, rule, loss)
+
+
+def _tell_beta(run: Run, unit: str, progress: Progress) -> None:
+    if run.settings.derived:
+        source = "taken from the checkpoint" if run.first_step else "derived from the outputs"
+        progress.note(f"nudging strength {source}: beta = {run.settings.beta:.3g} {unit}".rstrip())
 
 
 class UnconvergedWarning(UserWarning):
@@ -175,7 +197,7 @@ def _warn_unconverged(model: Trainee, history: History) -> None:
             "Their samples were left out of the gradients (history.history['unconverged'] counts them by epoch). "
             "Pass strict=True to stop at the first one.",
             UnconvergedWarning,
-            stacklevel=4,  # beyond fit and Model.fit
+            stacklevel=5,  # beyond fit and what is around it
         )
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebana import interruption
 from ebana._types import FilePath
 from ebana.compilation import arithmetic
 from ebana.engines.base import NotConverged
@@ -62,6 +64,8 @@ class Settings:
     watch: int | str
     keep_states: bool
     strict: bool
+    derived: tuple[str, ...] = ()
+    """What the user left to the run. It belongs to its checkpoint: training moves what it is derived from."""
 
     def fingerprint(self, generator: BatchGenerator, optimizer: Any) -> dict[str, Any]:
         """What must be equal for a checkpoint to continue here."""
@@ -106,6 +110,8 @@ class Run:
         self.compile_seconds = 0.0
         self.stop_training = False
         self.start: dict[str, int] | None = None
+        self.whole = True
+        """Whether values, curves and callbacks have seen the same steps, as between two chunks."""
         self.step_seconds: float | None = None
         self.pending_callbacks: list[CallbackState] = []
         parameters = self.system.parameters
@@ -160,6 +166,11 @@ class Run:
         """Number of epochs done."""
         return self.step // self.steps_per_epoch
 
+    @property
+    def ends(self) -> bool:
+        """Whether no step follows."""
+        return self.stop_training or self.step >= self.total_steps
+
     # -- running ------------------------------------------------------------------------------------
 
     def go(self, progress: Progress) -> History:
@@ -175,30 +186,35 @@ class Run:
         progress.start_at(self.epoch)
         if self.traits.traceable:
             progress.note("compiling the training step")
-        try:
-            while self.step < self.total_steps and not self.stop_training:
-                self._chunk(progress)
-        except KeyboardInterrupt:
-            for callback in self.callbacks:
-                callback.on_interrupt()
-            raise
-        finally:
-            self._hand_back()
-            for callback in self.callbacks:
-                callback.on_train_end()
+        with interruption.deferred():
+            try:
+                while not self.ends:
+                    interruption.check()
+                    self._chunk(progress)
+            except (KeyboardInterrupt, interruption.Terminated):
+                for callback in self.callbacks:
+                    callback.on_interrupt()
+                raise
+            finally:
+                self._hand_back()
+                for callback in self.callbacks:
+                    callback.on_train_end()
         return self.history
 
     def _chunk(self, progress: Progress) -> None:
         count = self._chunk_length()
         started = time.perf_counter()
+        self.whole = not self.traits.traceable  # a compiled chunk takes over the memory of the values
         with scope(self.traits):
             batches, settings = self._batches(count), self._hyperparameters(count)
-            values, optimizer, records, kept = run_chunk(
-                self.spec, self.system, self.state.values, self.state.optimizer, batches, count, settings
-            )
+            with self._patience():
+                values, optimizer, records, kept = run_chunk(
+                    self.spec, self.system, self.state.values, self.state.optimizer, batches, count, settings
+                )
             # the compiler may have left parts of them on each device
             values, optimizer = self.placement.everywhere((values, optimizer))
             records = jax.tree.map(np.asarray, records)
+        self.whole = False
         self.state = self.state.moved(values=values, optimizer=optimizer)
         elapsed = time.perf_counter() - started
         if self.step_seconds is None:  # compilation says nothing about the time left
@@ -221,6 +237,7 @@ class Run:
                 self._end_epoch(progress, watched, kept if last else None, elapsed * take / count, last)
             elif last:
                 self._validate_batches(progress)
+        self.whole = True
         if self.start is not None and self.epoch:
             self._look(self.start)
             self.start = None
@@ -236,6 +253,10 @@ class Run:
             warn_unmoved(self.model.name, names, self.model.idle_reasons(data))
         elif shares := pinned(values, parameters):
             warn_pinned(self.model.name, shares, parameters)
+
+    def _patience(self) -> AbstractContextManager[None]:
+        """A signal waits for the end of a chunk, but not for the compilation of the first one."""
+        return interruption.prompt() if self.step_seconds is None else nullcontext()
 
     def _chunk_length(self) -> int:
         """Steps until something is due, as many as fit the time of a chunk."""
@@ -411,6 +432,7 @@ class Run:
             self.traits.dtype,
             {name: np.asarray(self.state.values[name]).tolist() for name in fixed},
             isinstance(self.optimizer.schedule, Constant | Exponential),
+            self.settings.derived,
         )
 
     def save(self, path: FilePath) -> None:
@@ -422,7 +444,11 @@ class Run:
         """Continue from a checkpoint of this run."""
         names = [type(callback).__name__ for callback in self.callbacks]
         with scope(self.traits):
-            state, self.pending_callbacks = checkpoint.restore(path, self.state, self.identity, names)
+            state, self.pending_callbacks, derived = checkpoint.restore(
+                path, self.state, self.identity, names
+            )
             values, optimizer = self.placement.everywhere((state.values, state.optimizer))
+        self.settings = replace(self.settings, **derived)
+        state.history.settings |= self._describe()
         self.state = state.moved(values=values, optimizer=optimizer)
         self.first_step = self.step

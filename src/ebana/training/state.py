@@ -94,6 +94,7 @@ class RunIdentity:
         dtype: precision.
         fixed: values that training leaves alone, by name.
         extendable: whether more epochs than there are change nothing in those before.
+        derived: names of the settings that the user left to the run.
     """
 
     model: dict[str, Any]
@@ -103,3 +104,4 @@ class RunIdentity:
     dtype: str
     fixed: dict[str, Any]
     extendable: bool
+    derived: tuple[str, ...] = ()

@@ -8,15 +8,14 @@ deck says so, and nothing is left behind.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from ebana.spice.simulators.errors import SpiceError
 from ebana.spice.simulators.process import run_program
 from ebana.spice.simulators.rawfile import Plot, read
+from ebana.storage.scratch import scratch
 
 RAW = "out.raw"
 
@@ -54,9 +53,9 @@ def run(deck: str, *, timeout: float = 60.0) -> dict[str, np.ndarray]:
 
 def run_all(deck: str, *, timeout: float = 60.0) -> list[Plot]:
     """The same with the results of every analysis, in the order of the simulator."""
-    with tempfile.TemporaryDirectory(prefix="ebana-") as folder:
-        code, said = run_program(deck, Path(folder), "-r", RAW, timeout=timeout)
-        raw = Path(folder) / RAW
+    with scratch("run") as folder:
+        code, said = run_program(deck, folder, "-r", RAW, timeout=timeout)
+        raw = folder / RAW
         if code != 0:
             raise SpiceError(_explained(f"ngspice ended with code {code}", said, deck))
         plots = read(raw.read_bytes()) if raw.exists() else []

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+from ebana.interruption import check
 from ebana.spice.simulators.errors import SpiceError, WorkerLost
 from ebana.spice.simulators.program import Job, Outcome
 from ebana.spice.simulators.session import solve
 
 ATTEMPTS = 3
 """How often a part of a job is submitted before its error is raised."""
+
+PULSE = 0.5
+"""Seconds between two looks at whether a signal wants the run stopped."""
 
 DEFAULT_PARTS = 4
 """Parts of a job where an executor does not tell how many workers it has."""
@@ -45,7 +50,7 @@ class Spread:
     def _result(self, simulator: str, piece: Job, future: Any) -> Outcome:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return future.result(timeout=self._timeout + piece.samples * min(self._timeout, 1.0))
+                return _awaited(future, self._timeout + piece.samples * min(self._timeout, 1.0))
             except SpiceError:
                 raise
             except Exception as error:
@@ -68,6 +73,19 @@ class Spread:
                 f"({type(error).__name__}: {error}). Make a new executor, or let ebana keep the workers: workers=2 "
                 "instead of executor=."
             ) from error
+
+
+def _awaited(future: Any, seconds: float) -> Outcome:
+    """The result of a future; a signal that wants the run stopped is heard while it is awaited."""
+    deadline = time.monotonic() + seconds
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            return future.result(timeout=min(max(left, 0.0), PULSE))
+        except TimeoutError:  # of the future, or what the work itself raised
+            if left <= PULSE or future.done():
+                raise
+        check()
 
 
 def spread(executor: Any, timeout: float) -> Spread:

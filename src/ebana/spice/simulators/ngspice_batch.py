@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from ebana.spice.simulators.errors import NgspiceError, quoted
 from ebana.spice.simulators.process import require, run_program
 from ebana.spice.simulators.program import Job, Outcome, ParametricDeck, Settings
 from ebana.spice.simulators.session import Session, Tick
+from ebana.storage.scratch import scratch
 
 __all__ = ["BatchSession", "open_session", "require"]
 
@@ -49,9 +48,9 @@ class BatchSession(Session):
         if not usable.any():
             return outcome
         deck = [*_without_end(program.lines), *_control(program, job), ".end"]
-        with tempfile.TemporaryDirectory(prefix="ebana-") as folder:
+        with scratch("batch") as folder:
             text = "\n".join(deck) + "\n"
-            _, said = run_program(text, Path(folder), timeout=job.timeout * job.samples, tick=tick)
+            _, said = run_program(text, folder, timeout=job.timeout * job.samples, tick=tick)
         found = _parse(said.split("\n"))
         if not found:
             raise NgspiceError(quoted(f"ngspice did not accept the circuit: {_errors(said)}", program.lines))

@@ -13,18 +13,21 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import weakref
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from ebana.interruption import check
 from ebana.spice.simulators.errors import SpiceError, WorkerLost
 from ebana.spice.simulators.program import Job, Outcome
 from ebana.spice.simulators.worker import ALIVE, DONE, READY, REFUSED
+from ebana.storage.scratch import ScratchFolder
 
 ATTEMPTS = 3
 """How often samples are tried on another worker before they count as those that kill it, and how often workers
@@ -36,6 +39,15 @@ WORKER = ("-P", "-m", "ebana.spice.simulators.worker")
 START_TIMEOUT = 30.0
 """Seconds that a worker may take to start."""
 
+PATIENCE = 0.5
+"""Seconds between two looks at whether a signal wants the job stopped."""
+
+
+@cache
+def _starter(process: int) -> ThreadPoolExecutor:
+    """The thread that starts the workers of a process: Linux ends a worker with the thread that started it."""
+    return ThreadPoolExecutor(1, "ebana-workers")
+
 
 class _Worker:
     """One process, the socket to it, and what it is doing."""
@@ -43,14 +55,16 @@ class _Worker:
     def __init__(self, simulator: str, module: tuple[str, ...], patience: float, folder: str) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, *module, simulator, str(theirs.fileno())],
+            starter = _starter(os.getpid())
+            self.process = starter.submit(
+                subprocess.Popen,
+                [sys.executable, *module, simulator, str(theirs.fileno()), str(os.getpid())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env=os.environ | {"TMPDIR": folder},
                 start_new_session=True,  # so that it can be ended with the processes that it starts
-            )
+            ).result()
         # a worker that is stopped in the middle of a message must not keep us waiting for the rest of it
         limit = struct.pack("ll", int(patience), int(1e6 * (patience % 1.0)))
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
@@ -129,7 +143,7 @@ class WorkerPool:
         self._failed_starts = 0
         self._numbers = 0
         self._lock = threading.Lock()
-        self._folder = tempfile.TemporaryDirectory(prefix="ebana-workers-")
+        self._folder = ScratchFolder("workers")
         self._finalizer = weakref.finalize(self, _end, self._workers, self._folder)
 
     @property
@@ -201,7 +215,9 @@ class WorkerPool:
         """Wait for the next message, death or time-out, and act on it."""
         awaited = {worker.connection: worker for worker in self._workers if worker.awaited}
         left = min((w.deadline for w in awaited.values()), default=0.0) - time.monotonic()
-        heard: list[Any] = wait(list(awaited), timeout=max(left, 0.0)) if awaited else []
+        patience = min(max(left, 0.0), PATIENCE)
+        heard: list[Any] = wait(list(awaited), timeout=patience) if awaited else []
+        check()
         for connection in heard:
             self._hear(awaited[connection], waiting, done)
         now = time.monotonic()
@@ -263,7 +279,7 @@ class WorkerPool:
         worker.kill()
 
 
-def _end(workers: list[_Worker], folder: tempfile.TemporaryDirectory[str]) -> None:
+def _end(workers: list[_Worker], folder: ScratchFolder) -> None:
     for worker in workers:
         worker.kill()
     workers.clear()

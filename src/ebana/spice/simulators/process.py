@@ -11,8 +11,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+from ebana import interruption
 from ebana.spice.simulators.errors import EngineNotInstalled, NgspiceError
 from ebana.spice.simulators.libngspice import check_version
+from ebana.spice.simulators.lifetime import ending_with_us
 
 PROGRAM_VARIABLE = "NGSPICE_PROGRAM"
 """Environment variable with the path of the program, where it is not on the path."""
@@ -77,7 +79,7 @@ def run_program(
         OSError: when the deck cannot be written.
     """
     _write(deck, folder)
-    command = [program_path(), "-b", *options, "deck.cir"]
+    command = [*ending_with_us(), program_path(), "-b", *options, "deck.cir"]
     deadline = time.monotonic() + timeout
     with subprocess.Popen(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -96,6 +98,7 @@ def run_program(
 
 
 def _still_running(timeout: float, deadline: float, tick: Callable[[], object] | None) -> None:
+    interruption.check()
     if tick is not None:
         tick()
     if time.monotonic() >= deadline:

@@ -1,7 +1,8 @@
-"""A worker process: ``python -m ebana.spice.simulators.worker SIMULATOR DESCRIPTOR``.
+"""A worker process: ``python -m ebana.spice.simulators.worker SIMULATOR DESCRIPTOR PARENT``.
 
 It reads jobs from a socket it inherited and writes outcomes back, until the other end is closed. Nothing
-else can reach the socket, so that the pickles on it come from the parent alone.
+else can reach the socket, so that the pickles on it come from the parent alone. It ends with its parent,
+whatever it is doing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from multiprocessing.connection import Connection
 
 from ebana.spice.simulators.errors import SpiceError
+from ebana.spice.simulators.lifetime import end_with
 from ebana.spice.simulators.session import session, solve
 
 READY, ALIVE, DONE, REFUSED = "ready", "alive", "done", "refused"
@@ -57,7 +59,8 @@ def _pulse(connection: Connection):
 
 def main(arguments: list[str]) -> None:
     """Run one worker."""
-    simulator, descriptor = arguments[0], int(arguments[1])
+    simulator, descriptor, parent = arguments[0], int(arguments[1]), int(arguments[2])
+    end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the parent has gone
         serve(Connection(descriptor), simulator)
