@@ -103,7 +103,7 @@ def test_every_element_and_model_of_spice_is_known() -> None:
     ("card", "message"),
     [
         (".model dio D(ISS=1e-9 NN=5)", r"'dio' has the parameter 'ISS'.*Known: .*IS,"),
-        (".model dio D(IS 1e-9)", r"'dio' has 'IS' where KEY=value was expected"),
+        (".model dio D(IS 1e-9 word)", r"'dio' has 'word' where KEY=value was expected"),
         (".model dio D(IS=1e-9", r"opens a parenthesis|brackets"),
         (".model dio D(IS=1..5)", r"'dio', parameter IS: '1..5' is not a number"),
         (".model mos NMOS(VTO=1 KPP=1e-4)", r"'mos' has the parameter 'KPP'.*Known: .*KP,"),
@@ -113,8 +113,10 @@ def test_every_element_and_model_of_spice_is_known() -> None:
 def test_parameters_that_spice_would_pass_over_are_refused(card: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         block(f"R1 a b 1k\n{card}")
+    user = "M1 a b b b mos" if " mos " in card else "D1 a b dio"
     with pytest.raises(ValueError, match=message):
-        block("R1 a b 1k", extra=card)
+        block(user, extra=card)
+    block("R1 a b 1k", extra=card)  # nothing needs it
 
 
 def test_parameters_that_only_spice_knows_pass_in_silence() -> None:
