@@ -41,6 +41,8 @@ def parameters(card: cards.ModelCard) -> dict[str, Any]:
             _warn(card, key, text)
         elif key not in names.WITHOUT_DC_EFFECT:
             raise names.unknown(card, written)
+        else:
+            cards.value(card, written, text)
     sign = 1 if card.type == "NMOS" else -1
     _derive(card, given, sign)
     if "vto" not in given:

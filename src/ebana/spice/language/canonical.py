@@ -11,8 +11,8 @@ import re
 import warnings
 from collections.abc import Iterable
 
-from ebana.spice.language.card_reader import WORDS, is_card
-from ebana.spice.language.cards import ModelCard
+from ebana.spice.language.card_reader import is_card
+from ebana.spice.language.cards import WORDS, ModelCard
 from ebana.spice.language.numbers import SUFFIXES, elsewhere
 from ebana.spice.language.subcircuit_graph import ELEMENTS, PARAMETER
 

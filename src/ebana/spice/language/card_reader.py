@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ebana.spice.language import cards, mosfet_parameters
-from ebana.spice.language.cards import ModelCard
+from ebana.spice.language.cards import WORDS, ModelCard
 from ebana.spice.language.lines import Line, read_lines, shorten
 from ebana.spice.language.numbers import SUFFIXES, is_number
 from ebana.spice.language.parameters import Parameters, Path, assignments, evaluate, unwrapped
@@ -33,9 +33,6 @@ _TOKEN = re.compile(r"(\{[^{}]*\}|'[^']*'|\"[^\"]*\")|([=(),])|([^\s=(),{}'\"]+)
 _MODEL = re.compile(r"\.model", re.IGNORECASE)
 _PLAIN = re.compile(r"\.model\s+\S+\s+\w+\s*\(?(?:\s*\w+\s*=\s*[\w.+-]+[\s,]*)*\)?\s*", re.IGNORECASE)
 _SUFFIXED = re.compile(rf"\d\.?[{SUFFIXES}]", re.IGNORECASE)
-WORDS = ("mfg", "type")
-"""Keys whose values are words."""
-
 AKO_DEPTH = 20
 """Cards that are a kind of another that are followed."""
 
@@ -110,10 +107,12 @@ def _read(line: str, base: ModelCard | None = None) -> ModelCard:
             f"model {name!r} is a kind of {ako!r} (AKO), whose card is not here. Put it into the same text, "
             "or write its parameters into this card."
         )
-    parameters = {**(base.parameters if base else {}), **_parameters(name, kind, body, line)}
+    own, problems = _parameters(name, kind, body, line)
+    parameters = {**(base.parameters if base else {}), **own}
+    problems = {key: why for key, why in (base.problems if base else {}).items() if key not in own} | problems
     if base is None and _PLAIN.fullmatch(line) and not _SUFFIXED.search(line):
-        return ModelCard(name, kind, parameters, line)
-    return ModelCard.of(name, kind, {key.upper(): value for key, value in parameters.items()})
+        return ModelCard(name, kind, parameters, line, problems)
+    return ModelCard.of(name, kind, {key.upper(): value for key, value in parameters.items()}, problems)
 
 
 @dataclass
@@ -138,7 +137,15 @@ class _Body:
                 return
 
 
-def _parameters(name: str, kind: str, body: str, line: str) -> dict[str, str]:
+_GLUED = re.compile(r"(\w+)\s*=\s*[A-Za-z_]\w*[),]")
+_NO_NAME = (
+    "is not a number. Expected one, with a suffix such as n, u, k or meg; ngspice takes a word before a bracket or a "
+    "comma for no parameter: put its name in braces, {like_this}."
+)
+
+
+def _parameters(name: str, kind: str, body: str, line: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The parameters of a body, and why some have no value."""
     tokens = []
     for match in _TOKEN.finditer(body):
         if match[4]:
@@ -153,7 +160,8 @@ def _parameters(name: str, kind: str, body: str, line: str) -> dict[str, str]:
         raise ValueError(f"the card {shorten(line)!r} opens a parenthesis that it does not close.")
     if reader.depth < 0:
         raise ValueError(f"the card {shorten(line)!r} closes a parenthesis that it does not open.")
-    return found
+    glued = {key.lower() for key in _GLUED.findall(body)}
+    return found, {key: _NO_NAME for key in found if key in glued and key not in WORDS}
 
 
 def _assignment(reader: _Body, name: str, kind: str, line: str, found: dict[str, str]) -> None:
@@ -169,7 +177,7 @@ def _assignment(reader: _Body, name: str, kind: str, line: str, found: dict[str,
     named = re.fullmatch(r"[A-Za-z]\w*", key) is not None
     if is_value and (named if stated else _is_pair(reader, kind, key, value)):
         reader.at += 1
-    elif not stated and reader.closed and not _is_key(kind, key) and "$" not in key:
+    elif kind not in _KNOWN or (not stated and reader.closed and not _is_key(kind, key) and "$" not in key):
         return
     else:
         raise ValueError(f"model {name!r} has {key!r} where KEY=value was expected, in {shorten(line)!r}.")
@@ -250,7 +258,8 @@ class Library:
         statement = words[0].lower()
         if is_card(line.text):
             match = _HEAD.match(line.text)
-            self._entries.append(_Entry(match[1] if match else "", line, path))
+            name = match[1] if match else "".join(words[1:2])
+            self._entries.append(_Entry(name, line, path))
         elif statement in (".param", ".params", ".parameter"):
             self._define(line, path)
         elif statement == ".subckt":
@@ -355,7 +364,7 @@ class Library:
                     values[key] = repr(evaluate(bare, lookup))
             except ValueError as error:
                 if bare != text:
-                    problems[key] = str(error)
+                    problems[key] = f"has no value: {error}"
         if values == card.parameters and not problems:
             return card
         return ModelCard.of(

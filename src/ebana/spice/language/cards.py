@@ -91,6 +91,9 @@ _NOISE_AND_RATINGS = "kf af rth0 cth0 fv_max bv_max id_max te_max pd_max vpk ipk
 DIODE_WITHOUT_DC_EFFECT = frozenset(_CAPACITANCE.split() + _NOISE_AND_RATINGS.split())
 """Card parameters of capacitances, noise and ratings: no influence on an operating point."""
 
+WORDS = ("mfg", "type")
+"""Keys whose values are words."""
+
 DIODE_NOT_MODELLED = {
     "ikp": "high injection of the sidewall",
     "rsw": "resistance of the sidewall",
@@ -134,6 +137,8 @@ def diode_parameters(card: ModelCard) -> dict[str, Any]:
                 left_out[key.upper()] = DIODE_NOT_MODELLED[key]
         elif key not in DIODE_WITHOUT_DC_EFFECT:
             raise _unknown(card, key)
+        elif key not in WORDS:
+            value(card, key, text)  # ngspice ends over what has no value, whatever it is of
     if left_out:
         named = ", ".join(f"{key} ({what})" for key, what in left_out.items())
         warnings.warn(
@@ -160,7 +165,7 @@ def _fields(given: dict[str, float]) -> dict[str, Any]:
 def value(card: ModelCard, key: str, text: str) -> float:
     """The number of a card's parameter; raises ValueError with both named."""
     if key in card.problems:
-        raise ValueError(f"model {card.name!r}, parameter {key.upper()}: {text!r}: {card.problems[key]}")
+        raise ValueError(f"model {card.name!r}, parameter {key.upper()}: {text!r} {card.problems[key]}")
     try:
         return number(text)
     except ValueError as error:

@@ -192,10 +192,10 @@ def assignments(line: str) -> dict[str, str]:
         {'a': '2 * b', 'c': '{3}'}
     """
     found = list(_ASSIGNMENT.finditer(line))
-    ends = [match.start() for match in found[1:]] + [len(line)]
+    ends = [*(match.start() for match in found), len(line)][1:]
     return {
         match[1].lower(): line[match.end() : end].strip().rstrip(",").strip()
-        for match, end in zip(found, ends, strict=True)
+        for match, end in zip(found, ends, strict=False)
     }
 
 
