@@ -28,7 +28,7 @@ from ebana.spice.netlist.deck import netlist
 
 NEIGHBOURS = [
     ".model IRF VDMOS(nchan Rg=3 Vto=4 Rd=14m)", ".model D2 AKO:NONE D(RS=1)", ".model RMOD R (R=1 TC1=1m, 2m)",
-    ".MODEL", ".model", ".modelx q D(", ".model BAD D(IS=2n N=", ".model BAD D(IS=abc junk", ".model B2 D(IS={nowhere})",
+    ".MODEL", ".modelx q D(", ".model BAD D(IS=2n N=", ".model BAD D(IS=abc junk", ".model B2 D(IS={nowhere})",
     ".param p={p}", ".param q=", ".model S1 SW(VT=0.5 VH=0.1 RON=1 ROFF=1meg)", ".model Q1 NPN(BF=100\n+ IS=1f",
     "; a note\nR1 a b 1k", ".subckt BAD a b\n.model X D(IS=\n.ends", ".lib 'other.lib'", "\x00\x01 '{(",
 ]  # fmt: skip
@@ -36,7 +36,7 @@ NEIGHBOURS = [
 
 ENCODINGS = {
     "utf-8": "", "utf-8-sig": "", "utf-16": "", "utf-16-le": "", "utf-16-be": "", "utf-32": "", "latin-1": "ÿé©®µ",
-    "cp1252": "“€™ é©", "mac-roman": "©é√", "cp437": "éÑ░", "shift-jis": "ダイオード", 
+    "cp1252": "“€™ é©", "mac-roman": "©é√", "cp437": "éÑ░", "shift-jis": "ダイオード",
     "gb18030": "二极管", "cp1251": "диод",
 }  # fmt: skip
 """Encodings, and letters of theirs for comments."""

@@ -97,25 +97,28 @@ class _Reader:
         return before
 
     def sum(self) -> float:
-        value = self.product()
+        value = self.product(first=True)
         while self.word in ("+", "-"):
             value = _BINARY[self.step()](value, self.product())
         return value
 
-    def product(self) -> float:
-        value = self.signed()
+    def product(self, first: bool = False) -> float:
+        value = self.signed(first)
         while self.word in ("*", "/"):
             value = _BINARY[self.step()](value, self.signed())
         return value
 
-    def signed(self) -> float:
-        """A power, and the signs before it: ``-2^2`` is -4."""
-        return self.sign() * self.power()
+    def signed(self, first: bool = False) -> float:
+        """A power, and the sign before it: ``-2^2`` is -4."""
+        return self.sign(first) * self.power()
 
-    def sign(self) -> float:
-        sign = 1.0
-        while self.word in ("+", "-"):
-            sign = -sign if self.step() == "-" else sign
+    def sign(self, first: bool = False) -> float:
+        """The sign that is next; behind an operator ngspice takes one before a number alone."""
+        if self.word not in ("+", "-"):
+            return 1.0
+        sign = -1.0 if self.step() == "-" else 1.0
+        if self.word in ("+", "-") or not (first or self.kind == "number"):
+            raise self.fail("has a sign behind an operator; put brackets around it and what follows")
         return sign
 
     def power(self) -> float:
