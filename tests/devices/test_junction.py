@@ -197,7 +197,9 @@ def test_parameters_without_effect_do_not_warn(card: str) -> None:
         (".model dx D(IS=abc)", "'dx', parameter IS: 'abc' is not a number"),
         (".model dx D(IS={x})", r"parameter IS: '\{x\}'"),
         (".model dx D(IS=1n", "does not close"),
-        (".model dx D(IS 1n)", "'IS' where KEY=value"),
+        (".model dx D(IS 1n word)", "'word' where KEY=value"),
+        (".model dx D(IS=1n) N is two", "'N' where KEY=value"),
+        (".model dx D IS=1n)", "closes a parenthesis"),
         (".model dx", "cannot read the card"),
         ("R1 a b 1k", "the text has 0"),
         (".model a D(IS=1n)\n.model b D(IS=1n)", "the text has 2"),
@@ -209,7 +211,7 @@ def test_parameters_without_effect_do_not_warn(card: str) -> None:
         (".model dx D(BV=5 VB=6)", "BV twice, once as VB"),
         (".model dx D(ISR=1n VJ=0.2 M=0.9 NR=2)", "recombination current falls"),
         (".model dx D(IKF=-1)", "IKF=-1.0. Expected zero or more amperes"),
-        (".model dx D(IBV=1x BV=inf)", "'inf' is not a number"),
+        (".model dx D(IBV=1 BV=inf)", "'inf' is not a number"),
     ],
 )
 def test_bad_cards_are_refused_by_name(text: str, message: str) -> None:

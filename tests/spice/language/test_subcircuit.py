@@ -103,7 +103,7 @@ def test_every_element_and_model_of_spice_is_known() -> None:
     ("card", "message"),
     [
         (".model dio D(ISS=1e-9 NN=5)", r"'dio' has the parameter 'ISS'.*Known: .*IS,"),
-        (".model dio D(IS 1e-9)", r"'dio' has 'IS' where KEY=value was expected"),
+        (".model dio D(IS 1e-9 word)", r"'dio' has 'word' where KEY=value was expected"),
         (".model dio D(IS=1e-9", r"opens a parenthesis|brackets"),
         (".model dio D(IS=1..5)", r"'dio', parameter IS: '1..5' is not a number"),
         (".model mos NMOS(VTO=1 KPP=1e-4)", r"'mos' has the parameter 'KPP'.*Known: .*KP,"),
@@ -113,8 +113,10 @@ def test_every_element_and_model_of_spice_is_known() -> None:
 def test_parameters_that_spice_would_pass_over_are_refused(card: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         block(f"R1 a b 1k\n{card}")
+    user = "M1 a b b b mos" if " mos " in card else "D1 a b dio"
     with pytest.raises(ValueError, match=message):
-        block("R1 a b 1k", extra=card)
+        block(user, extra=card)
+    block("R1 a b 1k", extra=card)  # nothing needs it
 
 
 def test_parameters_that_only_spice_knows_pass_in_silence() -> None:
@@ -254,3 +256,67 @@ def test_a_voltage_source_of_a_block_between_held_nodes_is_named() -> None:
     )
     with pytest.raises(ValueError, match=message):
         circuit(block("V1 a 0 0.5\nR1 a b 1k"), driven=True)
+
+
+# -- libraries and files -----------------------------------------------------------------------------
+
+LIBRARY = """* © Someone
+.subckt broken a b
+X1 a b nowhere
+.model d D(IS=
+.ends
+.param unused={undefined}
+.model fet VDMOS(nchan Rg=3)
+.model dio D IS 1n N 1.6 $ © fine
+.param ohms={base*2}
+.param base=50
+.func twice(x) {2*x}
+.model nch.1 NMOS(LEVEL=1 VTO=0.7)
+.subckt clip node bias
+D1 node mid dio ; µ
+R1 mid bias {twice(ohms)}
+.ends clip
+"""
+
+
+def test_of_a_library_only_what_a_block_needs_is_read() -> None:
+    found = Subcircuit.parse(LIBRARY, "clip")
+    assert found.pins == ("node", "bias")
+    assert found.text == (
+        ".subckt clip node bias\n.model dio D(IS=1n N=1.6)\n.param ohms={base*2}\n.param base=50\n"
+        ".func twice(x) {2*x}\nD1 node mid dio\nR1 mid bias {twice(ohms)}\n.ends clip"
+    )
+    with pytest.raises(ValueError, match="line 4: a subcircuit has the line"):
+        Subcircuit.parse(LIBRARY, "broken")
+    with pytest.raises(ValueError, match=r"no subcircuit 'other'\. It has: broken, clip"):
+        Subcircuit.parse(LIBRARY, "other")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+def test_a_block_is_read_from_a_file_of_any_encoding(tmp_path, encoding: str) -> None:
+    path = tmp_path / "clip.lib"
+    path.write_bytes(LIBRARY.encode(encoding))
+    assert Subcircuit.parse(path, "clip") == Subcircuit.parse(LIBRARY, "clip")
+
+
+def test_letters_that_simulators_read_differently_leave_a_block() -> None:
+    body = (
+        "R1 1a b 1kA\nV1 b m 2A\nR2 m 0 {2A*1x}\nE1 e 0 1a 2a 3A\nR3 e 0 1\nR4 2a 0 5µ\nB1 1a b I=V(1a,2a)*3A"
+    )
+    with pytest.warns(UserWarning, match="'cell' has 2A, 1x, 3A: .*atto in ngspice from 42 on; 1e6 in Xyce"):
+        text = Subcircuit.parse(f".subckt cell 1a b\n{body}\n.ends").text
+    assert text.splitlines()[1:-1] == [
+        "R1 1a b 1kA", "V1 b m 2", "R2 m 0 {2*1}", "E1 e 0 1a 2a 3", "R3 e 0 1", "R4 2a 0 5u", "B1 1a b I=V(1a,2a)*3",
+    ]  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Subcircuit.parse(text).text == text
+
+
+def test_what_cannot_be_read_is_named_with_its_line() -> None:
+    with pytest.raises(ValueError, match=r"^line 3: a subcircuit has the line 'R2 a b `ls`'"):
+        Subcircuit.parse(".subckt cell a b\nR1 a b 1k\nR2 a b `ls`\n.ends")
+    with pytest.raises(ValueError, match=r"line 2: .*characters beyond ASCII"):
+        Subcircuit.parse(".subckt cell a b\nR1 a b 1Ω\n.ends")
+    with pytest.raises(ValueError, match=r"line 3: .*AKO"):
+        block("D1 a b x\n.model x AKO:y D(RS=1)")

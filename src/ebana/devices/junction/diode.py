@@ -29,6 +29,8 @@ from ebana.devices.junction.components import CURRENT_LIMIT, Shockley
 from ebana.devices.junction.series_resistance import Law, SeriesJunction
 from ebana.devices.silicon import ZERO_CELSIUS, within_floats
 from ebana.spice.language import cards
+from ebana.spice.language.card_reader import Library
+from ebana.spice.language.files import read_text
 from ebana.spice.language.statements import DeviceLine, Statement
 from ebana.units import si
 
@@ -264,30 +266,35 @@ class JunctionDiode(Device):
         gmin: float = 1e-12,
         area: float | None = None,
         multiplier: float = 1.0,
+        model_name: str | None = None,
     ) -> JunctionDiode:
-        """Read a ``.model NAME D(...)`` card.
+        """Read a ``.model NAME D(...)`` card, as ngspice reads it.
 
         Args:
-            text: the card, over one or more lines; comments are allowed.
+            text: the card, over one or more lines; comments, and the ``.param`` lines it needs, are allowed.
             temperature: the diode's temperature, degrees Celsius.
             gmin: conductance across the junction, siemens.
             area: in place of the card's AREA, as on a SPICE element line.
             multiplier: number of diodes in parallel, SPICE's ``m`` on an element line.
+            model_name: which card is meant, in a text with several.
 
         Raises:
             ValueError: for text that is not one diode card, and for unknown parameters.
 
         Warns:
-            UserWarning: for parameters that change the operating point and are not modelled, and where
-                ngspice's law steps back and is bridged (see :mod:`ebana.devices.junction.law`).
+            UserWarning: for parameters that change the operating point and are not modelled, for numbers whose
+                suffix simulators read differently, and where ngspice's law steps back and is bridged (see
+                :mod:`ebana.devices.junction.law`).
         """
-        found = cards.model_cards(text)
-        if len(found) != 1:
+        library = Library(text)
+        if model_name is None and len(library) != 1:
             raise ValueError(
-                f"expected one .model card but the text has {len(found)}: {cards.shorten(text)!r}. "
-                "Give the text of one card, or use JunctionDiode.from_file(path, model_name)."
+                f"expected one .model card but the text has {len(library)}: {cards.shorten(text)!r}. "
+                "Give the text of one card, say which with model_name=, or use "
+                "JunctionDiode.from_file(path, model_name)."
             )
-        return cls._from(found[0], temperature=temperature, gmin=gmin, area=area, multiplier=multiplier)
+        with library.reading(model_name) as card:
+            return cls._from(card, temperature=temperature, gmin=gmin, area=area, multiplier=multiplier)
 
     @classmethod
     def named(cls, name: str, **conditions: Any) -> JunctionDiode:
@@ -324,13 +331,13 @@ class JunctionDiode(Device):
         area: float | None = None,
         multiplier: float = 1.0,
     ) -> JunctionDiode:
-        """Read the card of that name from a file of SPICE models; see :meth:`from_card`."""
-        found = cards.model_cards(Path(path).read_text(encoding="utf-8", errors="replace"))
-        for card in found:
-            if card.name.lower() == model_name.lower():
-                return cls._from(card, temperature=temperature, gmin=gmin, area=area, multiplier=multiplier)
-        known = ", ".join(card.name for card in found) or "no .model cards"
-        raise ValueError(f"{path} has no model {model_name!r}. It has: {known}.")
+        """Read the card of that name from a file of SPICE models; see :meth:`from_card`.
+
+        Other cards of the file are not read, and may be of any device. UTF-8, UTF-16 and Windows-1252 are told
+        apart (:mod:`ebana.spice.language.files`).
+        """
+        with Library(read_text(path), path).reading(str(model_name)) as card:
+            return cls._from(card, temperature=temperature, gmin=gmin, area=area, multiplier=multiplier)
 
     @classmethod
     def _from(cls, card: cards.ModelCard, *, area: float | None, **conditions: Any) -> JunctionDiode:
@@ -343,8 +350,8 @@ class JunctionDiode(Device):
 @cache
 def _shipped() -> dict[str, cards.ModelCard]:
     """The cards of the package by their names in lower case."""
-    text = (resources.files("ebana.devices") / "diodes.lib").read_text(encoding="ascii")
-    return {card.name.lower(): card for card in cards.model_cards(text)}
+    library = Library((resources.files("ebana.devices") / "diodes.lib").read_text(encoding="ascii"))
+    return {name.lower(): library.card(name) for name in library.names}
 
 
 def _warn_of_step(diode: JunctionDiode) -> None:

@@ -24,7 +24,10 @@ def parameters(card: cards.ModelCard) -> dict[str, Any]:
     Warns:
         UserWarning: for parameters that can move the operating point and are not modelled.
     """
-    if card.type not in ("NMOS", "PMOS") or cards.number(card.parameters.get("level", "1")) != 1:
+    if (
+        card.type not in ("NMOS", "PMOS")
+        or cards.value(card, "level", card.parameters.get("level", "1")) != 1
+    ):
         raise ValueError(
             f"model {card.name!r} is {card.type} level {card.parameters.get('level', '1')}. "
             "Expected NMOS or PMOS level 1; other models need a SPICE engine."
@@ -38,13 +41,19 @@ def parameters(card: cards.ModelCard) -> dict[str, Any]:
             _warn(card, key, text)
         elif key not in names.WITHOUT_DC_EFFECT:
             raise names.unknown(card, written)
+        else:
+            cards.value(card, written, text)
     sign = 1 if card.type == "NMOS" else -1
     _derive(card, given, sign)
     if "vto" not in given:
         raise ValueError(
             f"model {card.name!r} states no VTO, nor TOX and NSUB to derive it. Expected the threshold voltage."
         )
-    fields = {field: given[key.lower()] for key, field in names.FIELDS.items() if key.lower() in given}
+    stated = names.FIELDS | names.SIZE
+    fields = {field: given[key.lower()] for key, field in stated.items() if key.lower() in given}
+    cards.warn_of_suffixes(
+        card, [key for key in card.parameters if names.ALIASES.get(key, key) in given], stacklevel=4
+    )
     return fields | {"channel": "n" if sign == 1 else "p"}
 
 

@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from ebana.devices.device import Array, Device, Values
@@ -25,6 +24,8 @@ from ebana.devices.silicon import (
     within_floats,
 )
 from ebana.spice.language import cards
+from ebana.spice.language.card_reader import Library
+from ebana.spice.language.files import read_text
 from ebana.spice.language.statements import DeviceLine, Statement, VoltageSource
 
 
@@ -176,20 +177,27 @@ class _Level1(Device):
         Args:
             text: SPICE text with the card.
             model_name: which card, where the text has several.
-            options: the other arguments of the class: ``width``, ``length``, ``temperature``, ``gmin`` and so on.
+            options: the other arguments of the class: ``width``, ``length``, ``temperature``, ``gmin`` and so on;
+                a width or length comes before the card's W and L.
 
         Raises:
             ValueError: for text without that one card, another type or level, and for unknown parameters.
 
         Warns:
-            UserWarning: for parameters that can move the operating point and are not modelled.
+            UserWarning: for parameters that can move the operating point and are not modelled, and for numbers
+                whose suffix simulators read differently.
         """
-        found = [c for c in cards.model_cards(text) if (model_name or c.name).lower() == c.name.lower()]
-        if len(found) != 1:
+        return cls._from(Library(text), model_name, options)
+
+    @classmethod
+    def _from(cls, library: Library, model_name: str | None, options: dict[str, Any]) -> Self:
+        names = [name for name in library.names if (model_name or name).lower() == name.lower()]
+        if len(names) != 1:
             raise ValueError(
-                f"{cls._what}: {len(found)} models fit model_name={model_name!r}. Expected exactly one .model card."
+                f"{cls._what}: {len(names)} models fit model_name={model_name!r}. Expected exactly one .model card."
             )
-        return cls(**mosfet_cards.parameters(found[0]), **options, name=found[0].name)
+        with library.reading(names[0]) as card:
+            return cls(**(mosfet_cards.parameters(card) | options), name=card.name)
 
 
 @dataclass(frozen=True)
@@ -249,11 +257,13 @@ class MosDiode(_Level1):
                 f"MOS diode model {sorted(options)}. Expected path and model_name (or card, the text of a .model "
                 "card), length, width, gmin, temperature, and vgs for a gate that is held."
             )
-        text = options["card"] if "card" in options else Path(options["path"]).read_text(errors="replace")
+        where = options.get("path", "")
+        library = Library(options["card"] if "card" in options else read_text(where), where)
         given = {what: float(options[what]) for what in own if what in options}
         if "vgs" in options:
-            return Mosfet.from_card(text, options.get("model_name"), **given, vgs=float(options["vgs"]))
-        return cls.from_card(text, options.get("model_name"), **given)
+            given["vgs"] = float(options["vgs"])
+            return Mosfet._from(library, options.get("model_name"), given)
+        return cls._from(library, options.get("model_name"), given)
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,17 @@
-"""Reading SPICE ``.model`` cards: lines, numbers with engineering suffixes, and what a diode may state."""
+"""SPICE ``.model`` cards as data, and what a diode may state in one."""
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ebana.spice.language.lines import CARD_COMMENTS, logical_lines
+from ebana.spice.language.lines import shorten
+from ebana.spice.language.numbers import elsewhere, number
 
-_POWERS = {"t": 12, "g": 9, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6, "n": -9, "p": -12, "f": -15, "a": -18}
-_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([a-zA-Zµμ]*)")
-_CARD = re.compile(r"\.model\s+(\S+)\s+([A-Za-z]\w*)\s*(.*)", re.IGNORECASE | re.DOTALL)
-_ASSIGNMENT = re.compile(r"([^\s=,]+)\s*=\s*(\{[^}]*\}|'[^']*'|[^\s,]+)|([^\s,]+)")
+__all__ = ["ModelCard", "diode_parameters", "number", "plain_name", "shorten", "value"]
 
 
 @dataclass(frozen=True)
@@ -24,12 +22,16 @@ class ModelCard:
     type: str
     parameters: Mapping[str, str] = field(repr=False)
     text: str = field(repr=False)
+    problems: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """Why parameters have no value, by key."""
 
     def __str__(self) -> str:
         return self.text
 
     @staticmethod
-    def of(name: str, type: str, parameters: Mapping[str, str]) -> ModelCard:
+    def of(
+        name: str, type: str, parameters: Mapping[str, str], problems: Mapping[str, str] | None = None
+    ) -> ModelCard:
         """A card with these parameters, in their order.
 
         Example:
@@ -38,69 +40,13 @@ class ModelCard:
         """
         body = " ".join(f"{key}={value}" for key, value in parameters.items())
         given = {key.lower(): value for key, value in parameters.items()}
-        return ModelCard(name, type, given, f".model {name} {type}({body})")
-
-
-def shorten(text: str, width: int = 60) -> str:
-    """Text for an error message: white space joined, cut to ``width``."""
-    joined = " ".join(text.split())
-    return joined if len(joined) <= width else joined[: width - 3] + "..."
+        return ModelCard(name, type, given, f".model {name} {type}({body})", problems or {})
 
 
 def plain_name(name: str) -> str:
     """A name of letters, digits and underscores that starts with a letter."""
     plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
     return plain if plain[:1].isalpha() else f"d{plain}"
-
-
-def number(text: str) -> float:
-    """A SPICE number: ``"2.52n"``, ``"1meg"``, ``"10mil"``, ``"4pF"``; letters after the suffix are units.
-
-    Raises:
-        ValueError: for anything else.
-
-    Example:
-        >>> number("1meg"), number("2.5kOhm")
-        (1000000.0, 2500.0)
-    """
-    match = _NUMBER.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is not a number. Expected digits, with a suffix such as n, u, k or meg.")
-    letters = match[2].lower()
-    if letters.startswith("mil"):
-        return float(match[1]) * 25.4e-6
-    power = 6 if letters.startswith("meg") else _POWERS.get(letters[:1], 0)
-    mantissa, _, exponent = match[1].lower().partition("e")
-    # shifting the exponent in the text keeps 2.52n at 2.52e-9, which 2.52 * 1e-9 is not
-    return float(f"{mantissa}e{int(exponent or 0) + power}")
-
-
-def model_cards(text: str) -> list[ModelCard]:
-    """All ``.model`` cards in a text, in order; other lines are passed over."""
-    return [
-        _parse(line)
-        for line in logical_lines(text, CARD_COMMENTS)
-        if re.match(r"\.model\b", line, re.IGNORECASE)
-    ]
-
-
-def _parse(line: str) -> ModelCard:
-    match = _CARD.fullmatch(line)
-    if match is None:
-        raise ValueError(f"cannot read the card {shorten(line)!r}. Expected .model NAME TYPE(KEY=value ...).")
-    body = match[3].strip()
-    if body.startswith("("):
-        if not body.endswith(")"):
-            raise ValueError(f"the card {shorten(line)!r} opens a parenthesis that it does not close.")
-        body = body[1:-1]
-    parameters: dict[str, str] = {}
-    for key, value, stray in _ASSIGNMENT.findall(body):
-        if stray:
-            raise ValueError(
-                f"model {match[1]!r} has {stray!r} where KEY=value was expected, in {shorten(line)!r}."
-            )
-        parameters[key.lower()] = value
-    return ModelCard(match[1], match[2].upper(), parameters, line)
 
 
 # -- diodes ------------------------------------------------------------------------------------------
@@ -145,6 +91,9 @@ _NOISE_AND_RATINGS = "kf af rth0 cth0 fv_max bv_max id_max te_max pd_max vpk ipk
 DIODE_WITHOUT_DC_EFFECT = frozenset(_CAPACITANCE.split() + _NOISE_AND_RATINGS.split())
 """Card parameters of capacitances, noise and ratings: no influence on an operating point."""
 
+WORDS = ("mfg", "type")
+"""Keys whose values are words."""
+
 DIODE_NOT_MODELLED = {
     "ikp": "high injection of the sidewall",
     "rsw": "resistance of the sidewall",
@@ -188,6 +137,8 @@ def diode_parameters(card: ModelCard) -> dict[str, Any]:
                 left_out[key.upper()] = DIODE_NOT_MODELLED[key]
         elif key not in DIODE_WITHOUT_DC_EFFECT:
             raise _unknown(card, key)
+        elif key not in WORDS:
+            value(card, key, text)  # ngspice ends over what has no value, whatever it is of
     if left_out:
         named = ", ".join(f"{key} ({what})" for key, what in left_out.items())
         warnings.warn(
@@ -196,6 +147,7 @@ def diode_parameters(card: ModelCard) -> dict[str, Any]:
             UserWarning,
             stacklevel=4,
         )
+    warn_of_suffixes(card, [key for key in card.parameters if _ALIASES.get(key, key) in given], stacklevel=4)
     return _fields(given)
 
 
@@ -212,17 +164,38 @@ def _fields(given: dict[str, float]) -> dict[str, Any]:
 
 def value(card: ModelCard, key: str, text: str) -> float:
     """The number of a card's parameter; raises ValueError with both named."""
+    if key in card.problems:
+        raise ValueError(f"model {card.name!r}, parameter {key.upper()}: {text!r} {card.problems[key]}")
     try:
         return number(text)
     except ValueError as error:
         raise ValueError(f"model {card.name!r}, parameter {key.upper()}: {error}") from None
 
 
+def warn_of_suffixes(card: ModelCard, keys: Iterable[str], stacklevel: int) -> None:
+    """Name the values of these parameters whose suffix simulators read differently."""
+    read = {key.upper(): card.parameters[key] for key in keys if elsewhere(card.parameters[key])}
+    if read:
+        meant = dict.fromkeys(elsewhere(text) for text in read.values())
+        warnings.warn(
+            f"model {card.name!r}: {', '.join(f'{key}={text}' for key, text in read.items())}: the letter after the "
+            f"number is read as a unit, and is {'; '.join(map(str, meant))}. The value is taken, and exported, without "
+            "it; write it without the letter, or with the scale that is meant.",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def is_parameter(key: str) -> bool:
+    """Whether a word in lower case is a parameter of a diode."""
+    known = _ALIASES.get(key, key).upper() in DIODE_FIELDS or key in DIODE_NOT_MODELLED
+    return known or key == "level" or key in DIODE_WITHOUT_DC_EFFECT
+
+
 def check_names(card: ModelCard) -> None:
     """Raise ValueError for a parameter that no simulator's level 1 diode has."""
     for key in card.parameters:
-        known = _ALIASES.get(key, key).upper() in DIODE_FIELDS or key in DIODE_NOT_MODELLED
-        if not known and key != "level" and key not in DIODE_WITHOUT_DC_EFFECT:
+        if not is_parameter(key):
             raise _unknown(card, key)
 
 

@@ -1,35 +1,118 @@
-"""SPICE text as logical lines: continuations joined, comments left out."""
+"""SPICE text as logical lines: continuations joined, comments left out, places kept.
+
+The rules are ngspice 39's, each held against the program by the tests:
+
+* a line that begins with ``*``, ``#``, ``$`` or ``//`` is a comment; blanks before it do not matter;
+* ``;`` and ``//`` begin a comment anywhere, ``$`` after a blank or a comma;
+* ``+`` continues the last line that is no comment: comments and blank lines may stand between, and the last line
+  may end in a comment of its own;
+* a line that begins with ``;`` is a comment that takes its continuations along. Elsewhere it is one like any other,
+  so a ``+`` that follows is refused by :meth:`Line.check`;
+* lines end in ``\\n``, ``\\r\\n`` or ``\\r``, and in nothing else.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-COMMENTS = r";|\s\$\s"
-"""What starts a comment within a line of a deck."""
+COMMENT = re.compile(r";|//|(?<=[\s,])\$|^\$")
+"""What starts a comment within a line."""
 
-CARD_COMMENTS = rf"//|{COMMENTS}"
-"""What starts one within the line of a card: files of models come from many simulators."""
+_END = re.compile(r"\r\n|\r|\n")
+_WHOLE = ("*", "#", "$", "//")
+"""Beginnings of lines that are comments."""
+
+_WORD = re.compile(r"(?:\{[^}]*\}|'[^']*'|\"[^\"]*\"|[^\s{}'\"]|[{}'\"])+")
 
 
-def logical_lines(text: str | Iterable[str], comments: str = COMMENTS) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A logical line, the number of its first line in the text (from 1), and why it must not be read."""
+
+    text: str
+    number: int
+    problem: str = ""
+
+    def check(self) -> None:
+        """Raise ValueError where simulators would read the line differently."""
+        if self.problem:
+            raise ValueError(self.problem)
+
+
+def physical_lines(text: str) -> list[str]:
+    """The lines of a text; a mark of its encoding at the start is left out."""
+    return _END.split(text.removeprefix("\ufeff"))
+
+
+def without_comment(line: str) -> str:
+    """A line without its comment and the blanks around it; empty for one that is a comment.
+
+    Example:
+        >>> without_comment("D1 a 0 clip ; small"), without_comment("+ N=1.7 $sat"), without_comment("* text")
+        ('D1 a 0 clip', '+ N=1.7', '')
+    """
+    line = line.strip()
+    return "" if line.startswith(_WHOLE) else COMMENT.split(line, maxsplit=1)[0].strip()
+
+
+def read_lines(text: str | Iterable[str]) -> Iterator[Line]:
+    """The logical lines of a text, with their places."""
+    open_line: Line | None = None
+    swallowed = 0
+    for place, raw in enumerate(physical_lines(text) if isinstance(text, str) else text, start=1):
+        line = without_comment(raw)
+        if not line:
+            swallowed = place if raw.strip().startswith(";") else swallowed
+        elif line.startswith("+") and open_line is not None:
+            problem = open_line.problem or (_swallowed(swallowed, place) if swallowed else "")
+            open_line = Line(f"{open_line.text} {line[1:].strip()}", open_line.number, problem)
+        else:
+            if open_line is not None:
+                yield open_line
+            open_line, swallowed = Line(line, place), 0
+    if open_line is not None:
+        yield open_line
+
+
+def _swallowed(comment: int, place: int) -> str:
+    return (
+        f"line {place} continues a line over the comment of line {comment}, which begins with ';'. ngspice drops "
+        "such a continuation, and others do not. Begin that comment with '*'."
+    )
+
+
+def logical_lines(text: str | Iterable[str]) -> list[str]:
     """Lines with ``+`` continuations joined; without blank lines and comments.
 
     Args:
         text: a text, or its lines.
-        comments: regular expression of what starts a comment within a line.
+
+    Raises:
+        ValueError: for a continuation that simulators read differently.
 
     Example:
         >>> logical_lines("* a diode\\nD1 a 0\\n+ clip ; small")
         ['D1 a 0 clip']
     """
-    lines: list[str] = []
-    for raw in text.splitlines() if isinstance(text, str) else text:
-        line = re.split(comments, raw, maxsplit=1)[0].strip()
-        if not line or line.startswith("*"):
-            continue
-        if line.startswith("+") and lines:
-            lines[-1] += f" {line[1:].strip()}"
-        else:
-            lines.append(line)
-    return lines
+    lines = list(read_lines(text))
+    for line in lines:
+        line.check()
+    return [line.text for line in lines]
+
+
+def words(line: str) -> list[str]:
+    """The words of a line: blanks around ``=`` left out, expressions in braces or quotes kept whole.
+
+    Example:
+        >>> words("D1 a 0 dio area = {2 * k} off")
+        ['D1', 'a', '0', 'dio', 'area={2 * k}', 'off']
+    """
+    return _WORD.findall(re.sub(r"\s*=\s*", "=", line))
+
+
+def shorten(text: str, width: int = 60) -> str:
+    """Text for an error message: white space joined, cut to ``width``."""
+    joined = " ".join(text.split())
+    return joined if len(joined) <= width else joined[: width - 3] + "..."

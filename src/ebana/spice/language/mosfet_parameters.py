@@ -6,10 +6,12 @@ from ebana.spice.language.cards import ModelCard
 
 FIELDS = {"VTO": "vto", "KP": "kp", "LAMBDA": "lambda_", "LD": "ld", "IS": "is_"}
 FIELDS |= {"GAMMA": "gamma", "PHI": "phi", "TNOM": "tnom"}
+SIZE = {"W": "width", "L": "length"}
+"""Sizes that a card states for the transistors whose own line states none."""
 ALWAYS = ("VTO", "KP", "LAMBDA", "LD", "IS")
 ALIASES = {"vt0": "vto", "u0": "uo", "tref": "tnom"}
 PROCESS = frozenset(("tox", "uo", "nsub", "tpg", "nss"))
-MODELLED = PROCESS | {key.lower() for key in FIELDS}
+MODELLED = PROCESS | {key.lower() for key in FIELDS | SIZE}
 
 CAPACITANCE = "cgso cgdo cgbo cj cjsw mj mjsw pb fc cbd cbs"
 WITHOUT_DC_EFFECT = frozenset(f"level js kf af nlev gdsnoi {CAPACITANCE}".split())
@@ -19,10 +21,15 @@ NOT_MODELLED = {"rd": "drain resistance", "rs": "source resistance", "rsh": "she
 """Card parameters that can move an operating point and that are left out, with a warning."""
 
 
+def is_parameter(key: str) -> bool:
+    """Whether a word in lower case is a parameter of a level 1 transistor."""
+    return ALIASES.get(key, key) in {*MODELLED, *WITHOUT_DC_EFFECT, *NOT_MODELLED}
+
+
 def check_names(card: ModelCard) -> None:
     """Raise ValueError for a parameter that no level 1 transistor of a simulator has."""
     for key in card.parameters:
-        if ALIASES.get(key, key) not in {*MODELLED, *WITHOUT_DC_EFFECT, *NOT_MODELLED}:
+        if not is_parameter(key):
             raise unknown(card, key)
 
 

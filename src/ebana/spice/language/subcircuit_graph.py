@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from ebana.spice.language.cards import shorten
+from ebana.spice.language.lines import shorten
 
 GROUND = -1
 """Stands for ground among the positions of pins."""

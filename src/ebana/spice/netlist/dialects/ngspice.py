@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ebana.spice.language.statements import Deck, Definition, OperatingPoint, Statement, Transient
+from ebana.spice.language.canonical import plain_numbers
+from ebana.spice.language.statements import Deck, Definition, OperatingPoint, Statement, Text, Transient
 from ebana.spice.netlist.dialects.dialect import Dialect
 
 RELTOL, VNTOL = 1e-6, 1e-9
@@ -55,6 +56,8 @@ class Ngspice(Dialect):
             for inner in statement.body:
                 yield from self.lines(inner)
             yield statement.end
+        elif isinstance(statement, Text):
+            yield from plain_numbers(statement.text.splitlines(), "the text of a device") or [""]
         else:
             yield from str(statement).splitlines() or [""]
 
