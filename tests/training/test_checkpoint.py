@@ -22,6 +22,7 @@ from ebana import (
     Model,
     NativeEngine,
 )
+from ebana.losses import MSE
 from ebana.optimizers import SGD, Adam
 from ebana.training import run as loop
 from ebana.training.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping
@@ -307,7 +308,7 @@ def saved(tmp_path_factory):
         ({"optimizer": adam(b1=0.5)}, "another run \\(settings differ: optimizer"),
         ({"optimizer": SGD(lr=1e-7)}, "another run \\(settings differ: optimizer"),
         ({"optimizer": Adam(lr=1e-5, schedule="cosine")}, "another run \\(settings differ: optimizer"),
-        ({"loss_fn": "bce"}, "another run \\(settings differ: loss"),
+        ({"loss_fn": MSE(output_midpoint=0.1)}, "another run \\(settings differ: loss"),
         ({"batch_size": 3}, "another run \\(settings differ: batch_size: 2 there, 3 here"),
         ({"seed": 8}, "another run \\(settings differ: seed: 7 there, 8 here"),
         ({"shuffle": False}, "another run \\(settings differ: shuffle"),
