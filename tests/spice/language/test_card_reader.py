@@ -1,9 +1,12 @@
 """Cards and libraries of cards: places, parameters, kinds of others, and what is not read."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ebana.spice.language import cards
 from ebana.spice.language.card_reader import Library, model_cards
 
 A = ".model a D(IS=1n N=2)"
@@ -84,3 +87,22 @@ def test_no_text_around_a_card_is_in_its_way(text: str) -> None:
             library.card(name)
         except ValueError as error:
             assert "line " in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".model a D(" + "  ".join(["IS = 1n"] * 4000) + " word)",
+        ".model a D(IS=1n " + "x" * 100_000 + "=1)",
+        ".model a D(IS=1n " + "," * 100_000 + " word)",
+        ".model a D" + "(" * 100_000,
+        ".param " + "y" * 100_000 + "\n.model a D(IS={y",
+        ".model a D(IS=1n" + "\n+" * 20_000 + " word)",
+    ],
+    ids=["parameters", "word", "commas", "brackets", "param", "continuations"],
+)
+def test_long_cards_are_refused_without_long_work(text: str) -> None:
+    started = time.process_time()
+    with pytest.raises(ValueError, match=r"^line [12]: "), Library(text).reading("a") as card:
+        cards.diode_parameters(card)
+    assert time.process_time() - started < 5

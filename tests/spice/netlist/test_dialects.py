@@ -390,3 +390,12 @@ def test_decks_still_mean_the_circuit(circuit: Circuit, dialect: str) -> None:
     again = run(text)
     nodes = [f"v({name.lower()})" for name in node_names(circuit)]
     np.testing.assert_allclose([again[n][0] for n in nodes], [original[n][0] for n in nodes], atol=1e-9)
+
+
+@pytest.mark.parametrize("dialect", ["ngspice", *OTHERS])
+def test_letters_that_simulators_read_differently_stay_out_of_every_deck(dialect):
+    with pytest.warns(UserWarning, match=r"the text of a device has 2\.52e-9A: .*atto in ngspice from 42 on"):
+        text = written("D1 1a 0 dm\n.model dm D(N=2 ; note\n+ IS=2.52e-9A)", dialect)
+    assert text == "D1 1a 0 dm\n.model dm D(N=2 IS=2.52e-9)"
+    plain = "D1 1a 0 dm $ 2A\n.model dm D(IS=1n)"
+    assert written(plain, "ngspice") == plain

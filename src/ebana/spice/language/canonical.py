@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from ebana.spice.language.card_reader import is_card
 from ebana.spice.language.cards import WORDS, ModelCard
+from ebana.spice.language.lines import logical_lines
 from ebana.spice.language.numbers import SUFFIXES, elsewhere
 from ebana.spice.language.subcircuit_graph import ELEMENTS, PARAMETER
 
@@ -57,6 +58,16 @@ def plain_numbers(lines: Iterable[str], where: str) -> list[str]:
             stacklevel=3,
         )
     return found
+
+
+def plain_text(text: str, where: str) -> str:
+    """The same for a text of lines with continuations and comments, which stays as it is where nothing differs."""
+    if not _MAY_BE.search(text):
+        return text
+    changed: list[str] = []
+    lines = logical_lines(text)
+    plain = [_plain(line, changed) for line in lines]
+    return "\n".join(plain_numbers(lines, where)) if plain != lines else text
 
 
 def _plain(line: str, changed: list[str]) -> str:

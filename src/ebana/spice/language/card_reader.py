@@ -31,7 +31,9 @@ _HEAD = re.compile(r"\.model\s+([^\s=(){},]+)\s+(?:ako:\s*([^\s=(){},]+)\s*)?(.*
 _TYPE = re.compile(r"([A-Za-z]\w*)(?=[\s(,]|$)\s*,?\s*(.*)", re.DOTALL)
 _TOKEN = re.compile(r"(\{[^{}]*\}|'[^']*'|\"[^\"]*\")|([=(),])|([^\s=(),{}'\"]+)|(\S)")
 _MODEL = re.compile(r"\.model", re.IGNORECASE)
-_PLAIN = re.compile(r"\.model\s+\S+\s+\w+\s*\(?(?:\s*\w+\s*=\s*[\w.+-]+[\s,]*)*\)?\s*", re.IGNORECASE)
+_PLAIN = re.compile(
+    r"\.model\s+\S+\s+\w+\s*\(?\s*(?:\w+\s*=\s*[\w.+-]+(?:[\s,]+|(?=\)|$)))*\)?\s*", re.IGNORECASE
+)
 _SUFFIXED = re.compile(rf"\d\.?[{SUFFIXES}]", re.IGNORECASE)
 AKO_DEPTH = 20
 """Cards that are a kind of another that are followed."""
@@ -137,7 +139,7 @@ class _Body:
                 return
 
 
-_GLUED = re.compile(r"(\w+)\s*=\s*[A-Za-z_]\w*[),]")
+_GLUED = re.compile(r"\b(\w+)\s*=\s*[A-Za-z_]\w*[),]")
 _NO_NAME = (
     "is not a number. Expected one, with a suffix such as n, u, k or meg; ngspice takes a word before a bracket or a "
     "comma for no parameter: put its name in braces, {like_this}."

@@ -184,7 +184,7 @@ class _Reader:
 Path = tuple[str, ...]
 """Where a line stands: the definitions, sections and conditions around it, from the outside."""
 
-_ASSIGNMENT = re.compile(r"([A-Za-z_][\w.]*)\s*=(?!=)")
+_ASSIGNMENT = re.compile(r"(?<![\w.])([A-Za-z_][\w.]*)\s*=(?!=)")
 
 
 def assignments(line: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
+from ebana.spice.language.canonical import plain_text
 from ebana.spice.language.cards import ModelCard
 from ebana.spice.language.expressions import UnknownExpression, translated
 from ebana.spice.language.reader import read
@@ -27,6 +28,9 @@ from ebana.spice.language.statements import (
     UserSubcircuit,
 )
 from ebana.spice.netlist.dialects import cards
+
+DEVICE = "the text of a device"
+"""What warnings call the text that a device states for SPICE."""
 
 _WORDS = {"E": 6, "G": 6, "F": 5, "H": 5}
 """Words of the linear forms of controlled sources, which all simulators share."""
@@ -100,7 +104,7 @@ class Dialect:
             case DeviceLine():
                 yield cards.device_line(statement, self.name, self.known)
             case Text():
-                for each in read(statement.text):
+                for each in read(plain_text(statement.text, DEVICE)):
                     yield from self._checked(each.text) if isinstance(each, Text) else self.lines(each)
             case _:
                 yield from str(statement).splitlines() or [""]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ebana.spice.language.canonical import plain_numbers
+from ebana.spice.language.canonical import plain_text
 from ebana.spice.language.statements import Deck, Definition, OperatingPoint, Statement, Text, Transient
-from ebana.spice.netlist.dialects.dialect import Dialect
+from ebana.spice.netlist.dialects.dialect import DEVICE, Dialect
 
 RELTOL, VNTOL = 1e-6, 1e-9
 """Relative and absolute tolerance (volts) of the last Newton step in a deck."""
@@ -57,7 +57,7 @@ class Ngspice(Dialect):
                 yield from self.lines(inner)
             yield statement.end
         elif isinstance(statement, Text):
-            yield from plain_numbers(statement.text.splitlines(), "the text of a device") or [""]
+            yield from plain_text(statement.text, DEVICE).splitlines() or [""]
         else:
             yield from str(statement).splitlines() or [""]
 
