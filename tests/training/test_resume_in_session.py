@@ -91,6 +91,7 @@ def uncut(kind: str, *arguments: Any) -> tuple[Any, ...]:
     return outcome(model, history, given_["optimizer"], stop)
 
 
+@pytest.mark.filterwarnings("ignore::ebana.LearningWarning")  # one rate for two kinds of networks
 @settings(max_examples=25, deadline=None)
 @given(
     kind=st.sampled_from(["circuit", "hopfield"]),

@@ -178,7 +178,7 @@ class EarlyStopping(Callback):
             shapes = {name: np.shape(value) for name, value in self.model.values.items()}
             check_arrays(arrays, shapes, kept.source, "EarlyStopping's best values")
         self.values = dict(arrays)
-        if self.waited >= self.patience:  # it was the last epoch
+        if self.waited >= max(self.patience, 1) and self.run.epoch > 1:  # it was the last epoch
             self.run.stop_training = True
 
 

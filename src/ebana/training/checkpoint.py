@@ -133,7 +133,7 @@ class _Saved:
 
     Args:
         identity: model, data, dtype, settings and epochs, as they were written.
-        fixed: values that training leaves alone, and the others, by name.
+        values: values of all parameters by name, of those too that training leaves alone.
         step: steps done, within the epochs and in accord with the history.
         totals: sums of the epoch that is under way.
         history: curves so far.
