@@ -124,6 +124,7 @@ class EarlyStopping(Callback):
         self.best: float | None = None
         self.best_epoch = 0
         self.waited = 0
+        self.stopped = False
         self.values: dict[str, np.ndarray] = {}
 
     def attach(self, run: object) -> None:
@@ -145,7 +146,7 @@ class EarlyStopping(Callback):
             return
         self.waited += 1
         if self.waited >= self.patience and epoch > 1:
-            self.run.stop_training = True
+            self.stopped = self.run.stop_training = True
 
     def on_train_end(self) -> None:
         """See :meth:`Callback.on_train_end`."""
@@ -164,13 +165,15 @@ class EarlyStopping(Callback):
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """See :meth:`Callback.state`."""
-        return {"best": self.best, "best_epoch": self.best_epoch, "waited": self.waited}, self.values
+        names = ("best", "best_epoch", "waited", "stopped")
+        return {name: getattr(self, name) for name in names}, self.values
 
     def restore(self, metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """See :meth:`Callback.restore`."""
         self.best, self.best_epoch = metadata["best"], metadata["best_epoch"]
         self.waited, self.values = metadata["waited"], dict(arrays)
-        if self.waited > self.patience:  # it was the last epoch
+        self.stopped = metadata.get("stopped", self.waited > self.patience)  # version 0.1.0 did not tell
+        if self.stopped:
             self.run.stop_training = True
 
 
