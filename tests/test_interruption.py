@@ -13,7 +13,7 @@ import weakref
 
 import pytest
 
-from ebana.interruption import Terminated, check, deferred, prompt, watched
+from ebana.interruption import Terminated, check, deferred, watched
 
 STOPS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
 
@@ -47,22 +47,6 @@ def test_a_deferred_signal_waits_for_the_next_check(number):
             signal.raise_signal(number)
             done.append(step)
     assert done == [0]
-
-
-def test_what_is_prompt_does_not_wait_and_what_follows_does():
-    done = []
-    with pytest.raises(KeyboardInterrupt), watched(), deferred():
-        with prompt():
-            done.append("prompt")
-        signal.raise_signal(signal.SIGINT)
-        done.append("deferred")
-        with prompt():
-            done.append("not reached")
-    assert done == ["prompt", "deferred"]
-    with pytest.raises(KeyboardInterrupt), watched(), deferred(), prompt():
-        signal.raise_signal(signal.SIGINT)
-        done.append("not reached")
-    assert done == ["prompt", "deferred"]
 
 
 @pytest.mark.parametrize("number", STOPS)

@@ -136,21 +136,6 @@ def deferred() -> Iterator[None]:
         watch.deferring -= 1
 
 
-@contextmanager
-def prompt() -> Iterator[None]:
-    """Within :func:`deferred`, while this lasts, a signal raises at once, as one that came before does."""
-    watch = _watch if _in_main_thread() else None
-    if watch is None:
-        yield
-        return
-    deferring, watch.deferring = watch.deferring, 0
-    try:
-        check()
-        yield
-    finally:
-        watch.deferring = deferring
-
-
 def check() -> None:
     """Stop here if a signal has come that has stopped nothing yet.
 
