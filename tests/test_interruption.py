@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
 
 import pytest
 
-from ebana.interruption import Terminated, check, deferred, prompt, watched
+from ebana.interruption import Terminated, check, deferred, watched
 
 STOPS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
 
@@ -48,22 +49,6 @@ def test_a_deferred_signal_waits_for_the_next_check(number):
     assert done == [0]
 
 
-def test_what_is_prompt_does_not_wait_and_what_follows_does():
-    done = []
-    with pytest.raises(KeyboardInterrupt), watched(), deferred():
-        with prompt():
-            done.append("prompt")
-        signal.raise_signal(signal.SIGINT)
-        done.append("deferred")
-        with prompt():
-            done.append("not reached")
-    assert done == ["prompt", "deferred"]
-    with pytest.raises(KeyboardInterrupt), watched(), deferred(), prompt():
-        signal.raise_signal(signal.SIGINT)
-        done.append("not reached")
-    assert done == ["prompt", "deferred"]
-
-
 @pytest.mark.parametrize("number", STOPS)
 def test_a_second_signal_does_not_wait(number):
     done = []
@@ -85,6 +70,31 @@ def test_a_signal_whose_exception_is_swallowed_stops_at_the_next_check():
     assert reached == ["after the callback"]
 
 
+def test_an_exception_that_was_ignored_is_raised_again_a_moment_later():
+    reached = []
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), watched():
+        _in_a_callback_of_the_garbage_collector(lambda: signal.raise_signal(signal.SIGINT), hidden=False)
+        reached.append("after the callback")
+        while time.monotonic() - started < 20:
+            pass
+        reached.append("after the loop")
+    assert reached == ["after the callback"]
+
+
+def test_other_ignored_exceptions_are_told_as_ever():
+    told, before = [], sys.unraisablehook
+    sys.unraisablehook = told.append
+    try:
+        with watched():
+            _in_a_callback_of_the_garbage_collector(lambda: 1 / 0, hidden=False)
+        assert [unraisable.exc_type for unraisable in told] == [ZeroDivisionError]
+        told.clear()
+        assert sys.unraisablehook == told.append
+    finally:
+        sys.unraisablehook = before
+
+
 def test_a_signal_whose_exception_becomes_another_one_stops_all_the_same():
     with pytest.raises(KeyboardInterrupt), watched():
         try:
@@ -101,15 +111,16 @@ def test_a_signal_that_nothing_checks_stops_at_the_end():
     assert reached
 
 
-def _in_a_callback_of_the_garbage_collector(act) -> None:
-    """Python prints what is raised there, and goes on."""
+def _in_a_callback_of_the_garbage_collector(act, hidden: bool = True) -> None:
+    """Python reports what is raised there as ignored, where that is not hidden, and goes on."""
 
     class Thing:
         pass
 
     thing, hook = Thing(), sys.unraisablehook
     watch = weakref.ref(thing, lambda _: act())
-    sys.unraisablehook = lambda _: None
+    if hidden:
+        sys.unraisablehook = lambda _: None
     try:
         del thing
     finally:

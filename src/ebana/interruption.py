@@ -6,7 +6,8 @@ garbage collector such an exception is swallowed or becomes another one, and the
 - :func:`watched` has handlers of ours in place of Python's, and gives the caller's back at its end;
 - within :func:`deferred` they only note that a signal has come, elsewhere they raise at once;
 - :func:`check` raises for a signal that has come and stopped nothing yet. So does the end of :func:`watched`:
-  none is lost, wherever its exception was swallowed.
+  none is lost, wherever its exception was swallowed;
+- an exception that Python reports as ignored (``sys.unraisablehook``) is raised again a moment later.
 
 A second signal raises at once. Ctrl-C is KeyboardInterrupt, SIGTERM is :class:`Terminated`. A handler of the
 caller's own is called in place of that, as late; signals that are ignored, or that the caller lets end the process
@@ -17,12 +18,17 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+from _thread import interrupt_main
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
+
+AGAIN = 0.05
+"""Seconds until an exception that was ignored is raised again, outside of what ignored it."""
 
 Handler = Callable[[int, FrameType | None], Any]
 
@@ -50,6 +56,7 @@ class _Watch:
         came: the signal that has stopped nothing yet.
         signals: how many have come.
         deferring: how many :func:`deferred` there are around.
+        previous_hook, hook: what is told of ignored exceptions, the caller's and ours.
     """
 
     process: int
@@ -58,6 +65,8 @@ class _Watch:
     came: int | None = None
     signals: int = 0
     deferring: int = 0
+    previous_hook: Any = None
+    hook: Any = None
 
 
 _watch: _Watch | None = None
@@ -95,6 +104,8 @@ def watched() -> Iterator[None]:
             watch.deferring += 1  # until all is as it was
             _watch = None
             _hand_back(watch)
+            if sys.unraisablehook is watch.hook:
+                sys.unraisablehook = watch.previous_hook
 
 
 @contextmanager
@@ -125,21 +136,6 @@ def deferred() -> Iterator[None]:
         watch.deferring -= 1
 
 
-@contextmanager
-def prompt() -> Iterator[None]:
-    """Within :func:`deferred`, while this lasts, a signal raises at once, as one that came before does."""
-    watch = _watch if _in_main_thread() else None
-    if watch is None:
-        yield
-        return
-    deferring, watch.deferring = watch.deferring, 0
-    try:
-        check()
-        yield
-    finally:
-        watch.deferring = deferring
-
-
 def check() -> None:
     """Stop here if a signal has come that has stopped nothing yet.
 
@@ -167,6 +163,26 @@ def _install(watch: _Watch) -> None:
             continue
         watch.previous[number], watch.ours[number] = previous, _handler(watch)
         signal.signal(number, watch.ours[number])
+    watch.previous_hook, watch.hook = sys.unraisablehook, _hook(watch, sys.unraisablehook)
+    sys.unraisablehook = watch.hook
+
+
+def _hook(watch: _Watch, previous: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """Told of exceptions that nobody can catch: one of ours is raised again, when its place has been left."""
+
+    def again() -> None:
+        if _watch is watch and watch.came is not None:
+            interrupt_main(signal.Signals(watch.came))
+
+    def hook(unraisable: Any) -> None:
+        if watch.came is None or not isinstance(unraisable.exc_value, KeyboardInterrupt | Terminated):
+            previous(unraisable)
+            return
+        timer = threading.Timer(AGAIN, again)
+        timer.daemon = True
+        timer.start()
+
+    return hook
 
 
 def _handler(watch: _Watch) -> Handler:

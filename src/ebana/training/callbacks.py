@@ -127,6 +127,7 @@ class EarlyStopping(Callback):
         self.best: float | None = None
         self.best_epoch = 0
         self.waited = 0
+        self.stopped = False
         self.values: dict[str, np.ndarray] = {}
 
     def attach(self, run: object) -> None:
@@ -148,7 +149,7 @@ class EarlyStopping(Callback):
             return
         self.waited += 1
         if self.waited >= self.patience and epoch > 1:
-            self.run.stop_training = True
+            self.stopped = self.run.stop_training = True
 
     def on_train_end(self) -> None:
         """See :meth:`Callback.on_train_end`."""
@@ -167,7 +168,8 @@ class EarlyStopping(Callback):
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """See :meth:`Callback.state`."""
-        return {"best": self.best, "best_epoch": self.best_epoch, "waited": self.waited}, self.values
+        names = ("best", "best_epoch", "waited", "stopped")
+        return {name: getattr(self, name) for name in names}, self.values
 
     def restore(self, metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """See :meth:`Callback.restore`."""
@@ -178,7 +180,10 @@ class EarlyStopping(Callback):
             shapes = {name: np.shape(value) for name, value in self.model.values.items()}
             check_arrays(arrays, shapes, kept.source, "EarlyStopping's best values")
         self.values = dict(arrays)
-        if self.waited >= max(self.patience, 1) and self.run.epoch > 1:  # it was the last epoch
+        self.stopped = self.waited >= max(self.patience, 1)  # version 0.1.0 did not tell
+        if "stopped" in metadata:
+            self.stopped = kept["stopped"].boolean()
+        if self.stopped:
             self.run.stop_training = True
 
 

@@ -99,8 +99,8 @@ def fit(
             out of the gradient and counting it.
         devices: how many JAX devices share each batch, or which; JAX's default device if not given.
 
-    Ctrl-C and SIGTERM end training after the steps that are under way (half a second, or one step); a second one
-    ends it at once. The caller's handlers of signals are back afterwards.
+    Ctrl-C and SIGTERM end training after the steps that are under way (half a second, or one step; the first
+    one is compiled); a second one ends it at once. The caller's handlers of signals are back afterwards.
 
     Returns:
         The history of this run, which is also ``model.history``.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -207,10 +206,10 @@ class Run:
         self.whole = not self.traits.traceable  # a compiled chunk takes over the memory of the values
         with scope(self.traits):
             batches, settings = self._batches(count), self._hyperparameters(count)
-            with self._patience():
-                values, optimizer, records, kept = run_chunk(
-                    self.spec, self.system, self.state.values, self.state.optimizer, batches, count, settings
-                )
+            # A signal waits for the first chunk's compilation too: exceptions inside JAX have crashed the process.
+            values, optimizer, records, kept = run_chunk(
+                self.spec, self.system, self.state.values, self.state.optimizer, batches, count, settings
+            )
             # the compiler may have left parts of them on each device
             values, optimizer = self.placement.everywhere((values, optimizer))
             records = jax.tree.map(np.asarray, records)
@@ -253,10 +252,6 @@ class Run:
             warn_unmoved(self.model.name, names, self.model.idle_reasons(data))
         elif shares := pinned(values, parameters):
             warn_pinned(self.model.name, shares, parameters)
-
-    def _patience(self) -> AbstractContextManager[None]:
-        """A signal waits for the end of a chunk, but not for the compilation of the first one."""
-        return interruption.prompt() if self.step_seconds is None else nullcontext()
 
     def _chunk_length(self) -> int:
         """Steps until something is due, as many as fit the time of a chunk."""

@@ -28,8 +28,9 @@ HOSTILE = [
     "two words",
     "two_words",
     'quote\'d "name"',
-    "x\n.include /etc/passwd",
-    "x\r\n.control\nshell touch injected\n.endc",
+    "x .include /etc/passwd",
+    ".control shell touch injected",
+    "x; .endc",
     "größe µ",
     "0",
     "1e3",
@@ -166,8 +167,14 @@ def hostile_circuit() -> Circuit:
         build.crossbar(name, x, nodes, np.full((1, 2), 1e-3))
         build.resistors(f"{name}!", nodes, build.ground(2), 1e-3 * (k + 1))
         build.devices(f"{name}?", nodes, build.ground(2), BehavioralDiode(vth=0.3))
-    build.output("y\n.end", nodes, folded=True)
+    build.output("y .end", nodes, folded=True)
     return build.build()
+
+
+@pytest.mark.parametrize("name", ["x\n.include /etc/passwd", "x\r\n.control\nshell touch injected\n.endc"])
+def test_a_name_of_several_lines_is_refused_before_there_is_a_deck(name: str) -> None:
+    with pytest.raises(ValueError, match="without control characters"):
+        CircuitBuilder().nodes(name, 2)
 
 
 def test_names_keep_to_letters_digits_and_underscores_and_differ() -> None:
@@ -187,7 +194,7 @@ def test_node_names_stay_different_when_groups_end_in_numbers() -> None:
 @needs_ngspice
 def test_no_name_reaches_the_deck_unchanged(tmp_path) -> None:
     circuit = hostile_circuit()
-    nudge = Nudge({"y\n.end": np.array([[1e-6, -1e-6]])}, {}, {})
+    nudge = Nudge({"y .end": np.array([[1e-6, -1e-6]])}, {}, {})
     inputs = {HOSTILE[0]: np.array([[1.0]])}
     deck = netlist(circuit, inputs=inputs, nudge=nudge, title="a title\n.control\nquit\n.endc")
     statements = [line for line in deck.splitlines() if not line.startswith("*")]
