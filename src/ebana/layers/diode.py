@@ -252,7 +252,7 @@ def _from_card(name: str, kind: str, param: dict[str, Any], model: Any) -> Devic
         return MosDiode.resolve(given)
     if isinstance(model, dict):
         param, model = model, None
-    conditions = {key: _one(name, key, param[key]) for key in _CONDITIONS if key in param}
+    conditions: dict[str, Any] = {key: _one(name, key, param[key]) for key in _CONDITIONS if key in param}
     if model is not None:
         _only_keys(name, param, _CONDITIONS)
         if _is_name(model):

@@ -249,7 +249,11 @@ class Wordless(Device):
 
 
 @pytest.mark.parametrize("dialect", OTHERS)
-@pytest.mark.parametrize("other", [Wordless(), Text("A{name} {a} {b} amodel"), "values"], ids=str)
+@pytest.mark.parametrize(
+    "other",
+    [Wordless(), Text("A{name} {a} {b} amodel"), "values"],
+    ids=["no form", "a form of ngspice", "no values"],
+)
 def test_of_several_complaints_that_of_a_block_comes_first(dialect: str, other: object) -> None:
     build = CircuitBuilder()
     x, mid = build.input("x", 1), build.nodes("mid", 1)
