@@ -54,14 +54,14 @@ def test_the_gallery_is_complete() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_hundred_random_circuits_agree_with_spice(kind: str) -> None:
-    """Fifty of each kind of device: 13 arrangements of elements, which are compiled, at four draws of all numbers."""
+    """Fifty of each kind of device: 25 arrangements of elements, each at two draws of all numbers."""
     found: list[Difference] = []
     seeds = st.integers(0, 10**6)
 
     @settings(
-        max_examples=13, deadline=None, derandomize=True, database=None, suppress_health_check=[*HealthCheck]
+        max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=[*HealthCheck]
     )
-    @given(arrangement=seeds, draws=st.lists(seeds, min_size=4, max_size=4, unique=True))
+    @given(arrangement=seeds, draws=st.lists(seeds, min_size=2, max_size=2, unique=True))
     def compare(arrangement: int, draws: list[int]) -> None:
         circuit = random_circuit(len(KINDS) * arrangement + KINDS.index(kind))
         for draw in draws:
