@@ -115,7 +115,7 @@ def test_styles_carry_the_current_of_ngspice_on_their_own_text():
 def test_styles_carry_the_same_current_in_our_decks(style):
     current = cards.ours(cards.read(style.text, style.model, style.kind))
     assert not differs(current, cards.exported(cards.read(style.text, style.model, style.kind)))
-    if style.behaviour != "psa" and "'" not in style.text:
+    if style.behaviour != "psa" and "'" not in style.text and "mfg=" not in style.text:
         assert not differs(current, cards.in_block(style))
 
 

@@ -1,8 +1,7 @@
 """Lines of users' SPICE text in a form that every version of ngspice reads alike.
 
 A letter after a number that simulators read differently (:mod:`ebana.spice.language.numbers`) is left out, the micro
-sign is written as ``u``, and cards of diodes and level 1 MOSFETs are written as ``TYPE(KEY=value ...)`` without the
-words that ngspice ends over (``mfg=OnSemi``).
+sign is written as ``u``, and cards of diodes and level 1 MOSFETs are written as ``TYPE(KEY=value ...)``.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import warnings
 from collections.abc import Iterable
 
 from ebana.spice.language.card_reader import is_card
-from ebana.spice.language.cards import WORDS, ModelCard
 from ebana.spice.language.lines import logical_lines
 from ebana.spice.language.numbers import SUFFIXES, elsewhere
 from ebana.spice.language.subcircuit_graph import ELEMENTS, PARAMETER
@@ -101,17 +99,3 @@ def _first_number(line: str) -> int:
         if letter in "eg" and len(words) >= 6 and not re.search(r"[=({]", " ".join(line.split()[:5])):
             names += 2
     return min(words[min(names, len(words)) - 1], parameters)
-
-
-def plain_card(card: ModelCard) -> str:
-    """The text of a card without the words that ngspice ends over.
-
-    Example:
-        >>> from ebana.spice.language.card_reader import model_cards
-        >>> plain_card(model_cards(".model a D IS=1n mfg=OnSemi Vpk=75")[0])
-        '.model a D(IS=1n VPK=75)'
-    """
-    kept = {key.upper(): value for key, value in card.parameters.items() if key not in WORDS}
-    if len(kept) == len(card.parameters):
-        return card.text
-    return ModelCard.of(card.name, card.type, kept).text

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ebana.spice.language import card_reader, cards, mosfet_parameters, selection, subcircuit_graph
-from ebana.spice.language.canonical import plain_card, plain_numbers
+from ebana.spice.language.canonical import plain_numbers
 from ebana.spice.language.card_reader import located
 from ebana.spice.language.files import read_text
 from ebana.spice.language.lines import Line, read_lines, shorten
@@ -184,7 +184,7 @@ def _check_model(line: str) -> str:
     for key, value in card.parameters.items():
         if value[0] in "+-.0123456789":
             cards.value(card, key, value)
-    return plain_card(card)
+    return card.text
 
 
 def _self_contained(lines: list[str]) -> list[str]:
