@@ -8,39 +8,25 @@ whatever takes work as a :class:`concurrent.futures.Executor` does.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Self
 
 import numpy as np
 
-from ebana.circuit import Circuit, Devices
-from ebana.circuit.elements import Element, Subcircuits
+from ebana.circuit import Circuit
 from ebana.engines.base import OperatingPoint, Result, Values, batch_size
 from ebana.engines.certificate import estimate_error
 from ebana.engines.deck_program import job
 from ebana.physics.nudge import Nudge
 from ebana.spice.netlist.nudges import loss_name
-from ebana.spice.simulators import session, trial
+from ebana.spice.simulators import session
 from ebana.spice.simulators.executors import Spread, spread
 from ebana.spice.simulators.pool import WorkerPool
 from ebana.spice.simulators.program import Job, Outcome
 
 LEAST_TIMEOUT = 0.01
 """Shortest timeout in seconds: below it a worker that is only slow would count as hung."""
-
-
-@lru_cache(maxsize=64)
-def foreign_elements(circuit: Circuit) -> tuple[str, ...]:
-    """Names of the elements whose SPICE text users wrote: blocks, and devices of their own."""
-
-    def foreign(element: Element) -> bool:
-        if isinstance(element, Devices):
-            return not type(element.model).__module__.startswith("ebana.")
-        return not type(element).__module__.startswith("ebana.") or isinstance(element, Subcircuits)
-
-    return tuple(element.name for element in circuit.elements if foreign(element))
 
 
 class SpiceEngine:
@@ -132,16 +118,16 @@ class SpiceEngine:
         values = {name: np.asarray(value, dtype=np.float64) for name, value in parameters.items()}
         clamped = {port: loss_name(nudge.loss) for port in nudge.strength}
         work = job(circuit, values, inputs, nudge, batch_size(inputs), clamped)
-        outcome = self._run(replace(work, timeout=self.timeout), foreign_elements(circuit))
+        outcome = self._run(replace(work, timeout=self.timeout))
         self.messages = outcome.messages
         return self._certified(circuit, values, inputs, nudge, outcome)
 
-    def _run(self, work: Job, foreign: Sequence[str]) -> Outcome:
+    def _run(self, work: Job) -> Outcome:
         if self.pool is not None:
             return self.pool.run(work)
         if self._spread is not None:
             return self._spread.run(self.name, work)
-        return trial.solve(self.name, work, foreign)
+        return session.solve(self.name, work)
 
     def _certified(
         self, circuit: Circuit, parameters: Values, inputs: Values, nudge: Nudge, outcome: Outcome

@@ -155,11 +155,6 @@ class LibNgspice:
         self._dead = self._dead or "ngspice asked to be unloaded"
         return 0
 
-    @property
-    def dead(self) -> str:
-        """At what the library asked to be unloaded, or ""; no later command survives that."""
-        return self._dead
-
     def command(self, text: str) -> None:
         """Run one command; what it says is in :attr:`messages`.
 

@@ -24,11 +24,6 @@ class NgspiceSession(Session):
         self._set: dict[str, float] = {}
         self._iterations = 0
 
-    @property
-    def lost(self) -> str:
-        """See :attr:`Session.lost`."""
-        return self._spice.dead
-
     def load(self, program: ParametricDeck) -> None:
         """See :meth:`Session.load`."""
         try:
@@ -41,7 +36,7 @@ class NgspiceSession(Session):
 
     def unload(self) -> None:
         """See :meth:`Session.unload`."""
-        if self._program is not None and not self.lost:
+        if self._program is not None:
             self._spice.command("remcirc")
         super().unload()
 

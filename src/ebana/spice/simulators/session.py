@@ -41,11 +41,6 @@ class Session(ABC):
     def operating_point(self) -> tuple[list[float] | None, int, str]:
         """Potentials that the program reads, or None; Newton iterations; what the simulator said if it failed."""
 
-    @property
-    def lost(self) -> str:
-        """Why the simulator of this process answers no more, or ""."""
-        return ""
-
     def unload(self) -> None:
         """Forget the loaded program."""
         self._program = self._settings = None
@@ -133,11 +128,6 @@ def available(simulator: str) -> tuple[bool, str]:
 def session(simulator: str) -> Session:
     """This process's session with a simulator, opened at the first call; raises as :func:`require`."""
     return _module(simulator).open_session()
-
-
-def lost(simulator: str) -> str:
-    """Why this process has no simulator of that name any more, or ""."""
-    return session(simulator).lost
 
 
 def solve(simulator: str, job: Job, tick: Tick | None = None) -> Outcome:
