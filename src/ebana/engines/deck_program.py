@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ebana.circuit import Circuit
-from ebana.circuit.elements import VoltageSources
+from ebana.circuit.elements import Subcircuits, VoltageSources
 from ebana.engines.base import Values
 from ebana.physics.nudge import Nudge
 from ebana.spice.netlist import nudges
@@ -106,6 +106,7 @@ def _program(circuit: Circuit, parameters: Values, clamped: Mapping[str, str]) -
         {key: handles for key, (handles, _) in slots.items()},
         values,
         tuple(names.nodes[node] for node in circuit.free.tolist()),
+        {f"the subcircuit {e.model.name!r} of {e.name!r}": e.model.text for e in circuit.each(Subcircuits)},
     )
 
 
