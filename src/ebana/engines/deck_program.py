@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ebana.circuit import Circuit
-from ebana.circuit.elements import VoltageSources
+from ebana.circuit.elements import Devices, Subcircuits, VoltageSources
 from ebana.engines.base import Values
 from ebana.physics.nudge import Nudge
 from ebana.spice.netlist import nudges
@@ -83,6 +83,20 @@ def _device_values(circuit: Circuit, parameters: Values) -> dict[str, np.ndarray
     return {name: np.array(parameters[name]) for name in names}
 
 
+def _foreign(circuit: Circuit) -> dict[str, str]:
+    """Text in a deck that others wrote: blocks, and what devices of their own say of themselves."""
+    found = {
+        f"the subcircuit {e.model.name!r} of {e.name!r}": e.model.text for e in circuit.each(Subcircuits)
+    }
+    for element in circuit.elements:
+        law = element.model if isinstance(element, Devices) else element
+        if not type(law).__module__.startswith("ebana."):
+            found[f"the {type(law).__name__} of {element.name!r}"] = (
+                f"{type(law).__module__}.{type(law).__qualname__}"
+            )
+    return found
+
+
 def _program(circuit: Circuit, parameters: Values, clamped: Mapping[str, str]) -> ParametricDeck:
     names = Names.of(circuit)
     slots = {
@@ -106,6 +120,7 @@ def _program(circuit: Circuit, parameters: Values, clamped: Mapping[str, str]) -
         {key: handles for key, (handles, _) in slots.items()},
         values,
         tuple(names.nodes[node] for node in circuit.free.tolist()),
+        _foreign(circuit),
     )
 
 

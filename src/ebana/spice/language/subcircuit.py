@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from ebana.spice.language import card_reader, cards, mosfet_parameters, selection, subcircuit_graph
+from ebana.spice.language import card_reader, cards, limits, mosfet_parameters, selection, subcircuit_graph
 from ebana.spice.language.canonical import plain_numbers
 from ebana.spice.language.card_reader import located
 from ebana.spice.language.files import read_text
@@ -90,6 +90,7 @@ class Subcircuit:
             raise ValueError(f"the text has no subcircuit {name!r}. It has: {', '.join(names)}.")
         checked = _check(selection.needed(lines, name), text)
         plain = plain_numbers(checked, f"subcircuit {name!r}")
+        limits.check_lines(plain)
         found = subcircuit_graph.definitions(plain).inside[name.lower()]
         if not found.pins:
             raise ValueError(f"subcircuit {found.name!r} has no pins. Expected at least one.")

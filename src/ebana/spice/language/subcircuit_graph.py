@@ -28,10 +28,7 @@ ELEMENTS = {
 """Letters of the elements that a block may hold, and how many nodes each has at least."""
 
 DEPTH = 100
-"""Instances inside each other that are followed."""
-
-DEFINITIONS = 16
-"""Definitions inside each other that are read: with more of them ngspice 39 writes beyond its memory."""
+"""Subcircuits inside each other that are read."""
 
 _PATHS = {
     "m": ((0, 2), (0, 3), (2, 3)),
@@ -80,12 +77,7 @@ def definitions(lines: Iterable[str]) -> Definition:
             words = _before_parameters(line)
             if len(words) < 2:
                 raise ValueError(f"the line {shorten(line)!r} names no subcircuit.")
-            if depth >= DEFINITIONS:
-                raise ValueError(
-                    f"the subcircuit {words[1]!r} is defined on level {depth + 1} of definitions inside each other. "
-                    f"Expected at most {DEFINITIONS} levels, since ngspice ends with more: move the inner ones out."
-                )
-            depth += 1
+            depth = _deeper(depth, words[1])
             inner = Definition(words[1], tuple(words[2:]), body)
             body.inside[words[1].lower()] = inner
             body = inner

@@ -17,6 +17,10 @@ class NgspiceError(SpiceError):
     """ngspice refused a deck or a command."""
 
 
+class SimulatorDied(NgspiceError):
+    """A simulator ended, or asked to be unloaded, at a deck."""
+
+
 class NeospiceError(SpiceError):
     """A deck holds what neospice is not trusted with, or neospice refused it."""
 

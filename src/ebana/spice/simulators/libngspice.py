@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Iterable
 from functools import cache
 
-from ebana.spice.simulators.errors import EngineNotInstalled, NgspiceError
+from ebana.spice.simulators.errors import EngineNotInstalled, NgspiceError, SimulatorDied
 from ebana.spice.simulators.session import LOCK
 
 LIBRARY_VARIABLE = "NGSPICE_LIBRARY_PATH"
@@ -171,12 +171,12 @@ class LibNgspice:
             error, self._pending = self._pending, None
             raise error
         if self._dead:
-            self._dead = f"ngspice gave up at {what!r}: {self.said()}. Restart the process to use it again."
-            raise NgspiceError(self._dead)
+            self._dead = f"ngspice gave up at {what!r}: {self.said()}."
+            raise SimulatorDied(self._dead)
 
     def _check_alive(self) -> None:
         if self._dead:
-            raise NgspiceError(self._dead)
+            raise SimulatorDied(self._dead)
 
     def _lines(self) -> list[str]:
         lines = [line.removeprefix("stderr ").strip() for line in self.messages]

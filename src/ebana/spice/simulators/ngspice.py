@@ -29,7 +29,7 @@ class NgspiceSession(Session):
         try:
             self._spice.load(program.lines)
         except NgspiceError as error:
-            raise NgspiceError(quoted(str(error), program.lines)) from None
+            raise type(error)(quoted(str(error), program.lines)) from None
         self._set = {}
         self._reads = [name.lower().encode() for name in program.reads]
         self._iterations = self._spice.iterations()

@@ -24,12 +24,14 @@ class ParametricDeck:
             ``"e.xa.e0 gain"``.
         values: the values that the lines have, by slot, in the order of the handles.
         reads: names of the nodes that are read.
+        foreign: text in it that others wrote, by what it belongs to.
     """
 
     lines: tuple[str, ...]
     handles: Mapping[Key, tuple[str, ...]]
     values: Mapping[Key, np.ndarray]
     reads: tuple[str, ...]
+    foreign: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:

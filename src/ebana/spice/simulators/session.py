@@ -131,6 +131,14 @@ def session(simulator: str) -> Session:
 
 
 def solve(simulator: str, job: Job, tick: Tick | None = None) -> Outcome:
-    """Run a job in this process; the one function that is sent to workers of any kind."""
+    """Run a job for this process (:mod:`ebana.spice.simulators.guard`); what executors are sent."""
+    from ebana.spice.simulators import guard  # it starts workers, which need this module
+
+    with LOCK:
+        return guard.run(simulator, job, tick)
+
+
+def solve_here(simulator: str, job: Job, tick: Tick | None = None) -> Outcome:
+    """Run a job in this process whatever comes of it: in a worker, which is replaced where it dies."""
     with LOCK:
         return session(simulator).run(job, tick)

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 
 from ebana.spice.simulators.errors import SpiceError
 from ebana.spice.simulators.lifetime import end_with
-from ebana.spice.simulators.session import session, solve
+from ebana.spice.simulators.session import session, solve_here
 
 READY, ALIVE, DONE, REFUSED = "ready", "alive", "done", "refused"
 """First words of the messages to the parent."""
@@ -35,7 +35,7 @@ def serve(connection: Connection, simulator: str) -> None:
         except EOFError:
             return
         try:
-            outcome = solve(simulator, job, _pulse(connection))
+            outcome = solve_here(simulator, job, _pulse(connection))
         except SpiceError as error:
             connection.send((REFUSED, number, error))
         except Exception as error:  # a fault of ours, told where it can be read
