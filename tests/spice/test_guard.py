@@ -65,6 +65,6 @@ def test_a_text_that_ends_ngspice_is_named_and_ends_nothing_here():
 
 
 def test_a_text_that_a_signal_ends_is_named():
-    with pytest.raises(SimulatorDied, match="does not survive this circuit.*the block of somebody"):
+    with pytest.raises(SimulatorDied, match=r"does not survive this circuit.*the block of somebody"):
         session.solve("ngspice", deck(DEEP))
     assert np.isfinite(model(None).predict(VOLT)).all()
