@@ -136,3 +136,8 @@ def test_a_binary_point_may_hold_any_byte() -> None:
     values = np.frombuffer(b"\nTitle: " * 4, np.float64)
     data = HEADER.format(name="T", flags="real").encode() + b"Binary:\n" + values.tobytes()
     np.testing.assert_array_equal(read(data)[0].vectors["time"], values[::2])
+
+
+def test_a_potential_that_no_equation_determines_is_an_error() -> None:
+    with pytest.raises(SpiceError, match="do not stand: singular matrix: check node c"):
+        run("* floating\nV1 a 0 1\nR1 a b 1k\nC1 b c 1n\n.op\n.end\n")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from programs import DECK, expected, job, program
+from programs import DECK, GAIN, R, X, expected, job, program
 
 from ebana.spice.simulators.errors import EngineNotInstalled, NeospiceError, NgspiceError, SpiceError
 from ebana.spice.simulators.neospice import check_version
@@ -61,6 +63,23 @@ def test_a_sample_without_operating_point_has_a_message(name: str) -> None:
     assert outcome.v[0, 0] == pytest.approx(2000.0, rel=1e-6)  # 1 A less than 2.5 A through 1 kohm
     assert np.isnan(outcome.v[1]).all()
     assert outcome.messages[1]
+
+
+@pytest.mark.parametrize("name", [n for n in SIMULATORS if n != "neospice"])
+def test_a_potential_that_no_equation_determines_is_a_failure_everywhere(name: str) -> None:
+    require(name)
+    floating = program((*DECK[:-1], "C1 y free 1p", ".end"), ("y", "free"))
+    outcome = solve(name, job(VOLTS[:3], floating))
+    assert np.isnan(outcome.v).all()
+    assert all("singular matrix: check node free" in outcome.messages[k] for k in range(3))
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_a_value_that_nothing_takes_is_an_error(name: str) -> None:
+    nowhere = replace(program(), handles={X: ("vx",), R: ("r.xd.nosuch",), GAIN: ("e.xa.e0 gain",)})
+    with pytest.raises((SpiceError, ValueError), match="nosuch"):
+        solve(name, job(VOLTS, nowhere))
+    np.testing.assert_allclose(solve(name, job(VOLTS)).v, expected(VOLTS), rtol=1e-9, atol=1e-12)
 
 
 def test_a_potential_that_no_equation_determines_is_a_failure() -> None:

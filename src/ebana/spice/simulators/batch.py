@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ebana.spice.simulators.errors import SpiceError
+from ebana.spice.simulators.libngspice import undetermined
 from ebana.spice.simulators.process import run_program
 from ebana.spice.simulators.rawfile import Plot, read
 from ebana.storage.scratch import scratch
@@ -63,7 +64,19 @@ def run_all(deck: str, *, timeout: float = 60.0) -> list[Plot]:
         raise SpiceError(
             _explained("ngspice gave no results; the deck needs an analysis such as '.op'", said, deck)
         )
+    unsure = _unsure(plots, said)
+    if unsure:
+        raise SpiceError(_explained(f"ngspice gave results that do not stand: {unsure}", said, deck))
     return plots
+
+
+def _unsure(plots: list[Plot], said: str) -> str:
+    """Why results that came without an error are none, or an empty string."""
+    singular = undetermined(said.splitlines())
+    if singular:
+        return singular
+    bad = [name for plot in plots for name, values in plot.vectors.items() if np.isnan(values).any()]
+    return f"NaN in {', '.join(bad[:_QUOTED])}" if bad else ""
 
 
 def _explained(what: str, said: str, deck: str) -> str:

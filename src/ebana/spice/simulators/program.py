@@ -105,6 +105,11 @@ class Outcome:
         """Nothing found yet."""
         return Outcome(np.full((samples, nodes), np.nan), np.zeros(samples, np.int32))
 
+    def first(self, samples: int) -> Outcome:
+        """The outcome of the first so many samples."""
+        messages = {sample: text for sample, text in self.messages.items() if sample < samples}
+        return Outcome(self.v[:samples], self.iterations[:samples], messages)
+
     @staticmethod
     def joined(parts: list[tuple[int, Outcome]], samples: int, nodes: int) -> Outcome:
         """Outcomes of parts of a job, each with the sample it starts at."""
