@@ -67,7 +67,8 @@ def test_workers_change_no_bit_in_training(name: str) -> None:
         model = recipe.build(0)
         model.engine = engine
         split = recipe.data(0)
-        model.fit(recipe.dataset(split.x_train, split.y_train), epochs=3, batch_size=4, verbose=False)
+        options = recipe.fit_options(0, 3) | {"batch_size": 4, "verbose": False}
+        model.fit(recipe.dataset(split.x_train, split.y_train), **options)
         engine.close()
         return model.values
 
