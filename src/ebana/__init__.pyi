@@ -1,5 +1,6 @@
 from . import callbacks, losses, metrics, optimizers, schedules
 from .circuit import Circuit, CircuitBuilder
+from .datasets.logic import generate_voltage_values
 from .devices import BehavioralDiode, Device, IdealDiode, JunctionDiode, MosDiode, Mosfet
 from .engines import Engine, NativeEngine, NotConverged, Nudge, OperatingPoint, Result, SweepEngine
 from .engines.spice import NeospiceEngine, NgspiceBatchEngine, NgspiceEngine
@@ -11,6 +12,7 @@ from .layers import (
     ConcatenateLayer,
     CurrentLayer,
     CurrentSourceLayer,
+    DCVoltageLayer,
     DenseLayer,
     DiodeLayer,
     Initializers,
@@ -48,6 +50,7 @@ __all__ = [
     "CorruptFile",
     "CurrentLayer",
     "CurrentSourceLayer",
+    "DCVoltageLayer",
     "DataSet",
     "Dataset",
     "DenseLayer",
@@ -88,6 +91,7 @@ __all__ = [
     "SweepEngine",
     "VoltageLayer",
     "callbacks",
+    "generate_voltage_values",
     "load_model",
     "losses",
     "metrics",

@@ -52,6 +52,8 @@ class Model(Network):
         engine: who finds operating points: ``"native"``, ``"ngspice"``, or an
             :class:`~ebana.engines.base.Engine`.
         name: a name for summaries, reports and netlists.
+        n_processes_train, n_processes_test: worker processes of a SPICE engine that is given by its name, the larger
+            of the two (EBANA's spelling of ``NgspiceEngine(workers=n)``); the built-in engine needs none.
 
     Example:
         >>> from ebana import CurrentLayer, DenseLayer, InputVoltageLayer
@@ -70,7 +72,11 @@ class Model(Network):
         seed: int = 0,
         engine: object = "native",
         name: str = "model",
+        n_processes_train: int = 1,
+        n_processes_test: int = 1,
     ) -> None:
+        if isinstance(engine, str) and engine != "native":
+            engine = get_engine(engine, workers=max(n_processes_train, n_processes_test))
         self.inputs = signals_of(inputs, "inputs")
         self.outputs = signals_of(outputs, "outputs")
         self.signals: tuple[Signal, ...] = trace(self.inputs, self.outputs)

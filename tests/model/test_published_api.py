@@ -263,3 +263,30 @@ def test_options_that_are_commented_out_in_published_code_say_what_they_do():
     assert history.potentials[2].keys() == {"free", "plus", "minus"}
     with pytest.raises(ValueError, match="save_power_params='last'"):
         metrics.Metrics(None, save_power_params="last")
+
+
+def test_the_spelling_of_2025_builds_and_trains(tmp_path):
+    """Sources with and without voltages, and processes; the rest of that spelling is its own."""
+    bits = np.array(ebana.generate_voltage_values(values=[-0.5, 0.5], count=2))
+    positive, inverted = ebana.generate_voltage_values(bits)
+    data = ebana.DataSet(inputs={"xp": positive, "xn": inverted}, outputs={"c1": XOR})
+    xp = ebana.DCVoltageLayer(units=2, name="xp")
+    xn = ebana.DCVoltageLayer("xn", 2)
+    bias = ebana.DCVoltageLayer(units=1, name="b1_p", input_voltages=0.9)
+    start = ebana.Initializers(
+        init_type="glorot", params={"L": 1e-7, "U": 8e-6, "g_max": 2e-5, "g_min": 1e-7}
+    )
+    joined = ebana.ConcatenateLayer(name="j1")([xp, xn, bias])
+    d1 = ebana.DenseLayer(units=2, lr=4e-8, name="d1", initializer=start)(joined)
+    model = ebana.Model(
+        inputs=[xp, xn, bias],
+        outputs=[ebana.CurrentLayer(name="c1")(d1)],
+        n_processes_train=8,
+        n_processes_test=8,
+    )
+    history = model.fit(
+        ebana.BatchGenerator(data, 4), beta=1e-6, epochs=5, optimizer=ebana.optimizers.Adam(model)
+    )
+    assert history["loss"][-1] < history["loss"][0]
+    with pytest.raises(ValueError, match="Give one of them"):
+        ebana.generate_voltage_values(bits, count=2)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,34 @@ from ebana.datasets.split import Split, Targets
 
 BITS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 GATES = {"or": np.logical_or, "and": np.logical_and, "xor": np.logical_xor}
+
+
+def generate_voltage_values(values: Any = (0, 1), count: int | None = None) -> Any:
+    """Inputs in volts, as programs for the EBANA framework make them.
+
+    Args:
+        values: the voltages of the bits; or, without ``count``, rows of features in volts, ``(samples, columns)``.
+        count: number of bits.
+
+    Returns:
+        Of bits, all their combinations, ``values ** count`` lists of ``count`` volts, the last bit changing fastest.
+        Of rows of features, two arrays: the voltages of the positive and of the inverted input.
+
+    Example:
+        >>> generate_voltage_values([-1, 1], count=2)
+        [[-1, -1], [-1, 1], [1, -1], [1, 1]]
+        >>> positive, inverted = generate_voltage_values([[0.5, 1.0]])
+        >>> inverted.tolist()
+        [[-0.5, -1.0]]
+    """
+    if np.ndim(values) == 2:
+        if count is not None:
+            raise ValueError(
+                f"generate_voltage_values got rows of features and count={count}. Give one of them."
+            )
+        positive = np.asarray(values, dtype=np.float64)
+        return positive, -positive
+    return [list(bits) for bits in product(values, repeat=3 if count is None else count)]
 
 
 def xor(seed: int, scale: float = 2.0) -> Split:

@@ -9,8 +9,12 @@ from ebana.engines.native import NativeEngine, SweepEngine
 from ebana.physics.nudge import Nudge
 
 
-def get(spec: object) -> Engine:
+def get(spec: object, workers: int = 1) -> Engine:
     """The engine that a name, a class or an object stands for.
+
+    Args:
+        spec: see above.
+        workers: worker processes of a SPICE engine that is given by its name; 1 for none beside this process.
 
     Raises:
         ValueError: for an unknown name.
@@ -23,7 +27,7 @@ def get(spec: object) -> Engine:
         from ebana.engines.spice import ENGINES
 
         if spec in ENGINES:
-            return ENGINES[spec]()
+            return ENGINES[spec](workers=workers if workers > 1 else 0)
         names = ", ".join(map(repr, ["native", *ENGINES]))
         raise ValueError(f"engine={spec!r}. Expected one of {names}, or an Engine object.")
     if isinstance(spec, type):

@@ -9,7 +9,7 @@ from ebana.layers.local import LocallyConnected2DLayer
 from ebana.layers.outputs import CurrentLayer, VoltageLayer
 from ebana.layers.pooling import AveragePooling2DLayer
 from ebana.layers.shape import ConcatenateLayer, ReshapeLayer, StackLayer
-from ebana.layers.sources import BiasVoltageLayer, CurrentSourceLayer, InputVoltageLayer
+from ebana.layers.sources import BiasVoltageLayer, CurrentSourceLayer, DCVoltageLayer, InputVoltageLayer
 from ebana.layers.subcircuit import SubcircuitLayer
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "ConcatenateLayer",
     "CurrentLayer",
     "CurrentSourceLayer",
+    "DCVoltageLayer",
     "DenseLayer",
     "DiodeLayer",
     "Initializers",

@@ -142,6 +142,33 @@ class BiasVoltageLayer(SourceLayer):
         }
 
 
+def DCVoltageLayer(
+    name: str = "x",
+    units: int = 1,
+    input_voltages: object = None,
+    trainable: bool = False,
+    save_sim_data: bool = False,
+    **options: Any,
+) -> InputVoltageLayer | BiasVoltageLayer:
+    """Constant voltage sources, as the EBANA framework of 2025 spells them.
+
+    Args:
+        name: name of the layer.
+        units: number of sources.
+        input_voltages: volts, for a :class:`BiasVoltageLayer`; left out, an :class:`InputVoltageLayer` of data.
+        trainable: whether the voltages are trained (biases only).
+        save_sim_data: accepted for compatibility; ``Metrics(save_phase_data=True)`` records all potentials.
+        **options: further arguments of the layer that is made.
+
+    Example:
+        >>> DCVoltageLayer(units=2, name="xp").kind_label, DCVoltageLayer("b", 1, input_voltages=0.9).kind_label
+        ('input', 'bias')
+    """
+    if input_voltages is None:
+        return InputVoltageLayer(units, name, trainable=trainable, **options)
+    return BiasVoltageLayer(units, name, input_voltages, trainable=trainable, **options)
+
+
 class CurrentSourceLayer(Layer):
     """Bias currents into the nodes of another layer, which it hands on.
 
