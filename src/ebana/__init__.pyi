@@ -1,4 +1,16 @@
+from . import analysis as analysis
 from . import callbacks, losses, metrics, optimizers, schedules
+from . import circuit as circuit
+from . import datasets as datasets
+from . import devices as devices
+from . import engines as engines
+from . import layers as layers
+from . import learning as learning
+from . import parity as parity
+from . import recipes as recipes
+from . import reports as reports
+from . import spice as spice
+from . import units as units
 from .circuit import Circuit, CircuitBuilder
 from .datasets.logic import generate_voltage_values
 from .devices import BehavioralDiode, Device, IdealDiode, JunctionDiode, MosDiode, Mosfet

@@ -9,6 +9,7 @@ import tempfile
 import numpy as np
 import pytest
 
+from ebana import CurrentLayer, DenseLayer, InputVoltageLayer, Model
 from ebana.spice.simulators.batch import run, run_all
 from ebana.spice.simulators.errors import EngineNotInstalled, SpiceError
 from ebana.spice.simulators.process import PROGRAM_VARIABLE
@@ -141,3 +142,13 @@ def test_a_binary_point_may_hold_any_byte() -> None:
 def test_a_potential_that_no_equation_determines_is_an_error() -> None:
     with pytest.raises(SpiceError, match="do not stand: singular matrix: check node c"):
         run("* floating\nV1 a 0 1\nR1 a b 1k\nC1 b c 1n\n.op\n.end\n")
+
+
+@needs_ngspice
+def test_the_deck_of_a_model_runs_as_it_is():
+    x = InputVoltageLayer(2, "x")
+    model = Model(x, CurrentLayer("y", fold=False)(DenseLayer(2, "d")(x)))
+    volts = np.array([[1.0, -2.0]])
+    found = run(model.netlist(volts))
+    read = [found[f"v(d_{k})"][0] for k in range(2)]
+    np.testing.assert_allclose(read, model.predict(volts)[0], rtol=0, atol=1e-9)

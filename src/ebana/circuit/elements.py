@@ -85,6 +85,20 @@ def _names(nodes: Sequence[str], indices: np.ndarray) -> list[str]:
     return [str(nodes[i]) for i in indices.tolist()]
 
 
+def ohms(siemens: np.ndarray) -> np.ndarray:
+    """Resistances whose inverses are the conductances to the last bit, in few digits where they have few.
+
+    Example:
+        >>> ohms(np.array([1e-5, 3e-6])).tolist()
+        [100000.0, 333333.3333333333]
+    """
+    exact = 1.0 / siemens
+    with np.errstate(all="ignore"):
+        scale = 10.0 ** (14 - np.floor(np.log10(np.abs(exact))))
+        short = np.round(exact * scale) / scale
+        return np.where(1.0 / short == siemens, short, exact)
+
+
 @dataclass(frozen=True, eq=False)
 class Crossbar(Branches):
     """A conductance between every row node and every column node; parameter shape ``(m, n)``."""
@@ -115,7 +129,7 @@ class Crossbar(Branches):
 
     def numbers(self, parameters: Values) -> np.ndarray:
         """Ohms, ``(m, n)``."""
-        return 1.0 / np.asarray(parameters[self.conductance], dtype=np.float64)
+        return ohms(np.asarray(parameters[self.conductance], dtype=np.float64))
 
     def handles(self, block: str, nodes: Sequence[str]) -> list[str]:
         """See :meth:`Element.handles`."""
@@ -166,7 +180,7 @@ class Resistors(Branches):
 
     def numbers(self, parameters: Values) -> np.ndarray:
         """Ohms, ``(1, k)``."""
-        return 1.0 / np.asarray(parameters[self.conductance], dtype=np.float64)[None]
+        return ohms(np.asarray(parameters[self.conductance], dtype=np.float64))[None]
 
     def handles(self, block: str, nodes: Sequence[str]) -> list[str]:
         """See :meth:`Element.handles`."""

@@ -24,7 +24,6 @@ app = typer.Typer(
     name="ebana",
     help="Design, train and validate analog neural networks.",
     epilog="Results go to standard output, progress and errors to standard error.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -63,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after ``ebana``; those of this process if not given.
     """
     before = os.environ.get(DEBUG)
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         with watched():
             return int(app(args=words, prog_name="ebana", standalone_mode=False, obj=words) or 0)

@@ -53,8 +53,8 @@ class DiodeLayer(Layer):
         name: name of the layer.
         direction: ``"down"`` or ``"up"``, for all units or as a list with one for each.
         bias_voltage: volts of the bias sources, a number or one for each unit (also ``bias``).
-        kind: ``"ideal"`` (the default), ``"behavioral"``, ``"real"`` or ``"mos"``; found from ``param`` and ``model``
-            where left out.
+        kind: ``"ideal"`` (the default), ``"behavioral"``, ``"junction"`` (also ``"real"``) or ``"mos"``; found from
+            ``param`` and ``model`` where left out.
         param: of a behavioural diode: ``{"VTH": volts, "RON": ohms, "ROFF": ohms}``, each a number or one for each
             unit; of an ideal one:
             ``{"RON": ohms}``, the resistance that it has in SPICE alone; of a real one:
@@ -186,6 +186,7 @@ def _directions(direction: Any, name: str) -> tuple[str, ...]:
 
 def _kind(name: str, kind: str | None, param: Any, model: Any, use_mos: bool) -> str:
     """The kind that was given, or that the other arguments imply; contradictions are refused."""
+    kind = "real" if kind == "junction" else kind
     if kind is not None and kind not in KINDS:
         raise ValueError(f"diode layer {name!r}: kind={kind!r}. Expected one of {', '.join(KINDS)}.")
     if use_mos and kind not in (None, "mos"):

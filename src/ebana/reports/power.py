@@ -42,8 +42,9 @@ def power_tables(power: Mapping[str, Any]) -> tuple[PowerTable, ...]:
     """Totals of each phase, then the free phase by kind of element and by layer.
 
     Args:
-        power: what :meth:`ebana.analysis.PowerReport.to_dict` gives.
+        power: a :class:`~ebana.analysis.power.PowerReport`, or what its ``to_dict`` gives.
     """
+    power = power if isinstance(power, Mapping) else power.to_dict()
     totals = tuple(
         (f"{name} phase", *(_watts(phase[key]) for key, _ in PHASES))
         for name, phase in power["phases"].items()
@@ -66,7 +67,7 @@ def _watts(x: float | None) -> str:
     return MISSING if x is None else si(x, "W")
 
 
-def power_chart(power: Mapping[str, Any]) -> Figure:
+def power_chart(power: Mapping[str, Any] | Any) -> Figure:
     """Bars of what each layer and each kind of element dissipates and delivers in the free phase.
 
     Args:

@@ -33,7 +33,8 @@ def run(deck: str, *, timeout: float = 60.0) -> dict[str, np.ndarray]:
     """Run the analyses that a deck states and return the vectors of the last one.
 
     Args:
-        deck: the deck; its first line is a title, its analyses are dot lines (``.op``, ``.tran``, ...).
+        deck: the deck; its first line is a title, its analyses are dot lines (``.op``, ``.tran``, ...), or the
+            commands of a ``.control`` block that only analyses and prints, as in the decks that models write.
         timeout: seconds after which the simulator is ended.
 
     Returns:
@@ -54,6 +55,7 @@ def run(deck: str, *, timeout: float = 60.0) -> dict[str, np.ndarray]:
 
 def run_all(deck: str, *, timeout: float = 60.0) -> list[Plot]:
     """The same with the results of every analysis, in the order of the simulator."""
+    deck = _with_dot_lines(deck)
     with scratch("run") as folder:
         code, said = run_program(deck, folder, "-r", RAW, timeout=timeout)
         raw = folder / RAW
@@ -68,6 +70,26 @@ def run_all(deck: str, *, timeout: float = 60.0) -> list[Plot]:
     if unsure:
         raise SpiceError(_explained(f"ngspice gave results that do not stand: {unsure}", said, deck))
     return plots
+
+
+_CONTROL = re.compile(
+    r"^\.control\b[^\n]*\n(.*?)^\.endc\b[^\n]*\n?", re.IGNORECASE | re.MULTILINE | re.DOTALL
+)
+_ANALYSES = ("op", "tran", "dc", "ac")
+_IDLE = ("set", "print", "echo", "quit")
+
+
+def _with_dot_lines(deck: str) -> str:
+    """The analyses of a ``.control`` block as dot lines, whose results ngspice keeps; other blocks stay as they are."""
+    found = _CONTROL.search(deck)
+    if found is None:
+        return deck
+    commands = [line.strip() for line in found[1].splitlines() if line.strip()]
+    words = [command.split()[0].lower() for command in commands]
+    if not set(words) <= {*_ANALYSES, *_IDLE} or not set(words) & set(_ANALYSES):
+        return deck
+    lines = "".join(f".{c}\n" for c, word in zip(commands, words, strict=True) if word in _ANALYSES)
+    return deck[: found.start()] + lines + deck[found.end() :]
 
 
 def _unsure(plots: list[Plot], said: str) -> str:
