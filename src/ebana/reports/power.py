@@ -38,7 +38,7 @@ class PowerTable:
     rows: tuple[tuple[str, ...], ...]
 
 
-def power_tables(power: Mapping[str, Any]) -> tuple[PowerTable, ...]:
+def power_tables(power: Mapping[str, Any] | Any) -> tuple[PowerTable, ...]:
     """Totals of each phase, then the free phase by kind of element and by layer.
 
     Args:
@@ -71,8 +71,9 @@ def power_chart(power: Mapping[str, Any] | Any) -> Figure:
     """Bars of what each layer and each kind of element dissipates and delivers in the free phase.
 
     Args:
-        power: what :meth:`ebana.analysis.PowerReport.to_dict` gives.
+        power: a :class:`~ebana.analysis.power.PowerReport`, or what its ``to_dict`` gives.
     """
+    power = power if isinstance(power, Mapping) else power.to_dict()
     free = power["phases"]["free"]
     panels = (("by layer", free["by_layer"]), ("by kind of element", free["by_kind"]))
     rows = [max(1, len(shares)) for _, shares in panels]
