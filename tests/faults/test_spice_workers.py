@@ -37,7 +37,10 @@ def test_a_training_run_that_loses_a_worker_every_epoch_ends_with_the_same_bits(
         model, split = recipe.build(0, engine), recipe.data(0)
         watch = [Saboteur(engine, stop)] if sabotage else []
         data = recipe.dataset(split.x_train, split.y_train)
-        model.fit(data, epochs=3, batch_size=4, verbose=False, callbacks=watch, beta=1e-7)
+        optimizer = optimizers.Adam(lr=1e-7)
+        model.fit(
+            data, epochs=3, batch_size=4, verbose=False, callbacks=watch, beta=1e-7, optimizer=optimizer
+        )
         replaced = engine.pool.replaced if engine.pool else 0
         engine.close()
         return model.values, replaced
@@ -74,6 +77,6 @@ def test_points_that_spice_does_not_find_are_named_counted_and_never_used() -> N
     model = fickle()
     before = model.values
     with pytest.warns(UserWarning, match="did not converge"):
-        history = model.fit(x, y, epochs=1, optimizer=optimizers.Adam(lr=1e-4), verbose=False, beta=1e-5)
+        history = model.fit(x, y, epochs=1, optimizer=optimizers.Adam(lr=1e-7), verbose=False, beta=1e-5)
     assert history.history["unconverged"][0] == 6  # a free and two nudged points of each sample
     assert all(np.array_equal(before[name], value) for name, value in model.values.items())

@@ -19,6 +19,7 @@ from ebana import (
     History,
     Initializers,
     InputVoltageLayer,
+    LearningWarning,
     Loss,
     Model,
     NativeEngine,
@@ -374,10 +375,12 @@ def test_a_batch_without_an_operating_point_changes_nothing(refuses):
     options = {"batch_size": 1, "shuffle": False, "epochs": 3}
     kept = trained(data=(X[KEPT], Y[KEPT]), optimizer=some, **options)
     with pytest.warns(UnconvergedWarning, match="'half': 18 operating points did not converge") as caught:
-        assert same_values(trained(refuses, optimizer=all_, **options), kept)
+        found = trained(refuses, optimizer=all_, **options)
+    for name, value in kept.items():  # two compiled programs: the last bit may differ
+        np.testing.assert_allclose(found[name], value, rtol=1e-12)
     assert caught[0].filename == __file__
     for a, b in zip(jax.tree.leaves(some.state), jax.tree.leaves(all_.state), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-12)  # two compiled programs: the last bit may differ
+        np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
 def test_what_was_not_found_is_left_out_and_counted(refuses):
@@ -427,7 +430,10 @@ def test_single_precision_trains_within_bounds():
     double = trained(epochs=60, batch_size=5, optimizer=adam(lr=5e-5), beta=1e-4)
     np.testing.assert_allclose(model.values[G], double[G], rtol=0.05)
     low, high = model.circuit.parameters[G].low, model.circuit.parameters[G].high
-    model.fit(X, Y, epochs=5, optimizer=adam(lr=1.0), beta=1e-4)  # to the bounds, which float32 cannot hold
+    with pytest.warns(LearningWarning, match="at their bounds"):
+        model.fit(
+            X, Y, epochs=5, optimizer=adam(lr=1.0), beta=1e-4
+        )  # to the bounds, which float32 cannot hold
     g = model.values[G].ravel()
     assert g.dtype == np.float64
     assert ((g >= low) & (g <= high)).all()
@@ -515,7 +521,8 @@ def test_conductances_are_kept_within_their_bounds():
     x = InputVoltageLayer(2, "x")
     narrow = Initializers("uniform", {"L": 1e-4, "U": 2e-4, "g_min": 0.9e-4, "g_max": 2.1e-4})
     model = Model(x, CurrentLayer("y")(DenseLayer(2, "d", init_type=narrow)(x)))
-    model.fit(X, Y, epochs=1, batch_size=5, optimizer=adam(lr=1.0))  # one step, far beyond
+    with pytest.warns(LearningWarning, match="at their bounds"):
+        model.fit(X, Y, epochs=1, batch_size=5, optimizer=adam(lr=1.0))  # one step, far beyond
     assert set(model.values[G].ravel()) == {0.9e-4, 2.1e-4}
 
 

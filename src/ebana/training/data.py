@@ -282,17 +282,21 @@ def _refuse_what_is_no_number(data: Data, what: str) -> None:
             f"{what} is a masked array with {int(np.ma.count_masked(data))} masked values. Expected plain numbers; "
             "fill them in with .filled(value), or leave these samples out."
         )
-    frame = getattr(data, "dtypes", None)  # of a table of pandas, one type a column
-    kinds = (
-        {np.asarray(data).dtype.kind}
-        if frame is None or not hasattr(frame, "items")
-        else {getattr(dtype, "kind", "O") for _, dtype in frame.items()}
-    )
+    types = getattr(data, "dtypes", None)  # of a table of pandas, one type a column
+    try:
+        found = (
+            [t for _, t in types.items()]
+            if (types is not None and hasattr(types, "items"))
+            else [np.asarray(data).dtype]
+        )
+    except ValueError:  # rows of different lengths: told by what comes next
+        return
+    kinds = {getattr(dtype, "kind", "O") for dtype in found}
     bad = sorted(kinds & set(_NO_NUMBERS))
     if bad:
         raise ValueError(
-            f"{what} holds {' and '.join(_NO_NUMBERS[kind] for kind in bad)}. Expected real numbers, "
-            "shape (samples, units)."
+            f"{what} is not an array of numbers: it holds {' and '.join(_NO_NUMBERS[kind] for kind in bad)}. "
+            "Expected real numbers, shape (samples, units)."
         )
 
 

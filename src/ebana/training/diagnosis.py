@@ -36,25 +36,28 @@ def unmoved(before: Mapping[str, int], values: Mapping[str, Any], rates: Mapping
 
 
 def pinned(values: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> dict[str, float]:
-    """Share of the values at a bound, for the parameters of which nearly all are, and were not at the start.
+    """Share of the values at a bound by parameter, where nearly all trained values are, and were not at the start.
 
     Example:
         >>> g = Parameter("g", "conductance", np.full(4, 1e-6), trainable=True, low=1e-7, high=1e-5)
         >>> pinned({"g": np.full(4, 1e-5)}, {"g": g}), pinned({"g": np.full(4, 2e-6)}, {"g": g})
         ({'g': 1.0}, {})
     """
-    found = {}
-    for name, parameter in parameters.items():
-        if parameter.trainable and _share(np.asarray(parameter.initial), parameter) < PINNED:
-            share = _share(np.asarray(values[name]), parameter)
-            if share >= PINNED:
-                found[name] = share
-    return found
+    trained = {name: p for name, p in parameters.items() if p.trainable}
+    now = {name: _at_bounds(np.asarray(values[name]), p) for name, p in trained.items()}
+    before = [_at_bounds(np.asarray(p.initial), p) for p in trained.values()]
+    if _share(list(now.values())) < PINNED or _share(before) >= PINNED:
+        return {}
+    return {name: float(mask.mean()) for name, mask in now.items() if mask.size}
 
 
-def _share(value: np.ndarray, parameter: Parameter) -> float:
+def _share(masks: list[np.ndarray]) -> float:
+    return float(np.concatenate([mask.ravel() for mask in masks]).mean()) if masks else 0.0
+
+
+def _at_bounds(value: np.ndarray, parameter: Parameter) -> np.ndarray:
     low, high = (value.dtype.type(bound) for bound in (parameter.low, parameter.high))
-    return float(((value <= low) | (value >= high)).mean()) if value.size else 0.0
+    return (value <= low) | (value >= high)
 
 
 def warn_unmoved(model: str, names: list[str], reasons: str) -> None:

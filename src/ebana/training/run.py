@@ -246,7 +246,7 @@ class Run:
         """Say once, after the first epoch, what cannot be learned."""
         parameters, values = self.system.parameters, self.state.values
         names = unmoved(start, values, self.optimizer.rates(parameters))
-        if names and self.history.last("loss"):
+        if names and np.nan_to_num(self.history.last("loss")):  # not where all is right, or nothing was found
             data = self.generator.dataset.select(slice(0, LOOKED_AT)).inputs
             self._hand_back()
             warn_unmoved(self.model.name, names, self.model.idle_reasons(data))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-from ebana import interruption
+from ebana.interruption import check
 from ebana.spice.simulators.errors import EngineNotInstalled, NgspiceError
 from ebana.spice.simulators.libngspice import check_version
 from ebana.spice.simulators.lifetime import ending_with_us
@@ -98,7 +98,7 @@ def run_program(
 
 
 def _still_running(timeout: float, deadline: float, tick: Callable[[], object] | None) -> None:
-    interruption.check()
+    check()
     if tick is not None:
         tick()
     if time.monotonic() >= deadline:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ebana import interruption
+from ebana.interruption import check
 from ebana.spice.simulators.errors import EngineNotInstalled
 from ebana.spice.simulators.program import Job, Outcome, ParametricDeck, Settings
 
@@ -74,7 +74,7 @@ class Session(ABC):
             for sample, changes in enumerate(rows):
                 if usable[sample]:
                     self.one(changes, outcome, sample)
-                interruption.check()
+                check()
                 if tick is not None:
                     tick()
         except BaseException:
