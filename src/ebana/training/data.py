@@ -284,11 +284,10 @@ def _refuse_what_is_no_number(data: Data, what: str) -> None:
         )
     types = getattr(data, "dtypes", None)  # of a table of pandas, one type a column
     try:
-        found = (
-            [t for _, t in types.items()]
-            if (types is not None and hasattr(types, "items"))
-            else [np.asarray(data).dtype]
-        )
+        if types is not None and hasattr(types, "items"):
+            found = [dtype for _, dtype in types.items()]
+        else:
+            found = [np.asarray(data).dtype]
     except ValueError:  # rows of different lengths: told by what comes next
         return
     kinds = {getattr(dtype, "kind", "O") for dtype in found}
