@@ -15,6 +15,7 @@ from ebana import BehavioralDiode, CircuitBuilder, Device, Model
 from ebana.analysis import element_power
 from ebana.circuit import Circuit, Crossbar, Devices
 from ebana.circuit.element import Branches, Element, Reference, with_ground
+from ebana.circuit.elements import ohms
 from ebana.physics.energy import contrast, energy, measure
 from ebana.reports.schematic import draw_circuit
 from ebana.spice.language.statements import Resistor, Statement
@@ -86,7 +87,7 @@ class Mesh(Branches):
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         for i, a in enumerate(self.rows):
             for j, b in enumerate(self.columns):
-                yield Resistor(f"R{i}_{j}", nodes[a], nodes[b], 1.0 / float(numbers[i, j]))
+                yield Resistor(f"R{i}_{j}", nodes[a], nodes[b], float(ohms(numbers[i, j])))
 
 
 def circuit_with(kind: str, rows: int = 2, columns: int = 3) -> Circuit:
