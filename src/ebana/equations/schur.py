@@ -25,6 +25,9 @@ import numpy as np
 from ebana._types import Array
 from ebana.equations import krylov, linear, sparse
 
+TERMS = 0.5, 2.0
+"""A spread counts as solved where its terms are within these shares of those asked for."""
+
 ROUGH = 0.1
 """Residual at which conjugate gradients know the spread well enough: it is verified."""
 
@@ -187,7 +190,8 @@ class Kept:
         if self.spread is None:
             spread = x[:, 1]
             there = product(spread)
-            solved = ((there > 0.5 * self.size) & (there < 2.0 * self.size)).all(0)
+            least, most = TERMS
+            solved = ((there > least * self.size) & (there < most * self.size)).all(0)
         else:
             spread, there = self.spread
             solved = jnp.isfinite(x[:, 0]).all(0)
