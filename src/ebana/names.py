@@ -7,6 +7,7 @@ can show a name that it is not; half a surrogate pair cannot be written to any f
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -35,6 +36,17 @@ def check_name(owner: str, name: Any) -> str:
             "text direction."
         )
     return name
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a sentence has them.
+
+    Example:
+        >>> listed(["d1"]), listed(["d1", "d2", "d3"])
+        ('d1', 'd1, d2 and d3')
+    """
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def printable(text: str) -> str:

@@ -13,8 +13,8 @@ import ebana.spice
 ROOM = Path(ebana.spice.__file__).parent
 MODULES = sorted(path for room in ("language", "simulators") for path in (ROOM / room).glob("*.py"))
 
-GROUND = ("ebana.interruption", "ebana.storage.scratch", "ebana.storage.locks")
-"""Signals and unfinished files: what concerns every process, and imports the standard library alone."""
+GROUND = ("ebana.interruption", "ebana.storage.scratch", "ebana.storage.files")
+"""Signals, regular and unfinished files: what concerns every process, and imports the standard library alone."""
 
 
 def imported(path: Path) -> set[str]:

@@ -7,6 +7,7 @@ import numpy as np
 from ebana.circuit import Circuit
 from ebana.circuit.elements import Devices
 from ebana.engines.base import OperatingPoint
+from ebana.names import listed
 
 STILL = 1e-6
 """A node is still where its potential varies by less than this share of the largest potential."""
@@ -36,7 +37,7 @@ def held_nodes(circuit: Circuit, point: OperatingPoint) -> str:
             ]
             sentences.append(
                 f"The nodes of {group.layer!r} are held at {_volts(held)} for all of {len(v)} samples"
-                f"{f' by {_named(by)}' if by else ''}, so that no gradient passes them. "
+                f"{f' by {listed(map(repr, dict.fromkeys(by)))}' if by else ''}, so that no gradient passes them. "
                 + ("Move the biases of these layers apart, or choose other devices." if by else "")
             )
         start = stop
@@ -46,8 +47,3 @@ def held_nodes(circuit: Circuit, point: OperatingPoint) -> str:
 def _volts(held: np.ndarray) -> str:
     low, high = (float(x) + 0.0 for x in (held.min(), held.max()))
     return f"{low:.3g} V" if np.isclose(low, high, rtol=1e-3, atol=1e-9) else f"{low:.3g} to {high:.3g} V"
-
-
-def _named(names: list[str]) -> str:
-    unique = [repr(name) for name in dict.fromkeys(names)]
-    return " and ".join([", ".join(unique[:-1]), unique[-1]] if len(unique) > 1 else unique)

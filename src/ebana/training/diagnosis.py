@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ebana.learning.system import LearningWarning
+from ebana.names import listed
 from ebana.parameters import Parameter
 
 PINNED = 0.95
@@ -63,7 +64,7 @@ def _at_bounds(value: np.ndarray, parameter: Parameter) -> np.ndarray:
 def warn_unmoved(model: str, names: list[str], reasons: str) -> None:
     """Say which values no gradient reached, and why, as far as the network can tell."""
     warnings.warn(
-        f"training of model {model!r}: after the first epoch {_listed(names)} {_are(names)} what {_it(names)} before, "
+        f"training of model {model!r}: after the first epoch {listed(names)} {_are(names)} what {_it(names)} before, "
         f"to the last bit: no gradient reaches {'them' if len(names) > 1 else 'it'}"
         f"{f'. {reasons}' if reasons else ', or the learning rate is too small to change a digit.'}",
         LearningWarning,
@@ -83,10 +84,6 @@ def warn_pinned(model: str, shares: Mapping[str, float], parameters: Mapping[str
         LearningWarning,
         stacklevel=2,
     )
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _are(names: list[str]) -> str:

@@ -244,11 +244,6 @@ class Library:
         self._parameters = Parameters({}, {})
         self._includes: list[str] = []
         lines = list(read_lines(text))
-        self._sections = {
-            words[1].lower()
-            for words in (line.text.split() for line in lines)
-            if words[0].lower() == ".endl" and len(words) > 1
-        }
         self._has_sections = any(line.text.lower().startswith(".endl") for line in lines)
         path: Path = ()
         for line in lines:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
+from ebana.storage.files import NotRegular, read_regular
+
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
@@ -72,7 +74,8 @@ def read_text(path: str | Path) -> str:
         OSError: for a file that cannot be read.
         ValueError: for what is no regular file, and for content that is no text, with the encoding that was found.
     """
-    place = Path(path)
-    if place.exists() and not place.is_file():  # a pipe would never end
-        raise ValueError(f"{path} is not a regular file. Expected a file of SPICE text.")
-    return decoded(place.read_bytes(), path)
+    try:
+        content = read_regular(path)
+    except (IsADirectoryError, NotRegular) as error:
+        raise ValueError(f"{path} is not a regular file. Expected a file of SPICE text.") from error
+    return decoded(content, path)
