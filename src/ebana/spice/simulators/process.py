@@ -44,7 +44,11 @@ def _checked(path: str) -> tuple[str, str]:
         raise EngineNotInstalled(f"the ngspice program was not found. {INSTALL}")
     try:
         said = subprocess.run(
-            [path, "--version"], capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL
+            [*ending_with_us(), path, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise EngineNotInstalled(f"{path} does not run ({error}). {INSTALL}") from None
