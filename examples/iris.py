@@ -16,12 +16,12 @@ iris = datasets.load("iris")  # 105 flowers to train on, 45 to test; features in
 xp = InputVoltageLayer(4, "xp")
 xn = InputVoltageLayer(name="xn", inverts=xp)  # the same features with the sign turned
 j1 = ConcatenateLayer("j1")([xp, xn, BiasVoltageLayer(2, "b1", [1.0, -1.0])])
-d1 = DenseLayer(10, "d1", init_type="glorot")(j1)  # a crossbar of 10 x 10 conductances
+d1 = DenseLayer(10, "d1", initializer="glorot")(j1)  # a crossbar of 10 x 10 conductances
 a1 = DiodeLayer("a1", "down", param={"VTH": 0.3, "RON": 1.0})(d1)  # no hidden node above 0.3 V
 a2 = DiodeLayer("a2", "up", param={"VTH": 0.3, "RON": 1.0})(a1)  # ... or below -0.3 V
 j2 = ConcatenateLayer("j2")([AmplificationLayer(4, "amp")(a2), BiasVoltageLayer(2, "b2", [1.0, -1.0])])
-model = Model(xp, CurrentLayer("species")(DenseLayer(6, "d2", init_type="glorot")(j2)))
-adam = optimizers.Adam(lr=4e-4, schedule="cosine")  # siemens: the largest step of a conductance
+model = Model(xp, CurrentLayer("species")(DenseLayer(6, "d2", initializer="glorot")(j2)))
+adam = optimizers.Adam(lr=2e-7, schedule="cosine")  # siemens: the largest step of a conductance
 model.fit(iris.x_train, iris.y_train, epochs=400, batch_size=105, optimizer=adam)
 
 print(model.evaluate(iris.x_test, iris.y_test))

@@ -34,7 +34,6 @@ def test_a_node_is_the_mean_of_the_inputs_weighted_by_conductance():
 @pytest.mark.parametrize(
     "rule",
     [
-        "glorot",
         MILLI,
         Initializers("glorot_uniform", {"init_low": 1e-7, "init_high": 1e-5, "clip_high": 1e-4}),
     ],
@@ -44,6 +43,17 @@ def test_both_spellings_of_the_initializer_start_alike(spelling, rule):
     assert np.array_equal(start, net(DenseLayer(2, "d", None, rule)).values["d/conductance"])
     low, high = DenseLayer(2, "d", init_type=rule).initializer.bounds
     assert low <= start.min() <= start.max() <= high
+
+
+def test_a_rule_by_name_starts_at_microsiemens_and_where_its_publication_does():
+    def start(**spelling):
+        return net(DenseLayer(2, "d", **spelling)).values["d/conductance"]
+
+    ours, published = start(initializer="glorot"), start(init_type="glorot")
+    assert 1e-7 <= ours.min() <= ours.max() <= 4e-5 / np.sqrt(5)
+    assert 1e-4 < published.max() <= 0.08 / np.sqrt(5)
+    assert np.array_equal(published, net(DenseLayer(2, "d", None, "glorot")).values["d/conductance"])
+    assert 1e-7 <= start().min() <= start().max() <= 1e-5
 
 
 def test_two_initializers_are_refused():

@@ -25,10 +25,23 @@ def test_defaults_draw_within_bounds_in_double_precision(rule):
     assert g.max() <= high
 
 
-def test_published_defaults():
-    assert dict(Initializers().params) == {"L": 1e-4, "U": 1e-1, "g_min": 1e-7, "g_max": 1.0}
-    assert Initializers("glorot").interval(9, 10) == (1e-7, pytest.approx(0.08 / np.sqrt(20)))
-    assert Initializers("he").interval(16, 10) == (1e-7, pytest.approx(0.02))
+def test_defaults_are_microsiemens():
+    assert dict(Initializers().params) == {"L": 1e-7, "U": 1e-5, "g_min": 1e-7, "g_max": 1e-4}
+    assert Initializers("glorot").interval(9, 10) == (1e-7, pytest.approx(4e-5 / np.sqrt(20)))
+    assert Initializers("he").interval(16, 10) == (1e-7, pytest.approx(1e-5))
+    assert initializers.spelled("d", None, None) == Initializers("uniform")
+    assert initializers.spelled("d", None, "he_uniform") == Initializers("he")
+
+
+def test_published_defaults_stand_by_the_published_argument():
+    def published(name):
+        return initializers.spelled("d", name, None)
+
+    assert dict(published("random_uniform").params) == {"L": 1e-4, "U": 1e-1, "g_min": 1e-7, "g_max": 1.0}
+    assert published("glorot").interval(9, 10) == (1e-7, pytest.approx(0.08 / np.sqrt(20)))
+    assert published("he").interval(16, 10) == (1e-7, pytest.approx(0.02))
+    assert published("rectified").interval(4, 1) == (-0.5, 0.5)
+    assert {published(name).bounds for name in initializers.ALIASES} == {(1e-7, 1.0)}
 
 
 @given(
@@ -80,9 +93,9 @@ def test_bounds_give_way_to_a_wider_interval():
 
 
 def test_one_end_may_be_given_alone():
-    assert Initializers("uniform", {"U": 1e-5}).params["L"] == 1e-5
+    assert Initializers("uniform", {"U": 1e-8}).params["L"] == 1e-8
     assert Initializers("uniform", {"L": 0.5}).params["U"] == 0.5
-    assert Initializers("uniform", {"g_max": 1e-5, "U": 1e-3}).params["L"] == 1e-5
+    assert Initializers("uniform", {"g_min": 1e-9, "g_max": 1e-8, "U": 1e-3}).params["L"] == 1e-8
 
 
 @pytest.mark.parametrize(

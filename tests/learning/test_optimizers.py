@@ -180,6 +180,18 @@ def test_a_layers_own_rate_goes_first():
     assert SGD(learning_rate=0.25).rates(parameters)["b1/voltage"] == 0.25
 
 
+@pytest.mark.parametrize(("parametrization", "size"), [("linear", 4e-6), ("sqrt", 1e-3), ("log", 1.0)])
+def test_a_default_rate_is_a_share_of_what_a_layer_starts_with(parametrization, size):
+    """Of a mean of 4 uS, in the coordinate u: u = g, g = u^2 (so du = dg / (2 u)), g = e^u (du = dg / g)."""
+    parameters = {"d": Parameter("d", "conductance", [3e-6, 5e-6], trainable=True, low=1e-7, high=1e-4)}
+    adam, sgd, momentum = (
+        rule(parametrization=parametrization).rates(parameters)["d"] for rule in (Adam, SGD, Momentum)
+    )
+    assert adam == pytest.approx(0.02 * size, rel=1e-12)
+    assert sgd == pytest.approx(size**2, rel=1e-12)
+    assert momentum == pytest.approx(0.1 * size**2, rel=1e-12)
+
+
 def test_bounds_come_from_the_parameters():
     expected = {"d1/conductance": (1e-4, 2e-2), "b1/voltage": (-np.inf, np.inf)}
     assert Adam.bounds(Model().system.parameters) == expected

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from ebana.circuit import CircuitBuilder
-from ebana.layers.base import Layer, Signal, either, positive_integer
-from ebana.layers.initializers import STORED
-from ebana.layers.initializers import get as get_initializer
+from ebana.layers import initializers
+from ebana.layers.base import Layer, Signal, positive_integer
 from ebana.storage.described import boolean, count, number, optional
 
 
@@ -22,9 +21,10 @@ class DenseLayer(Layer):
         units: number of output nodes.
         name: name of the layer.
         lr: learning rate of the conductances; None for the optimizer's own.
-        init_type: how the conductances start (also spelled ``initializer``): a name such as
-            ``"glorot"`` or an :class:`~ebana.layers.initializers.Initializers`, which also carries
-            the bounds in siemens.
+        init_type, initializer: how the conductances start: the name of a rule, or an
+            :class:`~ebana.layers.initializers.Initializers`, which also carries the bounds in siemens.
+            ``initializer="glorot"`` starts at microsiemens (none given: ``"uniform"``, likewise);
+            ``init_type="glorot"`` is the published code's and starts at millisiemens, up to 0.08 S.
         trainable: whether the conductances are trained.
 
     Input shape: ``(n,)``; use :class:`ReshapeLayer` before for other shapes.
@@ -33,7 +33,7 @@ class DenseLayer(Layer):
 
     kind_label = "dense"
     stored = Layer.stored | {
-        "units": count, "lr": optional(number), "initializer": STORED, "trainable": boolean
+        "units": count, "lr": optional(number), "initializer": initializers.STORED, "trainable": boolean
     }  # fmt: skip
     makes_nodes = True
     passes_when_disabled = False
@@ -52,9 +52,7 @@ class DenseLayer(Layer):
         super().__init__(name, enabled=enabled)
         self.units = positive_integer(units, self, "units")
         self.lr = lr
-        self.initializer = get_initializer(
-            either(name, "uniform", init_type=init_type, initializer=initializer)
-        )
+        self.initializer = initializers.spelled(name, init_type, initializer)
         self.trainable = bool(trainable)
 
     def output_shape(self, shapes: Any) -> tuple[int, ...]:

@@ -9,6 +9,9 @@ Each rule draws from an interval [low, high] and clips to [g_min, g_max], all in
 
 A ``log`` rule draws the logarithm uniformly, which suits conductances that span decades. A crossbar of
 many rows draws more current into each column, so the last three lower the upper end as it grows.
+
+Conductances start at microsiemens, as those of devices that learn do: a volt across one costs microwatts. The
+published EBANA code starts at tens of millisiemens; a rule that is named by its argument ``init_type=`` does too.
 """
 
 from __future__ import annotations
@@ -17,11 +20,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from ebana.frozen import FrozenMapping
+from ebana.layers.base import either
 from ebana.storage.described import by_type, number, record, text
 
 ALIASES = {
@@ -49,17 +53,32 @@ KEYS = {
 }
 """Accepted keys of ``params``: two families that mean the same."""
 
-UNIFORM_INTERVAL = (1e-4, 1e-1)
+UNIFORM = ("uniform", "log_uniform")
+"""Rules whose interval does not shrink as the crossbar grows."""
+
+UNIFORM_INTERVAL = (1e-7, 1e-5)
 """Default L and U of the uniform rules, siemens."""
 
-SCALED_INTERVAL = (1e-7, 0.08)
+SCALED_INTERVAL = (1e-7, 4e-5)
 """Default L and U of the rules that scale with the size of the crossbar, siemens."""
+
+BOUNDS = (1e-7, 1e-4)
+"""Default g_min and g_max in siemens, where no interval is given."""
+
+PUBLISHED: Mapping[str, Mapping[str, float]] = FrozenMapping(
+    {
+        **dict.fromkeys(UNIFORM, FrozenMapping({"L": 1e-4, "U": 1e-1})),
+        **dict.fromkeys(("glorot", "glorot_log", "he"), FrozenMapping({"L": 1e-7, "U": 0.08})),
+        "rectified": FrozenMapping({"L": 1e-7, "U": 1.0}),
+    }
+)
+"""Intervals of the published EBANA code."""
 
 STORED = by_type(str=text, dict=record({"init_type": text, "params": record(dict.fromkeys(KEYS, number))}))
 """Check of a stored initializer."""
 
 WIDEST_BOUNDS = (1e-7, 1.0)
-"""Default g_min and g_max in siemens; they give way where L lies below or U above."""
+"""Default g_min and g_max in siemens where L or U is given; they give way where L lies below or U above."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +90,9 @@ class Initializers:
             ``"rectified"`` (which has no ``L``);
             ``"random_uniform"``, ``"glorot_uniform"`` and ``"he_uniform"`` are accepted too.
         params: siemens, all above zero. ``L`` and ``U`` (also spelled ``init_low``, ``init_high``): the
-            interval to draw from, 1e-4 to 1e-1 for the uniform rules and 1e-7 to 0.08 for the others.
+            interval to draw from, 1e-7 to 1e-5 for the uniform rules and 1e-7 to 4e-5 for the others.
             ``g_min`` and ``g_max`` (also ``clip_low``, ``clip_high``): bounds of the start values and of
-            training, 1e-7 to 1 unless L lies below or U above.
+            training: 1e-7 to 1e-4; where L or U is given 1e-7 to 1, unless L lies below or U above.
 
     Raises:
         ValueError: for an unknown rule or key, or values that are not positive and in order.
@@ -90,16 +109,13 @@ class Initializers:
     init_type: str = "uniform"
     params: Mapping[str, float] | None = field(default=None, hash=False)
 
-    DEFAULTS: ClassVar[Mapping[str, tuple[float, float]]] = FrozenMapping(
-        {"uniform": UNIFORM_INTERVAL, "log_uniform": UNIFORM_INTERVAL, "rectified": (1e-7, 1.0)}
-    )
-
     def __post_init__(self) -> None:
         rule = ALIASES.get(self.init_type) if isinstance(self.init_type, str) else None
         if rule is None:
             raise ValueError(f"unknown initializer {self.init_type!r}. Expected one of {_listed(ALIASES)}.")
         object.__setattr__(self, "init_type", rule)
-        params = _complete(_canonical(self.params or {}), self.DEFAULTS.get(rule, SCALED_INTERVAL))
+        interval = UNIFORM_INTERVAL if rule in UNIFORM else SCALED_INTERVAL
+        params = _complete(_canonical(self.params or {}), interval)
         _check(params)
         object.__setattr__(self, "params", FrozenMapping(params))
 
@@ -165,7 +181,7 @@ def get(spec: Any = None) -> Initializers:
         >>> get("glorot").init_type
         'glorot'
         >>> get(None).params["U"]
-        0.1
+        1e-05
     """
     if spec is None:
         return Initializers()
@@ -179,6 +195,22 @@ def get(spec: Any = None) -> Initializers:
         f"cannot make an initializer of {spec!r}. Expected one of {_listed(ALIASES)}, "
         "or an Initializers object."
     )
+
+
+def spelled(layer_name: str, init_type: object, initializer: object) -> Any:
+    """The initializer of a layer by its two arguments, of which ``init_type`` is the published one.
+
+    A rule that ``init_type`` names has the published intervals; a rule that ``initializer`` names, and the
+    default, has ours. Objects are the same in both.
+
+    Example:
+        >>> spelled("d1", "glorot", None).params["U"], spelled("d1", None, "glorot").params["U"]
+        (0.08, 4e-05)
+    """
+    given = either(layer_name, None, init_type=init_type, initializer=initializer)
+    if isinstance(init_type, str) and init_type in ALIASES:
+        return Initializers(init_type, PUBLISHED[ALIASES[init_type]])
+    return get(given)
 
 
 def _listed(names: Mapping[str, str]) -> str:
@@ -208,11 +240,12 @@ def _complete(given: dict[str, float], interval: tuple[float, float]) -> dict[st
         low = min(low, high, given.get("g_max", math.inf))
     if "U" not in given:
         high = max(high, low)
+    least, most = WIDEST_BOUNDS if {"L", "U"} & set(given) else BOUNDS
     return {
         "L": low,
         "U": high,
-        "g_min": given.get("g_min", min(WIDEST_BOUNDS[0], low)),
-        "g_max": given.get("g_max", max(WIDEST_BOUNDS[1], high)),
+        "g_min": given.get("g_min", min(least, low)),
+        "g_max": given.get("g_max", max(most, high)),
     }
 
 

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from ebana.circuit import CircuitBuilder
-from ebana.layers.base import Layer, Shape, Signal, either, positive_integer
-from ebana.layers.initializers import STORED
-from ebana.layers.initializers import get as get_initializer
+from ebana.layers import initializers
+from ebana.layers.base import Layer, Shape, Signal, positive_integer
 from ebana.layers.windows import (
     WINDOWS,
     Padding,
@@ -46,7 +45,7 @@ class LocallyConnected2DLayer(Layer):
             side, cut off at the edges of the image).
         name: name of the layer.
         lr: learning rate of the conductances; None for the optimizer's own.
-        init_type: how the conductances start (also spelled ``initializer``), as for
+        init_type, initializer: how the conductances start, as for
             :class:`~ebana.layers.dense.DenseLayer`; a window counts as a crossbar of ``kh kw channels``
             rows and ``kh kw filters`` columns.
         trainable: whether the conductances are trained.
@@ -70,7 +69,7 @@ class LocallyConnected2DLayer(Layer):
     kind_label = "local"
     stored = Layer.stored | WINDOWS | {
         "filters": count, "kernel_size": listed(count),
-        "lr": optional(number), "initializer": STORED, "trainable": boolean,
+        "lr": optional(number), "initializer": initializers.STORED, "trainable": boolean,
     }  # fmt: skip
     makes_nodes = True
     passes_when_disabled = False
@@ -95,9 +94,7 @@ class LocallyConnected2DLayer(Layer):
         self.strides = pair(strides, self, "strides")
         self.padding: Padding = padding_of(padding, self)
         self.lr = lr
-        self.initializer = get_initializer(
-            either(name, "uniform", init_type=init_type, initializer=initializer)
-        )
+        self.initializer = initializers.spelled(name, init_type, initializer)
         self.trainable = bool(trainable)
 
     def output_shape(self, shapes: Any) -> Shape:

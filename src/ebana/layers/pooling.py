@@ -45,7 +45,8 @@ class AveragePooling2DLayer(Layer):
         padding: ``"valid"`` (windows inside the image; pixels that fill none are left out) or ``"same"``
             (``ceil(size / stride)`` windows a side, each the mean over its pixels inside the image).
         name: name of the layer.
-        conductance: of each resistor, siemens, above zero.
+        conductance: of each resistor, siemens, above zero; the default is a hundred times the largest that a
+            crossbar starts with by default.
         enabled: False leaves the layer out and hands the image on as it is.
 
     Input shape: ``(height, width, channels)``, or ``(height, width)`` for one channel.
@@ -77,7 +78,7 @@ class AveragePooling2DLayer(Layer):
         padding: str = "valid",
         name: str = "pool",
         *,
-        conductance: float = 0.1,
+        conductance: float = 1e-3,
         enabled: bool = True,
     ) -> None:
         super().__init__(name, enabled=enabled)

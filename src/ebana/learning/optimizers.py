@@ -63,7 +63,9 @@ class Optimizer:
             state. ``fit`` sets it.
         beta: nudging strength to train with, if ``fit`` is given none.
         lr: learning rate of parameters whose layer states none, in the parameter's unit for Adam, in
-            its unit squared over V^2 for SGD on a squared error (also spelled ``learning_rate``).
+            its unit squared over V^2 for SGD on a squared error (also spelled ``learning_rate``). None
+            for the default: :attr:`share` of the conductances that a layer starts with, ``default_lr``
+            for what is no conductance.
         schedule: factor for all learning rates (:mod:`ebana.learning.schedules`).
         transform: an optax transformation that makes a direction of gradients, without a learning rate
             and without a minus sign, such as ``optax.scale_by_lion()``.
@@ -84,6 +86,9 @@ class Optimizer:
 
     name: ClassVar[str] = "optimizer"
     default_lr: ClassVar[float] = 1e-4
+    """Learning rate of what is no conductance, where none is given."""
+    share: ClassVar[float] = 0.02
+    """The largest step of a conductance by default, in means of those that its layer starts with."""
 
     def __init__(
         self,
@@ -181,9 +186,28 @@ class Optimizer:
 
     def rates(self, parameters: Mapping[str, Parameter]) -> dict[str, float]:
         """Learning rate of each trainable parameter: its layer's own, else ``lr``, else the default."""
-        own = self.default_lr if self.lr is None else self.lr
-        given = {name: p.learning_rate for name, p in parameters.items() if p.trainable}
-        return {name: float(own if rate is None else rate) for name, rate in given.items()}
+        return {name: float(self._rate(p)) for name, p in parameters.items() if p.trainable}
+
+    def _rate(self, parameter: Parameter) -> float:
+        given = self.lr if parameter.learning_rate is None else parameter.learning_rate
+        if given is not None:
+            return given
+        if parameter.kind != "conductance" or not parameter.initial.size:
+            return self.default_lr
+        return self.default_rate(float(parameter.initial.mean()))
+
+    def default_rate(self, mean: float) -> float:
+        """Learning rate of conductances where none is given.
+
+        Args:
+            mean: of those that the layer starts with, siemens.
+        """
+        return self.share * self._in_coordinate(mean)
+
+    def _in_coordinate(self, mean: float) -> float:
+        """A change of a conductance by as much as itself, in the coordinate that takes the steps."""
+        with arithmetic():
+            return mean / float(_COORDINATES[self.parametrization].slope_of(np.float64(mean)))
 
     @staticmethod
     def bounds(parameters: Mapping[str, Parameter]) -> dict[str, tuple[float, float]]:
@@ -322,7 +346,7 @@ class SGD(Optimizer):
 
     Gradients by conductances are of the order of V^2 over the total conductance of a node, so the right
     learning rate follows the circuit's scale: conductances ten times smaller want one a hundred times
-    smaller. The default, 1e-5, suits conductances around 10 mS.
+    smaller. The default is the squared mean of those that a layer starts with, less with momentum.
 
     Args:
         model, beta, lr, schedule, parametrization: see :class:`Optimizer`.
@@ -337,6 +361,7 @@ class SGD(Optimizer):
 
     name: ClassVar[str] = "sgd"
     default_lr: ClassVar[float] = 1e-5
+    share: ClassVar[float] = 1.0
 
     @also(refused=KERAS | {"nesterov": "Give optax.trace(decay, nesterov=True) as transform= of Optimizer."})
     def __init__(
@@ -359,6 +384,10 @@ class SGD(Optimizer):
         self.rule = rule
         self.momentum = _number(self, "momentum", momentum, least=0.0, below=1.0)
         self.transform = _momentum(self.momentum)
+
+    def default_rate(self, mean: float) -> float:
+        """See :meth:`Optimizer.default_rate`; gradients of ``V^2 / S`` want siemens squared."""
+        return self.share * (1.0 - self.momentum) * self._in_coordinate(mean) ** 2
 
     def scale(self, system: object, values: Values) -> Mapping[str, Number] | None:
         """``2 c_out / c_l`` by name of conductances under ``rule="paper"``.
@@ -435,8 +464,8 @@ class Momentum(SGD):
 class Adam(Optimizer):
     """Adam: steps of about one learning rate, whatever the scale of the gradients.
 
-    The learning rate is in the parameter's own unit: 1e-4 (the default, and the published one) moves a
-    conductance by at most about 1e-4 S an update. Choose it well below the conductances themselves.
+    The learning rate is in the parameter's own unit: 1e-7 moves a conductance by at most about 1e-7 S an
+    update. The default is 2 % of the mean of those that a layer starts with, 1e-4 for what is no conductance.
 
     Args:
         model, beta, lr, schedule, parametrization: see :class:`Optimizer`.
@@ -537,7 +566,7 @@ class _Linear(_Coordinate):
 
 
 _COORDINATES: dict[str, _Coordinate] = {
-    "linear": _Linear(jnp.ones_like, jnp.subtract),
+    "linear": _Linear(lambda g: 1.0, jnp.subtract),
     "sqrt": _Coordinate(
         lambda g: 2.0 * jnp.sqrt(g), lambda g, step: jnp.square(jnp.maximum(jnp.sqrt(g) - step, 0.0))
     ),
