@@ -109,7 +109,12 @@ def summary_text(model: ModelLike, x: Data = None, capacitance: object = None) -
         table.add_row(*(printable(str(value)) for value in row.values()))
     buffer = io.StringIO()
     console = Console(
-        file=buffer, width=100 if power is None else 122, color_system=None, markup=False, highlight=False
+        file=buffer,
+        width=100 if power is None else 122,
+        color_system=None,
+        markup=False,
+        highlight=False,
+        force_jupyter=False,  # else a notebook's console leaves the buffer empty
     )
     if rows:
         console.print(table)

@@ -11,11 +11,11 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from rich.progress import Progress
 
 from ebana.datasets import CorruptData, DownloadFailed, load, read_idx, search_paths
 from ebana.datasets import download as downloads
 from ebana.datasets.sources import FILES, MNIST, SOURCES
+from ebana.progress import Silent
 from helpers.idx_files import write_idx, write_set
 
 
@@ -181,7 +181,7 @@ def test_an_interruption_leaves_no_file(server, cached, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Progress, "update", interrupt)
+    monkeypatch.setattr(Silent, "show", interrupt)
     with pytest.raises(KeyboardInterrupt):
         load("mnist", download=True)
     assert not cached.parent.exists()
@@ -192,8 +192,8 @@ def test_a_failure_keeps_the_file_that_was_there(server, tmp_path):
     path.write_text("old")
     server.manner = "other"
     url = f"http://127.0.0.1:{server.server_port}/{FILES[1]}.gz"
-    with Progress(disable=True) as progress, pytest.raises(DownloadFailed):
-        downloads.fetch(url, "0" * 32, path, progress)
+    with pytest.raises(DownloadFailed):
+        downloads.fetch(url, "0" * 32, path)
     assert path.read_text() == "old"
     assert not list(tmp_path.glob(".file*"))
 

@@ -4,7 +4,8 @@ import io
 
 import pytest
 
-from ebana.training.progress import SECONDS_BETWEEN_LINES, Progress
+from ebana.progress import SECONDS_BETWEEN_LINES
+from ebana.training.progress import Progress
 
 
 class Terminal(io.StringIO):
@@ -73,7 +74,7 @@ def test_unconverged_operating_points_are_shown():
     file = io.StringIO()
     with Progress(1, file=file) as progress:
         progress.epoch(1, {"loss": 1.0, "unconverged": 3, "something": 2.0})
-    assert file.getvalue() == "epoch 1/1: loss 1, 3 not converged\n"
+    assert file.getvalue() == "epoch 1/1: 3 not converged, loss 1\n"
 
 
 def test_standard_output_stays_clean(capsys):
@@ -94,6 +95,5 @@ def test_the_bar_is_taken_down_when_training_fails():
 
     with pytest.raises(RuntimeError):
         train()
-    assert progress._bar is not None
-    assert progress._bar.finished is False
-    assert not progress._bar.live.is_started
+    assert progress.bar.live
+    assert not progress.bar.is_shown

@@ -9,8 +9,9 @@ import json
 import math
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from typing import Any
 
 
@@ -42,19 +43,27 @@ class Terminal:
             table.add_column(key, overflow="fold", no_wrap=i == 0)
         for row in rows:
             table.add_row(*(str(value) for value in row.values()))
-        console = Console(file=sys.stderr if self.only_json else sys.stdout, markup=False, highlight=False)
+        file = sys.stderr if self.only_json else sys.stdout
+        console = Console(file=file, markup=False, highlight=False, force_jupyter=False)
         console.print(table)
 
     @contextmanager
     def bar(self, what: str) -> Iterator[Callable[[int, int, str], None]]:
-        """A progress bar on standard error; yields ``advance(done, total, now)``."""
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        """Progress on standard error; yields ``advance(done, total, now)``."""
+        from ebana.progress import bar
 
-        columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, TextColumn("{task.fields[now]}"), console=Console(file=sys.stderr)) as bar:
-            task = bar.add_task(what, total=None, now="")
-            yield lambda done, total, now: bar.update(task, completed=done, total=total, now=now)
+        began = time.monotonic()
+        with ExitStack() as stack:
+            shown: Any = None
+
+            def advance(done: int, total: int, now: str) -> None:
+                nonlocal shown
+                if shown is None:
+                    shown = stack.enter_context(bar(what, total, verbose=True))
+                left = (time.monotonic() - began) / done * (total - done) if done else None
+                shown.show(done, left, [now])
+
+            yield advance
 
     def result(self, result: Mapping[str, Any]) -> None:
         """The result as one line of JSON, if that was asked for."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from ebana.datasets.sources import FILES, Source
+from ebana.progress import bar
 from ebana.storage.atomic import write_atomically
 
 TIMEOUT = 30.0
@@ -46,39 +47,39 @@ def download(
             checksum. Files that arrived whole before stay.
         OSError: if a file cannot be written.
     """
-    with _progress() as progress:
-        for file, md5 in zip(FILES, source.md5, strict=True):
-            if file not in present or file in damaged:
-                path = folder / f"{file}.gz"
-                fetch(f"{source.url}{file}.gz", md5, path, progress)
-                if (old := present.get(file, path)) != path:
-                    old.unlink()
+    for file, md5 in zip(FILES, source.md5, strict=True):
+        if file not in present or file in damaged:
+            path = folder / f"{file}.gz"
+            fetch(f"{source.url}{file}.gz", md5, path)
+            if (old := present.get(file, path)) != path:
+                old.unlink()
 
 
-def fetch(url: str, md5: str, path: Path, progress: object) -> None:
-    """Fetch one file, all or nothing; ``progress`` is a :class:`rich.progress.Progress`.
+def fetch(url: str, md5: str, path: Path) -> None:
+    """Fetch one file, all or nothing.
 
     Raises:
         As :func:`download`.
     """
-    content = _transfer(url, path.name, progress)
+    content = _transfer(url, path.name)
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if digest != md5:
         raise _failed(url, f"its MD5 is {digest}, not the published {md5}")
     write_atomically(path, bytes(content))
 
 
-def _transfer(url: str, name: str, progress: Any) -> bytearray:
+def _transfer(url: str, name: str) -> bytearray:
     """All that the server answers."""
     content = bytearray()
+    began = time.monotonic()
     with _network(url):
         answer = urllib.request.urlopen(url, timeout=TIMEOUT)
-    with answer:
-        announced = answer.length
-        task = progress.add_task(name, total=announced)
+    announced = answer.length
+    with answer, bar(name, announced, count=_megabytes) as progress:
         while chunk := _read(answer, url):
             content += chunk
-            progress.update(task, completed=len(content))
+            rest = ((announced or 0) - len(content)) / len(content) * (time.monotonic() - began)
+            progress.show(len(content), rest if announced else None)
             if len(content) > LARGEST:
                 raise _failed(url, f"it goes on after {LARGEST} bytes")
     if announced is not None and len(content) < announced:
@@ -104,14 +105,9 @@ def _network(url: str) -> Iterator[None]:
         raise _failed(url, str(reason) or type(reason).__name__) from None
 
 
-def _progress() -> Any:
-    """A bar for each file where standard error is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal)
+def _megabytes(done: float, total: float | None) -> str:
+    """Both in megabytes, as far as they are known."""
+    return f"{done / 1e6:.1f} MB" if total is None else f"{done / 1e6:.1f}/{total / 1e6:.1f} MB"
 
 
 def _failed(url: str, what: str) -> DownloadFailed:
