@@ -27,6 +27,7 @@ from ebana.physics import energy as circuit_energy
 from ebana.physics import kirchhoff
 from ebana.physics.nudge import Nudge
 from ebana.physics.stages import conflicts
+from ebana.shown import Printed, Svg, Text
 from ebana.spice.netlist.deck import netlist as write_netlist
 from ebana.storage.atomic import replacing
 
@@ -276,6 +277,15 @@ class Model(Network):
 
     # -- looking at it ------------------------------------------------------------------------------
 
+    def __repr__(self) -> str:
+        trained = sum(self.circuit.parameters[name].initial.size for name in self.circuit.trainable)
+        return (
+            f"Model({self.name!r}: {self.circuit.size} nodes, {trained} trainable values; "
+            f"inputs {', '.join(self.circuit.inputs) or 'none'}, "
+            f"outputs {', '.join(port.name for port in self.circuit.outputs) or 'none'}, "
+            f"engine {getattr(self.engine, 'name', type(self.engine).__name__)})"
+        )
+
     def summary(self, print_fn: Any = None, *, x: Data = None, capacitance: Any = None) -> str:
         """Layers with shapes, nodes, trainable values and devices, as text; printed too.
 
@@ -287,7 +297,7 @@ class Model(Network):
         """
         from ebana.summary import summary_text
 
-        text = summary_text(self, x, capacitance)
+        text = Printed(summary_text(self, x, capacitance))
         (print_fn or print)(text)
         return text
 
@@ -320,7 +330,7 @@ class Model(Network):
         text = draw_circuit(self.circuit, self._values, title=self.name)
         if path is not None:
             write_atomically(path, text.encode())
-        return text
+        return Svg(text)
 
     def netlist(
         self,
@@ -348,7 +358,7 @@ class Model(Network):
         if path is not None:
             with replacing(path) as file:
                 file.write(text.encode())
-        return text
+        return Text(text)
 
     # -- files --------------------------------------------------------------------------------------
 

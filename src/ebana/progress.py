@@ -118,11 +118,11 @@ def bar(
         return NotebookBar(what, total, display, count, clock)
     from rich.console import Console
 
-    file = sys.stderr if file is None else file
-    console = Console(file=file, force_jupyter=False)
+    stream = sys.stderr if file is None else file
+    console = Console(file=stream, force_jupyter=False)
     if console.is_terminal:
         return TerminalBar(what, total, console, count, clock)
-    return Lines(what, total, file, count, clock) if verbose else Silent()
+    return Lines(what, total, stream, count, clock) if verbose else Silent()
 
 
 class Silent:

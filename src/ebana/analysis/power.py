@@ -157,6 +157,12 @@ class PowerReport:
     phases: Mapping[str, PhasePower]
     beta: float | None = None
 
+    def __repr__(self) -> str:
+        return f"PowerReport({self.name!r}: {si(self.total, 'W')} from sources; print it for a table)"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
     @property
     def free(self) -> PhasePower:
         """The free phase."""

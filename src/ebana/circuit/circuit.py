@@ -55,6 +55,12 @@ class Circuit:
     outputs: tuple[Output, ...]
     inputs: Mapping[str, int]
 
+    def __repr__(self) -> str:
+        return (
+            f"Circuit({self.size} nodes, {len(self.free)} of them free; {len(self.elements)} arrays of elements; "
+            f"outputs {', '.join(port.name for port in self.outputs) or 'none'})"
+        )
+
     def explore(self) -> None:
         """Find out once what follows from the structure, for all circuits that share it."""
         for name in _FOUND:

@@ -39,3 +39,9 @@ class Split:
     outputs: tuple[str, ...]
     scale: float
     standardized: bool = False
+
+    def __repr__(self) -> str:
+        return (
+            f"Split({self.name!r}: {len(self.x_train)} samples to train, {len(self.x_test)} to test; "
+            f"{self.x_train.shape[1]} features, {', '.join(self.outputs)})"
+        )

@@ -70,6 +70,11 @@ class OperatingPoint:
     error: Samples
     iterations: Codes
 
+    def __repr__(self) -> str:
+        samples, nodes = np.shape(self.v)
+        known = f", {int(self.converged.sum())} converged" if isinstance(self.code, np.ndarray) else ""
+        return f"OperatingPoint({samples} samples of {nodes} free nodes{known})"
+
     @staticmethod
     def found(v: object, error: object = 0.0) -> OperatingPoint:
         """Operating points that an engine vouches for, with its estimate of their error in volts.

@@ -14,6 +14,7 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextToPath
 
 from ebana.reports.graph_layout import Arrangement, Box, Route, arrange
+from ebana.reports.rendering import Picture
 from ebana.reports.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, TEXT, styled
 
 COLORS = {
@@ -128,7 +129,7 @@ def _width(text: str, font: FontProperties) -> float:
 def _canvas(plan: Arrangement) -> tuple[Figure, Axes]:
     """Axes in inches over the whole figure."""
     width, height = plan.width + 2 * MARGIN, plan.height + 2 * MARGIN
-    figure = Figure(figsize=(width, height))
+    figure = Picture(figsize=(width, height))
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_xlim(-MARGIN, plan.width + MARGIN)
     axes.set_ylim(-MARGIN, plan.height + MARGIN)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from ebana.reports.record import Recorded
-from ebana.reports.rendering import save
+from ebana.reports.rendering import Picture, save
 from ebana.reports.spacing import separate
 from ebana.reports.style import BLUE, FONT_SIZE, LINES, MARKERS, PALETTE, VERMILLION, styled
 
@@ -47,7 +47,7 @@ def loss_and_accuracy(history: Recorded, *, loss_unit: str | None = None) -> Fig
         raise ValueError("the history holds no loss: train for at least one epoch before drawing it")
     panels = 2 if accuracies else 1
     with styled():
-        figure = Figure(figsize=(WIDTH, HEIGHT if accuracies else 0.6 * HEIGHT), layout="constrained")
+        figure = Picture(figsize=(WIDTH, HEIGHT if accuracies else 0.6 * HEIGHT), layout="constrained")
         axes = figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0]
         _draw_losses(axes[0], losses, loss_unit)
         if accuracies:
@@ -68,7 +68,7 @@ def conductances(history: Recorded) -> Figure:
     factor, unit = _unit(records)
     height = max(HEIGHT, 1.0 + 0.24 * len(records))
     with styled():
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        figure = Picture(figsize=(WIDTH, height), layout="constrained")
         axes = figure.subplots()
         for i, g in enumerate(records.values()):
             axes.plot(epochs, g / factor, **_line(i, len(epochs)))

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ebana.reports.formatting import MISSING
+from ebana.reports.rendering import Picture
 from ebana.reports.style import BLUE, FONT_SIZE, ORANGE, styled
 from ebana.units import si
 
@@ -78,7 +79,7 @@ def power_chart(power: Mapping[str, Any] | Any) -> Figure:
     panels = (("by layer", free["by_layer"]), ("by kind of element", free["by_kind"]))
     rows = [max(1, len(shares)) for _, shares in panels]
     with styled():
-        figure = Figure(figsize=(WIDTH, 1.6 + BAR * sum(rows)), layout="constrained")
+        figure = Picture(figsize=(WIDTH, 1.6 + BAR * sum(rows)), layout="constrained")
         axes = figure.subplots(2, 1, height_ratios=rows, sharex=True)
         for panel, (title, shares) in zip(axes, panels, strict=True):
             _draw(panel, title, shares)

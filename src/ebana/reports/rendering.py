@@ -12,6 +12,13 @@ from ebana.reports.style import DPI, styled
 from ebana.storage.atomic import write_atomically
 
 
+class Picture(Figure):
+    """A figure that a notebook shows without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        return png(self)
+
+
 def png(figure: Figure) -> bytes:
     """The figure as a PNG of 150 dots an inch, without a date or version in it."""
     return _rendered(figure, "png")
