@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
+import psutil
 import pytest
 
 from ebana import CurrentLayer, DenseLayer, InputVoltageLayer, Model, NgspiceEngine, SubcircuitLayer
@@ -28,8 +31,9 @@ def fresh(monkeypatch):
     """No verdict and no worker of another test."""
     monkeypatch.setattr(guard, "_tried", set())
     monkeypatch.setattr(guard, "_refuges", {})
+    monkeypatch.setattr(guard, "_trials", {})
     yield
-    for pool in guard._refuges.values():
+    for pool in [*guard._refuges.values(), *(guard._trials or {}).values()]:
         pool.close()
 
 
@@ -92,5 +96,19 @@ def test_a_text_that_a_signal_ends_is_named() -> None:
 
 def test_a_text_is_tried_once(monkeypatch) -> None:
     predicted(GOOD)
-    monkeypatch.setattr(guard, "WorkerPool", None)  # a second trial would need one
+    monkeypatch.setattr(guard, "_trials", None)  # a second trial would need one
     predicted(GOOD)
+
+
+def test_a_trial_takes_milliseconds_and_its_worker_lives_on() -> None:
+    predicted(GOOD)
+    (trial,) = guard._trials.values()
+    (worker,) = trial.pids
+    began = time.monotonic()
+    for kilohms in range(2, 12):
+        predicted(GOOD.replace("1k", f"{kilohms}k"))
+        with pytest.raises(SpiceError):
+            predicted(DEADLY["undefined"].replace("1k", f"{kilohms}k"))
+    assert time.monotonic() - began < 6.0
+    assert trial.pids == [worker]
+    assert psutil.Process(worker).children() == []

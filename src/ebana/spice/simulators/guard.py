@@ -1,8 +1,8 @@
 """Text that others wrote is tried in a process of its own before a simulator of this process reads it.
 
 A simulator in this process is shared by all models: what ends it ends them all. A trial loads the whole deck in a
-disposable worker and solves one sample; its verdict is kept by the text. Where the simulator of this process ends all
-the same, it starts afresh in a worker, and later jobs run there, to the same bits.
+disposable copy of a worker and solves one sample; its verdict is kept by the text. Where the simulator of this process
+ends all the same, it starts afresh in a worker, and later jobs run there, to the same bits.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import numpy as np
 
 from ebana.spice.simulators.errors import SimulatorDied, SpiceError
-from ebana.spice.simulators.pool import WorkerPool
+from ebana.spice.simulators.pool import TRIAL, WorkerPool
 from ebana.spice.simulators.program import Job, Outcome, ParametricDeck
 from ebana.spice.simulators.session import Tick, session
 
@@ -21,6 +21,9 @@ IN_PROCESS = ("ngspice", "neospice")
 
 _tried: set[tuple[str, frozenset[str]]] = set()
 """Simulators and texts that went well together."""
+
+_trials: dict[tuple[str, float], WorkerPool] = {}
+"""Workers that make the trials, by simulator and patience."""
 
 _refuges: dict[str, WorkerPool] = {}
 """Workers in which simulators go on that ended in this process."""
@@ -49,7 +52,7 @@ def run(simulator: str, job: Job, tick: Tick | None = None) -> Outcome:
 
 
 def _try_out(simulator: str, job: Job) -> None:
-    """Solve the first sample in a disposable worker where the program holds text that was not tried yet."""
+    """Solve the first sample in a disposable process where the program holds text that was not tried yet."""
     program = job.program
     usable = np.flatnonzero(job.usable())
     if program is None or not program.foreign or not usable.size:
@@ -58,14 +61,15 @@ def _try_out(simulator: str, job: Job) -> None:
     if key in _tried:
         return
     first = int(usable[0])
-    pool = WorkerPool(simulator, 1, job.timeout)
+    trial = _trials.get(place := (simulator, job.timeout))
+    if trial is None:
+        trial = _trials[place] = WorkerPool(simulator, 1, job.timeout, TRIAL)
+    replaced = trial.replaced
     try:
-        outcome = pool.run(job.rows(first, first + 1))
+        outcome = trial.run(job.rows(first, first + 1))
     except SpiceError as error:
         raise _named(error, program) from None
-    finally:
-        pool.close()
-    if outcome.messages and pool.replaced:
+    if outcome.messages and trial.replaced > replaced:
         raise _named(
             SimulatorDied(f"{simulator} does not survive this circuit: {outcome.messages[0]}"), program
         )

@@ -26,7 +26,7 @@ from typing import Any
 from ebana.interruption import check
 from ebana.spice.simulators.errors import SpiceError, WorkerLost
 from ebana.spice.simulators.program import Job, Outcome
-from ebana.spice.simulators.worker import ALIVE, DONE, READY, REFUSED
+from ebana.spice.simulators.worker import ALIVE, DONE, FAILED, READY, REFUSED
 from ebana.storage.scratch import ScratchFolder
 
 ATTEMPTS = 3
@@ -35,6 +35,9 @@ may fail to start, one after another, before the pool gives up."""
 
 WORKER = ("-P", "-m", "ebana.spice.simulators.worker")
 """What Python runs in a worker; ``-P`` keeps the working folder from hiding modules."""
+
+TRIAL = ("-P", "-m", "ebana.spice.simulators.trial")
+"""The same in a worker that survives every job (:mod:`ebana.spice.simulators.trial`)."""
 
 START_TIMEOUT = 30.0
 """Seconds that a worker may take to start."""
@@ -237,6 +240,9 @@ class WorkerPool:
         elif kind == REFUSED:
             self._discard(worker)  # its simulator may not have survived
             raise rest[1] if isinstance(rest[1], SpiceError) else SpiceError(str(rest[1]))
+        elif kind == FAILED:
+            worker.task = None
+            raise rest[1]
         elif kind == DONE:
             task, worker.task = worker.task, None
             done.append((task.start, rest[1]))  # type: ignore[union-attr]

@@ -16,10 +16,11 @@ from multiprocessing.connection import Connection
 
 from ebana.spice.simulators.errors import SpiceError
 from ebana.spice.simulators.lifetime import end_with
-from ebana.spice.simulators.session import session, solve_here
+from ebana.spice.simulators.program import Job
+from ebana.spice.simulators.session import Tick, session, solve_here
 
-READY, ALIVE, DONE, REFUSED = "ready", "alive", "done", "refused"
-"""First words of the messages to the parent."""
+READY, ALIVE, DONE, REFUSED, FAILED = "ready", "alive", "done", "refused", "failed"
+"""First words of the messages to the parent; after "refused" the worker is not to be used again."""
 
 PULSE = 0.2
 """Seconds after which a worker that has finished another sample says that it is alive."""
@@ -34,14 +35,17 @@ def serve(connection: Connection, simulator: str) -> None:
             number, job = connection.recv()
         except EOFError:
             return
-        try:
-            outcome = solve_here(simulator, job, _pulse(connection))
-        except SpiceError as error:
-            connection.send((REFUSED, number, error))
-        except Exception as error:  # a fault of ours, told where it can be read
-            connection.send((REFUSED, number, SpiceError(f"{type(error).__name__} in a worker: {error}")))
-        else:
-            connection.send((DONE, number, outcome))
+        connection.send(answer(simulator, number, job, _pulse(connection)))
+
+
+def answer(simulator: str, number: int, job: Job, tick: Tick | None = None) -> tuple[object, ...]:
+    """The message that answers a job."""
+    try:
+        return (DONE, number, solve_here(simulator, job, tick))
+    except SpiceError as error:
+        return (REFUSED, number, error)
+    except Exception as error:  # a fault of ours, told where it can be read
+        return (REFUSED, number, SpiceError(f"{type(error).__name__} in a worker: {error}"))
 
 
 def _pulse(connection: Connection):
