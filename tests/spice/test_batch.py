@@ -8,8 +8,11 @@ import tempfile
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ebana import CurrentLayer, DenseLayer, InputVoltageLayer, Model
+from ebana.spice.simulators import batch
 from ebana.spice.simulators.batch import run, run_all
 from ebana.spice.simulators.errors import EngineNotInstalled, SpiceError
 from ebana.spice.simulators.process import PROGRAM_VARIABLE
@@ -131,6 +134,31 @@ def test_a_file_that_is_cut_off_is_refused(cut: int) -> None:
     data = HEADER.format(name="Transient", flags="real").encode() + b"Binary:\n" + np.zeros(4).tobytes()
     with pytest.raises(SpiceError, match="damaged"):
         read(data[:cut])
+
+
+@given(st.data())
+def test_a_damaged_file_is_refused_or_read(data) -> None:
+    """Whatever a file of text or bytes becomes, it is refused by name or read; never another error."""
+    text = HEADER.format(name="AC", flags="complex") + "Values:\n0\t1,0\n\t2,-3\n1\t2,0\n\t4,5\n"
+    whole = bytearray(text.encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(whole) - 1))
+        whole[place : place + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=3))
+    try:
+        plots = read(bytes(whole))
+    except SpiceError:
+        return
+    assert all(np.ndim(values) == 1 for plot in plots for values in plot.vectors.values())
+
+
+@needs_ngspice
+def test_fewer_results_than_analyses_are_no_results(monkeypatch) -> None:
+    deck = "* .op\nV1 a 0 1\nR1 a 0 1k\n.op\n  .TRAN 1n 10n\n* .op\n.end\n"
+    assert [plot.name for plot in run_all(deck)] == ["Operating Point", "Transient Analysis"]
+    whole = batch.read
+    monkeypatch.setattr(batch, "read", lambda data: whole(data)[:1])
+    with pytest.raises(SpiceError, match=r"do not stand: 1 of the deck's 2 analyses \(Operating Point\)"):
+        run_all(deck)
 
 
 def test_a_binary_point_may_hold_any_byte() -> None:

@@ -11,6 +11,7 @@ from programs import DECK, GAIN, R, X, expected, job, program
 from ebana.spice.simulators.errors import EngineNotInstalled, NeospiceError, NgspiceError, SpiceError
 from ebana.spice.simulators.neospice import check_version
 from ebana.spice.simulators.process import PROGRAM_VARIABLE, program_path, run_program
+from ebana.spice.simulators.program import Job, ParametricDeck
 from ebana.spice.simulators.session import SIMULATORS, available, require, session, solve
 
 VOLTS = np.array([0.5, 1.9, -3.0, 4.0, 20.0])
@@ -156,6 +157,19 @@ def test_a_run_that_takes_too_long_is_ended(tmp_path) -> None:
     deck = ["* endless", "V1 a 0 1", "R1 a 0 1k", ".control", "while 1", "op", "end", ".endc", ".end"]
     with pytest.raises(NgspiceError, match=r"not done after 0\.5 s"):
         run_program("\n".join(deck), tmp_path, timeout=0.5)
+
+
+def test_what_neospice_does_not_know_is_told_as_its_error() -> None:
+    require("neospice")
+    lost = solve("neospice", job(VOLTS[:1], program(reads=("y", "nowhere"))))
+    assert lost.messages == {0: "neospice: there is no node 'nowhere' in its results"}
+    assert np.isnan(lost.v).all()
+    unknown = program()
+    unknown = ParametricDeck(
+        unknown.lines, {("element", "x"): ("vz",)}, {("element", "x"): np.zeros(1)}, unknown.reads
+    )
+    with pytest.raises(NeospiceError, match=r"neospice refused vz = 1\.0: Unknown device"):
+        solve("neospice", Job(unknown, unknown.digest, {}, {("element", "x"): np.ones((1, 1))}, 1))
 
 
 def test_neospice_refuses_by_name_what_was_not_proven() -> None:

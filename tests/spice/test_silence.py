@@ -39,6 +39,23 @@ def take_over() -> Callable[[], list[bytes]]:
     return take
 
 
+def test_an_error_is_heard_whatever_is_said_after_it():
+    spice = libngspice.library()
+    spice.messages.clear()
+    spice._on_text(b"stderr Error: the first of all", 0, 0)
+    for k in range(5000):
+        spice._on_text(f"stdout remark {k}".encode(), 0, 0)
+    assert spice.errors() == ["Error: the first of all"]
+    assert spice.said().startswith("Error: the first of all | remark 0")
+    assert "... (4961 lines) ..." in spice.said()
+    assert len(spice.said()) < 1000
+    for k in range(libngspice.MOST_LINES):
+        spice._on_text(f"stdout remark {k}".encode(), 0, 0)
+    assert "more than" in spice.errors()[-1]
+    spice.messages.clear()
+    assert spice.errors() == []
+
+
 def test_a_job_is_solved_as_before(take_over):
     before = solve("ngspice", job(VOLTS))
     take_over()

@@ -20,7 +20,7 @@ from ebana.engines.certificate import estimate_error
 from ebana.engines.deck_program import job
 from ebana.physics.nudge import Nudge
 from ebana.spice.netlist.nudges import loss_name
-from ebana.spice.simulators import session
+from ebana.spice.simulators import guard, session
 from ebana.spice.simulators.executors import Spread, spread
 from ebana.spice.simulators.pool import WorkerPool
 from ebana.spice.simulators.program import Job, Outcome
@@ -124,6 +124,7 @@ class SpiceEngine:
 
     def _run(self, work: Job) -> Outcome:
         if self.pool is not None:
+            guard.try_out(self.name, work)  # workers would die of it one after the other, and name nobody
             return self.pool.run(work)
         if self._spread is not None:
             return self._spread.run(self.name, work)

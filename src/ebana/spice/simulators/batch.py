@@ -66,7 +66,7 @@ def run_all(deck: str, *, timeout: float = 60.0) -> list[Plot]:
         raise SpiceError(
             _explained("ngspice gave no results; the deck needs an analysis such as '.op'", said, deck)
         )
-    unsure = _unsure(plots, said)
+    unsure = _unsure(plots, said) or _missing(plots, deck)
     if unsure:
         raise SpiceError(_explained(f"ngspice gave results that do not stand: {unsure}", said, deck))
     return plots
@@ -90,6 +90,19 @@ def _with_dot_lines(deck: str) -> str:
         return deck
     lines = "".join(f".{c}\n" for c, word in zip(commands, words, strict=True) if word in _ANALYSES)
     return deck[: found.start()] + lines + deck[found.end() :]
+
+
+_ANALYSIS = re.compile(r"^\s*\.(op|tran|dc|ac|tf|sens)\b", re.IGNORECASE | re.MULTILINE)
+_CONDITION = re.compile(r"^\s*\.(if|control)\b", re.IGNORECASE | re.MULTILINE)
+
+
+def _missing(plots: list[Plot], deck: str) -> str:
+    """That there are fewer results than analyses, or an empty string; each gives one result at least."""
+    asked = len(_ANALYSIS.findall(deck[deck.find("\n") :]))
+    if len(plots) >= asked or _CONDITION.search(deck):  # which of them are run is the simulator's to know
+        return ""
+    names = ", ".join(plot.name for plot in plots)
+    return f"{len(plots)} of the deck's {asked} analyses ({names})"
 
 
 def _unsure(plots: list[Plot], said: str) -> str:

@@ -38,7 +38,7 @@ def run(simulator: str, job: Job, tick: Tick | None = None) -> Outcome:
     if simulator not in IN_PROCESS or os.name != "posix":
         return session(simulator).run(job, tick)
     if simulator not in _refuges:
-        _try_out(simulator, job)
+        try_out(simulator, job)
         try:
             return session(simulator).run(job, tick)
         except SimulatorDied:
@@ -51,11 +51,15 @@ def run(simulator: str, job: Job, tick: Tick | None = None) -> Outcome:
         raise _named(error, job.program) from None
 
 
-def _try_out(simulator: str, job: Job) -> None:
-    """Solve the first sample in a disposable process where the program holds text that was not tried yet."""
+def try_out(simulator: str, job: Job) -> None:
+    """Solve the first sample in a disposable process where the program holds text that was not tried yet.
+
+    Raises:
+        SpiceError: when the simulator refuses the program, or ends at it; names what others wrote in it.
+    """
     program = job.program
     usable = np.flatnonzero(job.usable())
-    if program is None or not program.foreign or not usable.size:
+    if simulator not in IN_PROCESS or program is None or not program.foreign or not usable.size:
         return
     key = (simulator, frozenset(program.foreign.values()))
     if key in _tried:

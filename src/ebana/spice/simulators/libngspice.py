@@ -77,6 +77,13 @@ _CHATTER = (
 _SINGULAR = "singular matrix"
 
 
+QUOTED = 20
+"""Lines at the beginning and at the end of a long answer that an error quotes."""
+
+MOST_LINES = 100_000
+"""Lines of one sequence of commands that are kept; an analysis that says more than that has failed."""
+
+
 class Unheard(NgspiceError):
     """A reply that must come did not: whatever else was said is lost too."""
 
@@ -93,7 +100,7 @@ class LibNgspice:
         self.path = path
         self._handle = handle
         self.version = "ngspice"
-        self.messages: deque[str] = deque(maxlen=400)
+        self.messages: deque[str] = deque(maxlen=MOST_LINES)
         self._pending: BaseException | None = None
         self._dead = ""
         self._call = handle.ngSpice_Command
@@ -184,11 +191,15 @@ class LibNgspice:
 
     def said(self) -> str:
         """What ngspice said since the messages were last cleared, progress left out, in one line."""
-        return " | ".join(self._lines()) or "(no message)"
+        lines = self._lines()
+        left_out = [f"... ({len(lines) - 2 * QUOTED} lines) ..."] if len(lines) > 2 * QUOTED else []
+        shown = [*lines[:QUOTED], *left_out, *lines[-QUOTED:]] if left_out else lines
+        return " | ".join(shown) or "(no message)"
 
     def errors(self) -> list[str]:
         """The messages that are errors; notes and warnings are not."""
-        return [line for line in self._lines() if "error" in line.lower()]
+        flood = [f"error: more than {MOST_LINES - 1} lines"] if len(self.messages) == MOST_LINES else []
+        return [line for line in self._lines() if "error" in line.lower()] + flood
 
     def stepped(self) -> bool:
         """Whether the last analysis needed stepping of gmin or of the sources, or a transient."""

@@ -113,7 +113,13 @@ class NeospiceSession(Session):
             )
         self._choose_pivots()
         for name, value in self._set.items():
-            self._circuit.update_param(name, value)
+            self._update(name, value)
+
+    def _update(self, element: str, value: float) -> None:
+        try:
+            self._circuit.update_param(element, value)
+        except Exception as error:
+            raise NeospiceError(f"neospice refused {element} = {value!r}: {error}") from error
 
     def _choose_pivots(self) -> None:
         """Solve the deck as it stands: the order of elimination is kept, and must not depend on who asks first.
@@ -135,7 +141,7 @@ class NeospiceSession(Session):
             else:
                 self._set[element] = value
                 if not again:
-                    self._circuit.update_param(element, value)
+                    self._update(element, value)
         if again:
             self._parse()
 
@@ -146,7 +152,10 @@ class NeospiceSession(Session):
         except Exception as error:
             return None, 0, f"neospice: {error}"
         status = result.status
-        v = [result.voltage(name) for name in self._reads]
+        try:
+            v = [result.voltage(name) for name in self._reads]
+        except KeyError as missing:
+            return None, status.iterations, f"neospice: there is no node {missing} in its results"
         if not status.converged or not np.isfinite(v).all():
             return None, status.iterations, f"neospice did not converge {'; '.join(status.warnings)}".rstrip()
         return v, status.iterations, ""

@@ -43,6 +43,8 @@ def _checked(path: str) -> tuple[str, str]:
     if not path:
         raise EngineNotInstalled(f"the ngspice program was not found. {INSTALL}")
     try:
+        if shutil.which(path) is None:  # setpriv would say so in words of its own
+            raise FileNotFoundError(f"no such program: {path!r}")
         said = subprocess.run(
             [*ending_with_us(), path, "--version"],
             capture_output=True,

@@ -66,21 +66,31 @@ def _header(data: bytes, at: int) -> tuple[dict[str, str], list[str], int, bool]
                 raise _damaged(f"{len(names)} variables are named, {fields['no. variables']} announced")
             return fields, names, at, line == "Binary:"
         if listing and line[:1] == "\t":
-            names.append(line.split()[1].lower())
+            names.append(_name(line))
         elif key.strip().lower() == "variables":
             listing = True
             if value.split():  # some programs put the first one on the same line
-                names.append(value.split()[1].lower())
+                names.append(_name(value))
         elif colon and not listing:
             fields[key.strip().lower()] = value.strip()
     raise _damaged("it ends before any values")
 
 
+def _name(line: str) -> str:
+    words = line.split()
+    if len(words) < 2:
+        raise _damaged(f"a variable has no name ({line.strip()!r})")
+    return words[1].lower()
+
+
 def _count(fields: dict[str, str], key: str) -> int:
     try:
-        return int(fields[key])
+        number = int(fields[key])
     except (KeyError, ValueError):
         raise _damaged(f"the header states no {key!r}") from None
+    if number < 0:
+        raise _damaged(f"the header states {number} for {key!r}")
+    return number
 
 
 def _binary(data: bytes, at: int, points: int, width: int, complex_: bool) -> tuple[np.ndarray, int]:
@@ -99,9 +109,12 @@ def _text(data: bytes, at: int, points: int, width: int, complex_: bool) -> tupl
     if len(words) != points * (width + 1):
         raise _damaged(f"{points} points of {width} variables are announced, but it holds {len(words)} words")
     values = [word for k, word in enumerate(words) if k % (width + 1)]
-    numbers = (
-        [complex(*map(float, w.split(b","))) for w in values] if complex_ else [float(w) for w in values]
-    )
+    try:
+        numbers = (
+            [complex(*map(float, w.split(b","))) for w in values] if complex_ else [float(w) for w in values]
+        )
+    except (ValueError, TypeError) as error:
+        raise _damaged(f"a value is no number ({error})") from None
     return np.array(numbers).reshape(points, width), end
 
 
