@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from benchmarks.faults import learning
 
 from ebana import (
     CurrentLayer,
@@ -73,6 +74,27 @@ def test_values_at_their_bounds_are_told():
     with pytest.warns(LearningWarning, match=r"100% of d/conductance \(1e-07 to 1\)") as caught:
         linear().fit(X, Y, epochs=2, optimizer=optimizers.Adam(lr=1e6), verbose=False)
     assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    ("trainable", "lr", "text"),
+    [(False, None, "no layer is trainable"), (True, 0.0, r"the learning rates of d/conductance are 0")],
+)
+def test_where_nothing_is_trained_it_is_told(trainable, lr, text):
+    x = InputVoltageLayer(3, "x")
+    model = Model(x, CurrentLayer("y")(DenseLayer(4, "d", trainable=trainable)(x)))
+    with pytest.warns(LearningWarning, match=text):
+        model.fit(X, Y, optimizer=optimizers.Adam(lr=lr), verbose=False)
+
+
+@pytest.mark.parametrize(
+    "kind", [*learning.WRONG, pytest.param(None, id="networks that learn")], ids=lambda kind: kind.__name__
+)
+def test_ways_of_not_learning_drawn_by_number(kind):
+    if kind is None:
+        assert [learning.disturbed(seed) for seed in range(2)] == ["", ""]
+    else:
+        assert not any(learning.untold(kind, seed) for seed in range(2))
 
 
 @pytest.mark.parametrize("name", ["xor", "gates", "iris", "wine"])

@@ -61,6 +61,24 @@ def _at_bounds(value: np.ndarray, parameter: Parameter) -> np.ndarray:
     return (value <= low) | (value >= high)
 
 
+def warn_untrained(model: str, rates: Mapping[str, float]) -> None:
+    """Say where nothing is trained: no parameter is trainable, or all learning rates are zero.
+
+    Args:
+        model: its name.
+        rates: learning rate by trainable parameter.
+    """
+    if any(float(np.max(rate)) > 0 for rate in rates.values()):
+        return
+    why = f"the learning rates of {listed(list(rates))} are 0" if rates else "no layer is trainable"
+    warnings.warn(
+        f"training of model {model!r}: {why}, so nothing will change. Use evaluate to measure a model, or give "
+        f"{'the optimizer a learning rate' if rates else 'some layer trainable=True'}.",
+        LearningWarning,
+        stacklevel=2,
+    )
+
+
 def warn_unmoved(model: str, names: list[str], reasons: str) -> None:
     """Say which values no gradient reached, and why, as far as the network can tell."""
     warnings.warn(

@@ -17,6 +17,7 @@ from ebana.spellings import also
 from ebana.training import memory
 from ebana.training.callbacks import Callback
 from ebana.training.data import BatchGenerator, Dataset, as_dataset
+from ebana.training.diagnosis import warn_untrained
 from ebana.training.evaluation import BLOCK
 from ebana.training.history import History
 from ebana.training.metrics import Metrics
@@ -155,6 +156,7 @@ def fit(
         least_batch=1 if validation is None else BLOCK,
     )
     memory.require(model.name, wanted, generator.batch_size, placement.devices)
+    warn_untrained(model.name, optimizer.rates(model.system.parameters))
     run = Run(model, generator, optimizer, settings, validation, list(callbacks), placement)
     if resume is not None:
         run.restore(resume)
