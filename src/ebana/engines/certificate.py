@@ -59,4 +59,4 @@ def _estimate(circuit: Circuit, radius: float, parameters: Any, inputs: Any, v: 
     error = error + plain.left + cautious.left + again.left
     error = error + system.rounding(v, cautious.spread, 0.0, radius)  # no limit: every term is counted
     sure = plain.sure & cautious.sure & again.sure & (jnp.minimum(plain.pivot, cautious.pivot) > 0)
-    return jnp.where(sure, error, jnp.inf)
+    return jnp.where(sure, error * system.caution, jnp.inf)
