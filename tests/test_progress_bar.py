@@ -23,7 +23,7 @@ PROGRAM = """
 import time
 from ebana.training.progress import Progress
 with Progress(400) as progress:
-    progress.note("compiling the training step")
+    progress.note("compiling")
     progress.epoch(123, {"loss": 0.02345, "accuracy": 0.978, "val_loss": 0.0312, "val_accuracy": 0.965})
     time.sleep(0.5)
 """

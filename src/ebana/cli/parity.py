@@ -65,7 +65,7 @@ def run(
 def _compare(circuits: int, seed: int, engines: list[str] | None, terminal: Terminal, parts: Parts) -> Parity:
     from ebana.parity import run as compare
 
-    with terminal.bar("circuits") as advance:
+    with terminal.bar("circuit") as advance:
         return compare(
             circuits,
             seed,

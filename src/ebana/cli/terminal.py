@@ -10,9 +10,12 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ebana.progress import Bar
 
 
 class Terminal:
@@ -47,23 +50,9 @@ class Terminal:
         console = Console(file=file, markup=False, highlight=False, force_jupyter=False)
         console.print(table)
 
-    @contextmanager
-    def bar(self, what: str) -> Iterator[Callable[[int, int, str], None]]:
-        """Progress on standard error; yields ``advance(done, total, now)``."""
-        from ebana.progress import bar
-
-        began = time.monotonic()
-        with ExitStack() as stack:
-            shown: Any = None
-
-            def advance(done: int, total: int, now: str) -> None:
-                nonlocal shown
-                if shown is None:
-                    shown = stack.enter_context(bar(what, total, verbose=True))
-                left = (time.monotonic() - began) / done * (total - done) if done else None
-                shown.show(done, left, [now])
-
-            yield advance
+    def bar(self, what: str) -> Advance:
+        """Progress on standard error."""
+        return Advance(what)
 
     def result(self, result: Mapping[str, Any]) -> None:
         """The result as one line of JSON, if that was asked for."""
@@ -80,6 +69,34 @@ class Terminal:
             return
         with _quiet_handle(), redirect_stdout(sys.stderr):
             yield
+
+
+class Advance:
+    """A bar whose total is told with the first thing that is begun: ``with Advance(what) as advance``."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._began = what, time.monotonic()
+        self._bar: Bar | None = None
+        self._total = 0
+
+    def __enter__(self) -> Advance:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            if error == (None, None, None):
+                self._bar.show(self._total)
+            self._bar.__exit__(*error)  # type: ignore[arg-type]
+
+    def __call__(self, done: int, total: int, now: str) -> None:
+        """So many of all are done, and this one is begun."""
+        if self._bar is None:
+            from ebana.progress import bar
+
+            self._bar = bar(self._what, total, verbose=True).__enter__()
+        self._total = total
+        left = (time.monotonic() - self._began) / done * (total - done) if done else None
+        self._bar.show(done, left, [now])
 
 
 @contextmanager

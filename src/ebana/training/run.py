@@ -184,7 +184,7 @@ class Run:
             self.start = fingerprints({n: self.state.values[n] for n in trainable(self.system)})
         progress.start_at(self.epoch)
         if self.traits.traceable:
-            progress.note("compiling the training step")
+            progress.note("compiling")
         with interruption.deferred():
             try:
                 while not self.ends:
