@@ -11,7 +11,7 @@ import numpy as np
 
 from ebana.circuit import Circuit
 from ebana.engines.base import NotConverged
-from ebana.interruption import check
+from ebana.interruption import check, deferred
 from ebana.parity.compare import Case, Difference, differences
 from ebana.parity.gallery import gallery
 from ebana.parity.random_circuits import random_circuit, random_inputs, random_values
@@ -146,9 +146,10 @@ def run(
     for number, case in enumerate((*examples, *random_cases(circuits, seed))):
         if progress is not None:
             progress(number, total, case)
-        found += parts.of(
-            f"{number}-{case.name}", Compared, partial(_compared, case, tuple(chosen))
-        ).differences
+        with deferred():  # an exception of a signal has no good place amid a compilation
+            found += parts.of(
+                f"{number}-{case.name}", Compared, partial(_compared, case, tuple(chosen))
+            ).differences
         check()
     return Parity(tuple(found), chosen, seed)
 
