@@ -1,3 +1,4 @@
+from . import activations as activations
 from . import analysis as analysis
 from . import callbacks, losses, metrics, optimizers, schedules
 from . import circuit as circuit
@@ -23,6 +24,7 @@ from .layers import (
     BiasVoltageLayer,
     ConcatenateLayer,
     CurrentLayer,
+    CurrentNudgingLayer,
     CurrentSourceLayer,
     DCVoltageLayer,
     DenseLayer,
@@ -61,6 +63,7 @@ __all__ = [
     "ConcatenateLayer",
     "CorruptFile",
     "CurrentLayer",
+    "CurrentNudgingLayer",
     "CurrentSourceLayer",
     "DCVoltageLayer",
     "DataSet",

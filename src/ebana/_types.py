@@ -72,6 +72,10 @@ class LossLike(Protocol):
         """Derivative of the cost by the output, ``(B, units)``."""
         ...
 
+    def shown(self, y: Array, target: Array) -> Any:
+        """What curves and tables show of each sample, ``(B,)``."""
+        ...
+
     def accuracy(self, y: Array, target: Array, exclusive: bool | None = None) -> Any:
         """Whether each sample is right, ``(B,)``, or None where that has no meaning."""
         ...

@@ -12,6 +12,7 @@ import numpy as np
 
 from ebana import serialization
 from ebana._types import Data, FilePath, LossOrName
+from ebana.activations import Activation
 from ebana.circuit import Circuit
 from ebana.compilation import compiled
 from ebana.engines import get as get_engine
@@ -132,6 +133,13 @@ class Model(Network):
     def layers(self) -> tuple[Any, ...]:
         """The layers that the model is made of, in order; none of a model of a circuit."""
         return tuple(dict.fromkeys(signal.layer for signal in self.signals))
+
+    @property
+    def activations(self) -> dict[str, Activation]:
+        """What is predicted of the volts of an output, by name, where that is not the volts themselves."""
+        layers = {signal.name: signal.layer for signal in self.outputs}
+        found = {name: getattr(layer, "activation", None) for name, layer in layers.items()}
+        return {name: one for name, one in found.items() if isinstance(one, Activation)}
 
     # -- solving ------------------------------------------------------------------------------------
 

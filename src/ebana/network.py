@@ -11,6 +11,8 @@ import numpy as np
 
 from ebana import inference
 from ebana._types import Data, FilePath, LossOrName
+from ebana.activations import Activation
+from ebana.compilation import arithmetic
 from ebana.learning import estimators, losses
 from ebana.learning.adjoint import Adjoint
 from ebana.learning.estimators import GradientEstimator
@@ -100,6 +102,11 @@ class Network(ABC):
         """Number of values of each output by name."""
         return dict(self.system.output_units)
 
+    @property
+    def activations(self) -> dict[str, Activation]:
+        """What is predicted of the values of an output, by name, where that is not the values themselves."""
+        return {}
+
     def get_weights(self) -> list[np.ndarray]:
         """Copies of the parameter values in order, as Keras gives them; :attr:`values` has them by name."""
         return list(self.values.values())
@@ -122,17 +129,26 @@ class Network(ABC):
 
     # -- using it -----------------------------------------------------------------------------------
 
-    def predict(self, x: Data, *, strict: bool = True) -> Any:
-        """Output values: an array ``(B, units)``, or a dict of them where there are several outputs.
+    def predict(self, x: Data, *, strict: bool = True, loss_fn: LossOrName | None = None) -> Any:
+        """What is predicted: an array ``(B, units)``, or a dict of them where there are several outputs.
+
+        Output values, or what the activation of an output makes of them.
 
         Args:
             x: an array for the one input, a dict of arrays by input, or a data set.
             strict: raise :class:`~ebana.engines.base.NotConverged` where a state is not found; else those
                 samples are NaN.
+            loss_fn: asks, as the EBANA framework does, for two dicts by output: output values, and predictions.
         """
         self.require_outputs()
         outputs = self._solve(self._inputs(x), strict).outputs
-        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+        with arithmetic():
+            predicted = outputs | {
+                name: np.asarray(activation(outputs[name])) for name, activation in self.activations.items()
+            }
+        if loss_fn is not None:
+            return outputs, predicted
+        return next(iter(predicted.values())) if len(predicted) == 1 else predicted
 
     def evaluate(
         self,
@@ -179,8 +195,20 @@ class Network(ABC):
         inference.raise_unless_found(found, what)
 
     def checked_loss(self, loss_fn: LossOrName) -> losses.Loss:
-        """A loss or its name as a loss that fits every output of the model."""
+        """A loss or its name as a loss of the values of every output of the model, behind their activation.
+
+        Raises:
+            ValueError: for a loss that does not fit an output, and for outputs of several activations.
+        """
         loss = losses.get(loss_fn)
+        found = {self.activations.get(name) for name in self.output_units}
+        if len(found) > 1:
+            told = {name: getattr(self.activations.get(name), "name", "") for name in self.output_units}
+            raise ValueError(
+                f"the outputs of model {self.name!r} have several activations, {told}. One loss serves all outputs; "
+                "give them the same activation, or train each output in a model of its own."
+            )
+        loss = loss.behind(next(iter(found), None))
         for name, units in self.output_units.items():
             loss.check(name, units)
         return loss

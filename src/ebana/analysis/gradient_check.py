@@ -25,7 +25,6 @@ from ebana._types import ModelLike
 from ebana.engines.base import NotConverged
 from ebana.engines.native import NativeEngine
 from ebana.inference import cast, exact
-from ebana.learning import losses
 from ebana.learning.losses import Loss
 from ebana.learning.system import scope
 from ebana.learning.systems.circuit import CircuitSystem
@@ -225,7 +224,7 @@ def check_gradients(
             f"model {model.name!r} has no trainable parameters, so there are no gradients to check."
         )
     data = as_dataset(x, y, model.input_columns, model.output_units)
-    loss = losses.get(loss_fn)
+    loss = model.checked_loss(loss_fn)
     strength = float(BETA_SHARE * model.default_beta() if beta is None else beta)
     estimates = model.gradients(data, loss_fn=loss, beta=strength, estimator=estimator, nudge=nudge)
     reference = Reference(model, data, loss)

@@ -6,7 +6,7 @@ from ebana.layers.dense import DenseLayer
 from ebana.layers.diode import DiodeLayer
 from ebana.layers.initializers import Initializers
 from ebana.layers.local import LocallyConnected2DLayer
-from ebana.layers.outputs import CurrentLayer, VoltageLayer
+from ebana.layers.outputs import CurrentLayer, CurrentNudgingLayer, VoltageLayer
 from ebana.layers.pooling import AveragePooling2DLayer
 from ebana.layers.shape import ConcatenateLayer, ReshapeLayer, StackLayer
 from ebana.layers.sources import BiasVoltageLayer, CurrentSourceLayer, DCVoltageLayer, InputVoltageLayer
@@ -18,6 +18,7 @@ __all__ = [
     "BiasVoltageLayer",
     "ConcatenateLayer",
     "CurrentLayer",
+    "CurrentNudgingLayer",
     "CurrentSourceLayer",
     "DCVoltageLayer",
     "DenseLayer",

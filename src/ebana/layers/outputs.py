@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ebana import activations
 from ebana.circuit import CircuitBuilder
 from ebana.layers.base import Layer, Signal
-from ebana.storage.described import boolean
+from ebana.storage.described import boolean, text
 
 
 def _flat(layer: Layer, shapes: Any, fold: bool) -> tuple[int, ...]:
@@ -29,21 +30,27 @@ class CurrentLayer(Layer):
         name: name of the layer, and of its targets in a data set.
         fold: True (default) reads pairs of nodes, ``v+ - v-``, so that weights can have either sign
             though conductances are positive; False reads single nodes.
+        activation: what is predicted of the volts that are read, computed beside the circuit: ``"softmax"``,
+            ``"sparsemax"``, an :class:`~ebana.activations.Activation`, or None for the volts themselves. Losses and
+            ``model.predict`` are of the predictions, and the nudge is what they lack of the targets.
 
     Input shape: ``(n,)``, n even where folded. Data of an output have n / 2 columns (folded) or n.
     """
 
     kind_label = "current"
-    stored = Layer.stored | {"fold": boolean}
+    stored = Layer.stored | {"fold": boolean, "activation": text}
     is_output = True
 
-    def __init__(self, name: str, *, fold: bool = True, enabled: bool = True) -> None:
+    def __init__(
+        self, name: str, *, fold: bool = True, activation: object = None, enabled: bool = True
+    ) -> None:
         if not enabled:
             raise ValueError(
                 f"output layer {name!r} cannot be disabled. Leave it out of the model's outputs."
             )
         super().__init__(name)
         self.fold = bool(fold)
+        self.activation = activations.get(activation)
 
     def output_shape(self, shapes: object) -> tuple[int, ...]:
         """The input's shape, in one dimension."""
@@ -65,7 +72,23 @@ class CurrentLayer(Layer):
 
     def config(self) -> dict[str, Any]:
         """See :meth:`Layer.config`."""
-        return {"name": self.name, "fold": self.fold}
+        described: dict[str, Any] = {"name": self.name, "fold": self.fold}
+        if self.activation is not None:
+            described["activation"] = self.activation.stored_name(f"output layer {self.name!r}")
+        return described
+
+
+def CurrentNudgingLayer(name: str, fold: bool = False, activation: object = "") -> CurrentLayer:
+    """A :class:`CurrentLayer`, as the EBANA framework of 2025 spells it: single nodes unless told to fold.
+
+    Args:
+        name, fold, activation: see :class:`CurrentLayer`; ``""`` for no activation.
+
+    Example:
+        >>> CurrentNudgingLayer("c1", fold=True, activation="softmax").activation
+        Softmax()
+    """
+    return CurrentLayer(name, fold=fold, activation=activation)
 
 
 class VoltageLayer(Layer):

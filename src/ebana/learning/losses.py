@@ -7,6 +7,10 @@
 with s the logistic function and y in volts (one volt is one unit of the logarithm's argument). A loss
 states its cost and nothing else: slopes follow by derivation. The unit of the squared error is V^2, so
 that a nudging strength beta in siemens gives a current; that of the other two is 1.
+
+An output may have an activation f (:mod:`ebana.activations`): what is predicted is f(y). All of the above have the
+slope "prediction less target", and keep it: the nudge is by ``f(y) - Y``, and their formula of the predictions is
+what curves and tables show.
 """
 
 from __future__ import annotations
@@ -22,7 +26,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from ebana import activations
 from ebana._types import Array
+from ebana.activations import Activation
 
 
 class Loss:
@@ -34,6 +40,7 @@ class Loss:
     Attributes:
         name: short name, for tables and files.
         quadratic: whether the cost is a squared error, whose clamped nudge is a conductance.
+        residual: whether the slope is the prediction less the target, and stays that behind an activation.
         smoothness: upper bound on the curvature of the cost in each direction of y; None if unknown.
         midpoint: threshold between 0 and 1 for outputs that are decided one by one, volts.
         beta: nudging strength to train with, or None.
@@ -49,6 +56,7 @@ class Loss:
 
     name: ClassVar[str] = "loss"
     quadratic: ClassVar[bool] = False
+    residual: ClassVar[bool] = False
     smoothness: ClassVar[float | None] = None
     smallest: ClassVar[int] = 1
     """Least number of units of an output that the loss makes sense for."""
@@ -75,6 +83,18 @@ class Loss:
     def slope(self, y: Array, target: Array) -> Array:
         """``dC/dy``, ``(B, units)``."""
         return jax.grad(lambda y: self.cost(y, target).sum())(y)
+
+    def shown(self, y: Array, target: Array) -> Array:
+        """What curves and tables show of each sample, ``(B,)``: the cost, unless a loss shows something else."""
+        return self.cost(y, target)
+
+    def of_predictions(self, p: Array, target: Array) -> Array:
+        """The formula of predictions that an activation made, ``(B,)``; that of outputs unless a loss differs."""
+        return self.cost(p, target)
+
+    def behind(self, activation: Activation | None) -> Loss:
+        """The loss of an output with an activation, as a function of its volts."""
+        return self if activation is None else Activated(self, activation)
 
     @property
     def midpoint(self) -> float:
@@ -139,12 +159,12 @@ class Loss:
     def from_config(config: Mapping[str, Any]) -> Loss:
         """The inverse of :meth:`to_config`, for built-in losses."""
         options = dict(config)
-        name = options.pop("class", None)
+        name, activation = options.pop("class", None), options.pop("activation", None)
         if options.get("custom") or name not in _BUILT_IN:
             raise ValueError(
                 f"loss {name!r} is not built in, so a file cannot bring it back. Pass the object itself."
             )
-        return _BUILT_IN[name](**options)
+        return _BUILT_IN[name](**options).behind(activations.get(activation))
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and _key(vars(self)) == _key(vars(other))
@@ -171,6 +191,7 @@ class MSE(Loss):
 
     name: ClassVar[str] = "mse"
     quadratic: ClassVar[bool] = True
+    residual: ClassVar[bool] = True
     smoothness: ClassVar[float | None] = 1.0
 
     def __post_init__(self) -> None:
@@ -188,8 +209,30 @@ class MSE(Loss):
 
 
 @dataclass(frozen=True)
+class MSEProb(MSE):
+    """:class:`MSE` of several units, of which the largest decides, as one that predicts probabilities does.
+
+    Made for outputs with ``activation="softmax"`` or ``"sparsemax"``.
+
+    Args:
+        output_midpoint, beta: see :class:`MSE`; there is nothing to decide for a midpoint.
+
+    Example:
+        >>> MSEProb().accuracy(jnp.array([[0.4, 0.3, 0.3]]), jnp.array([[1.0, 0.0, 0.0]])).tolist()
+        [1.0]
+    """
+
+    name: ClassVar[str] = "mse_prob"
+    smallest: ClassVar[int] = 2
+
+    def accuracy(self, y: Array, target: Array, exclusive: bool | None = None) -> Array:
+        """See :meth:`Loss.accuracy`."""
+        return super().accuracy(y, target, True)
+
+
+@dataclass(frozen=True)
 class CrossEntropyLoss(Loss):
-    """Cross-entropy of the softmax over an output's units.
+    """Cross-entropy of the softmax over an output's units, or of what its activation predicts.
 
     Args:
         beta: nudging strength in watts (a slope of 1/V nudges by ``beta`` amperes), if ``fit`` is given none.
@@ -203,6 +246,7 @@ class CrossEntropyLoss(Loss):
     beta: float | None = None
 
     name: ClassVar[str] = "cross_entropy"
+    residual: ClassVar[bool] = True
     smoothness: ClassVar[float | None] = 0.5
     smallest: ClassVar[int] = 2
 
@@ -211,20 +255,53 @@ class CrossEntropyLoss(Loss):
 
     def check_targets(self, output: str, target: np.ndarray) -> None:
         """Refuse targets that are no probabilities: each of at least 0, and 1 together."""
-        total = target.sum(-1)
-        bad = np.flatnonzero((target < 0).any(-1) | ~np.isclose(total, 1.0, rtol=0, atol=1e-3))
-        if bad.size:
-            row = int(bad[0])
-            raise ValueError(
-                f"loss {self.name!r} on output {output!r}: the targets of {bad.size} of {len(target)} samples are no "
-                f"probabilities. Sample {row} has {np.array2string(target[row], threshold=6)}, with a sum of "
-                f"{total[row]:.3g}. Expected numbers of at least 0 that add up to 1, or class numbers; "
-                "for other values use 'mse'."
-            )
+        _refuse_no_probabilities(self.name, output, target)
 
     def cost(self, y: Array, target: Array) -> Array:
         """See :meth:`Loss.cost`."""
         return optax.softmax_cross_entropy(y, target)
+
+    def of_predictions(self, p: Array, target: Array) -> Array:
+        """See :meth:`Loss.of_predictions`; a probability of zero counts as one of 2.2e-16."""
+        return -(target * jnp.log(p + ROUNDING)).sum(-1)
+
+
+@dataclass(frozen=True)
+class SparsemaxLoss(Loss):
+    """The loss whose slope is the sparsemax over an output's units less the target.
+
+    Zero as soon as the right unit leads by one volt (Martins, Astudillo, ICML 2016, equation 16):
+    ``C = F(y) - Y . y + |Y|^2 / 2`` with the potential F of :class:`~ebana.activations.Sparsemax`.
+
+    Args:
+        beta: nudging strength in watts (a slope of 1/V nudges by ``beta`` amperes), if ``fit`` is given none.
+
+    Example:
+        >>> SparsemaxLoss().cost(jnp.array([[1.5, 0.5], [0.0, 0.0]]), jnp.array([[1.0, 0.0]])).tolist()
+        [0.0, 0.25]
+    """
+
+    beta: float | None = None
+
+    name: ClassVar[str] = "sparsemax"
+    smoothness: ClassVar[float | None] = activations.Sparsemax.smoothness
+    smallest: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        _check_beta(self, self.beta)
+
+    def check_targets(self, output: str, target: np.ndarray) -> None:
+        """Refuse targets that are no probabilities: each of at least 0, and 1 together."""
+        _refuse_no_probabilities(self.name, output, target)
+
+    def cost(self, y: Array, target: Array) -> Array:
+        """See :meth:`Loss.cost`."""
+        return activations.Sparsemax().potential(y) + (target * (target / 2 - y)).sum(-1)
+
+    def behind(self, activation: Activation | None) -> Loss:
+        """See :meth:`Loss.behind`: the sparsemax is its own, and needs no second one."""
+        own = isinstance(activation, activations.Sparsemax)
+        return self if activation is None or own else _refuse_activation(self, activation)
 
 
 @dataclass(frozen=True)
@@ -263,6 +340,10 @@ class BCE(Loss):
         """See :meth:`Loss.cost`."""
         return optax.sigmoid_binary_cross_entropy(y, target).sum(-1)
 
+    def behind(self, activation: Activation | None) -> Loss:
+        """See :meth:`Loss.behind`: each unit has a logistic function of its own."""
+        return self if activation is None else _refuse_activation(self, activation)
+
     @property
     def midpoint(self) -> float:
         """See :attr:`Loss.midpoint`."""
@@ -273,14 +354,102 @@ class BCE(Loss):
         return 0.5
 
 
+@dataclass(frozen=True)
+class Activated(Loss):
+    """A loss of what an activation predicts, as a function of the output's volts.
+
+    For a loss with a slope of its own making (a user's), the slope follows by the chain rule. The built-in ones keep
+    theirs, "prediction less target" (:attr:`Loss.residual`): what is minimised is the activation's own cost,
+    ``F(y) - Y . y``, and what is shown is the loss's formula of the predictions.
+
+    Args:
+        loss: the loss of the predictions.
+        activation: what makes them of the volts.
+
+    Example:
+        >>> loss = Activated(MSEProb(), activations.Softmax())
+        >>> y, target = jnp.zeros((1, 2)), jnp.array([[1.0, 0.0]])
+        >>> loss.slope(y, target).tolist(), loss.shown(y, target).tolist()
+        ([[-0.5, 0.5]], [0.25])
+    """
+
+    loss: Loss
+    activation: Activation
+
+    name: ClassVar[str] = "activated"
+
+    @property
+    def beta(self) -> float | None:  # type: ignore[override]
+        """The nudging strength of the loss."""
+        return self.loss.beta
+
+    @property
+    def smoothness(self) -> float | None:  # type: ignore[override]
+        """That of the activation's own cost; unknown behind the chain rule."""
+        return self.activation.smoothness if self.loss.residual else None
+
+    @property
+    def midpoint(self) -> float:
+        """See :attr:`Loss.midpoint`."""
+        return self.loss.midpoint
+
+    def check(self, output: str, units: int) -> None:
+        """See :meth:`Loss.check`."""
+        self.loss.check(output, units)
+        if units < self.activation.smallest:
+            raise ValueError(
+                f"output {output!r} has the activation {self.activation.name!r} and {units} unit(s). Expected at "
+                f"least {self.activation.smallest}: of one unit it always predicts 1."
+            )
+
+    def check_targets(self, output: str, target: np.ndarray) -> None:
+        """See :meth:`Loss.check_targets`; one scale on all targets only makes the nudge stronger, and is taken."""
+        total = target.sum(-1)
+        scaled = len(target) and total[0] > 0 and np.allclose(total, total[0], rtol=1e-3, atol=0)
+        self.loss.check_targets(output, target / total[0] if scaled else target)
+
+    def cost(self, y: Array, target: Array) -> Array:
+        """See :meth:`Loss.cost`."""
+        if not self.loss.residual:
+            return self.loss.cost(self.activation(y), target)
+        return self.activation.potential(y) - (target * y).sum(-1)
+
+    def shown(self, y: Array, target: Array) -> Array:
+        """See :meth:`Loss.shown`."""
+        return self.loss.of_predictions(self.activation(y), target)
+
+    def accuracy(self, y: Array, target: Array, exclusive: bool | None = None) -> Array:
+        """See :meth:`Loss.accuracy`."""
+        return self.loss.accuracy(self.activation(y), target, exclusive)
+
+    def behind(self, activation: Activation | None) -> Loss:
+        """See :meth:`Loss.behind`; an activation is applied once."""
+        return self.loss.behind(activation)
+
+    def in_program(self) -> Loss:
+        """See :meth:`Loss.in_program`."""
+        return Activated(self.loss.in_program(), self.activation)
+
+    def to_config(self) -> dict[str, Any]:
+        """See :meth:`Loss.to_config`."""
+        return self.loss.to_config() | {"activation": self.activation.name}
+
+
 CrossEntropy = CrossEntropyLoss
 BinaryCrossEntropy = BCE
 
-_BUILT_IN: dict[str, Any] = {"MSE": MSE, "CrossEntropyLoss": CrossEntropyLoss, "BCE": BCE}
+ROUNDING = float(np.finfo(float).eps)
+"""Keeps the logarithm of a probability of zero finite."""
+
+_BUILT_IN: dict[str, Any] = {
+    one.__name__: one for one in (MSE, MSEProb, CrossEntropyLoss, SparsemaxLoss, BCE)
+}
 
 NAMES: dict[str, Any] = {
     "mse": MSE,
     "mean_squared_error": MSE,
+    "mse_prob": MSEProb,
+    "sparsemax": SparsemaxLoss,
     "cross_entropy": CrossEntropyLoss,
     "crossentropy": CrossEntropyLoss,
     "categorical_crossentropy": CrossEntropyLoss,
@@ -309,6 +478,26 @@ def get(spec: object) -> Loss:
         return spec
     known = ", ".join(map(repr, NAMES))
     raise ValueError(f"unknown loss {spec!r}. Expected one of {known}, or a Loss object.")
+
+
+def _refuse_no_probabilities(name: str, output: str, target: np.ndarray) -> None:
+    total = target.sum(-1)
+    bad = np.flatnonzero((target < 0).any(-1) | ~np.isclose(total, 1.0, rtol=0, atol=1e-3))
+    if bad.size:
+        row = int(bad[0])
+        raise ValueError(
+            f"loss {name!r} on output {output!r}: the targets of {bad.size} of {len(target)} samples are no "
+            f"probabilities. Sample {row} has {np.array2string(target[row], threshold=6)}, with a sum of "
+            f"{total[row]:.3g}. Expected numbers of at least 0 that add up to 1, or class numbers; "
+            "for other values use 'mse'."
+        )
+
+
+def _refuse_activation(loss: Loss, activation: Activation) -> Any:
+    raise ValueError(
+        f"loss {loss.name!r} on an output with activation={activation.name!r}: it predicts by a function of its own. "
+        "Leave the activation out, or use 'mse', 'mse_prob' or 'cross_entropy'."
+    )
 
 
 def as_targets(target: Any, units: int, name: str = "output") -> np.ndarray:

@@ -59,7 +59,7 @@ def measure(
             if not ok.any():
                 losses[name] = accuracies[name] = float("nan")
                 continue
-            losses[name] = float(np.mean(loss.cost(y[ok], target[ok])))
+            losses[name] = float(np.mean(loss.shown(y[ok], target[ok])))
             right = loss.accuracy(y[ok], target[ok], exclusive(target))
             accuracies[name] = float(np.mean(right))
     return Evaluation(
