@@ -7,7 +7,7 @@ conductances in two places, and their gradients add up.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class Parameter:
         trainable: whether an optimizer may change them.
         low, high: bounds kept by projection after each update, in the parameter's unit.
         learning_rate: the layer's own learning rate, or None for the optimizer's default.
+        rule: what stands in place of the gradient, a :class:`~ebana.local_rule.LocalRule` of conductances, or None.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Parameter:
     low: float = -np.inf
     high: float = np.inf
     learning_rate: float | None = None
+    rule: Any = None
 
     def __post_init__(self) -> None:
         initial = np.array(self.initial, dtype=np.float64)
@@ -101,8 +103,9 @@ class Slot:
     kind: Kind
     shape: tuple[int, ...]
     trainable: bool
+    rule: Any = None
 
     @staticmethod
     def of(parameter: Parameter | Slot) -> Slot:
         """The slot that a parameter's values fill."""
-        return Slot(parameter.name, parameter.kind, parameter.shape, parameter.trainable)
+        return Slot(parameter.name, parameter.kind, parameter.shape, parameter.trainable, parameter.rule)

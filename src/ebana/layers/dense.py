@@ -9,6 +9,8 @@ import numpy as np
 from ebana.circuit import CircuitBuilder
 from ebana.layers import initializers
 from ebana.layers.base import Layer, Signal, positive_integer
+from ebana.layers.learned import require_stored_form, rule_of
+from ebana.local_rule import Rule
 from ebana.storage.described import boolean, count, number, optional
 
 
@@ -26,6 +28,11 @@ class DenseLayer(Layer):
             ``initializer="glorot"`` starts at microsiemens (none given: ``"uniform"``, likewise);
             ``init_type="glorot"`` is the published code's and starts at millisiemens, up to 0.08 S.
         trainable: whether the conductances are trained.
+        grad_func: a learning rule of one's own, ``f(free, nudged)``, in place of the gradient: elementwise, of the
+            voltage drops over the conductances in two phases, volts from input to output. Its mean over the samples,
+            divided by the nudging strength, is what the optimizer gets. Written in NumPy or JAX: it is traced when
+            the model is made, or called back where it cannot be (:mod:`ebana.local_rule`). Of two nudged phases the
+            estimator takes half the difference; estimators without phases, as ``"adjoint"``, use the gradient.
 
     Input shape: ``(n,)``; use :class:`ReshapeLayer` before for other shapes.
     Output shape: ``(units,)``.
@@ -47,6 +54,7 @@ class DenseLayer(Layer):
         *,
         initializer: object = None,
         trainable: bool = True,
+        grad_func: Rule | None = None,
         enabled: bool = True,
     ) -> None:
         super().__init__(name, enabled=enabled)
@@ -54,6 +62,7 @@ class DenseLayer(Layer):
         self.lr = lr
         self.initializer = initializers.spelled(name, init_type, initializer)
         self.trainable = bool(trainable)
+        self.grad_func = grad_func
 
     def output_shape(self, shapes: Any) -> tuple[int, ...]:
         """``(units,)``."""
@@ -85,6 +94,7 @@ class DenseLayer(Layer):
             low=low,
             high=high,
             shape=(rows.size, self.units),
+            rule=rule_of(self, (rows.size, self.units)),
         )
         nodes = build.nodes(signal.name, self.units)
         build.crossbar(signal.name, rows, nodes, parameter)
@@ -92,12 +102,7 @@ class DenseLayer(Layer):
 
     def config(self) -> dict[str, Any]:
         """See :meth:`Layer.config`."""
-        if not hasattr(self.initializer, "to_config"):
-            raise TypeError(
-                f"dense layer {self.name!r} starts from an initializer of class {type(self.initializer).__name__}, "
-                "which has no to_config() and so no stored form. Add it, or save the values with "
-                "model.save_values() and rebuild the model in Python."
-            )
+        require_stored_form(self)
         return super().config() | {
             "units": self.units,
             "lr": self.lr,

@@ -17,6 +17,7 @@ import numpy as np
 from ebana.circuit import CircuitBuilder
 from ebana.layers import initializers
 from ebana.layers.base import Layer, Shape, Signal, positive_integer
+from ebana.layers.learned import require_stored_form, rule_of
 from ebana.layers.windows import (
     WINDOWS,
     Padding,
@@ -27,6 +28,7 @@ from ebana.layers.windows import (
     taps_inside,
     windows_of,
 )
+from ebana.local_rule import Rule
 from ebana.storage.described import boolean, count, listed, number, optional
 
 
@@ -49,6 +51,11 @@ class LocallyConnected2DLayer(Layer):
             :class:`~ebana.layers.dense.DenseLayer`; a window counts as a crossbar of ``kh kw channels``
             rows and ``kh kw filters`` columns.
         trainable: whether the conductances are trained.
+        grad_func: a learning rule of one's own, ``f(free, nudged)``, in place of the gradient: elementwise, of the
+            voltage drops over the conductances in two phases, volts from input to output. Its mean over the samples,
+            divided by the nudging strength, is what the optimizer gets. Written in NumPy or JAX: it is traced when
+            the model is made, or called back where it cannot be (:mod:`ebana.local_rule`). Of two nudged phases the
+            estimator takes half the difference; estimators without phases, as ``"adjoint"``, use the gradient.
 
     Input shape: ``(height, width, channels)``, or ``(height, width)`` for one channel.
     Output shape: ``(out_h, out_w, filters)``.
@@ -86,6 +93,7 @@ class LocallyConnected2DLayer(Layer):
         *,
         initializer: object = None,
         trainable: bool = True,
+        grad_func: Rule | None = None,
         enabled: bool = True,
     ) -> None:
         super().__init__(name, enabled=enabled)
@@ -96,6 +104,7 @@ class LocallyConnected2DLayer(Layer):
         self.lr = lr
         self.initializer = initializers.spelled(name, init_type, initializer)
         self.trainable = bool(trainable)
+        self.grad_func = grad_func
 
     def output_shape(self, shapes: Any) -> Shape:
         """``(out_h, out_w, filters)``."""
@@ -127,6 +136,7 @@ class LocallyConnected2DLayer(Layer):
             low=low,
             high=high,
             shape=shape,
+            rule=rule_of(self, shape),
         )
         pixels, outputs = local_pairs(image, self.filters, self.kernel_size, self.strides, self.padding)
         nodes = build.nodes(signal.name, signal.units)
@@ -135,12 +145,7 @@ class LocallyConnected2DLayer(Layer):
 
     def config(self) -> dict[str, Any]:
         """See :meth:`Layer.config`."""
-        if not hasattr(self.initializer, "to_config"):
-            raise TypeError(
-                f"local layer {self.name!r} starts from an initializer of class {type(self.initializer).__name__}, "
-                "which has no to_config() and so no stored form. Add it, or save the values with "
-                "model.save_values() and rebuild the model in Python."
-            )
+        require_stored_form(self)
         return super().config() | {
             "filters": self.filters,
             "kernel_size": list(self.kernel_size),

@@ -23,10 +23,11 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ebana._types import Array, LossLike, Values
 from ebana.learning.estimators import Estimate, GradientEstimator
-from ebana.learning.system import EnergySystem
+from ebana.learning.system import EnergySystem, LocallyTaught
 
 Phases = Literal["centered", "one_sided", "negative"]
 NudgeKind = Literal["current", "clamped"]
@@ -111,6 +112,9 @@ class EquilibriumPropagation(GradientEstimator):
         count = jnp.maximum(used.sum(), 1)
         weight = used / (count * beta * least * (upper - lower))
         gradients = system.contrast(values, states["plus"], states["minus"], weight)
+        if isinstance(system, LocallyTaught):
+            signed = [(float(np.sign(s)), states[n]) for n, s in _named(self.strengths).items()]
+            gradients |= system.local_gradients(free, signed, weight * least)
         failures = (~system.converged(free) & real).sum() + (~jnp.stack(found) & real).sum()
         return Estimate(gradients, outputs, {"free": free, **states}, nudges, used, failures)
 
@@ -157,7 +161,7 @@ def _phases(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The states ``"plus"`` and ``"minus"``, and the nudges of those that are nudged."""
     ones = jnp.ones(next(iter(system.outputs(free).values())).shape[0])
-    named = {name: s for name, s in zip(("plus", "minus"), strengths, strict=True) if s}
+    named = _named(strengths)
     if len(named) == 2 and system.traits.phases_together:  # side by side, as one batch
         nudge = push(jnp.concatenate([s * ones for s in named.values()]))
         both = system.relax(values, _joined(inputs, inputs), nudge, _joined(free, free))
@@ -166,6 +170,11 @@ def _phases(
     nudges = {name: push(s * ones) for name, s in named.items()}
     states = {name: system.relax(values, inputs, nudge, free) for name, nudge in nudges.items()}
     return {name: states.get(name, free) for name in ("plus", "minus")}, nudges
+
+
+def _named(strengths: tuple[float, float]) -> dict[str, float]:
+    """The strengths of the phases that are nudged, by their names."""
+    return {name: s for name, s in zip(("plus", "minus"), strengths, strict=True) if s}
 
 
 def _joined(first: object, second: object) -> Any:

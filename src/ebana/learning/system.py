@@ -9,7 +9,7 @@ own affair. Shapes: ``B`` samples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
@@ -181,6 +181,23 @@ class Staged(Protocol):
 
     def gradient_scale(self, values: Values) -> dict[str, Array]:
         """Factors that turn gradients into the published update, by parameter name."""
+        ...
+
+
+@runtime_checkable
+class LocallyTaught(Protocol):
+    """A system some of whose parameters learn by a rule of their own from what each of them sees of two states."""
+
+    def local_gradients(
+        self, free: State, nudged: Sequence[tuple[float, State]], weight: Samples
+    ) -> dict[str, Array]:
+        """``sum_b weight_b sum_s sign_s f(free_b, nudged_sb)`` of each parameter with a rule, and of no other.
+
+        Args:
+            free: the free state.
+            nudged: the sign of the nudge and the state of each nudged phase.
+            weight: ``(B,)``.
+        """
         ...
 
 

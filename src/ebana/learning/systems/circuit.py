@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from ebana.engines.base import Engine, OperatingPoint, checked
 from ebana.learning.system import Footprint, LearningWarning, Traits
 from ebana.learning.systems.footprint import footprint
 from ebana.parameters import Parameter
-from ebana.physics import energy, kirchhoff
+from ebana.physics import energy, kirchhoff, local
 from ebana.physics.nudge import Nudge
 from ebana.physics.stages import stages
 from ebana.physics.stiffness import output_stiffness
@@ -89,7 +89,8 @@ class CircuitSystem:
             for e in self.circuit.each(Branches)
             if not e.linear
         }
-        return {"devices": devices}
+        rules = {name: p.rule.digest for name, p in self.circuit.parameters.items() if p.rule is not None}
+        return {"devices": devices, **({"rules": rules} if rules else {})}
 
     def default_beta(self, values: Values) -> float:
         """A five-hundredth of the least conductance that holds an output, siemens."""
@@ -154,6 +155,7 @@ class CircuitSystem:
             element.conductance: 2.0 * c_out / c[element.name]
             for element in linear
             if element.conductance in self.circuit.trainable
+            and self.circuit.parameters[element.conductance].rule is None
         }
 
     def relax(self, values: Values, inputs: Values, nudge: Nudge | None, start: Settled | None) -> Settled:
@@ -205,6 +207,15 @@ class CircuitSystem:
     def contrast(self, values: Values, plus: Settled, minus: Settled, weight: Array) -> dict[str, Array]:
         """Differences of the energy's partial derivatives (see :func:`ebana.physics.energy.contrast`)."""
         return _contrast(self.circuit, dict(values), plus.phase, minus.phase, weight)
+
+    def local_gradients(
+        self, free: Settled, nudged: Sequence[tuple[float, Settled]], weight: Array
+    ) -> dict[str, Array]:
+        """What layers with a learning rule of their own learn (see :func:`ebana.physics.local.local_gradients`)."""
+        if all(parameter.rule is None for parameter in self.circuit.parameters.values()):
+            return {}
+        signs = tuple(sign for sign, _ in nudged)
+        return _local(self.circuit, signs, free.phase.p, tuple(state.phase.p for _, state in nudged), weight)
 
     def converged(self, state: Settled) -> Array:
         """Mask of the samples whose operating point was found."""
@@ -264,6 +275,13 @@ def _outputs(circuit: Circuit, p: Array) -> dict[str, Array]:
 @jax.jit
 def _contrast(circuit: Circuit, values: Values, plus: Any, minus: Any, weight: Array) -> dict[str, Array]:
     return energy.contrast(circuit, values, plus, minus, weight)
+
+
+@partial(jax.jit, static_argnums=1)
+def _local(
+    circuit: Circuit, signs: tuple[float, ...], free: Array, nudged: tuple[Array, ...], weight: Array
+) -> dict[str, Array]:
+    return local.local_gradients(circuit, free, list(zip(signs, nudged, strict=True)), weight)
 
 
 @jax.jit
