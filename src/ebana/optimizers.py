@@ -1,5 +1,5 @@
 """Optimizers, under the module path that published scripts import: see :mod:`ebana.learning.optimizers`."""
 
-from ebana.learning.optimizers import NAMES, SGD, Adam, Momentum, Optimizer, get
+from ebana.learning.optimizers import NAMES, SGD, Adam, Momentum, Optimizer, SGDMomentum, get
 
-__all__ = ["NAMES", "SGD", "Adam", "Momentum", "Optimizer", "get"]
+__all__ = ["NAMES", "SGD", "Adam", "Momentum", "Optimizer", "SGDMomentum", "get"]

@@ -13,12 +13,17 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def also(renamed: Mapping[str, str] | None = None, refused: Mapping[str, str] | None = None):
+def also(
+    renamed: Mapping[str, str] | None = None,
+    refused: Mapping[str, str] | None = None,
+    needless: Mapping[str, str] | None = None,
+):
     """Let a function take the argument names of another library.
 
     Args:
         renamed: names that mean an argument of the function, ``{theirs: ours}``.
         refused: names that mean nothing here, ``{theirs: what to do}``.
+        needless: names that ask for what is the case anyhow, ``{theirs: why}``; their values are not looked at.
 
     Example:
         >>> @also({"beta_1": "b1"}, {"amsgrad": "There is no AMSGrad; give optax.amsgrad as transform=."})
@@ -31,13 +36,15 @@ def also(renamed: Mapping[str, str] | None = None, refused: Mapping[str, str] | 
         ...
         TypeError: rule has no argument 'amsgrad'. There is no AMSGrad; give optax.amsgrad as transform=.
     """
-    renamed, refused = dict(renamed or {}), dict(refused or {})
+    renamed, refused, needless = dict(renamed or {}), dict(refused or {}), dict(needless or {})
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         named = function.__qualname__.removesuffix(".__init__")
 
         @functools.wraps(function)
         def call(*args: P.args, **options: P.kwargs) -> R:
+            for theirs in options.keys() & needless.keys():
+                del options[theirs]
             for theirs in [name for name in options if name in renamed or name in refused]:
                 if theirs in refused:
                     raise TypeError(f"{named} has no argument {theirs!r}. {refused[theirs]}")
@@ -63,3 +70,11 @@ def unknown(thing: object, name: str, answers: Mapping[str, str]) -> AttributeEr
     return AttributeError(
         f"{type(thing).__name__!r} object has no attribute {name!r}{more}", name=name, obj=thing
     )
+
+
+HOOK = "The update is the optimizer's: give a transform= to optimizers.Optimizer, or a rule of learning as grad_func=."
+SAVED = "Metrics(save_phase_data=True) records all layers."
+EBANA_HOOKS = {"weight_upata_func": HOOK, "weight_update_func": HOOK}
+"""Arguments of the EBANA framework's layers that have another form here."""
+EBANA_SAVED = {"save_sim_data": SAVED, "save_currents": SAVED}
+"""Arguments of the EBANA framework's layers that ask for what is recorded anyhow."""

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ebana.learning import optimizers
 from ebana.learning.optimizers import SGD, Adam, Momentum, Optimizer
-from ebana.learning.schedules import Cosine, Exponential
 from ebana.parameters import Parameter
+from ebana.schedules import Cosine, Exponential
 
 
 class System:

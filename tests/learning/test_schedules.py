@@ -6,8 +6,9 @@ import numpy as np
 import optax
 import pytest
 
-from ebana.learning import schedules
-from ebana.learning.schedules import Constant, Cosine, Exponential, FromFunction, Schedule
+from ebana import CurrentLayer, DenseLayer, InputVoltageLayer, Model, load_model, schedules
+from ebana.optimizers import Adam
+from ebana.schedules import Constant, Cosine, Exponential, FromFunction, Schedule
 
 
 @pytest.mark.parametrize("step", [0, 1, 7, 10, 15])
@@ -103,3 +104,81 @@ def test_a_warm_up_rises_to_one_and_hands_over_to_the_cosine():
 def test_a_warm_up_is_a_share_of_the_run(warmup):
     with pytest.raises(ValueError, match="warmup"):
         Cosine(warmup=warmup)
+
+
+# -- learning rates with a course of their own --------------------------------------------------------
+
+
+class Falling(schedules.LearningRateSchedule):
+    def __call__(self, step):
+        return 1e-6 if step < 2 else 1e-7  # of plain numbers: nothing is traced
+
+
+def test_cosine_decay_is_that_of_keras():
+    """Of ``initial ((1 - alpha) (1 + cos(pi n / N)) / 2 + alpha)``, held after N."""
+    rate = schedules.CosineDecay(initial_learning_rate=2e-7, decay_steps=10, alpha=0.1)
+    steps = np.array([0, 1, 5, 10, 99])
+    share = (1 + np.cos(np.pi * np.minimum(steps, 10) / 10)) / 2
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(schedules.rate_at(rate, steps), 2e-7 * (0.9 * share + 0.1), rtol=1e-12)
+        assert float(schedules.ConstantLearningRateSchedule(3e-7)(5)) == pytest.approx(3e-7)
+    assert isinstance(rate, schedules.LearningRateSchedule)
+    assert schedules.get_rate(schedules.rate_config(rate)) == rate
+
+
+@pytest.mark.parametrize("bad", [lambda n: -1.0, lambda n: float("nan")])
+def test_a_rate_that_is_none_is_refused(bad):
+    with pytest.raises(ValueError, match="Expected numbers of at least 0"):
+        schedules.rate_at(bad, np.arange(3))
+    with pytest.raises(ValueError, match=r"Scheduled\(lr=-1"):
+        schedules.CosineDecay(-1, 10)
+    with pytest.raises(ValueError, match="'Falling' is not built in"):
+        schedules.get_rate(schedules.rate_config(Falling()) | {"class": "Falling"})
+
+
+@pytest.mark.parametrize("owner", ["layers", "optimizer"])
+@pytest.mark.parametrize(
+    ("rate", "schedule"),
+    [
+        (schedules.CosineDecay(1e-6, 5), Cosine(steps=5)),
+        (schedules.Scheduled(1e-6, Cosine()), Cosine()),
+        (Falling(), lambda n: jnp.where(n < 2, 1.0, 0.1)),
+        (lambda n: Falling()(n), lambda n: jnp.where(n < 2, 1.0, 0.1)),
+    ],
+    ids=["decay", "whole run", "class", "function"],
+)
+def test_a_rate_with_a_schedule_trains_as_the_number_and_the_schedule_do(owner, rate, schedule):
+    def trained(layers, **options):
+        x = InputVoltageLayer(2, "x")
+        hidden = DenseLayer(3, "d1", lr=layers, init_type="glorot")(x)
+        model = Model(x, CurrentLayer("y")(DenseLayer(2, "d2", lr=layers, init_type="glorot")(hidden)))
+        data = np.random.default_rng(0).normal(size=(8, 3))
+        model.fit(data[:, :2], data[:, 2:], batch_size=4, epochs=3, verbose=False, optimizer=Adam(**options))
+        return model.values
+
+    own = trained(rate) if owner == "layers" else trained(None, lr=rate)
+    for name, value in trained(None, lr=1e-6, schedule=schedule).items():
+        np.testing.assert_allclose(own[name], value, rtol=1e-9)
+
+
+def test_a_layer_with_a_schedule_is_stored_and_one_with_a_function_is_not(tmp_path):
+    def model(lr):
+        x = InputVoltageLayer(2, "x")
+        return Model(x, CurrentLayer("y")(DenseLayer(2, "d", lr=lr, init_type="glorot")(x)))
+
+    rate = schedules.CosineDecay(1e-7, 20, alpha=0.5)
+    again = load_model(model(rate).save(tmp_path / "m"))
+    assert again.circuit.parameters["d/conductance"].learning_rate == rate
+    with pytest.raises(TypeError, match="'d' has the learning rate"):
+        model(Falling()).save(tmp_path / "n")
+
+
+def test_steps_by_hand_count_on():
+    x = InputVoltageLayer(2, "x")
+    model = Model(x, CurrentLayer("y")(DenseLayer(2, "d", lr=Falling(), init_type="glorot")(x)))
+    rule, moved = Adam(), []
+    for _ in range(3):
+        before = model.values["d/conductance"]
+        rule.step(model, {"d/conductance": np.ones_like(before)})
+        moved.append(np.abs(model.values["d/conductance"] - before).max())
+    np.testing.assert_allclose(moved, [1e-6, 1e-6, 1e-7], rtol=1e-6)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ebana.circuit import CircuitBuilder
-from ebana.layers.base import Layer, Signal, as_list, either
+from ebana.layers.base import RATE, Layer, Rate, Signal, as_list, either, stored_rate
+from ebana.schedules import get_rate
 from ebana.storage.described import listed, number, numbers, optional, text
 
 LEAST_GAIN = 1e-100
@@ -31,7 +32,7 @@ class AmplificationLayer(Layer):
     kind_label = "amplifier"
     stored = Layer.stored | {
         "gain": numbers, "shift": numbers, "backward_gain": optional(numbers), "trainable": listed(text),
-        "lr": optional(number), "low": number, "high": number,
+        "lr": RATE, "low": number, "high": number,
     }  # fmt: skip
     makes_nodes = True
 
@@ -44,7 +45,7 @@ class AmplificationLayer(Layer):
         *,
         backward_gain: float | None = None,
         trainable: object = False,
-        lr: float | None = None,
+        lr: Rate | None = None,
         low: float = 1e-3,
         high: float = 1e3,
         enabled: bool = True,
@@ -62,7 +63,7 @@ class AmplificationLayer(Layer):
         back = either(name, None, backward_gain=backward_gain, param_backward_gain=param.get("backward_gain"))
         self.backward_gain = None if back is None else np.asarray(back, dtype=float)
         self.trainable = _trained(trainable, self.backward_gain is not None, name)
-        self.lr, self.low, self.high = lr, low, high
+        self.lr, self.low, self.high = get_rate(lr), low, high
         if not _usable(self.gain) or (self.backward_gain is not None and not _usable(self.backward_gain)):
             raise ValueError(
                 f"amplifier {name!r}: gain={gain!r}, backward_gain={backward_gain!r}. Expected values above zero "
@@ -110,7 +111,7 @@ class AmplificationLayer(Layer):
             "shift": as_list(self.shift),
             "backward_gain": as_list(self.backward_gain),
             "trainable": list(self.trainable),
-            "lr": self.lr,
+            "lr": stored_rate(self),
             "low": self.low,
             "high": self.high,
         }

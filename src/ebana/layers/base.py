@@ -6,7 +6,7 @@ shape. A layer never solves, never trains and never writes SPICE text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -14,9 +14,38 @@ import numpy as np
 
 from ebana.circuit import CircuitBuilder
 from ebana.names import check_name
-from ebana.storage.described import Check, boolean, text
+from ebana.schedules import Scheduled, rate_config
+from ebana.storage.described import Check, boolean, by_type, number, optional, record, text
 
 Shape = tuple[int, ...]
+
+RATE = optional(
+    by_type(
+        int=number,
+        float=number,
+        dict=record(
+            {
+                "class": text,
+                "lr": number,
+                "schedule": record(
+                    {
+                        "class": text,
+                        "steps": optional(lambda steps: steps.whole(1)),
+                        "epochs": optional(number),
+                        "final": number,
+                        "warmup": number,
+                        "decay": number,
+                        "smooth": boolean,
+                    }
+                ),
+            }
+        ),
+    )
+)
+"""Check of a stored learning rate: a number, or one with a schedule."""
+
+Rate = float | Callable[[int], Any]
+"""A learning rate: a number, or a schedule of its own (:class:`~ebana.schedules.LearningRateSchedule`)."""
 
 
 @dataclass(eq=False, repr=False)
@@ -222,6 +251,16 @@ def positive_integer(value: Any, layer: Layer, what: str) -> int:
     if not number or not np.isfinite(float(value)) or float(value) != int(value) or int(value) < 1:
         raise ValueError(f"layer {layer.name!r}: {what}={value!r}. Expected a whole number above zero.")
     return int(value)
+
+
+def stored_rate(layer: Any) -> Any:
+    """The learning rate of a layer as a file holds it; raises TypeError for a function, which no file can hold."""
+    if callable(layer.lr) and not isinstance(layer.lr, Scheduled):
+        raise TypeError(
+            f"layer {layer.name!r} has the learning rate {layer.lr!r}, and a function has no stored form. Use "
+            "schedules.Scheduled, or save the values with model.save_values() and rebuild the model in Python."
+        )
+    return rate_config(layer.lr)
 
 
 def either(layer_name: str, default: object, **spellings: Any) -> Any:

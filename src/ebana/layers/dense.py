@@ -8,10 +8,12 @@ import numpy as np
 
 from ebana.circuit import CircuitBuilder
 from ebana.layers import initializers
-from ebana.layers.base import Layer, Signal, positive_integer
+from ebana.layers.base import RATE, Layer, Rate, Signal, positive_integer, stored_rate
 from ebana.layers.learned import require_stored_form, rule_of
 from ebana.local_rule import Rule
-from ebana.storage.described import boolean, count, number, optional
+from ebana.schedules import get_rate
+from ebana.spellings import EBANA_HOOKS, EBANA_SAVED, also
+from ebana.storage.described import boolean, count
 
 
 class DenseLayer(Layer):
@@ -20,7 +22,7 @@ class DenseLayer(Layer):
     Called twice it stands for the same conductances in two places.
 
     Args:
-        units: number of output nodes.
+        units: number of output nodes; the name may come first, as in ``DenseLayer("d1", 10)``.
         name: name of the layer.
         lr: learning rate of the conductances; None for the optimizer's own.
         init_type, initializer: how the conductances start: the name of a rule, or an
@@ -40,16 +42,17 @@ class DenseLayer(Layer):
 
     kind_label = "dense"
     stored = Layer.stored | {
-        "units": count, "lr": optional(number), "initializer": initializers.STORED, "trainable": boolean
+        "units": count, "lr": RATE, "initializer": initializers.STORED, "trainable": boolean
     }  # fmt: skip
     makes_nodes = True
     passes_when_disabled = False
 
+    @also(refused=EBANA_HOOKS, needless=EBANA_SAVED)
     def __init__(
         self,
-        units: int,
-        name: str = "d",
-        lr: float | None = None,
+        units: int | str,
+        name: str | int = "d",
+        lr: Rate | None = None,
         init_type: object = None,
         *,
         initializer: object = None,
@@ -57,10 +60,12 @@ class DenseLayer(Layer):
         grad_func: Rule | None = None,
         enabled: bool = True,
     ) -> None:
-        super().__init__(name, enabled=enabled)
+        if isinstance(units, str) and not isinstance(name, str):
+            units, name = name, units  # as in the EBANA framework of 2025
+        super().__init__(str(name), enabled=enabled)
         self.units = positive_integer(units, self, "units")
-        self.lr = lr
-        self.initializer = initializers.spelled(name, init_type, initializer)
+        self.lr = get_rate(lr)
+        self.initializer = initializers.spelled(self.name, init_type, initializer)
         self.trainable = bool(trainable)
         self.grad_func = grad_func
 
@@ -105,7 +110,7 @@ class DenseLayer(Layer):
         require_stored_form(self)
         return super().config() | {
             "units": self.units,
-            "lr": self.lr,
+            "lr": stored_rate(self),
             "initializer": self.initializer.to_config(),
             "trainable": self.trainable,
         }

@@ -24,8 +24,10 @@ import numpy as np
 from ebana._types import FilePath
 from ebana.circuit import CircuitBuilder
 from ebana.devices import BehavioralDiode, Device, IdealDiode, JunctionDiode, MosDiode, Mosfet
-from ebana.layers.base import Layer, Signal, as_list, either
+from ebana.layers.base import Layer, Rate, Signal, as_list, either, stored_rate
 from ebana.layers.sources import TRAINED, per_unit
+from ebana.schedules import get_rate
+from ebana.spellings import EBANA_SAVED, also
 from ebana.storage.described import by_type, listed, number, numbers, optional, record, text
 
 KINDS = ("ideal", "behavioral", "real", "mos")
@@ -75,6 +77,7 @@ class DiodeLayer(Layer):
         "param": optional(_PARAM), "model": optional(by_type(str=text, dict=_MODEL)),
     }  # fmt: skip
 
+    @also(needless=EBANA_SAVED)
     def __init__(
         self,
         name: str,
@@ -87,7 +90,7 @@ class DiodeLayer(Layer):
         model: object = None,
         use_mos: bool = False,
         trainable: bool = False,
-        lr: float | None = None,
+        lr: Rate | None = None,
         low: float | None = None,
         high: float | None = None,
         enabled: bool = True,
@@ -97,7 +100,8 @@ class DiodeLayer(Layer):
         self.bias_voltage = np.asarray(either(name, 0.0, bias_voltage=bias_voltage, bias=bias), dtype=float)
         self.kind = _kind(name, kind, param, model, use_mos)
         self.device = _device(name, self.kind, param, model)
-        self.trainable, self.lr, self.low, self.high = bool(trainable), lr, low, high
+        self.trainable, self.lr = bool(trainable), get_rate(lr)
+        self.low, self.high = low, high
 
     def output_shape(self, shapes: Any) -> tuple[int, ...]:
         """The input's shape; biases and directions for each unit must fit it."""
@@ -168,7 +172,7 @@ class DiodeLayer(Layer):
             "kind": self.kind,
             **_device_config(self.device, self.name),
             "trainable": self.trainable,
-            "lr": self.lr,
+            "lr": stored_rate(self),
             "low": self.low,
             "high": self.high,
         }

@@ -35,6 +35,7 @@ ALIASES = {
     "glorot": "glorot",
     "glorot_uniform": "glorot",
     "glorot_log": "glorot_log",
+    "glorot_log_uniform": "glorot_log",
     "he": "he",
     "he_uniform": "he",
     "rectified": "rectified",

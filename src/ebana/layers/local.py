@@ -16,7 +16,7 @@ import numpy as np
 
 from ebana.circuit import CircuitBuilder
 from ebana.layers import initializers
-from ebana.layers.base import Layer, Shape, Signal, positive_integer
+from ebana.layers.base import RATE, Layer, Rate, Shape, Signal, positive_integer, stored_rate
 from ebana.layers.learned import require_stored_form, rule_of
 from ebana.layers.windows import (
     WINDOWS,
@@ -29,7 +29,9 @@ from ebana.layers.windows import (
     windows_of,
 )
 from ebana.local_rule import Rule
-from ebana.storage.described import boolean, count, listed, number, optional
+from ebana.schedules import get_rate
+from ebana.spellings import EBANA_HOOKS, EBANA_SAVED, also
+from ebana.storage.described import boolean, count, listed
 
 
 class LocallyConnected2DLayer(Layer):
@@ -42,7 +44,7 @@ class LocallyConnected2DLayer(Layer):
     Args:
         filters: number of output nodes of each window.
         kernel_size: height and width of a window in pixels, a number or a pair.
-        strides: pixels from one window to the next, a number or a pair.
+        strides: pixels from one window to the next, a number or a pair (also spelled ``stride``).
         padding: ``"valid"`` (windows inside the image) or ``"same"`` (``ceil(size / stride)`` windows a
             side, cut off at the edges of the image).
         name: name of the layer.
@@ -76,11 +78,12 @@ class LocallyConnected2DLayer(Layer):
     kind_label = "local"
     stored = Layer.stored | WINDOWS | {
         "filters": count, "kernel_size": listed(count),
-        "lr": optional(number), "initializer": initializers.STORED, "trainable": boolean,
+        "lr": RATE, "initializer": initializers.STORED, "trainable": boolean,
     }  # fmt: skip
     makes_nodes = True
     passes_when_disabled = False
 
+    @also({"stride": "strides"}, EBANA_HOOKS, EBANA_SAVED)
     def __init__(
         self,
         filters: int,
@@ -88,7 +91,7 @@ class LocallyConnected2DLayer(Layer):
         strides: object = 1,
         padding: str = "valid",
         name: str = "local",
-        lr: float | None = None,
+        lr: Rate | None = None,
         init_type: object = None,
         *,
         initializer: object = None,
@@ -101,8 +104,8 @@ class LocallyConnected2DLayer(Layer):
         self.kernel_size = pair(kernel_size, self, "kernel_size")
         self.strides = pair(strides, self, "strides")
         self.padding: Padding = padding_of(padding, self)
-        self.lr = lr
-        self.initializer = initializers.spelled(name, init_type, initializer)
+        self.lr = get_rate(lr)
+        self.initializer = initializers.spelled(self.name, init_type, initializer)
         self.trainable = bool(trainable)
         self.grad_func = grad_func
 
@@ -151,7 +154,7 @@ class LocallyConnected2DLayer(Layer):
             "kernel_size": list(self.kernel_size),
             "strides": list(self.strides),
             "padding": self.padding,
-            "lr": self.lr,
+            "lr": stored_rate(self),
             "initializer": self.initializer.to_config(),
             "trainable": self.trainable,
         }

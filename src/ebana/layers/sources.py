@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from ebana.circuit import CircuitBuilder
-from ebana.layers.base import Layer, Signal, SourceLayer, as_list, as_signal, either
+from ebana.layers.base import RATE, Layer, Rate, Signal, SourceLayer, as_list, as_signal, either, stored_rate
+from ebana.schedules import get_rate
 from ebana.storage.described import Check, boolean, count, number, numbers, optional, text
 
 TRAINED: dict[str, Check] = {
     "trainable": boolean,
-    "lr": optional(number),
+    "lr": RATE,
     "low": optional(number),
     "high": optional(number),
 }
@@ -107,7 +108,7 @@ class BiasVoltageLayer(SourceLayer):
         *,
         bias: object = None,
         trainable: bool = False,
-        lr: float | None = None,
+        lr: Rate | None = None,
         low: float | None = None,
         high: float | None = None,
         enabled: bool = True,
@@ -115,7 +116,8 @@ class BiasVoltageLayer(SourceLayer):
         super().__init__(name, units, enabled=enabled)
         voltage = either(name, 1.0, bias_voltage=bias_voltage, bias=bias)
         self.bias_voltage = per_unit(voltage, self.units, name, "bias_voltage")
-        self.trainable, self.lr, self.low, self.high = bool(trainable), lr, low, high
+        self.trainable, self.lr = bool(trainable), get_rate(lr)
+        self.low, self.high = low, high
 
     def add(
         self, build: CircuitBuilder, signal: Signal, inputs: object, rng: np.random.Generator
@@ -136,7 +138,7 @@ class BiasVoltageLayer(SourceLayer):
             "units": self.units,
             "bias_voltage": as_list(self.bias_voltage),
             "trainable": self.trainable,
-            "lr": self.lr,
+            "lr": stored_rate(self),
             "low": self.low,
             "high": self.high,
         }
@@ -187,14 +189,15 @@ class CurrentSourceLayer(Layer):
         current: object = 0.0,
         *,
         trainable: bool = False,
-        lr: float | None = None,
+        lr: Rate | None = None,
         low: float | None = None,
         high: float | None = None,
         enabled: bool = True,
     ) -> None:
         super().__init__(name, enabled=enabled)
         self.current = np.asarray(current, dtype=float)
-        self.trainable, self.lr, self.low, self.high = bool(trainable), lr, low, high
+        self.trainable, self.lr = bool(trainable), get_rate(lr)
+        self.low, self.high = low, high
 
     def output_shape(self, shapes: Any) -> tuple[int, ...]:
         """The input's shape; a current for each unit must fit it."""
@@ -224,7 +227,7 @@ class CurrentSourceLayer(Layer):
         return super().config() | {
             "current": as_list(self.current),
             "trainable": self.trainable,
-            "lr": self.lr,
+            "lr": stored_rate(self),
             "low": self.low,
             "high": self.high,
         }

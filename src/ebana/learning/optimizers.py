@@ -30,14 +30,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from ebana import schedules
 from ebana._types import Array, Number, Values
 from ebana.compilation import arithmetic
-from ebana.learning import schedules
 from ebana.learning.system import Staged
 from ebana.parameters import Parameter
 from ebana.spellings import also
 
 Parametrization = Literal["linear", "sqrt", "log"]
+Rate = float | Callable[[int], Any]
+"""A learning rate: a number, or a schedule of its own (:class:`~ebana.schedules.LearningRateSchedule`)."""
 
 
 _CHAIN = "Give an optax transformation, such as {}, as transform= of Optimizer."
@@ -52,6 +54,9 @@ KERAS = {
 }
 """Arguments of Keras' optimizers that have another form here."""
 
+EBANA = {"gamma_v": "b1", "gamma_s": "b2", "beta1": "b1", "beta2": "b2"}
+"""Decays of Adam as the EBANA framework of 2025 and that of 2022 call them."""
+
 
 class Optimizer:
     """Turns gradients into new values. SGD and Adam are built in; anything of optax fits in.
@@ -63,10 +68,11 @@ class Optimizer:
             state. ``fit`` sets it.
         beta: nudging strength to train with, if ``fit`` is given none.
         lr: learning rate of parameters whose layer states none, in the parameter's unit for Adam, in
-            its unit squared over V^2 for SGD on a squared error (also spelled ``learning_rate``). None
+            its unit squared over V^2 for SGD on a squared error (also spelled ``learning_rate``): a number, or
+            a :class:`~ebana.schedules.LearningRateSchedule` of the number of updates. None
             for the default: :attr:`share` of the conductances that a layer starts with, ``default_lr``
             for what is no conductance.
-        schedule: factor for all learning rates (:mod:`ebana.learning.schedules`).
+        schedule: factor for all learning rates (:mod:`ebana.schedules`).
         transform: an optax transformation that makes a direction of gradients, without a learning rate
             and without a minus sign, such as ``optax.scale_by_lion()``.
         parametrization: coordinate in which values that are bounded above zero (conductances) take their
@@ -94,9 +100,9 @@ class Optimizer:
         self,
         model: object = None,
         beta: float | None = None,
-        lr: float | None = None,
+        lr: Rate | None = None,
         *,
-        learning_rate: float | None = None,
+        learning_rate: Rate | None = None,
         schedule: object = None,
         transform: optax.GradientTransformation | None = None,
         parametrization: Parametrization = "linear",
@@ -110,7 +116,8 @@ class Optimizer:
         self.model = model
         lr = learning_rate if lr is None else lr
         self.beta = None if beta is None else _number(self, "beta", beta, above=0.0)
-        self.lr = None if lr is None else _number(self, "lr", lr, least=0.0)
+        lr = schedules.get_rate(lr)
+        self.lr = lr if lr is None or callable(lr) else _number(self, "lr", lr, least=0.0)
         self.schedule = schedules.get(schedule)
         if parametrization not in _COORDINATES:
             raise ValueError(
@@ -184,11 +191,24 @@ class Optimizer:
             new[name] = jnp.clip(moved, lows[name], jnp.asarray(high, old.dtype))
         return new, state
 
-    def rates(self, parameters: Mapping[str, Parameter]) -> dict[str, float]:
-        """Learning rate of each trainable parameter: its layer's own, else ``lr``, else the default."""
-        return {name: float(self._rate(p)) for name, p in parameters.items() if p.trainable}
+    def rates(
+        self,
+        parameters: Mapping[str, Parameter],
+        step: Any = 0,
+        total_steps: Number | None = None,
+        steps_per_epoch: Number | None = None,
+    ) -> dict[str, Any]:
+        """Learning rate of each trainable parameter: its layer's own, else ``lr``, else the default.
 
-    def _rate(self, parameter: Parameter) -> float:
+        Args:
+            parameters: the parameters.
+            step, total_steps, steps_per_epoch: as for :meth:`ebana.schedules.Schedule.factor`, for rates with a
+                schedule of their own; with an array of steps these are arrays, and the others numbers.
+        """
+        at = (step, total_steps, steps_per_epoch)
+        return {name: schedules.rate_at(self._rate(p), *at) for name, p in parameters.items() if p.trainable}
+
+    def _rate(self, parameter: Parameter) -> Rate:
         given = self.lr if parameter.learning_rate is None else parameter.learning_rate
         if given is not None:
             return given
@@ -263,7 +283,7 @@ class Optimizer:
                 {name: np.asarray(g) for name, g in gradients.items()},
                 self.state,
                 values,
-                self.rates(parameters),
+                self.rates(parameters, self.steps, total_steps, steps_per_epoch),
                 factor,
                 self.bounds(parameters),
                 scale,
@@ -319,7 +339,11 @@ class Optimizer:
 
     def to_config(self) -> dict[str, Any]:
         """JSON-compatible description. That of a user's own rule only holds its name."""
-        common = {"beta": self.beta, "lr": self.lr, "schedule": self.schedule.to_config()}
+        common = {
+            "beta": self.beta,
+            "lr": schedules.rate_config(self.lr),
+            "schedule": self.schedule.to_config(),
+        }
         if self.parametrization != "linear":
             common["parametrization"] = self.parametrization
         custom = {} if type(self) in _BUILT_IN.values() else {"custom": True}
@@ -368,12 +392,12 @@ class SGD(Optimizer):
         self,
         model: object = None,
         beta: float | None = None,
-        lr: float | None = None,
+        lr: Rate | None = None,
         momentum: float = 0.0,
         rule: Literal["gradient", "paper"] = "gradient",
         schedule: object = None,
         *,
-        learning_rate: float | None = None,
+        learning_rate: Rate | None = None,
         parametrization: Parametrization = "linear",
     ) -> None:
         super().__init__(
@@ -441,12 +465,12 @@ class Momentum(SGD):
         self,
         model: object = None,
         beta: float | None = None,
-        lr: float | None = None,
+        lr: Rate | None = None,
         momentum: float = 0.9,
         rule: Literal["gradient", "paper"] = "gradient",
         schedule: object = None,
         *,
-        learning_rate: float | None = None,
+        learning_rate: Rate | None = None,
         parametrization: Parametrization = "linear",
     ) -> None:
         super().__init__(
@@ -459,6 +483,9 @@ class Momentum(SGD):
             learning_rate=learning_rate,
             parametrization=parametrization,
         )
+
+
+SGDMomentum = Momentum
 
 
 class Adam(Optimizer):
@@ -485,18 +512,18 @@ class Adam(Optimizer):
     name: ClassVar[str] = "adam"
     default_lr: ClassVar[float] = 1e-4
 
-    @also({"beta_1": "b1", "beta_2": "b2", "epsilon": "eps"}, KERAS)
+    @also({"beta_1": "b1", "beta_2": "b2", "epsilon": "eps"} | EBANA, KERAS)
     def __init__(
         self,
         model: object = None,
         beta: float | None = None,
-        lr: float | None = None,
+        lr: Rate | None = None,
         b1: float = 0.9,
         b2: float = 0.999,
         eps: float = 1e-8,
         schedule: object = None,
         *,
-        learning_rate: float | None = None,
+        learning_rate: Rate | None = None,
         parametrization: Parametrization = "linear",
     ) -> None:
         super().__init__(

@@ -25,8 +25,8 @@ from ebana.engines.base import NotConverged
 from ebana.learning.estimators import GradientEstimator
 from ebana.learning.losses import Loss, exclusive
 from ebana.learning.optimizers import Optimizer
-from ebana.learning.schedules import Constant, Exponential
 from ebana.learning.system import scope, trainable
+from ebana.schedules import Constant, Exponential
 from ebana.training import checkpoint
 from ebana.training.callbacks import Callback
 from ebana.training.checkpoint import CallbackState, signature
@@ -245,7 +245,8 @@ class Run:
     def _look(self, start: dict[str, int]) -> None:
         """Say once, after the first epoch, what cannot be learned."""
         parameters, values = self.system.parameters, self.state.values
-        names = unmoved(start, values, self.optimizer.rates(parameters))
+        rates = self.optimizer.rates(parameters, 0, self.total_steps, self.steps_per_epoch)
+        names = unmoved(start, values, rates)
         if names and np.nan_to_num(self.history.last("loss")):  # not where all is right, or nothing was found
             data = self.generator.dataset.select(slice(0, LOOKED_AT)).inputs
             self._hand_back()
@@ -304,9 +305,10 @@ class Run:
         steps = np.arange(self.step, self.step + CHUNK_STEPS)
         factor = jnp.asarray(schedule.factor(steps, self.total_steps, self.steps_per_epoch), dtype)
         parameters = self.system.parameters
+        rates = self.optimizer.rates(parameters, steps, self.total_steps, self.steps_per_epoch)
         settings = Hyperparameters(
             jnp.asarray(self.settings.beta or 0.0, dtype),
-            {n: jnp.asarray(r, dtype) for n, r in self.optimizer.rates(parameters).items()},
+            {n: jnp.asarray(r, dtype) for n, r in rates.items()},
             {
                 n: (jnp.asarray(a, dtype), jnp.asarray(b, dtype))
                 for n, (a, b) in self.optimizer.bounds(parameters).items()

@@ -41,13 +41,26 @@ class StepSpec:
 
 
 class Hyperparameters(NamedTuple):
-    """Arguments of a chunk that may change from one to the next without compiling again."""
+    """Arguments of a chunk that may change from one to the next without compiling again.
+
+    Args:
+        beta: nudging strength.
+        rates: learning rate by parameter, a number or one for each step.
+        bounds: ``(low, high)`` by parameter.
+        factor: the schedule's factor of each step.
+        watch: places of the watched values by parameter.
+    """
 
     beta: Array
     rates: dict[str, Array]
     bounds: dict[str, tuple[Array, Array]]
     factor: Array
     watch: dict[str, Array]
+
+    def at(self, i: Any) -> Hyperparameters:
+        """Those of one step."""
+        rates = {name: rate[i] if rate.ndim else rate for name, rate in self.rates.items()}
+        return self._replace(rates=rates, factor=self.factor[i])
 
 
 class Batches(NamedTuple):
@@ -86,13 +99,12 @@ def train_step(
     state: Any,
     batch: Any,
     settings: Hyperparameters,
-    factor: Array,
 ) -> tuple[dict[str, Array], Any, Records, Estimate]:
     """Phases, gradients and update of one batch.
 
     Args:
         batch: ``(inputs, targets, valid)``.
-        factor: schedule factor of this step.
+        settings: those of this step.
 
     Returns:
         New values, new optimizer state, record of the step, and the estimate itself.
@@ -110,7 +122,7 @@ def train_step(
     )
     apply = _apply if system.traits.traceable else _apply_compiled
     values, state, record = apply(
-        spec.optimizer, loss, spec.exclusive, dict(values), state, targets, found, settings, factor
+        spec.optimizer, loss, spec.exclusive, dict(values), state, targets, found, settings
     )
     return dict(values), state, record, result
 
@@ -135,12 +147,11 @@ def _apply(
     targets: Any,
     found: _Found,
     settings: Hyperparameters,
-    factor: Array,
 ) -> tuple[dict[str, Array], Any, Records]:
     """The update and the record of a step."""
     trained = {name: values[name] for name in found.gradients}
     new, new_state = optimizer.update(
-        found.gradients, state, trained, settings.rates, factor, settings.bounds, found.scale
+        found.gradients, state, trained, settings.rates, settings.factor, settings.bounds, found.scale
     )
     any_used = found.used.any()  # a batch without a single operating point changes nothing
     new, state = jax.tree.map(
@@ -204,7 +215,7 @@ def _stepwise(
     records, kept = [], None
     for i in range(int(steps)):
         values, state, record, result = train_step(
-            spec, system, values, state, _batch(batches, i), settings, settings.factor[i]
+            spec, system, values, state, _batch(batches, i), settings.at(i)
         )
         records.append(record)
         kept = _states(system, result) if spec.keep_states else None
@@ -224,7 +235,7 @@ def _traced(
 
     def one(values: Values, state: Any, i: Any) -> tuple[dict[str, Array], Any, Records, Any]:
         values, state, record, result = train_step(
-            spec, system, values, state, _batch(batches, i), settings, settings.factor[i]
+            spec, system, values, state, _batch(batches, i), settings.at(i)
         )
         return values, state, record, _states(system, result) if spec.keep_states else None
 
