@@ -259,6 +259,7 @@ def _history(path: Path) -> Made:
         logs = {"loss": 1 / epoch, "accuracy": 0.5} | ({"val_loss": 0.1} if epoch % 2 else {})
         record.append(epoch, logs, seen, {"free": np.ones((2, 3)), "nudged": np.ones((2, 3))})
         record.append_batch(10 * epoch, {"val_loss": 0.2})
+        record.append_record(10 * epoch, {"samples": np.arange(2), "free": np.ones((2, 3))})
     record.save(path)
 
     def use(damaged: Path) -> None:

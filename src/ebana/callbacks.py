@@ -1,5 +1,6 @@
 """Callbacks of training, under a short name: see :mod:`ebana.training.callbacks`."""
 
 from ebana.training.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping
+from ebana.training.record import Batch, Record
 
-__all__ = ["CSVLogger", "Callback", "Checkpoint", "EarlyStopping"]
+__all__ = ["Batch", "CSVLogger", "Callback", "Checkpoint", "EarlyStopping", "Record"]

@@ -29,8 +29,10 @@ from ebana.physics import kirchhoff
 from ebana.physics.nudge import Nudge
 from ebana.physics.stages import conflicts
 from ebana.shown import Printed, Svg, Text
+from ebana.spellings import also
 from ebana.spice.netlist.deck import netlist as write_netlist
 from ebana.storage.atomic import replacing
+from ebana.training.accumulator import Accumulator
 
 if TYPE_CHECKING:
     from ebana.analysis.power import PowerReport
@@ -66,6 +68,10 @@ class Model(Network):
         (3, 2)
     """
 
+    @also(
+        {"simulator": "engine"},
+        {"simulation_kind": "Operating points are computed; model.settling(...) runs a transient analysis."},
+    )
     def __init__(
         self,
         inputs: object,
@@ -367,6 +373,20 @@ class Model(Network):
             with replacing(path) as file:
                 file.write(text.encode())
         return Text(text)
+
+    def write_netlist(self, dataloader: Data, path: FilePath) -> None:
+        """Write the deck of the first sample, as the EBANA framework spells ``netlist(x, path=path)``.
+
+        Args:
+            dataloader: a :class:`~ebana.BatchGenerator`, or inputs as for :meth:`predict`.
+            path: where to write it.
+        """
+        self.netlist(dataloader, path=path)
+
+    @property
+    def accumulator(self) -> Accumulator:
+        """The record of the last call of :meth:`fit` as the EBANA framework arranges it."""
+        return Accumulator(self.history, tuple(self.output_units), self.circuit)
 
     # -- files --------------------------------------------------------------------------------------
 

@@ -51,6 +51,17 @@ KERAS = {
 }
 """Attributes of Keras' models, and what there is instead."""
 
+_STOP = "Give callbacks.EarlyStopping(...) to fit, or a callback that sets self.run.stop_training."
+EBANA = {
+    "set_stopping_condition_loss": _STOP,
+    "set_stopping_condition_accuracy": _STOP,
+    "set_adaptive_learning": "Give a schedule: optimizers.Adam(schedule=...), or lr=schedules.CosineDecay(...).",
+    "set_simulator": "Give engine= to Model, or set model.engine.",
+    "set_simulation_type": "Operating points are computed; settling(...) runs a transient analysis.",
+    "computation_graph": "See layers.",
+}
+"""Attributes of the EBANA framework's models, and what there is instead."""
+
 
 class Network(ABC):
     """A system with an energy, the values of its parameters, and what can be done with them.
@@ -125,7 +136,7 @@ class Network(ABC):
         self.set_values(dict(zip(names, weights, strict=True)))
 
     def __getattr__(self, name: str) -> Any:
-        raise unknown(self, name, KERAS)
+        raise unknown(self, name, KERAS | EBANA)
 
     # -- using it -----------------------------------------------------------------------------------
 

@@ -39,15 +39,20 @@ def test_published_call():
     assert Metrics(verbose=None).verbose is None
 
 
-@pytest.mark.parametrize("option", ["save_output_voltages", "save_phase_data"])
 @pytest.mark.parametrize("value", [True, ["c1"], {"epoch_num": 1}])
-def test_voltages_are_recorded_on_request(option, value):
-    assert Metrics(**{option: value}).keep_states
+def test_voltages_are_recorded_on_request(value):
+    assert Metrics(save_output_voltages=value).keep_states
+    assert Metrics(save_output_voltages=value).callbacks == []
 
 
-@pytest.mark.parametrize("option", ["save_power_params", "save_batch_data", "save_injected_currents"])
-def test_what_is_not_available_says_where_to_find_it(option):
-    Metrics(**{option: False})
-    Metrics(**{option: None})
-    with pytest.raises(ValueError, match=rf"{option}=True\) is not available. Instead,"):
-        Metrics(**{option: True})
+def test_what_is_saved_batch_by_batch_is_a_callback():
+    assert Metrics(save_phase_data=False, save_batch_data=None).callbacks == []
+    (record,) = Metrics(save_phase_data=True, save_injected_currents=True).callbacks
+    assert repr(record) == "Record(phases=True, currents=True, values=False)"
+
+
+def test_what_is_not_available_says_where_to_find_it():
+    Metrics(save_power_params=False)
+    Metrics(save_power_params=None)
+    with pytest.raises(ValueError, match=r"save_power_params=True\) is not available. Instead,"):
+        Metrics(save_power_params=True)

@@ -185,6 +185,15 @@ class Staged(Protocol):
 
 
 @runtime_checkable
+class Spread(Protocol):
+    """A system whose unknowns are a part of what a user sees of a state."""
+
+    def everything(self, values: Values, inputs: Values, v: FreePotentials) -> Array:
+        """The whole of the states with unknowns ``(B, F)``: the potentials of all nodes, ``(B, nodes)``."""
+        ...
+
+
+@runtime_checkable
 class LocallyTaught(Protocol):
     """A system some of whose parameters learn by a rule of their own from what each of them sees of two states."""
 

@@ -34,6 +34,8 @@ class Callback:
         run: the training run: ``run.model``, ``run.history``, ``run.epoch``, ``run.step``, ``run.save(path)``,
             and ``run.stop_training``, to be set to True to end it. Set by ``fit``.
         every: :meth:`on_epoch_end` is called each so many epochs, and at the last one.
+        batches: True to have :meth:`on_batch_end` called after each update. Steps are then run one by one, and their
+            states are fetched, which is slower.
         saves: True to be called after the others, so that what is saved has seen the epoch in full.
 
     Example:
@@ -44,6 +46,7 @@ class Callback:
     """
 
     every: int = 1
+    batches: bool = False
     saves: bool = False
     run: Any = None
 
@@ -65,6 +68,14 @@ class Callback:
         Args:
             epoch: number of epochs done.
             logs: what was measured in it: ``loss``, ``accuracy``, and ``val_...`` when validated.
+        """
+
+    def on_batch_end(self, step: int, batch: Any) -> None:
+        """An update is done, for callbacks with :attr:`batches`.
+
+        Args:
+            step: number of updates done.
+            batch: the samples, and what was found of them, a :class:`~ebana.training.record.Batch`.
         """
 
     def on_interrupt(self) -> None:

@@ -179,6 +179,8 @@ class _Saved:
             raise described["step"].fail(
                 f"at least {history.batches['step'][-1]:.0f}, the last in its history"
             )
+        if history.records and max(history.records) > step:
+            raise described["step"].fail(f"at least {max(history.records)}, the last of its records")
         outputs = described["model"]["outputs"].mapping()
         totals = _totals(described["tally"])
         if not totals.cost.keys() | totals.right.keys() <= outputs.keys():

@@ -40,8 +40,13 @@ KERAS = {
 }
 """Arguments of Keras' ``fit`` that have another form here."""
 
+EBANA = {
+    "custom_begin": "Continue a run with resume=, the path of its checkpoint (callbacks.Checkpoint writes one)."
+}
+"""The same of the EBANA framework's ``fit``."""
 
-@also(refused=KERAS)
+
+@also(refused=KERAS | EBANA)
 @interruption.watched()
 def fit(
     model: Trainee,
@@ -156,8 +161,8 @@ def fit(
         least_batch=1 if validation is None else BLOCK,
     )
     memory.require(model.name, wanted, generator.batch_size, placement.devices)
-    warn_untrained(model.name, optimizer.rates(model.system.parameters))
-    run = Run(model, generator, optimizer, settings, validation, list(callbacks), placement)
+    run = Run(model, generator, optimizer, settings, validation, [*callbacks, *metrics.callbacks], placement)
+    warn_untrained(model.name, run.rates(run.total_steps))
     if resume is not None:
         run.restore(resume)
     with Progress(settings.epochs, verbose=verbose) as progress:

@@ -57,6 +57,7 @@ class History:
         self.batches: Table = {"step": []}
         self._snapshots: list[Row] = []
         self._potentials: list[Row] = []
+        self._records: list[Row] = []
 
     def __getitem__(self, name: str) -> list[Any]:
         """A curve by name, ``history["loss"]``: the same list as ``history.history["loss"]``."""
@@ -98,11 +99,21 @@ class History:
         """Record scalars between epochs, after a number of updates."""
         _add_row(self.batches, "step", step, logs)
 
+    def append_record(self, step: int, arrays: Mapping[str, Any]) -> None:
+        """Record arrays by name after a number of updates, above the last one recorded."""
+        if self._records and step <= self._records[-1][0]:
+            raise ValueError(
+                f"step {step} comes after step {self._records[-1][0]} in the records of the history. "
+                "Truncate it before going back."
+            )
+        self._records.append((int(step), {name: np.array(value) for name, value in arrays.items()}))
+
     def truncate(self, epoch: int, step: int | None = None) -> None:
         """Forget everything after an epoch (and a step), so that training can go on from there."""
         _cut(self.history, "epoch", epoch)
         if step is not None:
             _cut(self.batches, "step", step)
+            self._records = [row for row in self._records if row[0] <= step]
         self._snapshots = [row for row in self._snapshots if row[0] <= epoch]
         self._potentials = [row for row in self._potentials if row[0] <= epoch]
 
@@ -145,6 +156,11 @@ class History:
         """Recorded potentials, ``{epoch: {phase: (B, nodes)}}``, volts."""
         return dict(self._potentials)
 
+    @property
+    def records(self) -> dict[int, dict[str, np.ndarray]]:
+        """What :class:`~ebana.callbacks.Record` kept, ``{step: {name: array}}``, by number of updates done."""
+        return dict(self._records)
+
     def to_dict(self) -> dict[str, Any]:
         """Settings, curves and conductances as plain lists, None where nothing was measured."""
         return {
@@ -176,13 +192,16 @@ class History:
             "conductance_epochs": self.conductance_epochs,
             "potential_epochs": [epoch for epoch, _ in self._potentials],
         }
-        phases = {f"{i}/{name}": v for i, (_, row) in enumerate(self._potentials) for name, v in row.items()}
-        return metadata, {
+        arrays = {
             "history": {name: np.array(column, dtype=np.float64) for name, column in self.history.items()},
             "batches": {name: np.array(column, dtype=np.float64) for name, column in self.batches.items()},
             "snapshots": self.snapshots,
-            "potentials": phases,
+            "potentials": _numbered(self._potentials),
         }
+        if self._records:
+            metadata["record_steps"] = [step for step, _ in self._records]
+            arrays["records"] = _numbered(self._records)
+        return metadata, arrays
 
     @classmethod
     def unpack(cls, metadata: Mapping[str, Any], arrays: storage.Arrays, source: str = "the file") -> History:
@@ -217,11 +236,9 @@ class History:
         record._snapshots = [
             (epoch, {name: snapshots[name][i] for name in labels}) for i, epoch in enumerate(epochs)
         ]
-        record._potentials = [(epoch, {}) for epoch in _numbers(described["potential_epochs"])]
-        for key, v in group(arrays, "potentials", described.source).items():
-            i, name = _row_of(key, len(record._potentials), described.source)
-            check_array(v, v.shape, described.source, f"potentials {key!r}")
-            record._potentials[i][1][name] = v
+        record._potentials = _rows(described["potential_epochs"], arrays, "potentials")
+        if "record_steps" in described.mapping():
+            record._records = _rows(described["record_steps"], arrays, "records")
         return record
 
     def __repr__(self) -> str:
@@ -282,14 +299,31 @@ def _numbers(found: Described) -> list[int]:
     return numbers
 
 
+def _numbered(rows: list[Row]) -> dict[str, np.ndarray]:
+    """The arrays of all rows, each by its row's place and its name."""
+    return {f"{i}/{name}": v for i, (_, row) in enumerate(rows) for name, v in row.items()}
+
+
+def _rows(numbers: Described, arrays: storage.Arrays, what: str) -> list[Row]:
+    """The inverse of :func:`_numbered`."""
+    rows: list[Row] = [(number, {}) for number in _numbers(numbers)]
+    for key, v in group(arrays, what, numbers.source).items():
+        i, name = _row_of(key, what, len(rows), numbers.source)
+        if (what, name, v.dtype.kind) != ("records", "samples", "i"):
+            check_array(v, v.shape, numbers.source, f"{what} {key!r}")
+        rows[i][1][name] = v
+    return rows
+
+
 _KEY = re.compile(r"(0|[1-9][0-9]{0,8})/(.+)", re.DOTALL)
 
 
-def _row_of(key: str, rows: int, source: str) -> tuple[int, str]:
-    """The place and the phase that a name of potentials stands for."""
+def _row_of(key: str, what: str, rows: int, source: str) -> tuple[int, str]:
+    """The place and the name that a name of an array stands for."""
     found = _KEY.fullmatch(key)
     if found is None or int(found[1]) >= rows:
-        raise corrupt(source, f"its potentials {key!r} belong to none of its {rows} recorded epochs")
+        kind = "epochs" if what == "potentials" else "steps"
+        raise corrupt(source, f"its {what} {key!r} belong to none of its {rows} recorded {kind}")
     return int(found[1]), found[2]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ebana.training.callbacks import whole
+from ebana.training.callbacks import Callback, whole
+from ebana.training.record import Record
 
 KEYS = {"epoch_num": "epochs", "epoch": "epochs", "batch_num": "batches", "batch": "batches"}
 
@@ -17,10 +18,11 @@ class Metrics:
         verbose: show progress on standard error; None for where that is a terminal.
         validate_every: ``{"epoch_num": n}`` (also ``"epoch"``) or ``{"batch_num": n}`` (also
             ``"batch"``); each epoch if not given.
-        save_output_voltages, save_phase_data: true to record the potentials of the phases each epoch
-            (``history.potentials``).
-        save_power_params, save_batch_data, save_injected_currents: refused when true; the message tells
-            where to find the same.
+        save_output_voltages: true to record the potentials of the phases each epoch (``history.potentials``).
+        save_phase_data, save_injected_currents, save_batch_data: true to record, batch by batch, the potentials of
+            the phases, the nudging currents, and the values (:class:`~ebana.callbacks.Record`, with which ``fit``
+            makes ``history.records``; ``model.accumulator`` has them by layer).
+        save_power_params: refused when true; the message tells where to find the same.
 
     Raises:
         ValueError: for unknown keys, counts below one, and options that are refused.
@@ -44,16 +46,18 @@ class Metrics:
         self.model = model
         self.verbose = None if verbose is None else bool(verbose)
         self._every = _period(validate_every)
-        self.keep_states = _wanted(save_output_voltages) or _wanted(save_phase_data)
+        self.keep_states = _wanted(save_output_voltages)
+        self.recorded = {
+            "phases": _wanted(save_phase_data),
+            "currents": _wanted(save_injected_currents),
+            "values": _wanted(save_batch_data),
+        }
         _refuse("save_power_params", save_power_params, "compute the power of the trained circuit afterwards")
-        _refuse(
-            "save_batch_data", save_batch_data, "validate each batch with validate_every={'batch_num': 1}"
-        )
-        _refuse(
-            "save_injected_currents",
-            save_injected_currents,
-            "they are minus beta times loss.slope(y, target), from the outputs of model.predict",
-        )
+
+    @property
+    def callbacks(self) -> list[Callback]:
+        """The callbacks that record what is to be saved."""
+        return [Record(**self.recorded)] if any(self.recorded.values()) else []
 
     @property
     def every_epochs(self) -> int | None:

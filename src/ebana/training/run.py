@@ -22,7 +22,7 @@ from ebana import interruption
 from ebana._types import FilePath
 from ebana.compilation import arithmetic
 from ebana.engines.base import NotConverged
-from ebana.learning.estimators import GradientEstimator
+from ebana.learning.estimators import GradientEstimator, in_order
 from ebana.learning.losses import Loss, exclusive
 from ebana.learning.optimizers import Optimizer
 from ebana.learning.system import scope, trainable
@@ -35,6 +35,7 @@ from ebana.training.diagnosis import fingerprints, pinned, unmoved, warn_pinned,
 from ebana.training.history import History
 from ebana.training.placement import Placement
 from ebana.training.progress import Progress
+from ebana.training.record import Batch
 from ebana.training.state import EpochTotals, RunIdentity, RunState
 from ebana.training.step import Batches, Hyperparameters, OptimizerKey, StepSpec, run_chunk
 from ebana.training.trainee import Trainee
@@ -100,6 +101,7 @@ class Run:
         self.placement = placement
         self.model, self.generator, self.optimizer, self.settings = model, generator, optimizer, settings
         self.validation, self.callbacks = validation, callbacks
+        self.watches_batches = any(callback.batches for callback in callbacks)
         self.system = model.system
         self.traits = self.system.traits
         self.steps_per_epoch = generator.num_batches
@@ -133,7 +135,7 @@ class Run:
             settings.loss.in_program(),
             OptimizerKey(optimizer),
             tuple((name, exclusive(data.outputs[name])) for name in model.output_units),
-            settings.keep_states,
+            settings.keep_states or self.watches_batches,
         )
 
     def _arrays(self, arrays: Mapping[str, Any]) -> dict[str, jax.Array]:
@@ -203,6 +205,7 @@ class Run:
     def _chunk(self, progress: Progress) -> None:
         count = self._chunk_length()
         started = time.perf_counter()
+        before = self._fetched(self.state.values) if self.watches_batches else {}
         self.whole = not self.traits.traceable  # a compiled chunk takes over the memory of the values
         with scope(self.traits):
             batches, settings = self._batches(count), self._hyperparameters(count)
@@ -231,9 +234,17 @@ class Run:
             if self.settings.strict and self.state.totals.unconverged:
                 self._raise_unconverged()
             last = done == count
+            if self.watches_batches:
+                self._tell_of_batch(before, batches, kept)
             if self.step % self.steps_per_epoch == 0:
                 watched = {name: value[rows.stop - 1] for name, value in records.watched.items()}
-                self._end_epoch(progress, watched, kept if last else None, elapsed * take / count, last)
+                self._end_epoch(
+                    progress,
+                    watched,
+                    kept if last and self.settings.keep_states else None,
+                    elapsed * take / count,
+                    last,
+                )
             elif last:
                 self._validate_batches(progress)
         self.whole = True
@@ -242,11 +253,24 @@ class Run:
             self.start = None
         progress.step(self.step / self.steps_per_epoch)
 
+    def _tell_of_batch(self, values: dict[str, Any], batches: Batches, kept: Any) -> None:
+        """Call the callbacks that watch each update."""
+        real = np.asarray(batches.valid[0])
+        states = in_order({name: np.asarray(v)[real] for name, v in kept.items()})
+        batch = Batch(np.asarray(batches.indices[0])[real], values, states)
+        for callback in self.callbacks:
+            if callback.batches:
+                callback.on_batch_end(self.step, batch)
+
+    @staticmethod
+    def _fetched(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Copies, before a step takes over the memory."""
+        return {name: np.array(value, np.float64) for name, value in values.items()}
+
     def _look(self, start: dict[str, int]) -> None:
         """Say once, after the first epoch, what cannot be learned."""
         parameters, values = self.system.parameters, self.state.values
-        rates = self.optimizer.rates(parameters, 0, self.total_steps, self.steps_per_epoch)
-        names = unmoved(start, values, rates)
+        names = unmoved(start, values, self.rates(self.steps_per_epoch))
         if names and np.nan_to_num(self.history.last("loss")):  # not where all is right, or nothing was found
             data = self.generator.dataset.select(slice(0, LOOKED_AT)).inputs
             self._hand_back()
@@ -254,8 +278,16 @@ class Run:
         elif shares := pinned(values, parameters):
             warn_pinned(self.model.name, shares, parameters)
 
+    def rates(self, steps: int) -> dict[str, Any]:
+        """Learning rates by parameter over the first steps: numbers, or some of what a schedule goes through."""
+        some = np.unique(np.linspace(0, steps - 1, CHUNK_STEPS).astype(int))
+        with arithmetic():
+            return self.optimizer.rates(self.system.parameters, some, self.total_steps, self.steps_per_epoch)
+
     def _chunk_length(self) -> int:
         """Steps until something is due, as many as fit the time of a chunk."""
+        if self.watches_batches:
+            return 1
         # the first chunk compiles, the second tells how long a step takes: one step each
         fit_in = max(CHUNK_SECONDS / self.step_seconds, self._least_steps()) if self.step_seconds else 1
         steps = int(np.clip(fit_in, 1, CHUNK_STEPS))

@@ -182,6 +182,10 @@ class CircuitSystem:
         p = kirchhoff.potentials(self.circuit, values, inputs, v)
         return {port.name: kirchhoff.read(self.circuit, port.name, p) for port in self.circuit.outputs}
 
+    def everything(self, values: Values, inputs: Values, v: Array) -> Array:
+        """Potentials of all nodes, sources included, ``(B, nodes)``, volts."""
+        return kirchhoff.potentials(self.circuit, values, inputs, v)[:, :-1]
+
     def factors(self, values: Values) -> dict[str, Array]:
         """Factor of each output's stage."""
         return {
