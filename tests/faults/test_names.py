@@ -33,7 +33,11 @@ def test_a_program_gives_the_numbers_of_the_model_in_our_spelling(theirs, ours):
 
 
 @pytest.mark.parametrize(
-    "variant", ["squares", "probabilities behind a softmax", "entropy behind a sparsemax"]
+    "variant",
+    [
+        "probabilities behind a softmax",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("squares", "entropy behind a sparsemax")),
+    ],
 )
 def test_the_program_of_2025_gives_ours_and_the_published_arithmetic(variant):
     options = names.VARIANTS[variant] | {"epochs": 2}
@@ -42,7 +46,7 @@ def test_the_program_of_2025_gives_ours_and_the_published_arithmetic(variant):
         ours = names.iris(options)
         assert names.differs(model, ours) == ""
         deck, kept = (folder / "iris.sp").read_text(), History.load(folder / "iris_history.pickle").records
-    assert "Xd1" in deck or "d1" in deck
+    assert {"Xd1", "Xd2", "Xdown"} <= {line.split(" ")[0] for line in deck.splitlines()}
     assert len(kept) == 6
     found = dict(names.batches(model, results, options))
     assert len(found) == 9
