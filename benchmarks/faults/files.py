@@ -182,6 +182,7 @@ def _every_layer(path: Path) -> Made:
         VoltageLayer,
     )  # fmt: skip
     from ebana.devices.mosfet.transistor import MosDiode, Mosfet
+    from ebana.schedules import Cosine, Scheduled
 
     start = Initializers("uniform", {"L": 1e-4, "U": 1e-3, "g_min": 1e-5, "g_max": 1e-2})
     x, off = InputVoltageLayer(16, "x"), InputVoltageLayer(1, "off", enabled=False)
@@ -200,10 +201,12 @@ def _every_layer(path: Path) -> Made:
     h = SubcircuitLayer(clip, "clip", pins={"a": "in", "k": 0.2})(DiodeLayer("ideal", bias=5.0)(h))
     amp = AmplificationLayer(3.0, "amp", 0.1, backward_gain=3.0, trainable=["gain"], lr=1e-2)(h)
     flat = ReshapeLayer("pairs", [-1])(StackLayer("pair", axis=0)([amp, h]))
-    square = DenseLayer(2, "square", init_type=start)
+    falling = Scheduled(1e-6, Cosine(steps=100, final=0.1, warmup=0.2))
+    square = DenseLayer(2, "square", lr=falling, init_type=start)
     second = square(DenseLayer(2, "second", init_type=start, trainable=False)(flat))
     held = VoltageLayer("held", fold=True)(DenseLayer(2, "target", init_type=start)(h))
-    outputs = [CurrentLayer("folded")(square(second)), CurrentLayer("single", fold=False)(second), held]
+    single = CurrentLayer("single", fold=False, activation="softmax")(second)
+    outputs = [CurrentLayer("folded")(square(second)), single, held]
     Model([x, off, b], outputs, seed=5, name="everything").save(path)
     return path.read_bytes(), _use_model
 

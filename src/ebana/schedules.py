@@ -233,8 +233,8 @@ def ConstantLearningRateSchedule(learning_rate: float) -> Scheduled:
     """A learning rate that stays, as the EBANA framework of 2025 spells the number.
 
     Example:
-        >>> float(ConstantLearningRateSchedule(1e-7)(1000))
-        1e-07
+        >>> ConstantLearningRateSchedule(1e-7)
+        Scheduled(lr=1e-07, schedule=Constant())
     """
     return Scheduled(learning_rate)
 

@@ -13,7 +13,7 @@ from ebana.circuit.circuit import Circuit
 from ebana.circuit.elements import Crossbar, Resistors
 from ebana.local_rule import LocalRule
 
-AT_ONCE = 1 << 22
+AT_ONCE = 1 << 20
 """Voltage drops that are held at once; beyond it the samples are summed one by one."""
 
 
