@@ -39,9 +39,10 @@ def test_published_call():
     assert Metrics(verbose=None).verbose is None
 
 
+@pytest.mark.parametrize("option", ["save_output_voltages", "save_phase_data"])
 @pytest.mark.parametrize("value", [True, ["c1"], {"epoch_num": 1}])
-def test_voltages_are_recorded_on_request(value):
-    assert Metrics(save_output_voltages=value).keep_states
+def test_voltages_are_recorded_on_request(option, value):
+    assert Metrics(**{option: value}).keep_states
     assert Metrics(save_output_voltages=value).callbacks == []
 
 

@@ -18,7 +18,8 @@ class Metrics:
         verbose: show progress on standard error; None for where that is a terminal.
         validate_every: ``{"epoch_num": n}`` (also ``"epoch"``) or ``{"batch_num": n}`` (also
             ``"batch"``); each epoch if not given.
-        save_output_voltages: true to record the potentials of the phases each epoch (``history.potentials``).
+        save_output_voltages, save_phase_data: true to record the potentials of the phases each epoch
+            (``history.potentials``).
         save_phase_data, save_injected_currents, save_batch_data: true to record, batch by batch, the potentials of
             the phases, the nudging currents, and the values (:class:`~ebana.callbacks.Record`, with which ``fit``
             makes ``history.records``; ``model.accumulator`` has them by layer).
@@ -46,7 +47,7 @@ class Metrics:
         self.model = model
         self.verbose = None if verbose is None else bool(verbose)
         self._every = _period(validate_every)
-        self.keep_states = _wanted(save_output_voltages)
+        self.keep_states = _wanted(save_output_voltages) or _wanted(save_phase_data)
         self.recorded = {
             "phases": _wanted(save_phase_data),
             "currents": _wanted(save_injected_currents),

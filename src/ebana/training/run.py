@@ -282,7 +282,8 @@ class Run:
         """Learning rates by parameter over the first steps: numbers, or some of what a schedule goes through."""
         some = np.unique(np.linspace(0, steps - 1, CHUNK_STEPS).astype(int))
         with arithmetic():
-            return self.optimizer.rates(self.system.parameters, some, self.total_steps, self.steps_per_epoch)
+            found = self.optimizer.rates(self.system.parameters, some, self.total_steps, self.steps_per_epoch)
+            return {name: np.asarray(rate) for name, rate in found.items()}
 
     def _chunk_length(self) -> int:
         """Steps until something is due, as many as fit the time of a chunk."""
