@@ -88,7 +88,7 @@ class Model(Network):
         self.inputs = signals_of(inputs, "inputs")
         self.outputs = signals_of(outputs, "outputs")
         self.signals: tuple[Signal, ...] = trace(self.inputs, self.outputs)
-        self._start(build(self.signals, int(seed)), engine, name, int(seed))
+        self._start(build(self.signals, int(seed)), engine, name, int(seed), frames=4)
 
     @classmethod
     def from_circuit(cls, circuit: Circuit, *, engine: object = "native", name: str = "circuit") -> Model:
@@ -113,13 +113,14 @@ class Model(Network):
             model.set_values(stored.values)
         return model
 
-    def _start(self, circuit: Circuit, engine: object, name: str, seed: int) -> None:
+    def _start(self, circuit: Circuit, engine: object, name: str, seed: int, frames: int = 3) -> None:
+        """Have the circuit; ``frames`` lie between the caller and a warning."""
         self.circuit = circuit
         self._engine = get_engine(engine)
         super().__init__(name, seed)
         found = conflicts(circuit)
         if found:
-            warnings.warn(_conflict_text(name, found), StageConflict, stacklevel=3)
+            warnings.warn(_conflict_text(name, found), StageConflict, stacklevel=frames)
 
     @property
     def engine(self) -> Engine:
