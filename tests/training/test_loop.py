@@ -36,6 +36,11 @@ G = "d/conductance"
 FIT = {"epochs": 4, "batch_size": 2}  # three steps an epoch, the last of one sample
 
 
+nothing_trained = pytest.mark.filterwarnings(
+    "ignore:training of model .* learning rates:ebana.LearningWarning"
+)
+
+
 def adam(lr=2e-5, **options):
     return Adam(lr=lr, **options)
 
@@ -100,6 +105,7 @@ def test_fit_learns_records_and_reports():
     assert notes.notes == ["begin", *range(1, 31), "end"]
 
 
+@nothing_trained
 def test_the_training_loss_is_the_mean_over_the_samples_before_each_update():
     model = shared()
     expected = model.evaluate(X, Y)
@@ -144,6 +150,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_another_order():
     assert not same_values(trained(), trained(shuffle=False))
 
 
+@nothing_trained
 @pytest.mark.parametrize("size", [None, 1, 5, 100])
 def test_any_batch_size_uses_every_sample(size):
     model = shared()
@@ -313,6 +320,7 @@ def test_a_callback_sees_the_values_of_its_epoch():
     assert np.array_equal(seen[1], trained(epochs=2)[G])
 
 
+@nothing_trained
 def test_training_stops_when_it_gets_no_better():
     model = shared()
     stop = EarlyStopping("loss", patience=2)
@@ -383,6 +391,7 @@ def test_a_batch_without_an_operating_point_changes_nothing(refuses):
         np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
+@nothing_trained
 def test_what_was_not_found_is_left_out_and_counted(refuses):
     with pytest.warns(UnconvergedWarning, match="12 operating points .* first in epoch 1"):
         history = refuses.fit(X, Y, epochs=2, batch_size=5, optimizer=adam(lr=0.0), validation_data=(X, Y))
