@@ -1,5 +1,6 @@
 """The folder ``tests/helpers`` is importable because this file puts ``tests`` on the path."""
 
+import gc
 import itertools
 import os
 import shutil
@@ -10,6 +11,11 @@ import pytest
 
 # The tests compile hundreds of small programs and run each a few times: leave optimisation out.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+
+# They trace more than they compute: leave out what JAX notes of the lines that it passes, in children too.
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
+os.environ.setdefault("JAX_TRACEBACK_FILTERING", "off")
+gc.set_threshold(200_000, 50, 1000)  # and traces are millions of short-lived objects without cycles
 
 # Programs are shared by the processes of a run, and by runs: they are known by their text.
 os.environ.setdefault("EBANA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "programs"))

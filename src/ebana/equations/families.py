@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from ebana._types import Array, Values
 from ebana.devices import Device
+from ebana.devices.forms import Form
 from ebana.equations.laws import ArrayLaw, columns
 from ebana.equations.terms import GeneralTerm, HeldDeviceTerm
 
@@ -53,12 +56,14 @@ class Family:
         sizes: number of devices in each.
         law: the law, with the numbers of all of them.
         own: values of its parameters, of all of them.
+        array: the law's form and numbers, where it takes other numbers than these.
     """
 
     members: tuple[int, ...]
     sizes: tuple[int, ...]
     law: Any
     own: Values
+    array: ArrayLaw | None = None
 
     def evaluate(self, question: Question, dvs: Sequence[Array]) -> list[Any]:
         """The answers at each member's voltages, ``(k, B)``."""
@@ -73,8 +78,18 @@ class Family:
 
     def _answer(self, question: Question, dv: Array) -> Any:
         """One value for each voltage, also where a law answers with a constant, or with a row for all its devices."""
-        answer = question(self.law, dv, self.own)
+        numbers = () if self.array is None else self.array.numbers
+        if self.array is not None and numbers and all(isinstance(number, Tracer) for number in numbers):
+            answer = _traced_once(question, self.array.form, numbers, dv, self.own)
+        else:
+            answer = question(self.law, dv, self.own)
         return jax.tree.map(lambda value: jnp.broadcast_to(value, dv.shape), answer)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _traced_once(question: Question, form: Form, numbers: tuple[Any, ...], dv: Array, own: Values) -> Any:
+    """A solver asks the same of a law in a dozen places: its hundreds of operations are traced for the first alone."""
+    return question(form.rebuild(list(numbers)), dv, own)
 
 
 def families(terms: Sequence[HeldDeviceTerm | GeneralTerm]) -> tuple[Family, ...]:
@@ -90,11 +105,12 @@ def families(terms: Sequence[HeldDeviceTerm | GeneralTerm]) -> tuple[Family, ...
     for members in groups.values():
         some = [terms[k] for k in members]
         sizes = tuple(term.size for term in some)
-        law, own = some[0].law, some[0].own
+        law, own, array = some[0].law, some[0].own, some[0].array
         if len(some) > 1:
-            law = ArrayLaw.join([term.array for term in some if term.array is not None]).device
+            array = ArrayLaw.join([term.array for term in some if term.array is not None])
+            law = array.device
             own = {name: columns([term.own[name] for term in some], sizes) for name in own}
-        found.append(Family(tuple(members), sizes, law, own))
+        found.append(Family(tuple(members), sizes, law, own, array if array and array.joinable else None))
     return tuple(found)
 
 
