@@ -27,6 +27,14 @@ MOST_MAPPINGS = 35_000
 _tests = itertools.count(1)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def programs_on_disk():
+    """Switch the cache on before the first test: programs of JAX's own ``jit`` would not."""
+    from ebana.program_cache import keep_programs
+
+    keep_programs()
+
+
 @pytest.fixture(autouse=True)
 def few_compiled_programs():
     """Forget compiled programs before they are too many."""

@@ -138,3 +138,15 @@ def test_there_is_no_estimate_for_what_is_not_finite_or_not_held():
     h = build.nodes("h", 1)
     build.devices("d", h, build.bias("s", [1.0]), BehavioralDiode(vth=0.5, roff=float("inf")))
     assert estimate(build.build(), {}, [[0.0]])[0] == np.inf
+
+
+def test_the_free_phase_and_held_currents_share_one_program(caplog):
+    circuit, inputs = stiff_chain(), {"x": np.array([[1.0], [-3.0], [2.0]])}
+    v = solve(circuit, inputs, tolerance=1e-12).v
+    compiled = []
+    for nudge in (Nudge.none(), Nudge({"y": np.full((3, 1), 1e-12)}, {}, {})):
+        caplog.clear()
+        with jax.log_compiles():
+            estimate(circuit, inputs, v, nudge=nudge)
+        compiled.append(sum("Compiling jit(_estimate_all)" in message for message in caplog.messages))
+    assert compiled == [1, 0]

@@ -8,7 +8,6 @@ there, and with the least ones within ``radius`` volts, so that a corner nearby 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import jax
@@ -17,7 +16,7 @@ import numpy as np
 
 from ebana._types import Array
 from ebana.circuit import Circuit
-from ebana.compilation import arithmetic
+from ebana.compilation import arithmetic, compiled
 from ebana.equations.assemble import assemble
 from ebana.physics.nudge import Nudge
 
@@ -37,12 +36,17 @@ def estimate_error(
         radius: how far around ``v`` the least conductances are sought, volts.
     """
     with arithmetic():
-        error = _estimate(circuit, radius, dict(parameters), dict(inputs), jnp.asarray(v), nudge)
+        v = jnp.asarray(v)
+        if not (nudge.currents or nudge.strength):  # one program for the free phase and for held currents
+            none = {port.name: np.zeros((v.shape[0], len(port.nodes)), v.dtype) for port in circuit.outputs}
+            nudge = Nudge(none, {}, {}, None)
+        error = _estimate(circuit, radius, dict(parameters), dict(inputs), v, nudge)
     return np.where(np.isfinite(error), error, np.inf)
 
 
-@partial(jax.jit, static_argnums=1)
-def _estimate(circuit: Circuit, radius: float, parameters: Any, inputs: Any, v: Array, nudge: Nudge) -> Array:
+def _estimate_all(
+    circuit: Circuit, radius: float, parameters: Any, inputs: Any, v: Array, nudge: Nudge
+) -> Array:
     system = assemble(circuit, parameters, inputs, nudge, v.shape[0])
     given, v = v.T, jax.lax.optimization_barrier(system.snap(v.T, radius))
     f = system.residual(v)
@@ -60,3 +64,6 @@ def _estimate(circuit: Circuit, radius: float, parameters: Any, inputs: Any, v: 
     error = error + system.rounding(v, cautious.spread, 0.0, radius)  # no limit: every term is counted
     sure = plain.sure & cautious.sure & again.sure & (jnp.minimum(plain.pivot, cautious.pivot) > 0)
     return jnp.where(sure, error * system.caution, jnp.inf)
+
+
+_estimate = compiled(_estimate_all, 1)

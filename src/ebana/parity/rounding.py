@@ -17,7 +17,7 @@ import numpy as np
 from ebana._types import Array
 from ebana.circuit import Circuit, CurrentSources
 from ebana.circuit.elements import Branches
-from ebana.compilation import arithmetic
+from ebana.compilation import arithmetic, compiled
 from ebana.equations.assemble import assemble
 from ebana.physics import kirchhoff
 from ebana.physics.nudge import Nudge
@@ -33,8 +33,7 @@ def rounding(circuit: Circuit, values: Any, inputs: Any, v: np.ndarray, nudge: N
         return np.asarray(_rounding(circuit, *arguments))
 
 
-@jax.jit
-def _rounding(circuit: Circuit, values: Any, inputs: Any, v: Array, nudge: Nudge) -> Array:
+def _rounding_of(circuit: Circuit, values: Any, inputs: Any, v: Array, nudge: Nudge) -> Array:
     p = kirchhoff.potentials(circuit, values, inputs, v)
     terms = jnp.abs(nudge.injected(circuit, p))
     for nodes, size in _terms(circuit, values, p):
@@ -66,3 +65,6 @@ def _terms(circuit: Circuit, values: Any, p: Array):
         yield b, current
     for element in circuit.each(CurrentSources):
         yield element.nodes, jnp.abs(values[element.current]) + 0 * size[:, element.nodes]
+
+
+_rounding = compiled(_rounding_of, optimize=False)
