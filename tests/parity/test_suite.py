@@ -61,7 +61,7 @@ def _close(difference: Difference) -> bool:
 def test_two_hundred_random_circuits_agree_with_spice(kind: str) -> None:
     """Fifty of each kind of device: ten arrangements of elements, each at five draws of all numbers.
 
-    An arrangement is a program to compile, a draw is not; ``ebana parity`` and the benchmark take a hundred of them.
+    An arrangement is a program to compile, a draw is not; ``ebana parity``, the command, takes a hundred arrangements.
     """
     found: list[Difference] = []
     for arrangement in range(ARRANGEMENTS):
