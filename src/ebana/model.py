@@ -172,15 +172,19 @@ class Model(Network):
     def _raise_unless_found(self, solution: OperatingPoint, found: Array, what: str) -> None:
         raise_unless_converged(solution, self.circuit, what, getattr(self.engine, "messages", None))
 
-    def idle_reasons(self, x: Data) -> str:
+    def idle_reasons(self, x: Data, still: float | None = None) -> str:
         """Layers whose nodes stay at one potential for all inputs, and the devices that hold them.
 
         Args:
             x: inputs of a few samples.
+            still: share of the largest potential that such a node varies by at most; 1e-6 if not given.
         """
-        from ebana.analysis.held_nodes import held_nodes
+        from ebana.analysis.held_nodes import STILL, held_nodes
 
-        return held_nodes(self.circuit, self.operating_point(x, strict=False))
+        reach = max(
+            (float(np.abs(column).max(initial=0.0)) for column in self._inputs(x).values()), default=0.0
+        )
+        return held_nodes(self.circuit, self.operating_point(x, strict=False), still or STILL, reach)
 
     def require_outputs(self) -> None:
         """Raise ValueError for a model that only has clamped outputs."""

@@ -94,6 +94,11 @@ class Network(ABC):
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Replace some or all parameter values; names, shapes and bounds are checked before any is set."""
         parameters = self.system.parameters
+        if not isinstance(values, Mapping):
+            raise TypeError(
+                f"model {self.name!r}: set_values({type(values).__name__}). Expected a dict of arrays by name, such as "
+                "model.values."
+            )
         checked = {}
         for name, value in values.items():
             if name not in parameters:
@@ -139,6 +144,12 @@ class Network(ABC):
         raise unknown(self, name, KERAS | EBANA)
 
     # -- using it -----------------------------------------------------------------------------------
+
+    def __call__(self, *_: object, **__: object) -> Any:
+        """Refused: a network is no layer."""
+        raise TypeError(
+            f"model {self.name!r} is called like a layer. Write model.predict(x) for its outputs."
+        )
 
     def predict(self, x: Data, *, strict: bool = True, loss_fn: LossOrName | None = None) -> Any:
         """What is predicted: an array ``(B, units)``, or a dict of them where there are several outputs.
@@ -251,7 +262,7 @@ class Network(ABC):
         )
         return beta
 
-    def idle_reasons(self, x: Data) -> str:
+    def idle_reasons(self, x: Data, still: float | None = None) -> str:
         """What about the states at some inputs may keep gradients away, in a sentence or more; or nothing."""
         return ""
 

@@ -205,7 +205,9 @@ def _entry(name: str, found: Described, known: Mapping[str, type[Layer]]) -> Ent
         raise found["calls"].fail("calls numbered from 0")
     if issubclass(cls, SourceLayer) and numbers != [0]:
         raise found["calls"].fail("one call of a source")
-    return Entry(cls, config.mapping(), inverts.name() if inverts.value else None, len(numbers), [], found)
+    return Entry(
+        cls, config.mapping(), inverts.name() if inverts.value is not None else None, len(numbers), [], found
+    )
 
 
 def _is_built_in(cls: type[Layer]) -> bool:

@@ -5,7 +5,9 @@ The tables stand where the functions do; this module makes the errors.
 
 from __future__ import annotations
 
+import difflib
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
@@ -40,6 +42,8 @@ def also(
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         named = function.__qualname__.removesuffix(".__init__")
+        known = inspect.signature(function).parameters
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
 
         @functools.wraps(function)
         def call(*args: P.args, **options: P.kwargs) -> R:
@@ -52,6 +56,10 @@ def also(
                 if ours in options:
                     raise TypeError(f"{named} got both {theirs}= and {ours}=, which mean the same. Give one.")
                 options[ours] = options.pop(theirs)
+            for name in () if open_ended else options.keys() - known.keys():
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+                if near:
+                    raise TypeError(f"{named} has no argument {name!r}. Did you mean {near[0]}=?")
             return function(*args, **options)
 
         return call

@@ -47,6 +47,22 @@ def test_nodes_that_diodes_hold_are_named_with_their_potential():
     assert "nodes of 'd' are held at 0 V for all of 32 samples by 'n' and 'u'" in text
 
 
+@pytest.mark.parametrize("param", [{"VTH": 0.0, "RON": 1.0}, {"VTH": 1e-5, "RON": 10.0}])
+def test_nodes_that_hardly_move_are_named_where_the_loss_stands(param):
+    def diode(name, direction):
+        return DiodeLayer(name, direction, param=param)
+
+    model = pinned(diode("n", "down"), diode("u", "up"))
+    x, y = RNG.normal(size=(12, 4)), 0.1 * RNG.normal(size=(12, 3))
+    with pytest.warns(
+        LearningWarning,
+        match=r"the loss went from .* in 12 epochs. The nodes of 'd' are held at .* V for all of 12 samples by 'n' and "
+        "'u', so that hardly any gradient passes them",
+    ) as caught:
+        model.fit(x, y, epochs=12, batch_size=12, verbose=False)
+    assert len(caught) == 1
+
+
 def test_nodes_that_nothing_holds_are_not_named():
     model = linear()
     assert model.idle_reasons(X) == ""

@@ -136,6 +136,14 @@ def test_a_file_that_is_cut_off_is_refused(cut: int) -> None:
         read(data[:cut])
 
 
+@pytest.mark.parametrize(
+    ("deck", "kind"), [("* t\nR1 a 0 1\0k\n.op\n.end", SpiceError), (b"* t", TypeError), (None, TypeError)]
+)
+def test_what_is_no_text_of_a_deck_is_refused(deck, kind) -> None:
+    with pytest.raises(kind, match=r"line 2 of the deck holds a NUL|a deck of type"):
+        run(deck)
+
+
 @given(st.data())
 def test_a_damaged_file_is_refused_or_read(data) -> None:
     """Whatever a file of text or bytes becomes, it is refused by name or read; never another error."""

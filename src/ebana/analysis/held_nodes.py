@@ -13,22 +13,24 @@ STILL = 1e-6
 """A node is still where its potential varies by less than this share of the largest potential."""
 
 
-def held_nodes(circuit: Circuit, point: OperatingPoint) -> str:
+def held_nodes(circuit: Circuit, point: OperatingPoint, still: float = STILL, reach: float = 0.0) -> str:
     """Which layers' nodes stay at one potential for all samples, and which devices hold them; empty where none do.
 
     Args:
         circuit: the circuit.
         point: free operating points of at least two different samples.
+        still: share of the largest potential that a still node varies by at most.
+        reach: largest potential of the inputs, volts.
     """
     v = np.asarray(point.v)[np.asarray(point.converged)]
     if len(v) < 2:
         return ""
-    largest = np.abs(v).max(initial=0.0)
-    still = np.ptp(v, axis=0) <= STILL * largest
+    largest = np.abs(v).max(initial=reach)
+    fixed = np.ptp(v, axis=0) <= still * largest
     sentences, start = [], 0
     for group in circuit.free_groups:
         stop = start + group.size
-        if still[start:stop].all():
+        if fixed[start:stop].all():
             held = v[0, start:stop]
             by = [
                 e.layer
@@ -37,7 +39,8 @@ def held_nodes(circuit: Circuit, point: OperatingPoint) -> str:
             ]
             sentences.append(
                 f"The nodes of {group.layer!r} are held at {_volts(held)} for all of {len(v)} samples"
-                f"{f' by {listed(map(repr, dict.fromkeys(by)))}' if by else ''}, so that no gradient passes them. "
+                f"{f' by {listed(map(repr, dict.fromkeys(by)))}' if by else ''}, so that "
+                f"{'no' if still <= STILL else 'hardly any'} gradient passes them. "
                 + ("Move the biases of these layers apart, or choose other devices." if by else "")
             )
         start = stop

@@ -90,6 +90,15 @@ def warn_unmoved(model: str, names: list[str], reasons: str) -> None:
     )
 
 
+def warn_stuck(model: str, first: float, last: float, epochs: int, reasons: str) -> None:
+    """Say that the loss hardly fell, and which nodes hardly move."""
+    warnings.warn(
+        f"training of model {model!r}: the loss went from {first:.4g} to {last:.4g} in {epochs} epochs. {reasons}",
+        LearningWarning,
+        stacklevel=3,
+    )
+
+
 def warn_pinned(model: str, shares: Mapping[str, float], parameters: Mapping[str, Parameter]) -> None:
     """Say which values training has driven to their bounds."""
     each = ", ".join(

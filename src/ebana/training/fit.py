@@ -161,15 +161,30 @@ def fit(
         least_batch=1 if validation is None else BLOCK,
     )
     memory.require(model.name, wanted, generator.batch_size, placement.devices)
-    run = Run(model, generator, optimizer, settings, validation, [*callbacks, *metrics.callbacks], placement)
+    callbacks = [*_callbacks(callbacks), *metrics.callbacks]
+    run = Run(model, generator, optimizer, settings, validation, callbacks, placement)
     warn_untrained(model.name, run.rates(run.total_steps))
     if resume is not None:
         run.restore(resume)
     with Progress(settings.epochs, verbose=verbose) as progress:
         _tell_beta(run, model.system.traits.unit, progress)
         history = run.go(progress)
+    run.look_back()
     _warn_unconverged(model, history)
     return history
+
+
+def _callbacks(given: Any) -> list[Callback]:
+    """The callbacks; one alone is refused as what is none."""
+    if isinstance(given, Callback):
+        raise TypeError(f"fit(callbacks={type(given).__name__}(...)). Expected a list: callbacks=[...].")
+    for one in (found := list(given)):
+        if not isinstance(one, Callback):
+            raise TypeError(
+                f"fit(callbacks=[{one!r}]). Expected objects of ebana.callbacks; a function may be made one by a "
+                "subclass of Callback with on_epoch_end."
+            )
+    return found
 
 
 def _beta(model: Trainee, given: float | None, rule: Any, loss: Loss, resume: Any) -> float | None:

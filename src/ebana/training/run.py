@@ -31,7 +31,7 @@ from ebana.training import checkpoint
 from ebana.training.callbacks import Callback
 from ebana.training.checkpoint import CallbackState, signature
 from ebana.training.data import BatchGenerator, Dataset
-from ebana.training.diagnosis import fingerprints, pinned, unmoved, warn_pinned, warn_unmoved
+from ebana.training.diagnosis import fingerprints, pinned, unmoved, warn_pinned, warn_stuck, warn_unmoved
 from ebana.training.history import History
 from ebana.training.placement import Placement
 from ebana.training.progress import Progress
@@ -84,6 +84,10 @@ class Settings:
 LOOKED_AT = 32
 """Samples whose states are looked at where nothing is learned."""
 
+MANY_EPOCHS, BARELY, HARDLY = 10, 0.98, 1e-3
+"""After so many epochs a loss that is more than this share of the first one did not fall; nodes that vary by less than
+this share of the largest potential hardly move."""
+
 
 class Run:
     """One call of fit: its state, and the verbs that move it on."""
@@ -111,6 +115,7 @@ class Run:
         self.compile_seconds = 0.0
         self.stop_training = False
         self.start: dict[str, int] | None = None
+        self.warned = False
         self.whole = True
         """Whether values, curves and callbacks have seen the same steps, as between two chunks."""
         self.step_seconds: float | None = None
@@ -275,8 +280,19 @@ class Run:
             data = self.generator.dataset.select(slice(0, LOOKED_AT)).inputs
             self._hand_back()
             warn_unmoved(self.model.name, names, self.model.idle_reasons(data))
+            self.warned = True
         elif shares := pinned(values, parameters):
             warn_pinned(self.model.name, shares, parameters)
+            self.warned = True
+
+    def look_back(self) -> None:
+        """Say after the last epoch why the loss is about what it was, where nodes that hardly move explain it."""
+        losses = self.history.history["loss"]
+        if self.warned or len(losses) < MANY_EPOCHS or not losses[-1] > BARELY * losses[0]:
+            return
+        data = self.generator.dataset.select(slice(0, LOOKED_AT)).inputs
+        if reasons := self.model.idle_reasons(data, still=HARDLY):
+            warn_stuck(self.model.name, losses[0], losses[-1], len(losses), reasons)
 
     def rates(self, steps: int) -> dict[str, Any]:
         """Learning rates by parameter over the first steps: numbers, or some of what a schedule goes through."""

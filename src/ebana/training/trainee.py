@@ -61,7 +61,7 @@ class Trainee(Protocol):
         """Refuse nudging strengths that cannot work."""
         ...
 
-    def idle_reasons(self, x: Data) -> str:
+    def idle_reasons(self, x: Data, still: float | None = None) -> str:
         """What about the states at some inputs may keep gradients away, in a sentence or more; or nothing."""
         ...
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ebana import JunctionDiode
 from ebana.spice.language import cards
 from ebana.spice.language.card_reader import Library, model_cards
 
@@ -106,3 +107,27 @@ def test_long_cards_are_refused_without_long_work(text: str) -> None:
     with pytest.raises(ValueError, match=r"^line [12]: "), Library(text).reading("a") as card:
         cards.diode_parameters(card)
     assert time.process_time() - started < 5
+
+
+NO_BLANKS = ["\u00a0", "\u2003", "\u3000", "\x85", "\x1c", "\x0c", "\x00", "\u2028"]
+
+
+@pytest.mark.parametrize("space", NO_BLANKS)
+@pytest.mark.parametrize(
+    "form",
+    [
+        ".model DX D(IS=1n{}N=1.5)",
+        "{}.model DX D(IS=1n N=1.5)",
+        ".model DX D(IS=1n\n{}+ N=1.5)",
+        ".model DX D(IS={}1n)",
+    ],
+)
+def test_white_space_that_simulators_do_not_take_for_a_blank_is_refused(space, form):
+    """ngspice makes it a part of the word beside it: N=1.5 after a no-break space is not read."""
+    with pytest.raises(ValueError, match=rf"holds U\+{ord(space):04X} .*Write a plain space"):
+        JunctionDiode.from_card(form.format(space))
+
+
+def test_in_comments_any_character_may_stand():
+    text = "* a\u00a0b\n\x0c\n.model DX D(IS=1n\vN=1.5) ; c\u00a0d\n* \x1a"
+    assert JunctionDiode.from_card(text) == JunctionDiode.from_card(".model DX D(IS=1n N=1.5)")

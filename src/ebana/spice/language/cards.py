@@ -63,14 +63,8 @@ _ALIASES = {
     "js": "is",
     "tref": "tnom",
     "trs": "trs1",
-    "vb": "bv",
-    "vrb": "bv",
-    "var": "bv",
     "ib": "ibv",
-    "nz": "nbv",
-    "tbv1": "tcv",
     "ik": "ikf",
-    "isw": "jsw",
     "pb": "vj",
     "mj": "m",
     "tvj": "tpb",
@@ -99,8 +93,14 @@ DIODE_NOT_MODELLED = {
     "rsw": "resistance of the sidewall",
     "gap1": "band gap",
     "gap2": "band gap",
+    "vb": "breakdown, BV of ngspice 39",
+    "vrb": "breakdown, BV of ngspice 39",
+    "var": "breakdown, BV of ngspice 39",
+    "nz": "emission of the breakdown, NBV of ngspice 39",
+    "tbv1": "temperature of the breakdown, TCV of ngspice 39",
+    "isw": "saturation of the sidewall, JSW of ngspice 39",
 }
-"""Card parameters of later simulators that can move an operating point and that ngspice 39 does not know."""
+"""Card parameters of other simulators that can move an operating point and that ngspice 39 does not know."""
 
 
 def diode_parameters(card: ModelCard) -> dict[str, Any]:

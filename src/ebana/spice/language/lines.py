@@ -8,17 +8,26 @@ The rules are ngspice 39's, each held against the program by the tests:
   may end in a comment of its own;
 * a line that begins with ``;`` is a comment that takes its continuations along. Elsewhere it is one like any other,
   so a ``+`` that follows is refused by :meth:`Line.check`;
-* lines end in ``\\n``, ``\\r\\n`` or ``\\r``, and in nothing else.
+* lines end in ``\\n``, ``\\r\\n`` or ``\\r``, and in nothing else;
+* blanks are spaces and tabs, vertical ones too. Other white space, such as the no-break space of a web page, belongs
+  to the word beside it: :meth:`Line.check` refuses it.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-COMMENT = re.compile(r";|//|(?<=[\s,])\$|^\$")
+BLANK = " \t\v"
+"""What separates words."""
+
+COMMENT = re.compile(rf";|//|(?<=[{BLANK},])\$|^\$")
 """What starts a comment within a line."""
+
+_AROUND = re.compile(r"^[\s\x00-\x1f\x7f]+|[\s\x00-\x1f\x7f]+$")
+_FOREIGN = re.compile(rf"(?![{BLANK}])[\s\x00-\x1f\x7f]")
 
 _END = re.compile(r"\r\n|\r|\n")
 _WHOLE = ("*", "#", "$", "//")
@@ -53,8 +62,8 @@ def without_comment(line: str) -> str:
         >>> without_comment("D1 a 0 clip ; small"), without_comment("+ N=1.7 $sat"), without_comment("* text")
         ('D1 a 0 clip', '+ N=1.7', '')
     """
-    line = line.strip()
-    return "" if line.startswith(_WHOLE) else COMMENT.split(line, maxsplit=1)[0].strip()
+    line = line.strip(BLANK + "\r\n")
+    return "" if line.startswith(_WHOLE) else COMMENT.split(line, maxsplit=1)[0].strip(BLANK)
 
 
 def read_lines(text: str | Iterable[str]) -> Iterator[Line]:
@@ -62,16 +71,20 @@ def read_lines(text: str | Iterable[str]) -> Iterator[Line]:
     open_line: Line | None = None
     swallowed = 0
     for place, raw in enumerate(physical_lines(text) if isinstance(text, str) else text, start=1):
-        line = without_comment(raw)
+        written = without_comment(raw)
+        line = _AROUND.sub(
+            "", written
+        )  # what it is meant to be; with foreign blanks around it, it is refused
         if not line:
             swallowed = place if raw.strip().startswith(";") else swallowed
         elif line.startswith("+") and open_line is not None:
             problem = open_line.problem or (_swallowed(swallowed, place) if swallowed else "")
+            problem = problem or _foreign(written, place)
             open_line = Line(f"{open_line.text} {line[1:].strip()}", open_line.number, problem)
         else:
             if open_line is not None:
                 yield open_line
-            open_line, swallowed = Line(line, place), 0
+            open_line, swallowed = Line(line, place, _foreign(written, place)), 0
     if open_line is not None:
         yield open_line
 
@@ -80,6 +93,17 @@ def _swallowed(comment: int, place: int) -> str:
     return (
         f"line {place} continues a line over the comment of line {comment}, which begins with ';'. ngspice drops "
         "such a continuation, and others do not. Begin that comment with '*'."
+    )
+
+
+def _foreign(line: str, place: int) -> str:
+    found = _FOREIGN.search(line)
+    if found is None:
+        return ""
+    name = unicodedata.name(found[0], "a control character").lower()
+    return (
+        f"line {place} holds U+{ord(found[0]):04X} ({name}), which simulators do not take for a blank: "
+        f"{shorten(line)!r}. Write a plain space in its place."
     )
 
 

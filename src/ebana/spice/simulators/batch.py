@@ -55,6 +55,7 @@ def run(deck: str, *, timeout: float = 60.0) -> dict[str, np.ndarray]:
 
 def run_all(deck: str, *, timeout: float = 60.0) -> list[Plot]:
     """The same with the results of every analysis, in the order of the simulator."""
+    _check_text(deck)
     deck = _with_dot_lines(deck)
     with scratch("run") as folder:
         code, said = run_program(deck, folder, "-r", RAW, timeout=timeout)
@@ -70,6 +71,19 @@ def run_all(deck: str, *, timeout: float = 60.0) -> list[Plot]:
     if unsure:
         raise SpiceError(_explained(f"ngspice gave results that do not stand: {unsure}", said, deck))
     return plots
+
+
+def _check_text(deck: object) -> None:
+    if not isinstance(deck, str):
+        raise TypeError(
+            f"a deck of type {type(deck).__name__}. Expected its text; a file: Path(...).read_text()."
+        )
+    if "\0" in deck:
+        number = deck[: deck.index("\0")].count("\n") + 1
+        raise SpiceError(
+            f"line {number} of the deck holds a NUL character, at which simulators stop to read: "
+            f"{deck.splitlines()[number - 1]!r}. Remove it."
+        )
 
 
 _CONTROL = re.compile(
