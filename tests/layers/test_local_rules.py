@@ -244,3 +244,23 @@ def test_a_checkpoint_knows_the_rule(tmp_path):
     model(powers).fit(X, Y, beta=BETA, epochs=2, resume=path, verbose=False)
     with pytest.raises(ValueError, match="rules"):
         model(squares).fit(X, Y, beta=BETA, epochs=2, resume=path, verbose=False)
+
+
+def test_rules_that_are_called_back_are_known_by_what_they_do():
+    def rule(power):
+        return LocalRule(lambda free, nudged: np.array([x**power for x in nudged.tolist()]), (3,))
+
+    def other():
+        return LocalRule(lambda free, nudged: np.array([x + 1.0 for x in nudged.tolist()]), (3,))
+
+    assert not rule(2).traced
+    assert rule(2).digest == rule(2).digest != other().digest
+
+
+def test_a_rule_that_only_agrees_on_ordinary_drops_is_called_back():
+    """Its trace has taken the branch of a stand-in that is not the one of zeros."""
+
+    def rule(free, nudged):
+        return nudged**2 if not isinstance(free, np.ndarray) or np.any(free) else nudged**2 + 1.0
+
+    assert not LocalRule(rule, (2,)).traced
