@@ -40,6 +40,7 @@ class Parameter:
         low, high: bounds kept by projection after each update, in the parameter's unit.
         learning_rate: the layer's own learning rate, or None for the optimizer's default.
         rule: what stands in place of the gradient, a :class:`~ebana.local_rule.LocalRule` of conductances, or None.
+        mean: what the values are expected to start at, whatever was drawn; the mean of ``initial`` if None.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Parameter:
     high: float = np.inf
     learning_rate: float | None = None
     rule: Any = None
+    mean: float | None = None
 
     def __post_init__(self) -> None:
         initial = np.array(self.initial, dtype=np.float64)

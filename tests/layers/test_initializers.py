@@ -33,6 +33,12 @@ def test_defaults_are_microsiemens():
     assert initializers.spelled("d", None, "he_uniform") == Initializers("he")
 
 
+@pytest.mark.parametrize("rule", [*RULES, "rectified"])
+def test_the_mean_is_that_of_many_draws(rule):
+    made = Initializers(rule, {"L": 1e-9, "U": 1e-5, "g_min": 1e-9, "g_max": 1e-4})
+    assert draw(made, (300, 300)).mean() == pytest.approx(made.mean(300, 300), rel=0.02)
+
+
 def test_published_defaults_stand_by_the_published_argument():
     def published(name):
         return initializers.spelled("d", name, None)

@@ -192,6 +192,14 @@ def test_a_default_rate_is_a_share_of_what_a_layer_starts_with(parametrization, 
     assert momentum == pytest.approx(0.1 * size**2, rel=1e-12)
 
 
+def test_a_default_rate_is_that_of_the_rule_whatever_was_drawn_or_learned():
+    def rate(initial):
+        parameter = Parameter("d", "conductance", initial, trainable=True, low=1e-7, high=1e-4, mean=5e-6)
+        return Adam().rates({"d": parameter})["d"]
+
+    assert rate([3e-6, 4e-6]) == rate([9e-5, 2e-6]) == 0.02 * 5e-6
+
+
 def test_bounds_come_from_the_parameters():
     expected = {"d1/conductance": (1e-4, 2e-2), "b1/voltage": (-np.inf, np.inf)}
     assert Adam.bounds(Model().system.parameters) == expected

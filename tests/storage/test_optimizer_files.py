@@ -22,7 +22,8 @@ class Model:
         shapes = {"d1": 3, "d2": 2} | sizes
         self.system = System(
             [
-                Parameter(f"{n}/conductance", "conductance", rng.uniform(1, 2, k), True, 0.1, 9.0)
+                # layers state the mean of their rule, so that default learning rates do not hang on what was drawn
+                Parameter(f"{n}/conductance", "conductance", rng.uniform(1, 2, k), True, 0.1, 9.0, mean=1.5)
                 for n, k in shapes.items()
             ]
         )

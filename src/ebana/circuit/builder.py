@@ -181,7 +181,7 @@ class CircuitBuilder:
             kind: what the values are.
             initial: the values to start from, or a function that makes them.
             shape: of what the function makes, for a check before it is called.
-            options: ``trainable``, ``low``, ``high``, ``learning_rate``, ``rule``.
+            options: ``trainable``, ``low``, ``high``, ``learning_rate``, ``rule``, ``mean``.
         """
         if name not in self._parameters:
             if shape is not None:

@@ -9,7 +9,7 @@ import numpy as np
 from ebana.circuit import CircuitBuilder
 from ebana.layers import initializers
 from ebana.layers.base import RATE, Layer, Rate, Signal, positive_integer, stored_rate
-from ebana.layers.learned import require_stored_form, rule_of
+from ebana.layers.learned import expected, require_stored_form, rule_of
 from ebana.local_rule import Rule
 from ebana.schedules import get_rate
 from ebana.spellings import EBANA_HOOKS, EBANA_SAVED, also
@@ -100,6 +100,7 @@ class DenseLayer(Layer):
             high=high,
             shape=(rows.size, self.units),
             rule=rule_of(self, (rows.size, self.units)),
+            mean=expected(self.initializer, rows.size, self.units),
         )
         nodes = build.nodes(signal.name, self.units)
         build.crossbar(signal.name, rows, nodes, parameter)

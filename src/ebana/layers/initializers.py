@@ -160,6 +160,20 @@ class Initializers:
             drawn = rng.uniform(low, high, shape)
         return np.clip(drawn, *self.bounds)
 
+    def mean(self, n_in: int, n_out: int) -> float:
+        """The conductance to expect of a crossbar of that size, siemens.
+
+        Example:
+            >>> Initializers("uniform", {"L": 1e-6, "U": 3e-6}).mean(4, 4)
+            2e-06
+        """
+        low, high = self.interval(n_in, n_out)
+        if self.init_type == "rectified":
+            return max(high / 4.0, self.bounds[0])
+        if self.init_type in ("log_uniform", "glorot_log") and low < high:
+            return (high - low) / math.log(high / low)
+        return (low + high) / 2.0
+
     def to_config(self) -> dict[str, Any]:
         """JSON-compatible description; :func:`get` and :meth:`from_config` read it back."""
         return {"init_type": self.init_type, "params": dict(self.params or {})}

@@ -21,6 +21,11 @@ def rule_of(layer: Any, shape: tuple[int, ...]) -> LocalRule | None:
     return LocalRule(layer.grad_func, shape, f"{layer.kind_label} layer {layer.name!r}")
 
 
+def expected(initializer: Any, n_in: int, n_out: int) -> float | None:
+    """The conductance to expect of a crossbar, whatever is drawn; None where its initializer does not tell."""
+    return initializer.mean(n_in, n_out) if hasattr(initializer, "mean") else None
+
+
 def require_stored_form(layer: Any) -> None:
     """Raise TypeError for a layer that a file cannot hold."""
     named = f"{layer.kind_label} layer {layer.name!r}"

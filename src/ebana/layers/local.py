@@ -17,7 +17,7 @@ import numpy as np
 from ebana.circuit import CircuitBuilder
 from ebana.layers import initializers
 from ebana.layers.base import RATE, Layer, Rate, Shape, Signal, positive_integer, stored_rate
-from ebana.layers.learned import require_stored_form, rule_of
+from ebana.layers.learned import expected, require_stored_form, rule_of
 from ebana.layers.windows import (
     WINDOWS,
     Padding,
@@ -140,6 +140,7 @@ class LocallyConnected2DLayer(Layer):
             high=high,
             shape=shape,
             rule=rule_of(self, shape),
+            mean=expected(self.initializer, area * image[2], area * self.filters),
         )
         pixels, outputs = local_pairs(image, self.filters, self.kernel_size, self.strides, self.padding)
         nodes = build.nodes(signal.name, signal.units)

@@ -214,7 +214,9 @@ class Optimizer:
             return given
         if parameter.kind != "conductance" or not parameter.initial.size:
             return self.default_lr
-        return self.default_rate(float(parameter.initial.mean()))
+        return self.default_rate(
+            float(parameter.initial.mean() if parameter.mean is None else parameter.mean)
+        )
 
     def default_rate(self, mean: float) -> float:
         """Learning rate of conductances where none is given.
