@@ -57,7 +57,7 @@ STYLES = [
     Style("ngspice, sidewall", "dside", ".model dside D(IS=1n N=1.5 JSW=1p NS=1.2 PJ=100 RS=1)"),
     Style("ngspice, area", "darea", ".model darea D(IS=1n AREA=3 N=1.5 RS=2)"),
     Style("ngspice, knees", "dknee", ".model dknee D(IS=1n N=1.2 IKF=1m RS=.1)"),
-    Style("ngspice, names of old", "dold", ".model dold D(JS=1n N=1.4 IK=10m VB=20 IB=1m RS=.2)"),
+    Style("ngspice, names of old", "dold", ".model dold D(JS=1n N=1.4 IK=10m BV=20 IB=1m RS=.2)"),
     Style("ngspice, tunnel", "dtun", ".model dtun D(IS=1n N=1.4 JTUN=1u NTUN=20 RS=.2)"),
     Style("HSPICE, quoted", "dhs", ".model dhs d is='1n*2' n='1.5' rs='2'"),
     Style("Xyce", "DXY", ".MODEL DXY D (\n+ LEVEL = 1\n+ IS = 1.0E-12\n+ N = 1.3\n+ RS = 5\n+ )\n"),

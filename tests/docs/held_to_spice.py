@@ -19,8 +19,8 @@ def main() -> None:
     made: list[Model] = []
     right = Model._start
 
-    def start(self, *arguments):
-        right(self, *arguments)
+    def start(self, *arguments, **options):
+        right(self, *arguments, **options)
         made.append(self)
 
     Model._start = start
