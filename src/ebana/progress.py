@@ -73,6 +73,20 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
+def time_left(passed: float, done: float, total: float | None) -> float | None:
+    """Seconds that the rest will take at the pace of what is done; None where that is not known.
+
+    Args:
+        passed: seconds that it has taken so far.
+        done, total: how much of how much.
+
+    Example:
+        >>> time_left(6.0, 2, 10), time_left(6.0, 0, 10)
+        (24.0, None)
+    """
+    return passed / done * (total - done) if done > 0 and total is not None else None
+
+
 def fitting(texts: Sequence[str], width: int) -> str:
     """As many of the texts, from the first on, as a line of that width holds; some of the first at least.
 

@@ -90,13 +90,12 @@ class Advance:
 
     def __call__(self, done: int, total: int, now: str) -> None:
         """So many of all are done, and this one is begun."""
-        if self._bar is None:
-            from ebana.progress import bar
+        from ebana.progress import bar, time_left
 
+        if self._bar is None:
             self._bar = bar(self._what, total, verbose=True).__enter__()
         self._total = total
-        left = (time.monotonic() - self._began) / done * (total - done) if done else None
-        self._bar.show(done, left, [now])
+        self._bar.show(done, time_left(time.monotonic() - self._began, done, total), [now])
 
 
 @contextmanager

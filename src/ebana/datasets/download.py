@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ebana.datasets.sources import FILES, Source
-from ebana.progress import bar
+from ebana.progress import bar, time_left
 from ebana.storage.atomic import write_atomically
 
 TIMEOUT = 30.0
@@ -78,8 +78,7 @@ def _transfer(url: str, name: str) -> bytearray:
     with answer, bar(name, announced, count=_megabytes) as progress:
         while chunk := _read(answer, url):
             content += chunk
-            rest = ((announced or 0) - len(content)) / len(content) * (time.monotonic() - began)
-            progress.show(len(content), rest if announced else None)
+            progress.show(len(content), time_left(time.monotonic() - began, len(content), announced))
             if len(content) > LARGEST:
                 raise _failed(url, f"it goes on after {LARGEST} bytes")
     if announced is not None and len(content) < announced:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
-from ebana.progress import bar
+from ebana.progress import bar, time_left
 
 SHOWN = ("unconverged", "loss", "val_accuracy", "accuracy", "val_loss")
 """What is shown beside the bar, as far as it fits."""
@@ -74,8 +74,7 @@ class Progress:
 
     def seconds_left(self) -> float | None:
         """Estimate of the time left, or None before there is one."""
-        done = self._done - self._first
-        return (self.clock() - self._began) / done * (self.epochs - self._done) if done > 0 else None
+        return time_left(self.clock() - self._began, self._done - self._first, self.epochs - self._first)
 
     def texts(self) -> list[str]:
         """The measurements in words, the most important first."""

@@ -91,9 +91,8 @@ def relax(
     wide = jnp.where(converged, state.spread, 0.0)
     blur = jnp.where(converged, system.rounding(state.v, wide, BLURRED * tolerance, radius), 0.0)
     error = (state.error + blur) * system.caution
-    stepped = state.error > jnp.finfo(v.dtype).eps * system.reach(
-        state.v
-    )  # else there may be no number to step to
+    grain = jnp.finfo(v.dtype).eps * system.reach(state.v)
+    stepped = state.error > grain  # else there may be no number to step to
     clear = (error <= tolerance) | (stepped & (blur <= BLURRED * tolerance))
     code = jnp.where(converged & ~clear, jnp.int32(Result.STALLED), code)
     error = jnp.where(

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from ebana.spice.simulators.errors import SimulatorDied
 from ebana.spice.simulators.lifetime import end_with
 from ebana.spice.simulators.session import session
-from ebana.spice.simulators.worker import DONE, FAILED, READY, answer
+from ebana.spice.simulators.worker import DONE, FAILED, READY, answer, main
 
 
 def serve(connection: Connection, simulator: str) -> None:
@@ -53,14 +53,5 @@ def _ending(status: int) -> str:
     return f"ended with exit code {os.waitstatus_to_exitcode(status)}"
 
 
-def main(arguments: list[str]) -> None:
-    """Run one worker."""
-    simulator, descriptor, parent = arguments[0], int(arguments[1]), int(arguments[2])
-    end_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the parent has gone
-        serve(Connection(descriptor), simulator)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1:], serve)

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from ebana.spice.simulators.errors import SpiceError
@@ -61,8 +62,8 @@ def _pulse(connection: Connection):
     return tick
 
 
-def main(arguments: list[str]) -> None:
-    """Run one worker."""
+def main(arguments: list[str], serve: Callable[[Connection, str], None] = serve) -> None:
+    """Run one worker, whose way of answering jobs is ``serve``."""
     simulator, descriptor, parent = arguments[0], int(arguments[1]), int(arguments[2])
     end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
