@@ -7,6 +7,7 @@ accuracy. Any engine will do, a chip too.
 
 from dataclasses import dataclass
 
+import jax
 import numpy as np
 
 from ebana import (
@@ -29,16 +30,18 @@ class FourthOrder(GradientEstimator):
 
     nudge: str = "current"
 
-    def estimate(self, system, values, inputs, targets, loss, *, beta, valid=None):
+    def estimate(self, system, values, objective, *, beta):
         """Both estimates; samples count where both have them."""
         centered = EquilibriumPropagation("centered", self.nudge)
-        near, far = (
-            centered.estimate(system, values, inputs, targets, loss, beta=scale * beta, valid=valid)
-            for scale in (1.0, 2.0)
+        near, far = (centered.estimate(system, values, objective, beta=scale * beta) for scale in (1.0, 2.0))
+        gradients, sensitivities = jax.tree.map(
+            lambda a, b: (4 * a - b) / 3,
+            (near.gradients, near.sensitivities),
+            (far.gradients, far.sensitivities),
         )
-        gradients = {name: (4 * g - far.gradients[name]) / 3 for name, g in near.gradients.items()}
         return near._replace(
             gradients=gradients,
+            sensitivities=sensitivities,  # of the inputs, for a network that has other parts before it
             used=near.used & far.used,
             unconverged=near.unconverged + far.unconverged,
         )

@@ -39,8 +39,9 @@ from .layers import (
     VoltageLayer,
 )
 from .learning.adjoint import Adjoint
+from .learning.contrastive import Contrast, ContrastiveEstimator, Difference
 from .learning.equilibrium import EquilibriumPropagation
-from .learning.estimators import GradientEstimator
+from .learning.estimators import Estimate, GradientEstimator, Objective
 from .learning.losses import Loss
 from .learning.optimizers import Optimizer
 from .learning.system import LearningWarning
@@ -61,6 +62,8 @@ __all__ = [
     "Circuit",
     "CircuitBuilder",
     "ConcatenateLayer",
+    "Contrast",
+    "ContrastiveEstimator",
     "CorruptFile",
     "CurrentLayer",
     "CurrentNudgingLayer",
@@ -70,10 +73,12 @@ __all__ = [
     "Dataset",
     "DenseLayer",
     "Device",
+    "Difference",
     "DiodeLayer",
     "Engine",
     "EngineNotInstalled",
     "EquilibriumPropagation",
+    "Estimate",
     "Evaluation",
     "GradientEstimator",
     "History",
@@ -95,6 +100,7 @@ __all__ = [
     "NgspiceEngine",
     "NotConverged",
     "Nudge",
+    "Objective",
     "OperatingPoint",
     "Optimizer",
     "ReshapeLayer",

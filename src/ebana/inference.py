@@ -14,7 +14,7 @@ from ebana._types import Array, Values
 from ebana.compilation import compiled
 from ebana.engines.base import NotConverged, batch_size
 from ebana.learning.adjoint import exact_gradient
-from ebana.learning.estimators import GradientEstimator
+from ebana.learning.estimators import GradientEstimator, Objective
 from ebana.learning.losses import Loss
 from ebana.learning.system import EnergySystem, as_argument, from_argument, scope
 from ebana.training.data import Dataset
@@ -135,7 +135,7 @@ def _estimated(
     estimator: GradientEstimator,
 ) -> dict[str, Any]:
     system = from_argument(argument)
-    result = estimator.estimate(system, values, inputs, targets, loss, beta=beta)
+    result = estimator.estimate(system, values, Objective(inputs, targets, loss), beta=beta)
     states = {name: (system.solution(s), system.converged(s)) for name, s in result.states.items()}
     return {
         "gradients": result.gradients,
@@ -160,7 +160,7 @@ def exact(
 
 
 def _exact(system: Any, values: Any, inputs: Any, targets: Any, loss: Loss, v: Any) -> dict[str, Array]:
-    return exact_gradient(from_argument(system), values, inputs, targets, loss, v)
+    return exact_gradient(from_argument(system), values, Objective(inputs, targets, loss), v)
 
 
 _exact_jit = compiled(_exact, 4)

@@ -28,6 +28,7 @@ from ebana.engines.native import sweep as sweep_module
 from ebana.equations import plan as plan_module
 from ebana.equations.plan import plan
 from ebana.learning.equilibrium import EquilibriumPropagation
+from ebana.learning.estimators import Objective
 from ebana.learning.losses import MSE, CrossEntropyLoss
 from ebana.learning.systems.circuit import CircuitSystem
 from ebana.physics import energy
@@ -166,7 +167,7 @@ def _operations(model):
     rule, loss = EquilibriumPropagation("centered", "clamped"), MSE()
 
     def step(values, x, y):
-        return rule.estimate(model.system, values, {"x": x}, {"y": y}, loss, beta=0.1).gradients
+        return rule.estimate(model.system, values, Objective({"x": x}, {"y": y}, loss), beta=0.1).gradients
 
     x, y = np.zeros((64, 400), np.float32), np.zeros((64, 3), np.float32)
     return jax.jit(step).lower(values, x, y).compile().cost_analysis()["flops"]

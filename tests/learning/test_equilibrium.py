@@ -15,6 +15,7 @@ from ebana.devices.junction.diode import JunctionDiode
 from ebana.engines import NativeEngine
 from ebana.learning.adjoint import exact_gradient
 from ebana.learning.equilibrium import EquilibriumPropagation
+from ebana.learning.estimators import Objective
 from ebana.learning.losses import MSE, CrossEntropyLoss, Loss
 from ebana.learning.systems.circuit import CircuitSystem
 from ebana.physics import stages
@@ -63,13 +64,13 @@ def data(circuit: Circuit, seed: int = 0) -> tuple[dict, dict]:
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _estimate(system, loss, rule, values, inputs, targets, beta, valid):
-    return rule.estimate(system, values, inputs, targets, loss, beta=beta, valid=valid)
+    return rule.estimate(system, values, Objective(inputs, targets, loss, valid), beta=beta)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _adjoint(system, loss, values, inputs, targets):
     v = system.relax(values, inputs, None, None).v
-    return exact_gradient(system, values, inputs, targets, loss, v)
+    return exact_gradient(system, values, Objective(inputs, targets, loss), v)
 
 
 @partial(jax.jit, static_argnums=(0, 1))

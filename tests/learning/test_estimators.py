@@ -12,6 +12,7 @@ import pytest
 from ebana import Adjoint, EquilibriumPropagation, GradientEstimator, Model, NativeEngine
 from ebana.learning import estimators
 from ebana.learning.adjoint import exact_gradient
+from ebana.learning.estimators import Objective
 from ebana.learning.losses import MSE, CrossEntropyLoss
 from ebana.learning.optimizers import SGD
 from ebana.learning.system import EnergySystem, as_argument, from_argument
@@ -68,7 +69,7 @@ def test_the_adjoint_refuses_a_system_without_equations():
         pass
 
     with pytest.raises(TypeError, match="Unknown does not state"):
-        exact_gradient(Unknown(), {}, {}, {}, MSE(), np.zeros((1, 1)))  # type: ignore[arg-type]
+        exact_gradient(Unknown(), {}, Objective({}, {}, MSE()), np.zeros((1, 1)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("estimator", ["centered", "one_sided"])
@@ -86,7 +87,7 @@ def test_inputs_have_sensitivities(estimator):
 
         @jax.jit
         def sensitivities(x):
-            result = rule.estimate(system, values, {"x": x}, y, MSE(), beta=beta)
+            result = rule.estimate(system, values, Objective({"x": x}, y, MSE()), beta=beta)
             least = jnp.min(jnp.stack(list(system.factors(values).values())))
             weight = jnp.full(5, 1 / ((rule.strengths[0] - rule.strengths[1]) * beta * least))
             return system.input_contrast(values, result.states["plus"], result.states["minus"], weight)["x"]
@@ -109,11 +110,9 @@ def test_inputs_have_sensitivities(estimator):
 class Mean(GradientEstimator):
     """Half of the centered and half of the negative estimate."""
 
-    def estimate(self, system, values, inputs, targets, loss, *, beta, valid=None):
+    def estimate(self, system, values, objective, *, beta):
         one, other = (
-            EquilibriumPropagation(name).estimate(
-                system, values, inputs, targets, loss, beta=beta, valid=valid
-            )
+            EquilibriumPropagation(name).estimate(system, values, objective, beta=beta)
             for name in ("centered", "negative")
         )
         mean = {name: 0.5 * (g + other.gradients[name]) for name, g in one.gradients.items()}

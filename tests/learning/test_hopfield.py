@@ -12,6 +12,7 @@ import pytest
 from ebana import HopfieldNetwork, optimizers
 from ebana.callbacks import Checkpoint
 from ebana.learning.equilibrium import EquilibriumPropagation
+from ebana.learning.estimators import Objective
 from ebana.learning.losses import MSE
 from helpers.nets import same_values
 
@@ -114,7 +115,7 @@ def test_inputs_have_sensitivities():
     with jax.enable_x64(True):
         values = {name: jnp.asarray(v) for name, v in network.values.items()}
         x, y = {"x": jnp.asarray(X)}, {"y": jnp.asarray(Y)}
-        result = EquilibriumPropagation().estimate(system, values, x, y, MSE(), beta=beta)
+        result = EquilibriumPropagation().estimate(system, values, Objective(x, y, MSE()), beta=beta)
         weight = jnp.full(len(X), 1 / (2 * beta))
         found = system.input_contrast(values, result.states["plus"], result.states["minus"], weight)["x"]
     for column in range(4):

@@ -25,7 +25,7 @@ from ebana.engines.base import OperatingPoint, batch_size, raise_unless_converge
 from ebana.frozen import FrozenMapping
 from ebana.inference import cast
 from ebana.learning import estimators
-from ebana.learning.estimators import GradientEstimator
+from ebana.learning.estimators import GradientEstimator, Objective
 from ebana.learning.system import scope
 from ebana.learning.systems.circuit import CircuitSystem
 from ebana.training.data import as_dataset
@@ -352,7 +352,7 @@ def _phases(
     estimator: GradientEstimator,
 ) -> dict[str, tuple[OperatingPoint, dict[str, Any]]]:
     """The operating point of each phase, and the currents that its nudge injects."""
-    result = estimator.estimate(system, values, inputs, targets, loss, beta=beta)
+    result = estimator.estimate(system, values, Objective(inputs, targets, loss), beta=beta)
     nudged = {
         name: (result.states[name].point, nudge.currents_at(system.circuit, result.states[name].phase.p))
         for name, nudge in result.nudges.items()

@@ -13,8 +13,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ebana._types import Array, LossLike, Values
-from ebana.learning.estimators import Estimate, GradientEstimator
+from ebana._types import Array, Values
+from ebana.learning.estimators import Estimate, GradientEstimator, Objective
 from ebana.learning.system import Differentiable, EnergySystem, trainable
 
 
@@ -35,41 +35,36 @@ class Adjoint(GradientEstimator):
         return {"estimator": "adjoint", "nudge": None}
 
     def estimate(
-        self,
-        system: EnergySystem,
-        values: Values,
-        inputs: Values,
-        targets: Values,
-        loss: LossLike,
-        *,
-        beta: Array,
-        valid: Array | None = None,
+        self, system: EnergySystem, values: Values, objective: Objective, *, beta: Array
     ) -> Estimate:
         """See :meth:`GradientEstimator.estimate`; ``beta`` is not used."""
-        free = system.relax(values, inputs, None, None)
-        outputs, found = system.outputs(free), system.converged(free)
-        real = jnp.ones(found.shape, bool) if valid is None else valid
+        free = objective.relaxed(system, values)
+        found = system.converged(free)
+        real = objective.real(found)
         used = found & real
         v = jnp.where(used[:, None], system.unknowns(free), 0.0)  # lost samples weigh nothing, and are finite
-        weight = used / jnp.maximum(used.sum(), 1)
-        gradients = exact_gradient(system, values, inputs, targets, loss, v, weight)
-        return Estimate(gradients, outputs, {"free": free}, {}, used, (~found & real).sum())
+        gradients, sensitivities = exact_derivatives(system, values, objective, v, objective.weights(used))
+        outputs, lost = system.outputs(free), (~found & real).sum()
+        return Estimate(gradients, outputs, {"free": free}, {}, used, lost, sensitivities=sensitivities)
 
 
-def exact_gradient(
-    system: EnergySystem,
-    values: Values,
-    inputs: Values,
-    targets: Values,
-    loss: LossLike,
-    v: Array,
-    weight: Array | None = None,
-) -> dict[str, Array]:
-    """The exact gradient of the mean loss at known free states.
+def exact_gradient(system: EnergySystem, values: Values, objective: Objective, v: Array) -> dict[str, Array]:
+    """The exact gradient at known free states ``v`` ``(B, F)``, all of them found."""
+    weight = objective.weights(jnp.ones(v.shape[0], bool))
+    return exact_derivatives(system, values, objective, v, weight)[0]
+
+
+def exact_derivatives(
+    system: EnergySystem, values: Values, objective: Objective, v: Array, weight: Array
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Exact derivatives of the weighted sum of losses by the trained parameters, and by the inputs of each sample.
 
     Args:
         v: unknowns of the free states, ``(B, F)``.
-        weight: weight of each sample, ``(B,)``; equal ones where left out.
+        weight: weight of each sample, ``(B,)``.
+
+    Returns:
+        ``{parameter: array}``, and ``{input: (B, columns)}`` where the objective asks for it, else nothing.
 
     Raises:
         TypeError: for a system whose equations are not known.
@@ -80,16 +75,17 @@ def exact_gradient(
             "(residual, read and solve_transposed). Use equilibrium propagation."
         )
     equations: Differentiable = system
+    loss, targets = objective.loss, objective.targets
 
-    def cost(v: Array, values: Values) -> Array:
+    def cost(v: Array, values: Values, inputs: Values) -> Array:
         outputs = equations.read(values, inputs, v)
         each = [loss.cost(outputs[name], targets[name]) for name in outputs]
-        if weight is None:
-            return sum(one.sum() for one in each) / v.shape[0]  # type: ignore[return-value]
         return sum((one * weight).sum() for one in each)  # type: ignore[return-value]
 
-    by_state, direct = jax.grad(cost, argnums=(0, 1))(v, values)
+    inputs = dict(objective.inputs)
+    by_state, *direct = jax.grad(cost, argnums=(0, 1, 2))(v, values, inputs)
     sensitivity = equations.solve_transposed(values, inputs, v, by_state)
-    _, pull = jax.vjp(lambda values: equations.residual(values, inputs, v), values)
-    (indirect,) = pull(-sensitivity)
-    return {name: direct[name] + indirect[name] for name in trainable(system)}
+    _, pull = jax.vjp(lambda values, inputs: equations.residual(values, inputs, v), values, inputs)
+    by_values, by_inputs = jax.tree.map(jnp.add, tuple(direct), pull(-sensitivity))
+    sensitivities = dict(by_inputs) if objective.sensitivities else {}
+    return {name: by_values[name] for name in trainable(system)}, sensitivities

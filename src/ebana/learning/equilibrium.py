@@ -26,10 +26,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array, LossLike, Values
-from ebana.learning.estimators import Estimate, GradientEstimator
-from ebana.learning.system import EnergySystem, LocallyTaught
+from ebana.learning.contrastive import Contrast, ContrastiveEstimator, Difference
+from ebana.learning.estimators import Objective
+from ebana.learning.system import EnergySystem
 
-Phases = Literal["centered", "one_sided", "negative"]
+Variant = Literal["centered", "one_sided", "negative"]
 NudgeKind = Literal["current", "clamped"]
 
 STRENGTHS: Mapping[str, tuple[float, float]] = {
@@ -41,7 +42,7 @@ STRENGTHS: Mapping[str, tuple[float, float]] = {
 
 
 @dataclass(frozen=True)
-class EquilibriumPropagation(GradientEstimator):
+class EquilibriumPropagation(ContrastiveEstimator):
     """Gradients from a free and one or two nudged phases.
 
     Args:
@@ -53,7 +54,7 @@ class EquilibriumPropagation(GradientEstimator):
         (1.0, 0.0)
     """
 
-    phases: Phases = "centered"
+    phases: Variant = "centered"
     nudge: NudgeKind = "current"
 
     def __post_init__(self) -> None:
@@ -86,37 +87,20 @@ class EquilibriumPropagation(GradientEstimator):
         """See :meth:`GradientEstimator.to_config`."""
         return {"estimator": self.phases, "nudge": self.nudge}
 
-    def estimate(
-        self,
-        system: EnergySystem,
-        values: Values,
-        inputs: Values,
-        targets: Values,
-        loss: LossLike,
-        *,
-        beta: Array,
-        valid: Array | None = None,
-    ) -> Estimate:
-        """See :meth:`GradientEstimator.estimate`."""
-        free = system.relax(values, inputs, None, None)
+    def contrast(
+        self, system: EnergySystem, values: Values, objective: Objective, free: Any, beta: Array
+    ) -> Contrast:
+        """See :meth:`ContrastiveEstimator.contrast`."""
         outputs = system.outputs(free)
-        batch = next(iter(outputs.values())).shape[0]
         c = system.factors(values)
         least = jnp.min(jnp.stack(list(c.values())))
-        push = _Push(system, self.clamped, outputs, targets, {n: beta * least / c[n] for n in outputs}, loss)
-        states, nudges = _phases(system, values, inputs, push, free, self.strengths)
+        scaled = {n: beta * least / c[n] for n in outputs}
+        push = _Push(system, self.clamped, outputs, objective.targets, scaled, objective.loss)
+        states, nudges = _phases(system, values, objective.inputs, push, free, self.strengths)
         upper, lower = self.strengths
-        found = [system.converged(states[name]) for name in nudges]
-        real = jnp.ones(batch, bool) if valid is None else valid
-        used = jnp.stack(found).all(0) & system.converged(free) & real
-        count = jnp.maximum(used.sum(), 1)
-        weight = used / (count * beta * least * (upper - lower))
-        gradients = system.contrast(values, states["plus"], states["minus"], weight)
-        if isinstance(system, LocallyTaught):
-            signed = [(float(np.sign(s)), states[n]) for n, s in _named(self.strengths).items()]
-            gradients |= system.local_gradients(free, signed, weight * least)
-        failures = (~system.converged(free) & real).sum() + (~jnp.stack(found) & real).sum()
-        return Estimate(gradients, outputs, {"free": free, **states}, nudges, used, failures)
+        signs = {name: float(np.sign(s)) for name, s in _named(self.strengths).items()}
+        factor = 1 / (beta * (upper - lower))
+        return Contrast(states, nudges, (Difference("plus", "minus", factor / least),), signs, factor)
 
 
 @dataclass(frozen=True)

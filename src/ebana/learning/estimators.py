@@ -6,10 +6,14 @@ and nowhere else.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from ebana._types import Array, LossLike, Values
+import jax.numpy as jnp
+
+from ebana._types import Array, LossLike, Mask, Samples, Values
 from ebana.learning.system import EnergySystem
 
 T = TypeVar("T")
@@ -21,16 +25,55 @@ def in_order(phases: Mapping[str, T]) -> dict[str, T]:
     return {name: phases[name] for name in (*known, *(n for n in phases if n not in known))}
 
 
+@dataclass(frozen=True)
+class Objective:
+    """What is differentiated: the loss of a batch, its mean or a weighted sum.
+
+    Args:
+        inputs: ``{name: (B, columns)}``.
+        targets: ``{output: (B, units)}``.
+        loss: the loss, an object with ``slope(y, target)`` and ``cost(y, target)``.
+        valid: mask of real samples, ``(B,)``, all of them where None; the others pad the batch and never count.
+        weight: weight of each sample in a sum, ``(B,)``; where None, the mean over the samples that are used.
+        free: the free state, where it is known already.
+        sensitivities: whether derivatives by the inputs are asked for too.
+    """
+
+    inputs: Values
+    targets: Values
+    loss: LossLike
+    valid: Mask | None = None
+    weight: Samples | None = None
+    free: Any = None
+    sensitivities: bool = False
+
+    def relaxed(self, system: EnergySystem, values: Values) -> Any:
+        """The free state: the known one, or found now."""
+        return system.relax(values, self.inputs, None, None) if self.free is None else self.free
+
+    def real(self, found: Mask) -> Mask:
+        """Mask of the real samples, in the shape of ``found``."""
+        return jnp.ones(found.shape, bool) if self.valid is None else self.valid
+
+    def weights(self, used: Mask) -> Samples:
+        """Weight of each sample when these are used; 0 for the others."""
+        if self.weight is not None:
+            return jnp.where(used, self.weight, 0.0)
+        return used / jnp.maximum(used.sum(), 1)
+
+
 class Estimate(NamedTuple):
     """Result of one batch.
 
     Args:
-        gradients: ``{parameter: array}``, mean over the samples that were used.
+        gradients: ``{parameter: array}``, of the mean over the samples that were used, or of the weighted sum.
         outputs: outputs of the free phase, ``{name: (B, units)}``.
         states: the state of each phase by name: ``"free"``, and what the estimator relaxed beside it.
         nudges: the nudges of the nudged phases, by the same names.
         used: mask of the samples that entered the gradients, ``(B,)``.
         unconverged: number of states, over all phases, that were not found.
+        sensitivities: derivatives by the inputs, ``{input: (B, columns)}``, where the objective asks for them.
+        updates: new values of parameters that follow the data instead of a gradient.
     """
 
     gradients: dict[str, Array]
@@ -39,6 +82,8 @@ class Estimate(NamedTuple):
     nudges: dict[str, Any]
     used: Array
     unconverged: Array
+    sensitivities: dict[str, Array] = {}  # noqa: RUF012 (a default, never changed)
+    updates: dict[str, Array] = {}  # noqa: RUF012
 
     @property
     def free(self) -> Any:
@@ -64,27 +109,25 @@ class GradientEstimator:
     reverses: bool = True
     samples_together: int = 2
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "estimate" in cls.__dict__ and "objective" not in inspect.signature(cls.estimate).parameters:
+            raise TypeError(
+                f"{cls.__name__}.estimate{inspect.signature(cls.estimate)} takes no objective. Expected "
+                "estimate(self, system, values, objective, *, beta): inputs, targets, loss and valid are attributes "
+                "of the objective."
+            )
+
     def estimate(
-        self,
-        system: EnergySystem,
-        values: Values,
-        inputs: Values,
-        targets: Values,
-        loss: LossLike,
-        *,
-        beta: Array,
-        valid: Array | None = None,
+        self, system: EnergySystem, values: Values, objective: Objective, *, beta: Array
     ) -> Estimate:
-        """Gradients of the mean loss of a batch.
+        """Gradients of an objective.
 
         Args:
             system: what is trained.
             values: parameter values by name.
-            inputs: ``{name: (B, columns)}``.
-            targets: ``{output: (B, units)}``.
-            loss: the loss, an object with ``slope(y, target)`` and ``cost(y, target)``.
+            objective: the batch, its loss and what is asked for.
             beta: nudging strength, above zero (siemens for a circuit and a loss in V^2); may be traced.
-            valid: mask of real samples, ``(B,)``; the others pad the batch and never count.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no estimate()")
 

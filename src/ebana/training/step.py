@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from ebana._types import Array, LossLike, Number, Values
 from ebana.compilation import compiled
-from ebana.learning.estimators import Estimate, GradientEstimator
+from ebana.learning.estimators import Estimate, GradientEstimator, Objective
 from ebana.learning.optimizers import Optimizer
 from ebana.learning.system import EnergySystem, as_argument, from_argument
 
@@ -111,7 +111,8 @@ def train_step(
     """
     inputs, targets, valid = batch
     loss = spec.loss
-    result = spec.estimator.estimate(system, values, inputs, targets, loss, beta=settings.beta, valid=valid)
+    objective = Objective(inputs, targets, loss, valid)
+    result = spec.estimator.estimate(system, values, objective, beta=settings.beta)
     found = _Found(
         result.gradients,
         result.outputs,
