@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -19,7 +20,10 @@ from ebana import (
 from ebana.callbacks import Checkpoint
 from ebana.engines import SweepEngine
 from ebana.learning import estimators
+from ebana.learning.estimators import Objective
+from ebana.learning.losses import MSE
 from ebana.learning.optimizers import SGD, Adam
+from ebana.learning.system import scope
 from helpers.nets import Bench, X, Y, dense, same_values
 
 OR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
@@ -120,7 +124,6 @@ def test_a_displacement_that_the_user_did_not_give_is_told(capsys):
 
 def test_rules_of_ones_own_see_held_outputs():
     """``|nudge| - |free|`` of the drops, with the sign of the push: from the free and the held potentials."""
-    import jax.numpy as jnp
 
     def grown(free, nudge):
         return jnp.abs(nudge) - jnp.abs(free)
@@ -154,3 +157,27 @@ def test_sweeps_train_by_held_outputs_in_single_precision():
         X, 0.2 * Y, epochs=40, batch_size=5, optimizer=Adam(lr=2e-5), estimator="coupled", verbose=False
     )
     assert loss.history["loss"][-1] < 0.7 * loss.history["loss"][0]
+
+
+@pytest.mark.parametrize("name", ON_HOPFIELD)
+def test_an_objective_with_its_free_state_weights_and_inputs(name):
+    """A known free state is not sought again; a weight of a sample scales what it gives; inputs have derivatives."""
+    network = HopfieldNetwork([2, 4, 1], seed=1, free_steps=200, nudged_steps=50, dtype="float64")
+    network.set_values({f"dense_{k}/bias": np.full(n, 0.4) for k, n in ((1, 4), (2, 1))})
+    rule, system = estimators.get(name), network.system
+    with scope(system.traits):
+        values = {n: jnp.asarray(v) for n, v in network.values.items()}
+        inputs, targets = {"x": jnp.asarray(OR)}, {"y": jnp.asarray(TARGET)}
+        free = system.relax(values, inputs, None, None)
+        plain = rule.estimate(system, values, Objective(inputs, targets, MSE()), beta=0.1)
+        weight = jnp.asarray([0.0, 0.5, 0.0, 0.0])
+        asked = Objective(inputs, targets, MSE(), weight=weight, free=free, sensitivities=True)
+        known = rule.estimate(system, values, asked, beta=0.1)
+        alone = Objective({"x": inputs["x"][1:2]}, {"y": targets["y"][1:2]}, MSE())
+        single = rule.estimate(system, values, alone, beta=0.1)
+    assert known.free is free
+    assert not plain.sensitivities
+    assert known.sensitivities["x"].shape == (4, 2)
+    assert not np.asarray(known.sensitivities["x"])[[0, 2, 3]].any()
+    for parameter, gradient in single.gradients.items():
+        np.testing.assert_allclose(known.gradients[parameter], 0.5 * gradient, rtol=1e-9, atol=1e-14)

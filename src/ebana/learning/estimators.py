@@ -104,7 +104,7 @@ class GradientEstimator:
         held_currents: whether its nudges are currents (constant forces) that are held.
         clamped: whether its nudges are clamped ones.
         reverses: whether it nudges with the minus sign too, which a clamped nudge may not survive.
-        samples_together: how many states of each sample it relaxes as one batch at most.
+        samples_together: how many states of each sample it relaxes as one batch, or keeps, at most.
     """
 
     nudges: bool = True
