@@ -18,18 +18,33 @@ if TYPE_CHECKING:
 
 NAME = "reproduce"
 
-PAPERS = ("kendall2020", "scellier2024", "ebana2022")
+PAPERS = ("kendall2020", "scellier2023", "scellier2024", "ebana2022")
+
+OWNERS = {
+    "model": ("scellier2024",),
+    "network": ("scellier2023",),
+    "data": ("scellier2023", "scellier2024"),
+    "table": ("ebana2022",),
+    "fashion": ("ebana2022",),
+}
+"""Papers that each option belongs to."""
 
 
 def run(
     context: typer.Context,
-    paper: Annotated[str, typer.Argument(help="kendall2020, scellier2024 or ebana2022.")],
+    paper: Annotated[str, typer.Argument(help="kendall2020, scellier2023, scellier2024 or ebana2022.")],
     model: Annotated[
         str | None, typer.Option(help="scellier2024: xs, 1h, 2h, 3h or xl.", show_default=False)
     ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="scellier2023: resistive, hopfield or both.", show_default="both")
+    ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="scellier2024: mnist, fashion-mnist or k-mnist.", show_default="mnist"),
+        typer.Option(
+            help="scellier2023, scellier2024: mnist or fashion-mnist; scellier2024: k-mnist too.",
+            show_default="mnist",
+        ),
     ] = None,
     table: Annotated[
         int | None, typer.Option(help="ebana2022: number of the table (1).", show_default=False)
@@ -73,7 +88,7 @@ def run(
     """Run a published result again and print its figure beside ours; exit code 1 where the goal is missed."""
     terminal = Terminal(json)
     with terminal.quiet():
-        options = {"model": model, "data": data, "table": table, "fashion": fashion}
+        options = {"model": model, "network": network, "data": data, "table": table, "fashion": fashion}
         check_options(paper, options, published_settings, baselines)
         check_seed(seed)
         check_count("--seeds", seeds)
@@ -114,19 +129,19 @@ def check_options(paper: str, options: dict[str, Any], published_settings: bool,
     """Refuse what a paper does not have, before anything heavy is loaded."""
     if paper not in PAPERS:
         raise ValueError(f"unknown paper {paper!r}. Expected one of {', '.join(PAPERS)}.")
-    owners = {"model": "scellier2024", "data": "scellier2024", "table": "ebana2022", "fashion": "ebana2022"}
-    for option, owner in owners.items():
-        if options[option] not in (None, False) and paper != owner:
-            raise ValueError(f"--{option} is an option of {owner}. Leave it out for {paper}.")
+    for option, owners in OWNERS.items():
+        if options[option] not in (None, False) and paper not in owners:
+            raise ValueError(f"--{option} is an option of {' and '.join(owners)}. Leave it out for {paper}.")
     if paper == "scellier2024" and options["model"] is None:
         raise ValueError("scellier2024 has several networks. Choose one with --model xs, 1h, 2h, 3h or xl.")
     if published_settings and paper != "scellier2024":
         raise ValueError(
             f"{paper} has no --published-settings: those of scellier2024 alone are written out. Leave the option out."
         )
-    if baselines and paper == "ebana2022":
+    if baselines and paper in ("scellier2023", "ebana2022"):
         raise ValueError(
-            "--baselines is an option of kendall2020 and scellier2024; --fashion always trains its backprop network."
+            "--baselines is an option of kendall2020 and scellier2024; scellier2023 and ebana2022 --fashion always "
+            "train what they compare."
         )
     if paper == "ebana2022" and (options["table"] is None) == (not options["fashion"]):
         raise ValueError("ebana2022 has two results. Choose one with --table 1 or --fashion.")
@@ -136,7 +151,12 @@ def check_options(paper: str, options: dict[str, Any], published_settings: bool,
 
 def _default_folder(paper: str, options: dict[str, Any], quick: bool, seed: int) -> Path:
     """Where a run keeps what is finished, if no folder is given."""
-    chosen = [options["model"], options["data"], "fashion" if options["fashion"] else None]
+    chosen = [
+        options["model"],
+        options["network"],
+        options["data"],
+        "fashion" if options["fashion"] else None,
+    ]
     words = [paper, *filter(None, chosen), *["quick"] * quick]
     return Path("runs", f"{'-'.join(words)}-seed{seed}")
 
@@ -151,6 +171,10 @@ def reproduce(paper: str, request: Request, options: dict[str, Any]) -> Outcome:
         from ebana.reproductions import scellier2024
 
         return scellier2024.run(request, options["model"], options["data"] or "mnist")
+    if paper == "scellier2023":
+        from ebana.reproductions import scellier2023
+
+        return scellier2023.run(request, options["network"] or "both", options["data"] or "mnist")
     from ebana.reproductions import ebana2022
 
     return ebana2022.fashion(request) if options["fashion"] else ebana2022.table_1(request)
