@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from ebana._types import Array, Values
 from ebana.learning.estimators import Estimate, GradientEstimator, Objective
-from ebana.learning.system import Differentiable, EnergySystem, trainable
+from ebana.learning.system import Differentiable, EnergySystem, LinearResponse, trainable
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,27 @@ class Adjoint(GradientEstimator):
         found = system.converged(free)
         real = objective.real(found)
         used = found & real
-        v = jnp.where(used[:, None], system.unknowns(free), 0.0)  # lost samples weigh nothing, and are finite
-        gradients, sensitivities = exact_derivatives(system, values, objective, v, objective.weights(used))
-        outputs, lost = system.outputs(free), (~found & real).sum()
-        return Estimate(gradients, outputs, {"free": free}, {}, used, lost, sensitivities=sensitivities)
+        weight, outputs = objective.weights(used), system.outputs(free)
+        if isinstance(system, LinearResponse):
+            gradients, sensitivities = _by_response(system, values, objective, free, weight)
+        else:
+            v = jnp.where(used[:, None], system.unknowns(free), 0.0)  # lost samples weigh nothing, and are finite
+            gradients, sensitivities = exact_derivatives(system, values, objective, v, weight)
+        lost = (~found & real).sum()
+        return Estimate(
+            gradients, outputs, {"free": free}, {}, used, lost, sensitivities=sensitivities
+        )
+
+
+def _by_response(
+    system: Any, values: Values, objective: Objective, free: Any, weight: Array
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Derivatives by the system's own linear response to the slope of the loss."""
+    outputs = system.outputs(free)
+    slopes = {name: objective.loss.slope(y, objective.targets[name]) for name, y in outputs.items()}
+    pair = system.linear_response(values, free, system.current_nudge(slopes))
+    sensitivities = system.input_contrast(values, *pair, weight) if objective.sensitivities else {}
+    return system.contrast(values, *pair, weight), sensitivities
 
 
 def exact_gradient(system: EnergySystem, values: Values, objective: Objective, v: Array) -> dict[str, Array]:

@@ -176,6 +176,29 @@ class Differentiable(Protocol):
 
 
 @runtime_checkable
+class HostSystem(Protocol):
+    """A system outside JAX whose states can be made again from their unknowns."""
+
+    @property
+    def unknown_count(self) -> int:
+        """Number F of unknowns of a sample."""
+        ...
+
+    def restored(self, values: Values, inputs: Values, v: FreePotentials, found: Mask) -> State:
+        """The free state with the given unknowns, of samples that were found or not."""
+        ...
+
+
+@runtime_checkable
+class LinearResponse(Protocol):
+    """A system that knows how its state answers to a small nudge: the limit of equilibrium propagation for ``b -> 0``."""
+
+    def linear_response(self, values: Values, free: State, nudge: Nudge) -> tuple[State, State]:
+        """Two states about the free one, whose differences of ``dE/dtheta`` and ``dE/dx`` are the derivatives by b."""
+        ...
+
+
+@runtime_checkable
 class Staged(Protocol):
     """A system in stages of different factors, for which a raw rule of the EBANA paper exists."""
 
@@ -232,15 +255,32 @@ class _Fixed:
     system: Any
 
 
-def as_argument(system: object) -> Any:
+@partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["system"])
+@dataclass(frozen=True, eq=False)
+class _Itself:
+    """One system and no other, equal or not: what runs outside JAX is asked for itself."""
+
+    system: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.system is other.system
+
+    def __hash__(self) -> int:
+        return id(self.system)
+
+
+def as_argument(system: Any) -> Any:
     """A system as an argument of a compiled function.
 
     One that is a JAX pytree is traced, so that systems of one structure share a program; any other, which must be
-    hashable, is part of the program's identity. :func:`from_argument` is the inverse.
+    hashable, is part of the program's identity, and so is one that runs outside JAX. :func:`from_argument` is the
+    inverse.
     """
+    if not system.traits.traceable:
+        return _Itself(system)
     return _Fixed(system) if jax.tree_util.treedef_is_leaf(jax.tree.structure(system)) else system
 
 
 def from_argument(system: object) -> Any:
     """The system that an argument of a compiled function stands for."""
-    return system.system if isinstance(system, _Fixed) else system
+    return system.system if isinstance(system, _Fixed | _Itself) else system

@@ -16,7 +16,7 @@ from ebana._types import Array, LossLike, Values
 from ebana.circuit import Circuit
 from ebana.circuit.checks import require_solvable
 from ebana.circuit.elements import Branches
-from ebana.engines.base import Engine, OperatingPoint, checked
+from ebana.engines.base import Engine, OperatingPoint, Result, checked
 from ebana.learning.system import Footprint, LearningWarning, Traits
 from ebana.learning.systems.footprint import footprint
 from ebana.parameters import Parameter
@@ -164,6 +164,18 @@ class CircuitSystem:
         point = self.engine.solve(self.circuit, values, inputs, nudge, None if start is None else start.v)
         point = checked(point)
         return Settled(point, _measure(self.circuit, dict(values), dict(inputs), point.v, nudge))
+
+    @property
+    def unknown_count(self) -> int:
+        """Number of free nodes."""
+        return len(self.circuit.free)
+
+    def restored(self, values: Values, inputs: Values, v: Array, found: Array) -> Settled:
+        """The free state with the given potentials of free nodes; their error is not known any more."""
+        found = np.asarray(found)
+        code = np.where(found, int(Result.CONVERGED), int(Result.ENGINE_FAILED))
+        point = OperatingPoint(v, code, np.full(found.shape, np.nan, v.dtype), np.zeros(found.shape, int))
+        return Settled(point, _measure(self.circuit, dict(values), dict(inputs), point.v, Nudge.none()))
 
     def solution(self, state: Settled) -> OperatingPoint:
         """The operating point."""

@@ -1,0 +1,9 @@
+from .equilibrium import Equilibrium as Equilibrium
+from .equilibrium import equilibrium as equilibrium
+from .hopfield import GOE as GOE
+from .hopfield import HopfieldConv2D as HopfieldConv2D
+from .hopfield import HopfieldDense as HopfieldDense
+from .hopfield import HopfieldStates as HopfieldStates
+from .hopfield import Relaxation as Relaxation
+from .hopfield import Uniform as Uniform
+from .hopfield import hopfield as hopfield
