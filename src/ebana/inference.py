@@ -13,6 +13,7 @@ import numpy as np
 from ebana._types import Array, Values
 from ebana.compilation import compiled
 from ebana.engines.base import NotConverged, batch_size
+from ebana.learning import estimators
 from ebana.learning.adjoint import exact_gradient
 from ebana.learning.estimators import GradientEstimator, Objective
 from ebana.learning.losses import Loss
@@ -135,7 +136,8 @@ def _estimated(
     estimator: GradientEstimator,
 ) -> dict[str, Any]:
     system = from_argument(argument)
-    result = estimator.estimate(system, values, Objective(inputs, targets, loss), beta=beta)
+    objective = Objective(inputs, targets, loss)
+    result = estimators.estimate(estimator, system, values, objective, beta=beta)
     states = {name: (system.solution(s), system.converged(s)) for name, s in result.states.items()}
     return {
         "gradients": result.gradients,

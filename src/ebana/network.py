@@ -16,7 +16,7 @@ from ebana.compilation import arithmetic
 from ebana.learning import estimators, losses
 from ebana.learning.adjoint import Adjoint
 from ebana.learning.estimators import GradientEstimator
-from ebana.learning.system import EnergySystem
+from ebana.learning.system import Differentiable, EnergySystem
 from ebana.names import check_name
 from ebana.parameters import Parameter
 from ebana.spellings import unknown
@@ -293,7 +293,7 @@ class Network(ABC):
         for name, target in data.outputs.items():
             loss.check_targets(name, target)
         rule = Adjoint() if method == "adjoint" else estimators.get(estimator, nudge)
-        if isinstance(rule, Adjoint):
+        if isinstance(rule, Adjoint) and isinstance(self.system, Differentiable):
             return self._exact(data, loss, strict)
         if rule.nudges:
             beta = self.check_beta(self.default_beta() if beta is None else beta, rule, loss)

@@ -12,7 +12,16 @@ from typing import Any, Literal
 import numpy as np
 
 Kind = Literal[
-    "conductance", "voltage", "current", "gain", "shift", "backward_gain", "device", "weight", "bias"
+    "conductance",
+    "voltage",
+    "current",
+    "gain",
+    "shift",
+    "backward_gain",
+    "device",
+    "weight",
+    "bias",
+    "statistic",
 ]
 
 UNITS: dict[str, str] = {
@@ -25,6 +34,7 @@ UNITS: dict[str, str] = {
     "device": "",
     "weight": "",
     "bias": "",
+    "statistic": "",
 }
 
 

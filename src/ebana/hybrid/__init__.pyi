@@ -1,3 +1,5 @@
+from .blocks import CircuitBlock as CircuitBlock
+from .blocks import Hopfield as Hopfield
 from .equilibrium import Equilibrium as Equilibrium
 from .equilibrium import equilibrium as equilibrium
 from .hopfield import GOE as GOE
@@ -7,3 +9,13 @@ from .hopfield import HopfieldStates as HopfieldStates
 from .hopfield import Relaxation as Relaxation
 from .hopfield import Uniform as Uniform
 from .hopfield import hopfield as hopfield
+from .model import HybridModel as HybridModel
+from .parts import Activation as Activation
+from .parts import BatchNorm as BatchNorm
+from .parts import Conv2D as Conv2D
+from .parts import Dense as Dense
+from .parts import Flatten as Flatten
+from .parts import Function as Function
+from .parts import Part as Part
+from .parts import Pool2D as Pool2D
+from .system import Backpropagation as Backpropagation

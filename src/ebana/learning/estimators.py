@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import jax.numpy as jnp
 
@@ -74,6 +74,7 @@ class Estimate(NamedTuple):
         unconverged: number of states, over all phases, that were not found.
         sensitivities: derivatives by the inputs, ``{input: (B, columns)}``, where the objective asks for them.
         updates: new values of parameters that follow the data instead of a gradient.
+        counts: states that were not found by part, for systems made of parts.
     """
 
     gradients: dict[str, Array]
@@ -84,6 +85,7 @@ class Estimate(NamedTuple):
     unconverged: Array
     sensitivities: dict[str, Array] = {}  # noqa: RUF012 (a default, never changed)
     updates: dict[str, Array] = {}  # noqa: RUF012
+    counts: dict[str, Array] = {}  # noqa: RUF012
 
     @property
     def free(self) -> Any:
@@ -134,6 +136,26 @@ class GradientEstimator:
     def to_config(self) -> dict[str, Any]:
         """What a checkpoint must find equal, as JSON-compatible values."""
         return {"estimator": type(self).__name__, "nudge": None}
+
+
+@runtime_checkable
+class Composite(Protocol):
+    """A system made of parts, which says itself how an estimator is applied to them."""
+
+    def estimate(
+        self, estimator: GradientEstimator, values: Values, objective: Objective, *, beta: Array
+    ) -> Estimate:
+        """Gradients of an objective, with the estimator in every part that settles."""
+        ...
+
+
+def estimate(
+    estimator: GradientEstimator, system: EnergySystem, values: Values, objective: Objective, *, beta: Array
+) -> Estimate:
+    """Gradients of an objective by an estimator, of systems made of parts too."""
+    if isinstance(system, Composite):
+        return system.estimate(estimator, values, objective, beta=beta)
+    return estimator.estimate(system, values, objective, beta=beta)
 
 
 def get(estimator: object, nudge: str | None = None) -> GradientEstimator:

@@ -202,9 +202,15 @@ def _steps_an_epoch(settings: Described) -> int:
 
 
 def _totals(found: Described) -> EpochTotals:
-    record({"cost": _sums, "right": _sums, "used": number, "unconverged": Described.whole})(found)
+    parts = {"cost": _sums, "right": _sums, "used": number, "unconverged": Described.whole}
+    counts = {"counts": _sums} if "counts" in found.mapping() else {}  # files of 0.1.0 have none
+    record(parts | counts)(found)
     return EpochTotals(
-        _sums(found["cost"]), _sums(found["right"]), found["used"].number(), found["unconverged"].whole()
+        _sums(found["cost"]),
+        _sums(found["right"]),
+        found["used"].number(),
+        found["unconverged"].whole(),
+        _sums(found["counts"]) if counts else {},
     )
 
 
