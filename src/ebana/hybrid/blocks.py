@@ -86,7 +86,9 @@ def _block(
     first: bool,
     scales: tuple[Any, Any] = (1.0, 1.0),
 ) -> Block:
-    function = equilibrium(system, "centered" if estimator is None else estimator, nudge=nudge, by_inputs=not first)
+    function = equilibrium(
+        system, "centered" if estimator is None else estimator, nudge=nudge, by_inputs=not first
+    )
     slots = tuple(Slot.of(p) for p in system.parameters.values())
     return Block(
         function, *scales, shape, slots, tuple(system.input_columns.items()), tuple(system.output_units)
@@ -120,7 +122,13 @@ class Hopfield(Part):
     name: str | None = None
 
     def build(
-        self, shape: Shape, rng: np.random.Generator, where: str, *, first: bool = False, dtype: Any = "float32"
+        self,
+        shape: Shape,
+        rng: np.random.Generator,
+        where: str,
+        *,
+        first: bool = False,
+        dtype: Any = "float32",
     ) -> Built:
         """See :meth:`Part.build`."""
         system = hopfield(
@@ -174,5 +182,3 @@ class CircuitBlock(Part):
             scales=(self.input_scale, self.output_scale),
         )  # fmt: skip
         return block
-
-

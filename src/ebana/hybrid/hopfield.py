@@ -106,9 +106,22 @@ class HopfieldDense(_Declared):
     start: Start = Uniform()
 
     def __init__(
-        self, units: int, *, clamped: bool = True, slope: float = 1.0, start: Start = Uniform(), name: str | None = None
+        self,
+        units: int,
+        *,
+        clamped: bool = True,
+        slope: float = 1.0,
+        start: Start = Uniform(),
+        name: str | None = None,
     ) -> None:
-        _set(self, units=_whole("HopfieldDense", "units", units), clamped=clamped, slope=slope, start=start, name=name)
+        _set(
+            self,
+            units=_whole("HopfieldDense", "units", units),
+            clamped=clamped,
+            slope=slope,
+            start=start,
+            name=name,
+        )
         self.__post_init__()
 
     def coupling(self, name: str, below: tuple[int, ...]) -> Coupling:
@@ -255,7 +268,11 @@ def _parameters(
     made: dict[str, Any] = {"weight": weight, "bias": bias}
     return {
         f"{coupling.name}/{kind}": Parameter(
-            f"{coupling.name}/{kind}", kind, initial, trainable=True, learning_rate=rate  # type: ignore[arg-type]
+            f"{coupling.name}/{kind}",
+            kind,
+            initial,
+            trainable=True,
+            learning_rate=rate,  # type: ignore[arg-type]
         )
         for kind, initial in made.items()
     }

@@ -129,7 +129,9 @@ class HybridModel(Network):
         part = self.parts.get(name)
         if not isinstance(part, CircuitBlock):
             known = [n for n, p in self.parts.items() if isinstance(p, CircuitBlock)]
-            raise KeyError(f"model {self.name!r} has no circuit block {name!r}. It has: {', '.join(known) or 'none'}.")
+            raise KeyError(
+                f"model {self.name!r} has no circuit block {name!r}. It has: {', '.join(known) or 'none'}."
+            )
         prefix = f"{name}/"
         own = {n.removeprefix(prefix): v for n, v in self._values.items() if n.startswith(prefix)}
         part.model.set_values(own)
@@ -168,7 +170,9 @@ def _named(parts: Sequence[Any]) -> dict[str, Part]:
         name = part.name or f"{part.kind}_{counts[part.kind]}"
         check_name("HybridModel", name)
         if name in found:
-            raise ValueError(f"HybridModel(parts): two parts are named {name!r}. Give each a name of its own.")
+            raise ValueError(
+                f"HybridModel(parts): two parts are named {name!r}. Give each a name of its own."
+            )
         found[name] = part
     return found
 

@@ -165,9 +165,7 @@ def image(who: str, where: str, shape: Shape) -> Shape:
     return shape
 
 
-def _drawn(
-    rng: np.random.Generator, shape: Shape, fan: int, gain: float, bias: bool
-) -> dict[str, Parameter]:
+def _drawn(rng: np.random.Generator, shape: Shape, fan: int, gain: float, bias: bool) -> dict[str, Parameter]:
     bound = gain / math.sqrt(fan)
     found = {"weight": Parameter("weight", "weight", rng.uniform(-bound, bound, shape), trainable=True)}
     if bias:
@@ -257,7 +255,9 @@ class Conv2D(Part):
 
 def _require_some(where: str, shape: Shape, size: int, made: Shape) -> None:
     if min(made[:2]) < 1:
-        raise ValueError(f"part {where!r} pools images of {shape[0]} x {shape[1]} by {size}, which leaves none.")
+        raise ValueError(
+            f"part {where!r} pools images of {shape[0]} x {shape[1]} by {size}, which leaves none."
+        )
 
 
 @dataclass(frozen=True)
@@ -384,9 +384,7 @@ class Activation(Part):
 
     def build(self, shape: Shape, rng: np.random.Generator, where: str) -> Built:
         """See :meth:`Part.build`."""
-        return Applied(
-            (self, shape), shape, lambda values, x, context: Passed(_activated(self.function, x))
-        )
+        return Applied((self, shape), shape, lambda values, x, context: Passed(_activated(self.function, x)))
 
 
 @dataclass(frozen=True)

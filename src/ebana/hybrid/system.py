@@ -134,7 +134,12 @@ class HybridSystem:
     # -- forward ----------------------------------------------------------------------------------------
 
     def run(
-        self, values: Values, x: Array, context: Context, probes: Mapping[str, Any] | None = None, keep: bool = False
+        self,
+        values: Values,
+        x: Array,
+        context: Context,
+        probes: Mapping[str, Any] | None = None,
+        keep: bool = False,
     ) -> Forward:
         """A forward pass of a batch ``(B, columns)``.
 

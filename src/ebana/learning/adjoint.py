@@ -46,12 +46,12 @@ class Adjoint(GradientEstimator):
         if isinstance(system, LinearResponse):
             gradients, sensitivities = _by_response(system, values, objective, free, weight)
         else:
-            v = jnp.where(used[:, None], system.unknowns(free), 0.0)  # lost samples weigh nothing, and are finite
+            v = jnp.where(
+                used[:, None], system.unknowns(free), 0.0
+            )  # lost samples weigh nothing, and are finite
             gradients, sensitivities = exact_derivatives(system, values, objective, v, weight)
         lost = (~found & real).sum()
-        return Estimate(
-            gradients, outputs, {"free": free}, {}, used, lost, sensitivities=sensitivities
-        )
+        return Estimate(gradients, outputs, {"free": free}, {}, used, lost, sensitivities=sensitivities)
 
 
 def _by_response(

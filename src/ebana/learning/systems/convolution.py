@@ -1,9 +1,7 @@
 """Convolutions and pooling with what relaxations need of them: transposes, kernel gradients, winners.
 
 All images are ``(B, height, width, channels)``, kernels ``(k, k, in, out)`` with k odd, strides 1, padded with zeros
-to the same size. The three products of a convolution are written as XLA runs them fastest on a CPU: the transpose as a
-convolution with the flipped kernel, the gradient of the kernel as one matrix product of patches, and an image of
-one channel as shifted products.
+to the same size.
 """
 
 from __future__ import annotations
@@ -18,42 +16,7 @@ from ebana._types import Array
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
-FEW_CHANNELS = 2
-"""Up to so many channels, patches times a matrix are faster than XLA's convolution."""
 
-
-def transposed(t: Array, w: Array) -> Array:
-    """The transpose of :func:`convolve` with kernel ``w``, applied to ``t``."""
-    return _product(t, w[::-1, ::-1].swapaxes(2, 3))
-
-
-def kernel_gradient(x: Array, t: Array, size: int) -> Array:
-    """Derivative of ``sum(convolve(x, w) * t)`` by the kernel, ``(size, size, in, out)``."""
-    rows = patches(x, size)
-    product = rows.reshape(-1, rows.shape[-1]).T @ t.reshape(-1, t.shape[-1])
-    return product.reshape(size, size, x.shape[-1], t.shape[-1])
-
-
-def patches(x: Array, size: int) -> Array:
-    """What each pixel of an output sees, ``(B, height, width, size * size * channels)``."""
-    height, width = x.shape[1:3]
-    padded = _padded(x, size)
-    shifted = [padded[:, i : i + height, j : j + width] for i in range(size) for j in range(size)]
-    return jnp.concatenate(shifted, -1)
-
-
-def _padded(x: Array, size: int) -> Array:
-    edge = size // 2
-    return jnp.pad(x, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
-
-
-def _product(x: Array, w: Array) -> Array:
-    if x.shape[-1] <= FEW_CHANNELS:
-        return patches(x, w.shape[0]) @ w.reshape(-1, w.shape[-1])
-    return lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=LAYOUT)
-
-
-@jax.custom_vjp
 def convolve(x: Array, w: Array) -> Array:
     """The convolution of images with a kernel, ``(B, height, width, out)``.
 
@@ -63,19 +26,19 @@ def convolve(x: Array, w: Array) -> Array:
         >>> convolve(x, w)[0, :, :, 0].tolist()
         [[8.0, 7.0, 6.0], [5.0, 4.0, 3.0], [2.0, 1.0, 0.0]]
     """
-    return _product(x, w)
+    return lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=LAYOUT)
 
 
-def _forward(x: Array, w: Array) -> tuple[Array, tuple[Array, Array]]:
-    return _product(x, w), (x, w)
+def transposed(t: Array, w: Array) -> Array:
+    """The transpose of :func:`convolve` with kernel ``w``, applied to ``t``."""
+    return convolve(t, w[::-1, ::-1].swapaxes(2, 3))
 
 
-def _backward(kept: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
-    x, w = kept
-    return transposed(g, w), kernel_gradient(x, g, w.shape[0])
-
-
-convolve.defvjp(_forward, _backward)
+def kernel_gradient(x: Array, t: Array, size: int) -> Array:
+    """Derivative of ``sum(convolve(x, w) * t)`` by the kernel, ``(size, size, in, out)``."""
+    kernel = jax.ShapeDtypeStruct((size, size, x.shape[-1], t.shape[-1]), t.dtype)
+    (gradient,) = jax.linear_transpose(lambda w: convolve(x, w), kernel)(t)
+    return gradient
 
 
 # -- pooling -------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ class Coupling:
             return spread.reshape(spread.shape[0], -1).sum(0)
         return spread.sum((0, 1, 2))
 
-    def norm(self, weight: Array, iterations: int = 30) -> Array:
+    def norm(self, weight: Array, iterations: int = 15) -> Array:
         """The largest singular value of W as a map of states, without pooling; differentiable.
 
         By power iteration from a fixed start: a lower bound, to a percent or so.

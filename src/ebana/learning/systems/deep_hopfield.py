@@ -46,13 +46,16 @@ class Relaxation:
 
     Args:
         free_sweeps, nudged_sweeps: sweeps of the free and of the nudged phases; the most, with a tolerance.
-        tolerance: largest change of a state in the last sweep of a sample that counts as settled; 0 for a fixed number
+        tolerance: largest change of a state in the last sweep of a sample that counts as settled; None for a fixed number
             of sweeps, whose states count wherever they are finite.
+        factor: how far each layer goes to what is best for it, 1 for just there. Somewhat more saves sweeps (successive
+            over-relaxation); above 2 nothing settles.
     """
 
     free_sweeps: Any = 20
     nudged_sweeps: Any = 10
-    tolerance: Any = 0.0
+    tolerance: Any = None
+    factor: Any = 1.1
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,7 @@ class DeepHopfieldSystem:
 
     def default_beta(self, values: Values) -> float:
         """Strong enough for the rounding of two states that are compared, too weak to push many over a bound."""
-        return 0.01 if self.dtype == "float32" else 1e-5
+        return 1e-3 if self.dtype == "float32" else 1e-5
 
     def check_beta(
         self, values: Values, beta: float, loss: LossLike, *, clamped: bool, reverses: bool
@@ -255,26 +258,29 @@ class DeepHopfieldSystem:
             layers, ups = self._start(weights, x)
         else:
             layers, ups = start.layers, start.ups
-        relaxation = self.relaxation
+        relaxation, tolerance = self.relaxation, self.relaxation.tolerance
         sweeps = relaxation.free_sweeps if free else relaxation.nudged_sweeps
         order = self._order(free)
 
         def step(carry: Any) -> Any:
-            count, layers, ups, _ = carry
-            moved, ups = self._sweep(weights, layers, ups, nudge, order)
-            return count + 1, moved, ups, _largest_change(moved, layers)
+            count, layers, ups, change = carry
+            moved, after = self._sweep(weights, layers, ups, nudge, order)
+            if tolerance is not None:
+                change = _largest_change(moved, layers)
+            return count + 1, moved, after, change
 
         def unsettled(carry: Any) -> Array:
-            return (carry[0] < sweeps - 1) & (carry[3] > relaxation.tolerance).any()
+            more = carry[0] < sweeps - 1
+            return more if tolerance is None else more & (carry[3] > tolerance).any()
 
         change = jnp.full(x.shape[0], jnp.inf, layers[0].dtype)
-        carry = jax.lax.while_loop(unsettled, step, (jnp.zeros((), jnp.int32), layers, ups, change))
-        # The last sweep stands apart: what the next one would need is not computed.
-        count, last, before, _ = carry
+        carry = (jnp.zeros((), jnp.int32), layers, ups, change)
+        count, last, before, _ = jax.lax.while_loop(unsettled, step, carry)
+        # The last sweep stands apart: what only a next one would need is not computed.
         moved, after = self._sweep(weights, last, before, nudge, order)
-        done = jnp.full(x.shape[0], count + 1)
+        change, done = _largest_change(moved, last), jnp.full(x.shape[0], count + 1)
         winners = tuple(up[1] for up in (after if free else before))
-        return DeepState(x, moved, after, winners, _largest_change(moved, last), done)
+        return DeepState(x, moved, after, winners, change, done)
 
     def _start(self, weights: Any, x: Array) -> tuple[tuple[Array, ...], tuple[Any, ...]]:
         """States that a free phase starts from, and what each pushes up."""
@@ -297,10 +303,12 @@ class DeepHopfieldSystem:
         coupling = self.couplings[k]
         return t if coupling is None else coupling.down(weights[k], t, winners)
 
-    def _settled(self, k: int, push: Array) -> Array:
-        """The states of least energy of one layer under a push."""
-        push = jnp.asarray(self.slopes[k], push.dtype) * push
-        return jnp.clip(push, 0.0, 1.0) if self.layers[k].clamped else push
+    def _settled(self, k: int, push: Array, before: Array | None = None) -> Array:
+        """The states of least energy of one layer under a push; beyond them where there were others before."""
+        led = jnp.asarray(self.slopes[k], push.dtype) * push
+        if before is not None:
+            led = before + jnp.asarray(self.relaxation.factor, push.dtype) * (led - before)
+        return jnp.clip(led, 0.0, 1.0) if self.layers[k].clamped else led
 
     def _order(self, free: bool) -> tuple[int, ...]:
         """In which order layers are set: with the signal, so that a sweep carries it all the way."""
@@ -326,14 +334,12 @@ class DeepHopfieldSystem:
                 push = push + self._down(weights, k + 1, states[k + 1], pushes[k + 1][1])
             elif nudge is not None:
                 push = push + nudge.force(states[k])
-            states[k] = self._settled(k, push)
+            states[k] = self._settled(k, push, states[k])
             if k + 1 < len(states):
                 pushes[k + 1] = self._up(weights, k + 1, states[k])
         return tuple(states), tuple(pushes)
 
-    def sweep(
-        self, values: Values, inputs: Values, nudge: OutputNudge | None, state: DeepState
-    ) -> DeepState:
+    def sweep(self, values: Values, inputs: Values, nudge: OutputNudge | None, state: DeepState) -> DeepState:
         """One differentiable sweep from a state."""
         weights = self.weights(values)
         x = jnp.asarray(inputs[INPUT]).reshape(-1, *self.input_shape)
@@ -366,9 +372,9 @@ class DeepHopfieldSystem:
 
     def converged(self, state: DeepState) -> Array:
         """Samples whose states are finite, and settled where there is a tolerance."""
-        finite = jnp.isfinite(_rows(state.layers[-1])).all(1) & jnp.isfinite(state.change)
+        finite = jnp.isfinite(_rows(state.layers[-1])).all(1)
         tolerance = self.relaxation.tolerance
-        return finite & ((state.change <= tolerance) | (jnp.asarray(tolerance) <= 0))
+        return finite if tolerance is None else finite & (state.change <= tolerance)
 
     def factors(self, values: Values) -> dict[str, Array]:
         """One: there are no stages."""
@@ -384,9 +390,7 @@ class DeepHopfieldSystem:
 
     # -- learning -------------------------------------------------------------------------------------------
 
-    def contrast(
-        self, values: Values, plus: DeepState, minus: DeepState, weight: Array
-    ) -> dict[str, Array]:
+    def contrast(self, values: Values, plus: DeepState, minus: DeepState, weight: Array) -> dict[str, Array]:
         """``dE/dW_l = -s_{l-1} s_l`` and ``dE/db_l = -s_l`` in differences, taken before the products."""
 
         def scaled(values: Values) -> dict[str, Array]:
@@ -399,9 +403,7 @@ class DeepHopfieldSystem:
         _, pull = jax.vjp(scaled, own)
         return pull({name: found[name].astype(own[name].dtype) for name in own})[0]
 
-    def _weight_contrast(
-        self, plus: DeepState, minus: DeepState, weight: Array
-    ) -> list[Weights | None]:
+    def _weight_contrast(self, plus: DeepState, minus: DeepState, weight: Array) -> list[Weights | None]:
         above, below = (plus.x, *plus.layers), (minus.x, *minus.layers)
         found: list[Weights | None] = []
         for k, c in enumerate(self.couplings):
@@ -462,11 +464,12 @@ class DeepHopfieldSystem:
             states = list(moved)
             for k in reversed(range(last + 1)):
                 push = down(k, states)
-                states[k] = gains[k] * (push if k == 0 else push + along(k, states))
+                led = gains[k] * (push if k == 0 else push + along(k, states))
+                states[k] = states[k] + jnp.asarray(self.relaxation.factor, led.dtype) * (led - states[k])
             return tuple(states)
 
         # From rest, nothing comes from below: the first sweep costs half.
-        states = list(free.layers)
+        states = [jnp.zeros_like(s) for s in free.layers]
         for k in reversed(range(last + 1)):
             states[k] = gains[k] * down(k, states)
         moved = jax.lax.fori_loop(1, self.relaxation.nudged_sweeps, sweep, tuple(states))
