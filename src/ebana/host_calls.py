@@ -50,7 +50,7 @@ def on_host(
 
 
 def _sent(leaf: Array) -> Array:
-    if leaf.dtype == bool:
+    if leaf.dtype.kind == "b":
         return leaf.astype(np.uint32)
     return jax.lax.bitcast_convert_type(leaf, np.uint32)
 
@@ -69,14 +69,14 @@ def _word_shape(one: Any) -> jax.ShapeDtypeStruct:
 
 
 def _numbers(words: np.ndarray, kind: np.dtype) -> np.ndarray:
-    if kind == bool:
+    if kind.kind == "b":
         return words != 0
     shape = words.shape[:-1] if kind.itemsize == 8 else words.shape
     return np.ascontiguousarray(words).view(kind).reshape(shape)
 
 
 def _words(array: np.ndarray) -> np.ndarray:
-    if array.dtype == bool:
+    if array.dtype.kind == "b":
         return array.astype(np.uint32)
     pair = (2,) if array.dtype.itemsize == 8 else ()
     return np.ascontiguousarray(array).view(np.uint32).reshape((*array.shape, *pair))

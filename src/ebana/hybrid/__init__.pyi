@@ -18,4 +18,4 @@ from .parts import Flatten as Flatten
 from .parts import Function as Function
 from .parts import Part as Part
 from .parts import Pool2D as Pool2D
-from .system import Backpropagation as Backpropagation
+from .parts import RandomShift as RandomShift

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -14,9 +14,9 @@ import numpy as np
 from ebana._types import Array, Number, Values
 from ebana.hybrid.equilibrium import Equilibrium, equilibrium
 from ebana.hybrid.hopfield import Declared, hopfield
-from ebana.hybrid.parts import Built, Context, Part, Passed, Shape
+from ebana.hybrid.parts import Applied, Built, Context, Part, Passed, Shape
 from ebana.learning.system import EnergySystem
-from ebana.learning.systems.deep_hopfield import Order, Relaxation
+from ebana.learning.systems.deep_hopfield import INPUT, OUTPUT, Order, Relaxation
 from ebana.model import Model
 from ebana.parameters import Parameter, Slot
 
@@ -54,19 +54,13 @@ class Block:
     def apply(self, values: Values, x: Array, context: Context) -> Passed:
         """Settle a batch."""
         inputs = self.split(x)
-        if context.backprop:
-            y = self.block.system.forward(values, inputs)  # type: ignore[attr-defined]
-            return self._passed(y, None)
         block = replace(self.block, nudge=self.block.nudge * context.beta)
         if context.estimator is not None:
             block = replace(block, estimator=context.estimator)
         settled = block.settle(values, inputs, context.probe)
-        return self._passed(settled.outputs, settled.found)
-
-    def _passed(self, y: Mapping[str, Array], found: Any) -> Passed:
-        joined = jnp.concatenate([y[name] for name in self.outputs], axis=1)
+        joined = jnp.concatenate([settled.outputs[name] for name in self.outputs], axis=1)
         scaled = joined * jnp.asarray(self.output_scale, joined.dtype)
-        return Passed(scaled.reshape(-1, *self.shape), {}, found)
+        return Passed(scaled.reshape(-1, *self.shape), {}, settled.found)
 
     def split(self, x: Array) -> dict[str, Array]:
         """The numbers of samples by input, in the system's unit."""
@@ -81,14 +75,11 @@ def _block(
     system: EnergySystem,
     shape: Shape,
     *,
-    estimator: Any,
     nudge: Number | None,
     first: bool,
     scales: tuple[Any, Any] = (1.0, 1.0),
 ) -> Block:
-    function = equilibrium(
-        system, "centered" if estimator is None else estimator, nudge=nudge, by_inputs=not first
-    )
+    function = equilibrium(system, nudge=nudge, by_inputs=not first)
     slots = tuple(Slot.of(p) for p in system.parameters.values())
     return Block(
         function, *scales, shape, slots, tuple(system.input_columns.items()), tuple(system.output_units)
@@ -103,6 +94,8 @@ class Hopfield(Part):
         layers: layers of states.
         nudge: root mean square of the nudge over the outputs of a sample.
         coupling, order, start, relaxation, learning_rate: as for :func:`~ebana.hybrid.hopfield`.
+        feedback: False for the feedforward network of the same weights, which backpropagation trains: what a block is
+            compared with.
         name: for parameters and messages.
 
     Example:
@@ -117,9 +110,13 @@ class Hopfield(Part):
     coupling: float | None = 0.9
     order: Order = "sequential"
     start: Literal["forward", "zeros"] = "forward"
-    relaxation: Relaxation = Relaxation()
+    relaxation: Relaxation = field(default_factory=Relaxation)
     learning_rate: float | None = None
+    feedback: bool = True
     name: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
 
     def build(
         self,
@@ -135,7 +132,15 @@ class Hopfield(Part):
             self.layers, shape, coupling=self.coupling, order=self.order, start=self.start,
             relaxation=self.relaxation, learning_rate=self.learning_rate, seed=int(rng.integers(2**31)), dtype=dtype,
         )  # fmt: skip
-        return _block(system, system.layers[-1].shape, estimator=None, nudge=self.nudge, first=first)
+        made = system.layers[-1].shape
+        if self.feedback:
+            return _block(system, made, nudge=self.nudge, first=first)
+
+        def run(values: Values, x: Array, context: Context) -> Passed:
+            y = system.forward(values, {INPUT: x.reshape(x.shape[0], -1)})[OUTPUT]
+            return Passed(y.reshape(-1, *made))
+
+        return Applied((self, shape), made, run, system.parameters)
 
 
 @dataclass(frozen=True)
@@ -177,8 +182,7 @@ class CircuitBlock(Part):
                 f"{self.model.name!r} takes {columns}: {inputs}."
             )
         units = sum(self.model.output_units.values())
-        block = _block(
-            self.model.system, (units,), estimator=None, nudge=self.nudge, first=first,
+        return _block(
+            self.model.system, (units,), nudge=self.nudge, first=first,
             scales=(self.input_scale, self.output_scale),
         )  # fmt: skip
-        return block

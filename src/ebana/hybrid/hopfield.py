@@ -220,8 +220,10 @@ def hopfield(
     shape = tuple(_whole("hopfield", "input_shape", n) for n in input_shape)
     if not layers:
         raise ValueError("hopfield(layers=[]). Expected at least one layer of states.")
-    if coupling is not None and not (isinstance(coupling, int | float) and 0 < coupling < 1):
-        raise ValueError(f"hopfield(coupling={coupling!r}). Expected a share between 0 and 1, or None.")
+    if coupling is not None and not (isinstance(coupling, int | float) and 0 < coupling < math.inf):
+        raise ValueError(
+            f"hopfield(coupling={coupling!r}). Expected a share of the convex bound above zero, or None."
+        )
     for what, value, known in (
         ("order", order, ("sequential", "even-odd")),
         ("start", start, ("forward", "zeros")),

@@ -106,7 +106,7 @@ class HybridModel(Network):
             return {name: np.asarray(value) for name, value in found.items()}
 
     def power(self, x: Data) -> dict[str, Any]:
-        """Static power of each circuit at what comes in to it, a :class:`~ebana.analysis.power.PowerReport` by block."""
+        """Static power of each circuit for a batch, a :class:`~ebana.analysis.power.PowerReport` by block."""
         given = self.given(x)
         reports = {}
         for name, part in self.parts.items():

@@ -64,7 +64,6 @@ class Context:
         beta: factor on the nudge of every block.
         estimator: how blocks estimate derivatives; None for the block's own.
         probe: a number whose derivative counts what was not found on the way back.
-        backprop: whether blocks are replaced by the feedforward networks of their weights.
     """
 
     training: bool = False
@@ -72,7 +71,6 @@ class Context:
     beta: Any = 1.0
     estimator: Any = None
     probe: Any = 0.0
-    backprop: bool = False
 
 
 class Part:
@@ -417,3 +415,51 @@ class Function(Part):
         return Applied(
             (self, shape), tuple(made.shape[1:]), lambda values, x, context: Passed(self.function(x))
         )
+
+
+@dataclass(frozen=True)
+class RandomShift(Part):
+    """Images shifted by some pixels and flipped at random in training, for each sample anew; else as they are.
+
+    Which way is drawn from a seed and the number of the step, a statistic of the part: a run that is resumed goes on
+    with the same images.
+
+    Args:
+        pixels: largest shift in each direction; what comes in from outside repeats the edge.
+        flip: whether half of the images are mirrored.
+        seed: of the draws.
+        name: for parameters and messages.
+    """
+
+    pixels: int = 4
+    flip: bool = True
+    seed: int = 0
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        whole("RandomShift", "pixels", self.pixels, least=0)
+
+    def build(self, shape: Shape, rng: np.random.Generator, where: str) -> Built:
+        """See :meth:`Part.build`."""
+        image("RandomShift", where, shape)
+        count = Parameter("step", "statistic", np.zeros(()))
+        return Applied((self, shape), shape, self._run, {"step": count})
+
+    def _run(self, values: Values, x: Array, context: Context) -> Passed:
+        step = values["step"]
+        if not context.training:
+            return Passed(x)
+        key = jax.random.fold_in(jax.random.key(self.seed), jnp.asarray(step).astype(jnp.uint32))
+        where, mirror = jax.random.split(key)
+        edge = self.pixels
+        at = jax.random.randint(where, (x.shape[0], 2), 0, 2 * edge + 1)
+        padded = jnp.pad(x, ((0, 0), (edge, edge), (edge, edge), (0, 0)), mode="edge")
+
+        def window(one: Array, corner: Array) -> Array:
+            return jax.lax.dynamic_slice(one, (corner[0], corner[1], 0), x.shape[1:])
+
+        y = jax.vmap(window)(padded, at)
+        if self.flip:
+            flipped = jax.random.bernoulli(mirror, 0.5, (x.shape[0], 1, 1, 1))
+            y = jnp.where(flipped, y[:, :, ::-1], y)
+        return Passed(y, {"step": step + 1})

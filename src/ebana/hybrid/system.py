@@ -195,7 +195,6 @@ class HybridSystem:
             valid=objective.valid,
             beta=beta if estimator.nudges else 1.0,
             estimator=estimator,
-            backprop=isinstance(estimator, Backpropagation),
         )
         trained = {name: values[name] for name, p in self.parameters.items() if p.trainable}
         x = jnp.asarray(objective.inputs[INPUT])
@@ -222,26 +221,6 @@ class HybridSystem:
             by[0], {OUTPUT: done.y}, {"free": state}, {}, used, unconverged,
             {INPUT: by[1]} if objective.sensitivities else {}, done.statistics, counts,
         )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Backpropagation(GradientEstimator):
-    """The gradient of the feedforward network of the same weights: no feedback, no settling.
-
-    What equilibrium blocks are compared with. It stands for deep Hopfield networks alone: a circuit has no such network.
-    """
-
-    nudges = False
-    reverses = False
-    samples_together = 1
-
-    def estimate(self, system: Any, values: Values, objective: Objective, *, beta: Array) -> Estimate:
-        """See :meth:`GradientEstimator.estimate`."""
-        raise TypeError("Backpropagation() is an estimator of hybrid models: HybridModel.fit(estimator=...).")
-
-    def to_config(self) -> dict[str, Any]:
-        """See :meth:`GradientEstimator.to_config`."""
-        return {"estimator": "backpropagation", "nudge": None}
 
 
 def _all(done: Forward) -> Mask:

@@ -191,7 +191,7 @@ class HostSystem(Protocol):
 
 @runtime_checkable
 class LinearResponse(Protocol):
-    """A system that knows how its state answers to a small nudge: the limit of equilibrium propagation for ``b -> 0``."""
+    """A system that knows how its state answers to a small nudge: equilibrium propagation for ``b -> 0``."""
 
     def linear_response(self, values: Values, free: State, nudge: Nudge) -> tuple[State, State]:
         """Two states about the free one, whose differences of ``dE/dtheta`` and ``dE/dx`` are the derivatives by b."""

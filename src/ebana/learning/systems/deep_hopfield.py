@@ -3,8 +3,8 @@
     E = sum_l |s_l|^2 / (2 a_l) - sum_l s_l . pool(W_l s_{l-1} + b_l)
 
 with ``s_0 = x`` the input, or ``- x . s_1`` in place of the first coupling where the input drives the first layer
-directly. States lie in [0, 1], or are free where a layer is linear; ``a_l`` is the layer's slope. A sweep sets one layer
-after the other to the least energy that its neighbours allow,
+directly. States lie in [0, 1], or are free where a layer is linear; ``a_l`` is the layer's slope. A sweep sets one
+layer after the other to the least energy that its neighbours allow,
 
     s_l <- clip(a_l (up_l(s_{l-1}) + down_{l+1}(s_{l+1}) - nudge), 0, 1).
 
@@ -46,8 +46,8 @@ class Relaxation:
 
     Args:
         free_sweeps, nudged_sweeps: sweeps of the free and of the nudged phases; the most, with a tolerance.
-        tolerance: largest change of a state in the last sweep of a sample that counts as settled; None for a fixed number
-            of sweeps, whose states count wherever they are finite.
+        tolerance: largest change of a state in the last sweep of a sample that counts as settled; None for a fixed
+            number of sweeps, whose states count wherever they are finite.
         factor: how far each layer goes to what is best for it, 1 for just there. Somewhat more saves sweeps (successive
             over-relaxation); above 2 nothing settles.
     """
@@ -98,7 +98,7 @@ class DeepState:
 @partial(jax.tree_util.register_dataclass, data_fields=["slope", "strength", "target"], meta_fields=["loss"])
 @dataclass(frozen=True)
 class OutputNudge:
-    """What is added to the energy at the last layer: ``slope . o``, or ``strength loss(o, target)``; rows ``(B, n)``."""
+    """What is added to the energy at the last layer: ``slope . o`` or ``strength loss(o, target)``, rows ``(B, n)``."""
 
     slope: Array | None
     strength: Array | None = None
@@ -235,7 +235,8 @@ class DeepHopfieldSystem:
                 bound = convex_bound(last - first + 1)
                 for k in range(first + 1, last + 1):
                     c, w = self.couplings[k], weights[k]
-                    assert c is not None and w is not None
+                    assert c is not None
+                    assert w is not None
                     norm = float(c.norm(w.weight) * self._gain(k))
                     if norm >= bound:
                         names = " and ".join(repr(self.layers[i].name) for i in (k - 1, k))
@@ -531,9 +532,10 @@ def _flatten(system: DeepHopfieldSystem) -> tuple[tuple[Any, ...], tuple[Any, ..
 def _unflatten(kept: tuple[Any, ...], children: tuple[Any, ...]) -> DeepHopfieldSystem:
     shape, layers, couplings, slots, order, start, dtype = kept
     slopes, relaxation, coupling = children
+    parameters = {slot.name: slot for slot in slots}
     return DeepHopfieldSystem(
-        shape, layers, couplings, {slot.name: slot for slot in slots}, slopes, relaxation, coupling, order, start, dtype,
-    )  # fmt: skip
+        shape, layers, couplings, parameters, slopes, relaxation, coupling, order, start, dtype
+    )
 
 
 jax.tree_util.register_pytree_node(DeepHopfieldSystem, _flatten, _unflatten)
