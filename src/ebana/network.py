@@ -16,7 +16,7 @@ from ebana.compilation import arithmetic
 from ebana.learning import estimators, losses
 from ebana.learning.adjoint import Adjoint
 from ebana.learning.estimators import GradientEstimator
-from ebana.learning.system import Differentiable, EnergySystem
+from ebana.learning.system import Differentiable, System
 from ebana.names import check_name
 from ebana.parameters import Parameter
 from ebana.spellings import unknown
@@ -81,7 +81,7 @@ class Network(ABC):
 
     @property
     @abstractmethod
-    def system(self) -> EnergySystem:
+    def system(self) -> System:
         """The energy, as learning sees it."""
 
     # -- values -------------------------------------------------------------------------------------

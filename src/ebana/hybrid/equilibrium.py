@@ -187,7 +187,8 @@ def equilibrium(
             f"{type(system).__name__} cannot tell derivatives by its inputs (input_contrast), so that nothing before "
             "it could learn. Put it first, with equilibrium(..., by_inputs=False)."
         )
-    if not (system.traits.traceable or isinstance(system, HostSystem)):
+    found: Any = system
+    if not (found.traits.traceable or isinstance(found, HostSystem)):
         raise TypeError(
             f"{type(system).__name__} runs outside JAX and cannot restore a state (restored), which a block keeps "
             "between its two directions."
@@ -215,7 +216,7 @@ def _named(system: EnergySystem, inputs: Any) -> dict[str, Array]:
         inputs = {_only({name: name for name in columns}, "input"): inputs}
     if set(inputs) != set(columns):
         raise KeyError(f"inputs {sorted(inputs)} of a block whose inputs are {sorted(columns)}.")
-    named = {name: jnp.asarray(inputs[name]) for name in columns}
+    named: dict[str, Array] = {name: jnp.asarray(inputs[name]) for name in columns}
     for name, x in named.items():
         if x.ndim != 2 or x.shape[1] != columns[name]:
             raise ValueError(
@@ -259,7 +260,7 @@ def _forward(
     system = from_argument(argument)
     dtype = jnp.result_type(*inputs.values())
     with scope(system.traits):
-        run = _settle if system.traits.traceable else _settle_on_host
+        run: Any = _settle if system.traits.traceable else _settle_on_host
         outputs, found, free = run(system, *_cast(system, values, inputs))
         outputs = {name: y.astype(dtype) for name, y in outputs.items()}
     return (outputs, found), (argument, nudge, values, inputs, found, free)
@@ -296,7 +297,7 @@ def _backward(estimator: GradientEstimator, by_inputs: bool, kept: Any, cotangen
     with scope(system.traits):
         size, slopes = _normalised({name: a.astype(system.traits.dtype) for name, a in g.items()})
         cast = _cast(system, values, inputs)
-        run = _derivatives if system.traits.traceable else _derivatives_on_host
+        run: Any = _derivatives if system.traits.traceable else _derivatives_on_host
         strength = jnp.asarray(nudge, size.dtype)
         by_value, by_input, lost = run(
             system, estimator, by_inputs, *cast, slopes, size, strength, found, free

@@ -267,17 +267,11 @@ def _parameters(
     coupling: Coupling, start: Start, rng: np.random.Generator, rate: float | None
 ) -> dict[str, Parameter]:
     weight, bias = start.draw(coupling, rng)
-    made: dict[str, Any] = {"weight": weight, "bias": bias}
-    return {
-        f"{coupling.name}/{kind}": Parameter(
-            f"{coupling.name}/{kind}",
-            kind,
-            initial,
-            trainable=True,
-            learning_rate=rate,  # type: ignore[arg-type]
-        )
-        for kind, initial in made.items()
-    }
+    found = (
+        Parameter(f"{coupling.name}/weight", "weight", weight, trainable=True, learning_rate=rate),
+        Parameter(f"{coupling.name}/bias", "bias", bias, trainable=True, learning_rate=rate),
+    )
+    return {parameter.name: parameter for parameter in found}
 
 
 def _set(target: object, **fields: Any) -> None:

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import jax
 import numpy as np
 
-from ebana._types import Data, FilePath
+from ebana._types import Array, Data, FilePath
 from ebana.compilation import compiled
 from ebana.hybrid.blocks import Block, CircuitBlock, Hopfield
 from ebana.hybrid.parts import Built, Context, Part
@@ -191,7 +190,7 @@ class _in_part:
             raise type(error)(f"part {self.name!r}: {error}") from error
 
 
-def _forward(argument: Any, values: Mapping[str, Any], x: Any) -> dict[str, jax.Array]:
+def _forward(argument: Any, values: Mapping[str, Any], x: Any) -> dict[str, Array]:
     system: HybridSystem = from_argument(argument)
     return system.run(values, x, Context(), keep=True).given
 

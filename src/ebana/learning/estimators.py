@@ -9,12 +9,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 import jax.numpy as jnp
 
 from ebana._types import Array, LossLike, Mask, Samples, Values
-from ebana.learning.system import EnergySystem
+from ebana.learning.system import EnergySystem, System
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class Objective:
     free: Any = None
     sensitivities: bool = False
 
-    def relaxed(self, system: EnergySystem, values: Values) -> Any:
+    def relaxed(self, system: System, values: Values) -> Any:
         """The free state: the known one, or found now."""
         return system.relax(values, self.inputs, None, None) if self.free is None else self.free
 
@@ -150,12 +150,12 @@ class Composite(Protocol):
 
 
 def estimate(
-    estimator: GradientEstimator, system: EnergySystem, values: Values, objective: Objective, *, beta: Array
+    estimator: GradientEstimator, system: System, values: Values, objective: Objective, *, beta: Array
 ) -> Estimate:
     """Gradients of an objective by an estimator, of systems made of parts too."""
     if isinstance(system, Composite):
         return system.estimate(estimator, values, objective, beta=beta)
-    return estimator.estimate(system, values, objective, beta=beta)
+    return estimator.estimate(cast(EnergySystem, system), values, objective, beta=beta)
 
 
 def get(estimator: object, nudge: str | None = None) -> GradientEstimator:

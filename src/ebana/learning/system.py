@@ -1,7 +1,8 @@
 """What can be trained: anything that relaxes to a state of least energy, and tells how the energy depends on things.
 
-An :class:`EnergySystem` states all that estimators, optimizers, ``fit``, checkpoints and the estimate of memory ask
-for. A circuit on an engine is one (:mod:`ebana.learning.systems.circuit`), a Hopfield network another.
+A :class:`System` states all that optimizers, ``fit``, checkpoints and the estimate of memory ask for, and an
+:class:`EnergySystem` what estimators need beside. A circuit on an engine is one
+(:mod:`ebana.learning.systems.circuit`), a Hopfield network another.
 
 States and nudges are pytrees whose leaves have the samples along their first axis; what is in them is the system's
 own affair. Shapes: ``B`` samples.
@@ -23,7 +24,7 @@ from ebana.parameters import Parameter
 State = Any
 Nudge = Any
 Precision = Literal["float64", "float32"]
-S = TypeVar("S", bound="EnergySystem")
+S = TypeVar("S", bound="System")
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ class Footprint:
     advice: tuple[str, ...] = ()
 
 
-class EnergySystem(Protocol):
-    """Anything with an energy ``E(theta, x, s)`` of parameters, inputs and a state that minimises it."""
+class System(Protocol):
+    """Anything that relaxes to a state and is trained: what ``fit`` and the verbs of a network ask for."""
 
     @property
     def parameters(self) -> Mapping[str, Parameter]:
@@ -112,26 +113,6 @@ class EnergySystem(Protocol):
         """The state as one array ``(B, F)``: what histories keep of it."""
         ...
 
-    def factors(self, values: Values) -> dict[str, Array]:
-        """The factor c_k that the energy has at each output; 1 where it has none."""
-        ...
-
-    def current_nudge(self, slopes: Values) -> Nudge:
-        """A nudge that adds ``sum_k slope_k y_k`` to the energy, with slopes ``{name: (B, units)}`` that are held."""
-        ...
-
-    def clamped_nudge(self, strength: Values, targets: Values, loss: LossLike) -> Nudge:
-        """A nudge by ``strength * loss`` itself; strengths ``{name: (B,)}``."""
-        ...
-
-    def contrast(self, values: Values, plus: State, minus: State, weight: Samples) -> dict[str, Array]:
-        """``sum_b weight_b [dE/dtheta(plus_b) - dE/dtheta(minus_b)]`` by trained parameter; weights ``(B,)``."""
-        ...
-
-    def input_contrast(self, values: Values, plus: State, minus: State, weight: Samples) -> dict[str, Array]:
-        """``weight_b [dE/dx(plus_b) - dE/dx(minus_b)]`` by input, ``{name: (B, columns)}``."""
-        ...
-
     def converged(self, state: State) -> Mask:
         """Mask of the samples whose state was found, ``(B,)``."""
         ...
@@ -153,6 +134,30 @@ class EnergySystem(Protocol):
             clamped: whether the nudge is a clamped one.
             reverses: whether it is applied with the minus sign too.
         """
+        ...
+
+
+class EnergySystem(System, Protocol):
+    """A system with an energy ``E(theta, x, s)`` of parameters, inputs and a state that minimises it."""
+
+    def factors(self, values: Values) -> dict[str, Array]:
+        """The factor c_k that the energy has at each output; 1 where it has none."""
+        ...
+
+    def current_nudge(self, slopes: Values) -> Nudge:
+        """A nudge that adds ``sum_k slope_k y_k`` to the energy, with slopes ``{name: (B, units)}`` that are held."""
+        ...
+
+    def clamped_nudge(self, strength: Values, targets: Values, loss: LossLike) -> Nudge:
+        """A nudge by ``strength * loss`` itself; strengths ``{name: (B,)}``."""
+        ...
+
+    def contrast(self, values: Values, plus: State, minus: State, weight: Samples) -> dict[str, Array]:
+        """``sum_b weight_b [dE/dtheta(plus_b) - dE/dtheta(minus_b)]`` by trained parameter; weights ``(B,)``."""
+        ...
+
+    def input_contrast(self, values: Values, plus: State, minus: State, weight: Samples) -> dict[str, Array]:
+        """``weight_b [dE/dx(plus_b) - dE/dx(minus_b)]`` by input, ``{name: (B, columns)}``."""
         ...
 
 
@@ -237,7 +242,7 @@ class LearningWarning(UserWarning):
     """Learning goes on, but cannot do what was asked of it."""
 
 
-def trainable(system: EnergySystem) -> tuple[str, ...]:
+def trainable(system: System) -> tuple[str, ...]:
     """Names of the parameters that are trained."""
     return tuple(name for name, parameter in system.parameters.items() if parameter.trainable)
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import FilePath
-from ebana.learning.system import EnergySystem
+from ebana.learning.system import System
 from ebana.names import printable
 from ebana.storage import archive as storage
 from ebana.storage.described import Described, check_arrays, group, number, record
@@ -38,7 +38,7 @@ class Restored(NamedTuple):
     derived: dict[str, Any]
 
 
-def signature(system: EnergySystem) -> dict[str, Any]:
+def signature(system: System) -> dict[str, Any]:
     """What identifies a model for its files: parameters with their shapes, inputs and outputs."""
     return {
         "parameters": {name: list(p.shape) for name, p in system.parameters.items()},

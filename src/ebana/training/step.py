@@ -18,7 +18,7 @@ from ebana._types import Array, LossLike, Number, Values
 from ebana.compilation import compiled
 from ebana.learning.estimators import Estimate, GradientEstimator, Objective, estimate
 from ebana.learning.optimizers import Optimizer
-from ebana.learning.system import EnergySystem, as_argument, from_argument
+from ebana.learning.system import System, as_argument, from_argument
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Records(NamedTuple):
 
 def train_step(
     spec: StepSpec,
-    system: EnergySystem,
+    system: System,
     values: Values,
     state: Any,
     batch: Any,
@@ -189,7 +189,7 @@ def _batch(batches: Batches, i: Any) -> Any:
 
 def run_chunk(
     spec: StepSpec,
-    system: EnergySystem,
+    system: System,
     values: Values,
     state: Any,
     batches: Batches,
@@ -212,7 +212,7 @@ def run_chunk(
 
 def _stepwise(
     spec: StepSpec,
-    system: EnergySystem,
+    system: System,
     values: Values,
     state: object,
     batches: Batches,
@@ -264,7 +264,7 @@ _compiled = compiled(_traced, 0)
 _optimised = compiled(_traced, 0, quick=False, donate_argnums=(2, 3))
 
 
-def _states(system: EnergySystem, result: Estimate) -> dict[str, Array]:
+def _states(system: System, result: Estimate) -> dict[str, Array]:
     return {name: system.unknowns(state) for name, state in result.states.items()}
 
 

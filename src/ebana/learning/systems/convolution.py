@@ -26,7 +26,7 @@ def convolve(x: Array, w: Array) -> Array:
         >>> convolve(x, w)[0, :, :, 0].tolist()
         [[8.0, 7.0, 6.0], [5.0, 4.0, 3.0], [2.0, 1.0, 0.0]]
     """
-    return lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=LAYOUT)
+    return lax.conv_general_dilated(jnp.asarray(x), jnp.asarray(w), (1, 1), "SAME", dimension_numbers=LAYOUT)
 
 
 def transposed(t: Array, w: Array) -> Array:

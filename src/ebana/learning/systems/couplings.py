@@ -100,11 +100,13 @@ class Coupling:
             return spread.reshape(spread.shape[0], -1).sum(0)
         return spread.sum((0, 1, 2))
 
-    def norm(self, weight: Array, iterations: int = 15) -> Array:
+    def norm(self, weight: Array) -> Array:
         """The largest singular value of W as a map of states, without pooling; differentiable.
 
-        By power iteration from a fixed start: a lower bound, to a percent or so.
+        By power iteration from a fixed start, a lower bound: to a percent or so in single precision, and in double
+        precision so long that its derivative is exact too.
         """
+        iterations = 15 if weight.dtype == np.float32 else 300
         fixed = jax.lax.stop_gradient(weight)
         zero = jnp.zeros((), weight.dtype)
         start = np.random.default_rng(0).normal(size=(1, *self.below))

@@ -457,9 +457,10 @@ class DeepHopfieldSystem:
             return self._down(weights, k + 1, states[k + 1], winners[k + 1]) if k < last else force
 
         def along(k: int, states: list[Array]) -> Array:
-            coupling = self.couplings[k]
+            coupling, own = self.couplings[k], weights[k]
             assert coupling is not None
-            return coupling.along(weights[k], states[k - 1], winners[k])
+            assert own is not None
+            return coupling.along(own, states[k - 1], winners[k])
 
         def sweep(_: int, moved: tuple[Array, ...]) -> tuple[Array, ...]:
             states = list(moved)
@@ -470,7 +471,7 @@ class DeepHopfieldSystem:
             return tuple(states)
 
         # From rest, nothing comes from below: the first sweep costs half.
-        states = [jnp.zeros_like(s) for s in free.layers]
+        states: list[Array] = [jnp.zeros_like(s) for s in free.layers]
         for k in reversed(range(last + 1)):
             states[k] = gains[k] * down(k, states)
         moved = jax.lax.fori_loop(1, self.relaxation.nudged_sweeps, sweep, tuple(states))
