@@ -66,7 +66,8 @@ def images(**options) -> HybridModel:
         Dense(5, bias=False),
         BatchNorm(),
         Hopfield(
-            [HopfieldStates(), HopfieldDense(4), HopfieldDense(4, clamped=False)], relaxation=relaxation
+            [HopfieldStates(), HopfieldDense(4, start=small), HopfieldDense(4, clamped=False, start=small)],
+            **free,
         ),
         Dense(3),
     ]
