@@ -104,7 +104,9 @@ def _announced(archive: zipfile.ZipFile, key: str, path: Path) -> Header:
         shape, _, dtype = HEADERS[version](file)
         header, begins = Header(dtype, shape), file.tell()
     if begins + header.content != info.file_size or info.file_size > BEST_RATIO * path.stat().st_size:
-        text = f"its array {key!r} announces {header}, but has {info.file_size - begins} bytes of them"
+        text = (
+            f"its array {key!r} announces {header}, which are not in its file of {path.stat().st_size} bytes"
+        )
         raise corrupt(path, text)
     return header
 
