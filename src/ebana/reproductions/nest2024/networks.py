@@ -59,8 +59,8 @@ def _row(channels: tuple[int, ...], pools: str, *dense: int) -> tuple[Layer, ...
 
 
 MODELS: dict[str, Network] = {
-    "small": Network(_row((16, 16, 32, 32, 32), "m-m--", 64), (14, 14, 1)),
-    "narrow": Network(_row((32, 48, 64, 96, 96), "mmmm-", 128), (32, 32, 3)),
+    "small": Network(_row((16, 16, 32, 32, 32), "m-m--", 64), (14, 14, 1), start=Uniform(2.0)),
+    "narrow": Network(_row((32, 48, 64, 96, 96), "mmmm-", 128), (32, 32, 3), start=Uniform(2.0)),
     "l6": Network(_row((128, 256, 256, 512, 512), "mmmm-", 256), (32, 32, 3), slope=0.5, start=GOE(8.35e-5)),
     "l12": Network(
         _row((128,) * 4 + (256,) * 4 + (512,) * 4, "--m-m---m---"), (32, 32, 3), slope=0.5, start=GOE(4.9e-5)

@@ -18,16 +18,18 @@ class Split:
         sweeps: free and nudged sweeps.
         coupling: share of the convex bound; None for free couplings.
         lr: learning rate of Adam, along half a cosine.
+        factor: of over-relaxation.
     """
 
     sweeps: tuple[int, int]
     coupling: float | None = 0.9
-    lr: float = 1e-3
+    lr: float = 3e-3
+    factor: float = 1.1
 
     @property
     def relaxation(self) -> Relaxation:
         """The sweeps, as a fixed number."""
-        return Relaxation(*self.sweeps)
+        return Relaxation(*self.sweeps, factor=self.factor)
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,22 @@ OURS: dict[str, Settings] = {
         {
             1: Split((1, 1)),
             2: Split((3, 2)),
-            3: Split((8, 5), coupling=1.3),
-            6: Split((20, 12), coupling=1.6),
+            3: Split((8, 5), coupling=1.3, factor=1.3),
+            6: Split((16, 10), coupling=1.6, factor=1.3),
         },
     ),
-    "narrow": Settings("narrow", {1: Split((1, 1)), 2: Split((3, 2)), 3: Split((8, 5), coupling=1.3)}),
+    "narrow": Settings(
+        "narrow", {1: Split((1, 1)), 2: Split((3, 2)), 3: Split((8, 5), coupling=1.3, factor=1.3)}
+    ),
     "l6": Settings(
-        "l6", {1: Split((1, 1)), 2: Split((3, 2)), 3: Split((8, 5)), 6: Split((20, 12))}, epochs=100
+        "l6",
+        {
+            1: Split((1, 1), lr=1e-3),
+            2: Split((3, 2), lr=1e-3),
+            3: Split((8, 5), coupling=1.3, factor=1.3, lr=1e-3),
+            6: Split((16, 10), coupling=1.6, factor=1.3, lr=1e-3),
+        },
+        epochs=100,
     ),
 }
 """By model: chosen on held-out training images."""
@@ -84,7 +95,7 @@ OURS: dict[str, Settings] = {
 PUBLISHED: dict[str, Settings] = {
     "l6": Settings(
         "l6",
-        {n: Split((60, 20), coupling=None, lr=1e-4) for n in (1, 2, 3, 6)},
+        {n: Split((60, 20), coupling=None, lr=1e-4, factor=1.0) for n in (1, 2, 3, 6)},
         epochs=200,
         batch_size=128,
         published=True,
@@ -93,7 +104,7 @@ PUBLISHED: dict[str, Settings] = {
     ),
     "l12": Settings(
         "l12",
-        {n: Split((15, 15), coupling=None, lr=5e-5) for n in (2, 3, 4)},
+        {n: Split((15, 15), coupling=None, lr=5e-5, factor=1.0) for n in (2, 3, 4)},
         epochs=200,
         batch_size=128,
         published=True,
