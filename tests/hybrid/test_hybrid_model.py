@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import jax
@@ -28,6 +29,7 @@ from ebana.hybrid import (
     RandomShift,
     Relaxation,
     Uniform,
+    measure_sweeps,
 )
 from ebana.hybrid.parts import Context
 from helpers.hybrids import small_circuit
@@ -163,6 +165,27 @@ def test_samples_that_do_not_settle_are_counted_by_block():
         history = model.fit(X, Y, batch_size=5, optimizer=optimizers.Adam(lr=1e-2), verbose=False, **CE)
     assert history.history["slow_unconverged"][0] >= 8
     assert history.history["slow_unconverged"][0] == history.history["unconverged"][0]
+
+
+def test_too_few_sweeps_are_told_with_the_number_that_would_do():
+    """A chain of five layers beyond the convex bound: three sweeps leave it far from rest."""
+    layers = [HopfieldStates(), *(HopfieldDense(8, start=Uniform(1.6)) for _ in range(4))]
+    x = RNG.normal(size=(16, 8))
+
+    def model(*sweeps):
+        part = Hopfield(layers, coupling=None, relaxation=Relaxation(*sweeps), name="deep")
+        return HybridModel([part, Dense(3)], 8)
+
+    found = measure_sweeps(model(2, 1), x)["deep"]
+    assert not found.enough
+    enough = measure_sweeps(model(found.free_needed, found.nudged_needed), x)["deep"]
+    assert enough.enough
+    half = measure_sweeps(model(max(1, found.free_needed // 4), found.nudged_needed), x)["deep"]
+    assert half.free_error > enough.free_error
+    told = rf"'deep' of model 'hybrid' does not settle before training.*Relaxation\({found.free_needed}, "
+    with pytest.warns(LearningWarning, match="does not settle") as warned:
+        model(2, 1).fit(x, np.eye(3)[RNG.integers(0, 3, 16)], verbose=False, **CE)
+    assert any(re.search(told, str(one.message)) for one in warned)
 
 
 def test_another_nudge_or_number_of_sweeps_compiles_nothing():

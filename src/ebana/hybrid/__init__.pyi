@@ -19,3 +19,5 @@ from .parts import Function as Function
 from .parts import Part as Part
 from .parts import Pool2D as Pool2D
 from .parts import RandomShift as RandomShift
+from .sweeps import Sweeps as Sweeps
+from .sweeps import measure_sweeps as measure_sweeps

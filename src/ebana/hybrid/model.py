@@ -12,6 +12,7 @@ from ebana._types import Array, Data, FilePath
 from ebana.compilation import compiled
 from ebana.hybrid.blocks import Block, CircuitBlock, Hopfield
 from ebana.hybrid.parts import Built, Context, Part
+from ebana.hybrid.sweeps import warn_of_sweeps
 from ebana.hybrid.system import INPUT, HybridSystem
 from ebana.inference import cast
 from ebana.learning.system import Precision, as_argument, from_argument, scope
@@ -19,6 +20,11 @@ from ebana.names import check_name
 from ebana.network import Network
 from ebana.parameters import Parameter
 from ebana.shown import Printed
+from ebana.training.data import as_dataset
+from ebana.training.history import History
+
+FEW = 16
+"""Samples at which sweeps are looked at."""
 
 
 class HybridModel(Network):
@@ -95,6 +101,32 @@ class HybridModel(Network):
 
     def _trained(self) -> int:
         return sum(p.initial.size for p in self._system.parameters.values() if p.trainable)
+
+    def fit(self, x: Data = None, y: Data = None, **options: Any) -> History:
+        """Train; arguments as for :meth:`ebana.Model.fit`, with these differences.
+
+        ``beta`` is a factor on the nudge of every block, 1 by default. ``estimator`` is that of every block. The
+        history counts states that were not found by block, as ``<block>_unconverged``. Where sweeps of a deep Hopfield
+        network are too few, at the start or in the end, a :class:`~ebana.LearningWarning` tells how many would do.
+        """
+        data = x if x is not None else options.get("train_dataloader")
+        few = self._few(data, y)
+        self._look_at_sweeps(few, "before training")
+        history = super().fit(x, y, **options)
+        self._look_at_sweeps(few, "after training")
+        return history
+
+    def _few(self, x: Data, y: Data) -> Data:
+        """Inputs of a few samples, or None where ``fit`` will refuse the data."""
+        try:
+            inputs = as_dataset(x, y, self.input_columns, self.output_units, need_outputs=False).inputs
+        except (ValueError, TypeError):
+            return None
+        return {name: array[:FEW] for name, array in inputs.items()}
+
+    def _look_at_sweeps(self, few: Data, when: str) -> None:
+        if few is not None:
+            warn_of_sweeps(self, few, when)
 
     def given(self, x: Data) -> dict[str, np.ndarray]:
         """What comes in to each part for a batch, by name: what its author would measure there."""
