@@ -153,6 +153,9 @@ class CircuitBlock(Part):
         output_scale: numbers for each volt that goes out.
         nudge: root mean square of the nudge currents over the outputs of a sample, amperes; a chip's noise asks for
             strong ones. None for the circuit's default.
+        learning_rate: of its conductances, siemens; None for the optimizer's default for its layers, whatever rate the
+            optimizer is given for weights.
+        trainable: False for a circuit that stays as it is, while what is before and behind it learns.
         name: for parameters and messages.
     """
 
@@ -160,12 +163,26 @@ class CircuitBlock(Part):
     input_scale: float = 1.0
     output_scale: float = 1.0
     nudge: float | None = None
+    learning_rate: float | None = None
+    trainable: bool = True
     name: str | None = None
 
     @property
     def kind(self) -> str:
         """What it is called where it has no name."""
         return "circuit"
+
+    def started(self) -> dict[str, Parameter]:
+        """Its parameters with the values that the model has now."""
+        values, given = self.model.values, self.learning_rate
+        found = {}
+        for name, p in self.model.system.parameters.items():
+            rate = given if given is not None and p.kind == "conductance" else p.learning_rate
+            learns = p.trainable and self.trainable
+            found[name] = replace(
+                p, initial=values[name], learning_rate=rate, beside=True, trainable=learns
+            )
+        return found
 
     def build(
         self, shape: Shape, rng: np.random.Generator, where: str, *, first: bool = False, dtype: Any = None

@@ -79,10 +79,10 @@ class HybridModel(Network):
             with _in_part(key):
                 built[key] = part.build(shapes, rng, key, **options)
             shapes = built[key].shape
-            start = part.model.values if isinstance(part, CircuitBlock) else {}
-            for name_, p in built[key].parameters.items():
-                full = f"{key}/{name_}"
-                parameters[full] = replace(p, name=full, initial=start.get(name_, p.initial))
+            own = part.started() if isinstance(part, CircuitBlock) else built[key].parameters
+            for p in own.values():
+                full = f"{key}/{p.name}"
+                parameters[full] = replace(p, name=full)
         self._system = HybridSystem(shape, built, parameters, dtype)
         super().__init__(name, int(seed))
 

@@ -156,7 +156,7 @@ class DeepHopfieldSystem:
     def traits(self) -> Traits:
         """Made of JAX operations; worth an optimised program where there are convolutions."""
         heavy = any(c is not None and c.kernel is not None for c in self.couplings)
-        return Traits("hopfield", dtype=self.dtype, phases_together=True, optimise_compilation=heavy)
+        return Traits("hopfield", dtype=self.dtype, phases_together=False, optimise_compilation=heavy)
 
     def footprint(self, samples: int, *, clamped: bool, loss: LossLike) -> Footprint:
         """States, pushes, and patches of the largest convolution."""
