@@ -4,7 +4,7 @@ Source: T. Nest, M. Ernoult, "Towards training digitally-tied analog blocks via 
 2024, arXiv 2409.03306.
 """
 
-from ebana.reproductions.nest2024.gradients import run as gradients
+from ebana.reproductions.nest2024.at_rest import run as gradients
 from ebana.reproductions.nest2024.networks import MODELS, Network, network
 from ebana.reproductions.nest2024.table import BLOCKS, DATA, run
 
