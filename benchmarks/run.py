@@ -4,6 +4,7 @@
     python -m benchmarks --accuracy      test accuracies too
     python -m benchmarks --only speed    the sections whose names contain this, such as "speed: batch size"
     python -m benchmarks --only faults   hostile files, foreign decks, kills, stiff circuits, counted
+    python -m benchmarks --only hybrid   networks of digital and analog parts
     python -m benchmarks --quick         a small version, to see that it runs
     python -m benchmarks compare A B     two of its JSON files, as ratios
     python -m benchmarks pair CHECKOUT   another version and this one, in turn, on this machine
@@ -53,6 +54,7 @@ def sections(quick: bool, accuracy: bool, counted: bool) -> Iterator[Section]:
         yield from ((name, partial(rows, quick=True)) for name, rows in shapes.items())
         if counted:
             yield from fault_sections(quick)
+            yield from hybrid_sections(quick)
         return
     yield "training", lambda: speed.training(epochs=4000, ngspice_epochs=4)
     yield "ebana train iris", speed.command
@@ -68,6 +70,15 @@ def sections(quick: bool, accuracy: bool, counted: bool) -> Iterator[Section]:
         yield "accuracy", accuracies.rows
     if counted:
         yield from fault_sections(quick)
+        yield from hybrid_sections(quick)
+
+
+def hybrid_sections(quick: bool) -> Iterator[Section]:
+    """Sections of hybrid models; measured only where they are asked for."""
+    from benchmarks import hybrid
+
+    for name, rows in hybrid.kinds().items():
+        yield f"{hybrid.SECTION}: {name}", partial(rows, quick)
 
 
 def fault_sections(quick: bool) -> Iterator[Section]:

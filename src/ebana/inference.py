@@ -13,15 +13,16 @@ import numpy as np
 from ebana._types import Array, Values
 from ebana.compilation import compiled
 from ebana.engines.base import NotConverged, batch_size
+from ebana.learning import estimators
 from ebana.learning.adjoint import exact_gradient
 from ebana.learning.estimators import GradientEstimator, Objective
 from ebana.learning.losses import Loss
-from ebana.learning.system import EnergySystem, as_argument, from_argument, scope
+from ebana.learning.system import System, as_argument, from_argument, scope
 from ebana.training.data import Dataset
 from ebana.training.evaluation import BLOCK
 
 
-def cast(system: EnergySystem, arrays: Values) -> dict[str, jax.Array]:
+def cast(system: System, arrays: Values) -> dict[str, jax.Array]:
     """Arrays in a system's precision; call it within its scope."""
     return {name: jnp.asarray(value, system.traits.dtype) for name, value in arrays.items()}
 
@@ -50,7 +51,7 @@ class FreeStates:
     outputs: dict[str, Any]
 
 
-def free_states(system: EnergySystem, values: Values, inputs: Values) -> FreeStates:
+def free_states(system: System, values: Values, inputs: Values) -> FreeStates:
     """Free states as NumPy arrays, outputs in float64.
 
     A compiled system works in minibatches of one size, the last one filled up, so that one compiled program
@@ -114,7 +115,7 @@ class Found:
 
 
 def estimate(
-    system: EnergySystem, values: Values, data: Dataset, loss: Loss, estimator: GradientEstimator, beta: float
+    system: System, values: Values, data: Dataset, loss: Loss, estimator: GradientEstimator, beta: float
 ) -> Found:
     """Gradients of a data set by an estimator, as one batch."""
     with scope(system.traits):
@@ -135,7 +136,8 @@ def _estimated(
     estimator: GradientEstimator,
 ) -> dict[str, Any]:
     system = from_argument(argument)
-    result = estimator.estimate(system, values, Objective(inputs, targets, loss), beta=beta)
+    objective = Objective(inputs, targets, loss)
+    result = estimators.estimate(estimator, system, values, objective, beta=beta)
     states = {name: (system.solution(s), system.converged(s)) for name, s in result.states.items()}
     return {
         "gradients": result.gradients,
@@ -148,9 +150,7 @@ def _estimated(
 _estimate_jit = compiled(_estimated, (5, 6))
 
 
-def exact(
-    system: EnergySystem, values: Values, data: Dataset, loss: Loss, v: np.ndarray
-) -> dict[str, np.ndarray]:
+def exact(system: System, values: Values, data: Dataset, loss: Loss, v: np.ndarray) -> dict[str, np.ndarray]:
     """The exact gradient at known free states ``(B, F)``."""
     with scope(system.traits):
         arrays = (cast(system, a) for a in (values, data.inputs, data.outputs))

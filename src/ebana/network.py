@@ -16,7 +16,7 @@ from ebana.compilation import arithmetic
 from ebana.learning import estimators, losses
 from ebana.learning.adjoint import Adjoint
 from ebana.learning.estimators import GradientEstimator
-from ebana.learning.system import EnergySystem
+from ebana.learning.system import Differentiable, System
 from ebana.names import check_name
 from ebana.parameters import Parameter
 from ebana.spellings import unknown
@@ -81,7 +81,7 @@ class Network(ABC):
 
     @property
     @abstractmethod
-    def system(self) -> EnergySystem:
+    def system(self) -> System:
         """The energy, as learning sees it."""
 
     # -- values -------------------------------------------------------------------------------------
@@ -292,9 +292,9 @@ class Network(ABC):
         for name, target in data.outputs.items():
             loss.check_targets(name, target)
         rule = Adjoint() if method == "adjoint" else estimators.get(estimator, nudge)
-        if isinstance(rule, Adjoint):
+        if isinstance(rule, Adjoint) and isinstance(self.system, Differentiable):
             return self._exact(data, loss, strict)
-        rule.check(self.system, loss)
+        estimators.check(rule, self.system, loss)
         if rule.nudges:
             beta = self.check_beta(self.default_beta(rule) if beta is None else beta, rule, loss)
         result = inference.estimate(self.system, self._values, data, loss, rule, beta or 0.0)

@@ -97,7 +97,8 @@ def test_gates_give_three_outputs_by_name():
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    known = "'xor', 'gates', 'iris', 'wine', 'digits', 'mnist', 'fashion-mnist', 'k-mnist'"
+    known = "'xor', 'gates', 'iris', 'wine', 'digits', 'mnist', 'fashion-mnist', 'k-mnist', "
+    known += "'cifar10', 'cifar100', 'imagenet32'"
     with pytest.raises(ValueError, match=f"{known}.*name='svhn'"):
         load("svhn")
 
@@ -107,6 +108,11 @@ def test_an_unknown_name_lists_the_known_ones():
 def test_a_scale_that_is_not_positive_is_refused(name, scale):
     with pytest.raises(ValueError, match="scale must be a positive number of volts"):
         load(name, scale=scale)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_tables_are_no_images(name):
+    assert load(name).image_shape is None
 
 
 def test_a_split_cannot_be_changed():

@@ -5,10 +5,7 @@ import hashlib
 import http.client
 import os
 import ssl
-import threading
 from dataclasses import replace
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -16,46 +13,14 @@ from ebana.datasets import CorruptData, DownloadFailed, load, read_idx, search_p
 from ebana.datasets import download as downloads
 from ebana.datasets.sources import FILES, MNIST, SOURCES
 from ebana.progress import Silent
+from helpers.file_server import serving
 from helpers.idx_files import write_idx, write_set
-
-
-class Answers(BaseHTTPRequestHandler):
-    """Serves the files of a folder, in the way that ``server.manner`` says."""
-
-    def do_GET(self):
-        self.server.asked.append(self.path)
-        content = (self.server.folder / self.path.lstrip("/")).read_bytes()
-        manner = self.server.manner
-        if manner == "unavailable":
-            self.send_error(503)
-            return
-        if manner == "rude":
-            self.wfile.write(b"what?\r\n")
-            return
-        self.send_response(200)
-        if manner == "chunked and cut":
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            self.wfile.write(b"ffff\r\n" + content[:100])
-            return
-        if manner != "without length":
-            self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write({"cut": content[:-10], "other": content[::-1]}.get(manner, content))
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture
 def server(tmp_path):
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        server.folder, server.manner, server.asked = write_set(tmp_path / "published"), "", []
-        thread = threading.Thread(target=partial(server.serve_forever, 0.01))
-        thread.start()
+    with serving(write_set(tmp_path / "published")) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -64,8 +29,11 @@ def cached(server, tmp_path, monkeypatch):
     monkeypatch.delenv("EBANA_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "*")
-    md5 = tuple(hashlib.md5((server.folder / f"{file}.gz").read_bytes()).hexdigest() for file in FILES)
-    source = replace(MNIST, url=f"http://127.0.0.1:{server.server_port}/", md5=md5)
+    downloads = tuple(
+        replace(item, md5=hashlib.md5((server.folder / item.name).read_bytes()).hexdigest())
+        for item in MNIST.downloads
+    )
+    source = replace(MNIST, url=f"http://127.0.0.1:{server.server_port}/", downloads=downloads)
     monkeypatch.setitem(SOURCES, "mnist", source)
     return search_paths.cache(source)
 
@@ -291,8 +259,8 @@ def test_whole_files_that_do_not_fit_are_left_alone(server, cached, tmp_path):
 
 
 def test_published_checksums_are_written_as_such():
-    sums = [md5 for source in SOURCES.values() for md5 in source.md5]
-    assert len(set(sums)) == 12
+    sums = [item.md5 for source in SOURCES.values() for item in source.downloads]
+    assert len(set(sums)) == 14
     assert all(len(md5) == 32 and int(md5, 16) for md5 in sums)
 
 

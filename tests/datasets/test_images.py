@@ -1,4 +1,4 @@
-"""Sets of images: where they are looked for, what they hold, what is refused."""
+"""Sets of grey images: where they are looked for, what they hold, what is refused."""
 
 import os
 import time
@@ -17,6 +17,7 @@ from helpers.idx_files import squares, write_idx, write_set
 
 ROOT = Path(__file__).resolve().parents[2]
 DEBIAN = places.DEBIAN
+SETS = ("mnist", "fashion-mnist", "k-mnist")
 
 
 def real(name):
@@ -24,11 +25,11 @@ def real(name):
     named = os.environ.get("EBANA_DATA")
     folders = [Path(named) / name, Path(named)] if named else []
     folders += [ROOT.parent / "shared" / "data" / name, DEBIAN / name]
-    whole = [f for f in folders if len(places.look(f)[0]) == len(FILES) and f.name == name]
+    whole = [f for f in folders if len(places.look(SOURCES[name], f)[0]) == len(FILES) and f.name == name]
     return whole[0] if whole else None
 
 
-REAL = {name: real(name) for name in SOURCES}
+REAL = {name: real(name) for name in SETS}
 
 
 def published(name):
@@ -59,7 +60,7 @@ def count(folder):
 # --- what a set holds
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", SETS)
 def test_pixels_are_volts_from_zero_to_scale(folder, name):
     split = load(name, folder=folder)
     grey = read_idx(folder / "train-images-idx3-ubyte.gz")
@@ -71,6 +72,7 @@ def test_pixels_are_volts_from_zero_to_scale(folder, name):
     np.testing.assert_array_equal(split.x_train, (grey / 255).astype(np.float32).reshape(200, 784))
     assert split.scale == 1.0
     assert split.name == name
+    assert split.image_shape == (28, 28, 1)
 
 
 def test_a_white_pixel_is_exactly_scale(tmp_path):
@@ -128,7 +130,7 @@ def test_a_folder_by_the_name_of_a_file_does_not_hide_the_file(tmp_path):
 # --- the published sets
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", SETS)
 def test_published_sets_have_their_published_sizes(name):
     split = load(name, folder=published(name))
     assert split.x_train.shape == (60000, 784)
@@ -361,6 +363,7 @@ def test_digits_are_split_as_scikit_learn_splits_them(seed):
     np.testing.assert_array_equal(split.y_test.argmax(axis=1), l_test)
     assert split.x_train.dtype == split.y_train.dtype == np.float32
     assert (len(split.x_train), len(split.x_test), split.scale) == (1257, 540, 2.0)
+    assert split.image_shape == (8, 8, 1)
 
 
 # --- validation

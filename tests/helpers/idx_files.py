@@ -1,7 +1,7 @@
 """Small sets of images in the format of MNIST, for tests and commands that must run without the real ones.
 
 A class is a bright square in a place of its own on a noisy ground, so a network can learn it. From a shell:
-``python tests/idx_files.py FOLDER`` writes a set.
+``python tests/helpers/idx_files.py FOLDER`` writes a set.
 """
 
 import gzip

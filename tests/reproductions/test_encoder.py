@@ -42,6 +42,11 @@ def test_test_part_has_no_influence(digits):
     np.testing.assert_array_equal(encoder.encode(digits, 8).x_train, encoder.encode(other, 8).x_train)
 
 
+def test_features_are_no_images(digits):
+    assert digits.image_shape == (8, 8, 1)
+    assert encoder.encode(digits, 8).image_shape is None
+
+
 def test_more_features_than_pixels_are_refused(digits):
     with pytest.raises(ValueError, match=r"features=65 of 64 pixels. Expected 1 to 64"):
         encoder.fit(digits.x_train, 65)

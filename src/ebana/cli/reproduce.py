@@ -18,23 +18,19 @@ if TYPE_CHECKING:
 
 NAME = "reproduce"
 
-PAPERS = ("kendall2020", "scellier2023", "scellier2024", "ebana2022")
-
-OWNERS = {
-    "model": ("scellier2024",),
-    "network": ("scellier2023",),
-    "data": ("scellier2023", "scellier2024"),
-    "table": ("ebana2022",),
-    "fashion": ("ebana2022",),
-}
-"""Papers that each option belongs to."""
+PAPERS = ("kendall2020", "scellier2023", "scellier2024", "ebana2022", "nest2024")
 
 
 def run(
     context: typer.Context,
-    paper: Annotated[str, typer.Argument(help="kendall2020, scellier2023, scellier2024 or ebana2022.")],
+    paper: Annotated[
+        str, typer.Argument(help="kendall2020, scellier2023, scellier2024, ebana2022 or nest2024.")
+    ],
     model: Annotated[
-        str | None, typer.Option(help="scellier2024: xs, 1h, 2h, 3h or xl.", show_default=False)
+        str | None,
+        typer.Option(
+            help="scellier2024: xs, 1h, 2h, 3h or xl; nest2024: small, narrow, l6 or l12.", show_default=False
+        ),
     ] = None,
     network: Annotated[
         str | None, typer.Option(help="scellier2023: resistive, hopfield or both.", show_default="both")
@@ -42,13 +38,26 @@ def run(
     data: Annotated[
         str | None,
         typer.Option(
-            help="scellier2023, scellier2024: mnist or fashion-mnist; scellier2024: k-mnist too.",
-            show_default="mnist",
+            help="scellier2023: mnist or fashion-mnist; scellier2024: mnist, fashion-mnist or k-mnist; nest2024: "
+            "fashion-mnist, mnist or cifar10.",
+            show_default=False,
         ),
     ] = None,
     table: Annotated[
-        int | None, typer.Option(help="ebana2022: number of the table (1).", show_default=False)
+        int | None,
+        typer.Option(
+            help="Number of the table: ebana2022, nest2024 (1: accuracy by block size).", show_default=False
+        ),
     ] = None,
+    blocks: Annotated[
+        int | None,
+        typer.Option(
+            help="nest2024: layers of a block, 6, 3, 2 or 1; all of them if left out.", show_default=False
+        ),
+    ] = None,
+    gradients: Annotated[
+        bool, typer.Option("--gradients", help="nest2024: gradients at rest, layer by layer, with a figure.")
+    ] = False,
     fashion: Annotated[
         bool, typer.Option("--fashion", help="ebana2022: Fashion-MNIST in 128 features, one epoch.")
     ] = False,
@@ -88,7 +97,10 @@ def run(
     """Run a published result again and print its figure beside ours; exit code 1 where the goal is missed."""
     terminal = Terminal(json)
     with terminal.quiet():
-        options = {"model": model, "network": network, "data": data, "table": table, "fashion": fashion}
+        options = {
+            "model": model, "network": network, "data": data, "table": table, "blocks": blocks, "gradients": gradients,
+            "fashion": fashion,
+        }  # fmt: skip
         check_options(paper, options, published_settings, baselines)
         check_seed(seed)
         check_count("--seeds", seeds)
@@ -125,6 +137,31 @@ def run(
         raise typer.Exit(FAILED)
 
 
+OWNERS = {
+    "model": ("scellier2024", "nest2024"),
+    "network": ("scellier2023",),
+    "data": ("scellier2023", "scellier2024", "nest2024"),
+    "table": ("ebana2022", "nest2024"),
+    "blocks": ("nest2024",),
+    "gradients": ("nest2024",),
+    "fashion": ("ebana2022",),
+}
+"""Which papers have an option."""
+
+
+def with_table(words: list[str]) -> list[str]:
+    """The words of a command line, with the number of the table where ``--table`` stands alone.
+
+    Example:
+        >>> with_table(["reproduce", "nest2024", "--table", "--quick"])
+        ['reproduce', 'nest2024', '--table', '1', '--quick']
+    """
+    if NAME not in words[:1] or "--table" not in words:
+        return words
+    at = words.index("--table") + 1
+    return words if words[at : at + 1] and not words[at].startswith("-") else [*words[:at], "1", *words[at:]]
+
+
 def check_options(paper: str, options: dict[str, Any], published_settings: bool, baselines: bool) -> None:
     """Refuse what a paper does not have, before anything heavy is loaded."""
     if paper not in PAPERS:
@@ -134,19 +171,24 @@ def check_options(paper: str, options: dict[str, Any], published_settings: bool,
             raise ValueError(f"--{option} is an option of {' and '.join(owners)}. Leave it out for {paper}.")
     if paper == "scellier2024" and options["model"] is None:
         raise ValueError("scellier2024 has several networks. Choose one with --model xs, 1h, 2h, 3h or xl.")
-    if published_settings and paper != "scellier2024":
+    if published_settings and paper not in ("scellier2024", "nest2024"):
         raise ValueError(
-            f"{paper} has no --published-settings: those of scellier2024 alone are written out. Leave the option out."
+            f"{paper} has no --published-settings: those of scellier2024 and nest2024 alone are written out. Leave the "
+            "option out."
         )
-    if baselines and paper in ("scellier2023", "ebana2022"):
+    if baselines and paper in ("scellier2023", "ebana2022", "nest2024"):
         raise ValueError(
-            "--baselines is an option of kendall2020 and scellier2024; scellier2023 and ebana2022 --fashion always "
-            "train what they compare."
+            "--baselines is an option of kendall2020 and scellier2024; scellier2023, ebana2022 --fashion and nest2024 "
+            "always train what they compare."
         )
     if paper == "ebana2022" and (options["table"] is None) == (not options["fashion"]):
         raise ValueError("ebana2022 has two results. Choose one with --table 1 or --fashion.")
     if options["table"] not in (None, 1):
-        raise ValueError(f"--table {options['table']} of ebana2022 is unknown. Expected 1.")
+        raise ValueError(f"--table {options['table']} of {paper} is unknown. Expected 1.")
+    if paper == "nest2024" and options["table"] and (options["gradients"] or options["blocks"]):
+        raise ValueError(
+            "--table 1 of nest2024 trains blocks of all sizes. Leave out --blocks and --gradients, or it."
+        )
 
 
 def _default_folder(paper: str, options: dict[str, Any], quick: bool, seed: int) -> Path:
@@ -155,7 +197,8 @@ def _default_folder(paper: str, options: dict[str, Any], quick: bool, seed: int)
         options["model"],
         options["network"],
         options["data"],
-        "fashion" if options["fashion"] else None,
+        f"blocks-{options['blocks']}" if options["blocks"] else None,
+        *(name for name in ("gradients", "fashion") if options[name]),
     ]
     words = [paper, *filter(None, chosen), *["quick"] * quick]
     return Path("runs", f"{'-'.join(words)}-seed{seed}")
@@ -175,6 +218,13 @@ def reproduce(paper: str, request: Request, options: dict[str, Any]) -> Outcome:
         from ebana.reproductions import scellier2023
 
         return scellier2023.run(request, options["network"] or "both", options["data"] or "mnist")
+    if paper == "nest2024":
+        from ebana.reproductions import nest2024
+
+        model, data, size = options["model"] or "small", options["data"] or "fashion-mnist", options["blocks"]
+        if options["gradients"]:
+            return nest2024.gradients(request, model, data, size or 2)
+        return nest2024.run(request, model, data, nest2024.BLOCKS if size is None else (size,))
     from ebana.reproductions import ebana2022
 
     return ebana2022.fashion(request) if options["fashion"] else ebana2022.table_1(request)
@@ -199,5 +249,9 @@ def write(folder: Path, outcome: Outcome, result: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, model in outcome.models.items():
         model.save(folder / f"{name}.ebana")
+    for name, figure in outcome.figures.items():
+        from ebana.reports import save
+
+        save(figure, folder / f"{name}.png")
     with replacing(folder / "result.json") as file:
         file.write(f"{to_json(result, indent=2)}\n".encode())

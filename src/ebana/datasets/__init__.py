@@ -2,7 +2,8 @@
 
 from ebana.datasets.catalogue import load, names
 from ebana.datasets.download import DownloadFailed
-from ebana.datasets.idx import CorruptData, read_idx
+from ebana.datasets.files import CorruptData
+from ebana.datasets.idx import read_idx
 from ebana.datasets.split import Split
 from ebana.datasets.validation import hold_out, inner_split
 

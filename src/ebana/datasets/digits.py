@@ -38,4 +38,5 @@ def digits(seed: int, scale: float = 1.0) -> Split:
         features=tuple(str(f) for f in table.feature_names),
         outputs=("class",),
         scale=scale,
+        image_shape=(8, 8, 1),
     )

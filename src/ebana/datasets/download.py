@@ -1,7 +1,8 @@
 """Download of the published files, only where it is asked for.
 
 A file is written once all of it has arrived and its MD5 is the published one: beside its final name, which
-it takes when it is on the disk. So whatever has the name is whole, and a failed transfer leaves nothing.
+it takes when it is on the disk. So whatever has the name is whole, and a failed transfer leaves nothing. Of
+an archive the files that are wanted are written in this way; the archive itself is not kept.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from ebana.datasets.sources import FILES, Source
+from ebana.datasets.archives import BadArchive, take_out
+from ebana.datasets.sources import Download, Source
 from ebana.progress import bar, time_left
 from ebana.storage.atomic import write_atomically
 
@@ -23,8 +25,8 @@ TIMEOUT = 30.0
 """Seconds without an answer."""
 
 CHUNK = 2**16
-LARGEST = 100 * 2**20
-"""Bytes; the largest published file has 26 million."""
+LARGEST = 2**28
+"""Bytes; the largest published file has 170 million."""
 
 
 class DownloadFailed(OSError):
@@ -33,26 +35,34 @@ class DownloadFailed(OSError):
 
 def download(
     source: Source, folder: Path, present: Mapping[str, Path], damaged: Collection[str] = ()
-) -> None:
-    """Fetch the files of a set that are not yet in a folder, or damaged.
+) -> dict[str, Path]:
+    """Fetch the files of a set that are not yet there, or damaged.
 
     Args:
-        source: the set; each file is fetched from ``source.url`` and compared with ``source.md5``.
+        source: the set; each of ``source.downloads`` of which something is wanted is fetched once.
         folder: where to; made if it is missing, once a file has arrived.
         present: files that are there already, by name.
-        damaged: those of them that are fetched again and replaced.
+        damaged: those of them that are fetched again and replaced where they are.
+
+    Returns:
+        All files of the set, by name.
 
     Raises:
-        DownloadFailed: without a network, for an error of the server, a transfer that ends early, or a wrong
-            checksum. Files that arrived whole before stay.
+        DownloadFailed: without a network, for an error of the server, a transfer that ends early, a wrong
+            checksum, or an archive without the files. Files that arrived whole before stay.
         OSError: if a file cannot be written.
     """
-    for file, md5 in zip(FILES, source.md5, strict=True):
-        if file not in present or file in damaged:
-            path = folder / f"{file}.gz"
-            fetch(f"{source.url}{file}.gz", md5, path)
-            if (old := present.get(file, path)) != path:
-                old.unlink()
+    files = dict(present)
+    for item in source.downloads:
+        wanted = [file for file in item.files if file not in present or file in damaged]
+        if wanted:
+            folders = {file: present[file].parent if file in present else folder for file in wanted}
+            arrived = _arrived(f"{source.url}{item.name}", item, folders)
+            for file in wanted:
+                if (old := present.get(file, arrived[file])) != arrived[file]:
+                    old.unlink()
+            files |= arrived
+    return files
 
 
 def fetch(url: str, md5: str, path: Path) -> None:
@@ -61,11 +71,34 @@ def fetch(url: str, md5: str, path: Path) -> None:
     Raises:
         As :func:`download`.
     """
-    content = _transfer(url, path.name)
+    write_atomically(path, bytes(_published(url, md5)))
+
+
+def _arrived(url: str, item: Download, folders: Mapping[str, Path]) -> dict[str, Path]:
+    """The files of one download, each written to its folder."""
+    if item.folder is None:
+        paths = {file: folder / item.name for file, folder in folders.items()}
+        for path in paths.values():
+            fetch(url, item.md5, path)
+        return paths
+    members = {f"{item.folder}/{file}": file for file in folders}
+    content = _published(url, item.md5)
+    try:
+        contents = take_out(content, members)
+    except BadArchive as error:
+        raise _failed(url, str(error)) from None
+    return {
+        file: write_atomically(folders[file] / file, contents[member]) for member, file in members.items()
+    }
+
+
+def _published(url: str, md5: str) -> bytearray:
+    """What the server answers, if its MD5 is the published one."""
+    content = _transfer(url, url.rpartition("/")[2])
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if digest != md5:
         raise _failed(url, f"its MD5 is {digest}, not the published {md5}")
-    write_atomically(path, bytes(content))
+    return content
 
 
 def _transfer(url: str, name: str) -> bytearray:

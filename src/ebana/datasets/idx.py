@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import gzip
 import math
-import os
-import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,23 +21,16 @@ from pathlib import Path
 
 import numpy as np
 
-PathLike = str | os.PathLike[str]
+from ebana.datasets.files import BEST_RATIO, PathLike, corrupt, opened
 
 DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MOST_DIMENSIONS = 32
 GZIP = b"\x1f\x8b"
-BEST_RATIO = 1032
-"""Deflate packs no content tighter than this (https://zlib.net/zlib_tech.html)."""
 
 LARGEST_EMPTY = 2**31
 """Values that an array without any may have without its dimension of zero; more is no set of data."""
 
 CHUNK = 2**20
-AGAIN = "Copy or download the file again."
-
-
-class CorruptData(ValueError):
-    """A data file that is damaged, cut short or of another kind; the message names it and says how."""
 
 
 @dataclass(frozen=True)
@@ -104,32 +95,16 @@ def read_header(path: PathLike) -> Header:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BufferedIOBase]:
-    """The unpacked content of a file; what gzip says against it is said as :class:`CorruptData`."""
+    """The unpacked content of a file; what gzip says against it is said as :class:`~ebana.datasets.CorruptData`."""
     try:
-        _check_kind(path)
-        with path.open("rb") as raw:
+        with opened(path, "an IDX file") as raw:
             packed = raw.read(2) == GZIP
             raw.seek(0)
             yield gzip.GzipFile(fileobj=raw) if packed else raw
-    except PermissionError:
-        raise PermissionError(f"{path} may not be read. Allow it, as in: chmod a+r '{path}'") from None
     except EOFError:
-        raise _corrupt(path, f"its compressed content ends too early, after {_size(path)} bytes") from None
+        raise corrupt(path, f"its compressed content ends too early, after {_size(path)} bytes") from None
     except (zlib.error, gzip.BadGzipFile) as error:
-        raise _corrupt(path, f"its compressed content is damaged ({error})") from None
-
-
-def _check_kind(path: Path) -> None:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no file {path}. Check the name and the folder.") from None
-    if stat.S_ISDIR(found.st_mode):
-        raise IsADirectoryError(f"{path} is a folder. Expected an IDX file.")
-    if not stat.S_ISREG(found.st_mode):
-        raise _corrupt(path, "it is no regular file", "Give the name of an IDX file.")
-    if found.st_size == 0:
-        raise _corrupt(path, "it is empty")
+        raise corrupt(path, f"its compressed content is damaged ({error})") from None
 
 
 def _header(file: BufferedIOBase, path: Path) -> Header:
@@ -138,17 +113,17 @@ def _header(file: BufferedIOBase, path: Path) -> Header:
         text = (
             f"it begins with the bytes {magic.hex(' ')}; expected 00 00, a data type, a number of dimensions"
         )
-        raise _corrupt(path, text, "Give the name of an IDX file, such as train-images-idx3-ubyte.gz.")
+        raise corrupt(path, text, "Give the name of an IDX file, such as train-images-idx3-ubyte.gz.")
     if magic[2] not in DTYPES:
         known = ", ".join(f"{code:02x}" for code in DTYPES)
-        raise _corrupt(path, f"it has the data type {magic[2]:02x}; expected one of {known}")
+        raise corrupt(path, f"it has the data type {magic[2]:02x}; expected one of {known}")
     if not 1 <= magic[3] <= MOST_DIMENSIONS:
-        raise _corrupt(path, f"it has {magic[3]} dimensions; expected 1 to {MOST_DIMENSIONS}")
+        raise corrupt(path, f"it has {magic[3]} dimensions; expected 1 to {MOST_DIMENSIONS}")
     dimensions = np.frombuffer(_exactly(file, 4 * magic[3], path), ">u4")
     header = Header(np.dtype(DTYPES[magic[2]]), tuple(map(int, dimensions)))
     if not header.content and math.prod(max(n, 1) for n in header.shape) > LARGEST_EMPTY:
         text = f"it announces {header}, of which it holds none: one of its dimensions is zero"
-        raise _corrupt(path, text)
+        raise corrupt(path, text)
     _check_size(file, header, path)
     return header
 
@@ -159,10 +134,10 @@ def _check_size(file: BufferedIOBase, header: Header, path: Path) -> None:
     if isinstance(file, gzip.GzipFile):
         if announced > BEST_RATIO * size:
             text = f"it announces {header}, more than can be packed into its {size} bytes"
-            raise _corrupt(path, text)
+            raise corrupt(path, text)
     elif size != announced:
         what = "is cut short" if size < announced else "has bytes after its end"
-        raise _corrupt(path, f"it {what}: it announces {header}, {announced} bytes, but has {size}")
+        raise corrupt(path, f"it {what}: it announces {header}, {announced} bytes, but has {size}")
 
 
 def _values(file: BufferedIOBase, header: Header, path: Path) -> np.ndarray:
@@ -173,23 +148,19 @@ def _values(file: BufferedIOBase, header: Header, path: Path) -> np.ndarray:
         count = file.readinto(view[done : done + CHUNK])
         if not count:
             text = f"it is cut short: it announces {header}, {header.content} bytes, but holds {done}"
-            raise _corrupt(path, text)
+            raise corrupt(path, text)
         done += count
     if file.read(1):  # also has gzip compare its checksum
-        raise _corrupt(path, f"it has bytes after its end: it announces {header}")
+        raise corrupt(path, f"it has bytes after its end: it announces {header}")
     return values
 
 
 def _exactly(file: BufferedIOBase, count: int, path: Path) -> bytes:
     found = file.read(count)
     if len(found) < count:
-        raise _corrupt(path, "it is cut short within its first bytes")
+        raise corrupt(path, "it is cut short within its first bytes")
     return found
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size
-
-
-def _corrupt(path: Path, what: str, advice: str = AGAIN) -> CorruptData:
-    return CorruptData(f"cannot read {path}: {what}. {advice}")

@@ -1,7 +1,8 @@
 """Where the files of an image set are looked for.
 
 In this order: the folder that the user names; ``$EBANA_DATA``, a folder of data sets or of this one; the
-user's cache; the folder of Debian's package. A folder counts if all four files are in it.
+user's cache; the folder of Debian's package. A folder counts if all files are in it, or in a folder in it
+that has its published name.
 """
 
 from __future__ import annotations
@@ -9,23 +10,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from ebana.datasets.idx import PathLike
-from ebana.datasets.sources import FILES, SOURCES, Source
+from ebana.datasets.files import PathLike
+from ebana.datasets.sources import SOURCES, Source
 
 VARIABLE = "EBANA_DATA"
 DEBIAN = Path("/usr/share/datasets")
 
 
-def spellings(file: str) -> tuple[str, ...]:
-    """The names that one of the published files goes by: plain, plain with a dot, compressed."""
-    dotted = file.replace("-idx", ".idx")
-    return file, dotted, f"{file}.gz", f"{dotted}.gz"
-
-
 def find(source: Source, folder: PathLike | None = None) -> dict[str, Path]:
-    """The four files of a set, by their names in :data:`~ebana.datasets.sources.FILES`.
+    """The files of a set, by their published names (``source.files``).
 
     Args:
         source: the set.
@@ -37,8 +33,8 @@ def find(source: Source, folder: PathLike | None = None) -> dict[str, Path]:
     """
     reasons = []
     for place in places(source, folder):
-        found, reason = look(place)
-        if len(found) == len(FILES):
+        found, reason = look(source, place)
+        if len(found) == len(source.files):
             return found
         reasons.append(f"  {place}: {reason}")
     raise FileNotFoundError(_nowhere(source, reasons, folder))
@@ -61,20 +57,33 @@ def cache(source: Source) -> Path:
     return _cache_folder() / "ebana" / source.name
 
 
-def look(place: Path) -> tuple[dict[str, Path], str]:
+def look(source: Source, place: Path) -> tuple[dict[str, Path], str]:
     """The files of a set that a folder holds, and what keeps it from being the whole set."""
     try:
-        with os.scandir(place) as entries:
-            kinds = {entry.name: entry.is_dir() for entry in entries}
+        folders = {place: _kinds(place)}
     except OSError as error:
         return {}, (error.strerror or str(error)).lower()
+    for name in source.folders:
+        with suppress(OSError):
+            folders[place / name] = _kinds(place / name)
     found = {}
-    for file in FILES:
-        there = [name for name in spellings(file) if name in kinds]
+    for file in source.files:
+        names = source.format.spellings(file)
+        there = [folder / name for folder, kinds in folders.items() for name in names if name in kinds]
         if there:  # a file if there is one, and otherwise a folder for the reader to complain of
-            found[file] = place / min(there, key=lambda name: kinds[name])
-    lacking = [f"{file}[.gz]" for file in FILES if file not in found]
+            found[file] = min(there, key=lambda path: folders[path.parent][path.name])
+    lacking = [_shown(source, file) for file in source.files if file not in found]
     return found, f"lacks {', '.join(lacking)}" if lacking else "complete"
+
+
+def _kinds(folder: Path) -> dict[str, bool]:
+    """What a folder holds, by name: whether it is a folder."""
+    with os.scandir(folder) as entries:
+        return {entry.name: entry.is_dir() for entry in entries}
+
+
+def _shown(source: Source, file: str) -> str:
+    return f"{file}[.gz]" if f"{file}.gz" in source.format.spellings(file) else file
 
 
 def _of_variable(folder: Path, source: Source) -> Iterator[Path]:
@@ -99,10 +108,13 @@ def _nowhere(source: Source, reasons: list[str], folder: PathLike | None) -> str
     ways = [f"give their folder, as in load({source.name!r}, folder=...)"]
     ways += [f"set {VARIABLE} to their folder, or to one with a folder {source.name!r} in it"] * (not folder)
     ways += [f"on Debian and Ubuntu: apt install {source.package}"] * bool(source.package)
-    ways += [f"load({source.name!r}, download=True) fetches {source.megabytes} MB from {source.url}"]
+    if source.downloads:
+        ways += [f"load({source.name!r}, download=True) fetches {source.megabytes} MB from {source.url}"]
+    else:
+        ways += [source.by_hand]
     return "\n".join(
         [
-            f"the four files of data set {source.name!r} are not here. Looked in:",
+            f"the files of data set {source.name!r} are not here. Looked in:",
             *reasons,
             "To get them:",
             *(f"  - {way}" for way in ways),

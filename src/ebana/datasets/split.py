@@ -27,6 +27,8 @@ class Split:
             inputs in volts.
         standardized: whether the scaling was fitted on ``x_train``, so that it has to be fitted again where
             a part of that is held out.
+        image_shape: for images, ``(rows, columns, channels)``: ``x_train.reshape(-1, *image_shape)`` are images.
+            None where a sample is none.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Split:
     outputs: tuple[str, ...]
     scale: float
     standardized: bool = False
+    image_shape: tuple[int, int, int] | None = None
 
     def __repr__(self) -> str:
         return (

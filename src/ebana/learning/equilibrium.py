@@ -25,7 +25,7 @@ from ebana._types import Array, LossLike, Values
 from ebana.learning.contrastive import Contrast, ContrastiveEstimator, Difference
 from ebana.learning.estimators import Objective
 from ebana.learning.phases import least_factor, nudged
-from ebana.learning.system import EnergySystem
+from ebana.learning.system import EnergySystem, System
 
 Variant = Literal["centered", "one_sided", "negative"]
 NudgeKind = Literal["current", "clamped"]
@@ -149,7 +149,7 @@ class NPointPropagation(ContrastiveEstimator):
         """All nudged phases."""
         return 2 * self.points
 
-    def check_strength(self, system: EnergySystem, values: Values, beta: float, loss: LossLike) -> None:
+    def check_strength(self, system: System, values: Values, beta: float, loss: LossLike) -> None:
         """The strongest nudge must leave a minimum, and the weakest must be seen."""
         for strength in sorted({beta, self.points * beta}):
             super().check_strength(system, values, strength, loss)

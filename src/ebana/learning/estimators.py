@@ -9,12 +9,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 import jax.numpy as jnp
 
 from ebana._types import Array, LossLike, Mask, Samples, Values
-from ebana.learning.system import EnergySystem
+from ebana.learning.system import EnergySystem, System
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class Objective:
     free: Any = None
     sensitivities: bool = False
 
-    def relaxed(self, system: EnergySystem, values: Values) -> Any:
+    def relaxed(self, system: System, values: Values) -> Any:
         """The free state: the known one, or found now."""
         return system.relax(values, self.inputs, None, None) if self.free is None else self.free
 
@@ -74,6 +74,7 @@ class Estimate(NamedTuple):
         unconverged: number of states, over all phases, that were not found.
         sensitivities: derivatives by the inputs, ``{input: (B, columns)}``, where the objective asks for them.
         updates: new values of parameters that follow the data instead of a gradient.
+        counts: states that were not found by part, for systems made of parts.
     """
 
     gradients: dict[str, Array]
@@ -84,6 +85,7 @@ class Estimate(NamedTuple):
     unconverged: Array
     sensitivities: dict[str, Array] = {}  # noqa: RUF012 (a default, never changed)
     updates: dict[str, Array] = {}  # noqa: RUF012
+    counts: dict[str, Array] = {}  # noqa: RUF012
 
     @property
     def free(self) -> Any:
@@ -99,16 +101,16 @@ class GradientEstimator:
 
     Attributes:
         nudges: whether it takes a strength; ``beta`` is not checked where it does not.
-        quantity: what its strength is called: a nudging strength, whose unit, default and limits are the system's,
-            unless :meth:`unit`, :meth:`default_strength` and :meth:`check_strength` say otherwise.
-        held_currents: whether its nudges are currents (constant forces) that are held.
+        displaces: whether its strength says how far outputs are moved, instead of how hard they are nudged. Unit,
+            default and limits of a nudging strength are the system's; :meth:`unit`, :meth:`default_strength` and
+            :meth:`check_strength` may say otherwise.
         clamped: whether its nudges are clamped ones.
         reverses: whether it nudges with the minus sign too, which a clamped nudge may not survive.
         samples_together: how many states of each sample it relaxes as one batch, or keeps, at most.
     """
 
     nudges: bool = True
-    quantity: str = "nudging strength"
+    displaces: bool = False
     clamped: bool = False
     reverses: bool = True
     samples_together: int = 2
@@ -116,7 +118,12 @@ class GradientEstimator:
     @property
     def held_currents(self) -> bool:
         """Whether its nudges are currents that are held."""
-        return self.nudges and not self.clamped
+        return self.nudges and not self.clamped and not self.displaces
+
+    @property
+    def quantity(self) -> str:
+        """What its strength is called."""
+        return "displacement" if self.displaces else "nudging strength"
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -140,7 +147,7 @@ class GradientEstimator:
         """
         raise NotImplementedError(f"{type(self).__name__} defines no estimate()")
 
-    def check(self, system: EnergySystem, loss: LossLike) -> None:
+    def check(self, system: System, loss: LossLike) -> None:
         """Raise where the rule cannot work, before any work; ``fit`` and the like call it.
 
         Raises:
@@ -148,21 +155,53 @@ class GradientEstimator:
             ValueError: for a system that cannot do it as it is, or a loss that makes no sense of the rule.
         """
 
-    def unit(self, system: EnergySystem) -> str:
+    def unit(self, system: System) -> str:
         """Unit of its strength for a squared error, or an empty string."""
         return system.traits.unit
 
-    def default_strength(self, system: EnergySystem, values: Values) -> float:
+    def default_strength(self, system: System, values: Values) -> float:
         """A strength for users who give none."""
         return system.default_beta(values)
 
-    def check_strength(self, system: EnergySystem, values: Values, beta: float, loss: LossLike) -> None:
+    def check_strength(self, system: System, values: Values, beta: float, loss: LossLike) -> None:
         """Raise ValueError for a strength above zero that cannot work, warn of one that is hardly seen."""
         system.check_beta(values, beta, loss, clamped=self.clamped, reverses=self.reverses)
 
     def to_config(self) -> dict[str, Any]:
         """What a checkpoint must find equal, as JSON-compatible values."""
         return {"estimator": type(self).__name__, "nudge": None}
+
+
+@runtime_checkable
+class Composite(Protocol):
+    """A system made of parts, which says itself how an estimator is applied to them."""
+
+    def estimate(
+        self, estimator: GradientEstimator, values: Values, objective: Objective, *, beta: Array
+    ) -> Estimate:
+        """Gradients of an objective, with the estimator in every part that settles."""
+        ...
+
+    def check_estimator(self, estimator: GradientEstimator) -> None:
+        """Raise where the estimator cannot work in a part that settles, which knows the slope of its loss alone."""
+        ...
+
+
+def check(estimator: GradientEstimator, system: System, loss: LossLike) -> None:
+    """Raise where an estimator cannot work, in systems made of parts too (see :meth:`GradientEstimator.check`)."""
+    if isinstance(system, Composite):
+        system.check_estimator(estimator)
+    else:
+        estimator.check(system, loss)
+
+
+def estimate(
+    estimator: GradientEstimator, system: System, values: Values, objective: Objective, *, beta: Array
+) -> Estimate:
+    """Gradients of an objective by an estimator, of systems made of parts too."""
+    if isinstance(system, Composite):
+        return system.estimate(estimator, values, objective, beta=beta)
+    return estimator.estimate(cast(EnergySystem, system), values, objective, beta=beta)
 
 
 def get(estimator: object, nudge: str | None = None) -> GradientEstimator:

@@ -19,7 +19,7 @@ from ebana._types import Array, LossLike, Values
 from ebana.learning.contrastive import Contrast, ContrastiveEstimator, Difference
 from ebana.learning.estimators import Objective
 from ebana.learning.phases import least_factor, nudges_of
-from ebana.learning.system import EnergySystem, Linearisable
+from ebana.learning.system import EnergySystem, Linearisable, System
 
 STRENGTH = 500.0
 """The default strength, in units of the system's own: as any is exact, one whose states stand far above roundings."""
@@ -36,7 +36,7 @@ class HardwareLinearisation(ContrastiveEstimator):
 
     samples_together = 1
 
-    def check(self, system: EnergySystem, loss: LossLike) -> None:
+    def check(self, system: System, loss: LossLike) -> None:
         """Refuse systems that are not linear between the corners of ideal diodes."""
         if not isinstance(system, Linearisable):
             raise TypeError(
@@ -45,7 +45,7 @@ class HardwareLinearisation(ContrastiveEstimator):
             )
         system.check_linear()
 
-    def default_strength(self, system: EnergySystem, values: Values) -> float:
+    def default_strength(self, system: System, values: Values) -> float:
         """:data:`STRENGTH` times the system's default."""
         return STRENGTH * super().default_strength(system, values)
 

@@ -209,7 +209,9 @@ class Optimizer:
         return {name: schedules.rate_at(self._rate(p), *at) for name, p in parameters.items() if p.trainable}
 
     def _rate(self, parameter: Parameter) -> Rate:
-        given = self.lr if parameter.learning_rate is None else parameter.learning_rate
+        given = parameter.learning_rate
+        if given is None and not parameter.beside:
+            given = self.lr
         if given is not None:
             return given
         if parameter.kind != "conductance" or not parameter.initial.size:

@@ -1,7 +1,8 @@
 """What can be trained: anything that relaxes to a state of least energy, and tells how the energy depends on things.
 
-An :class:`EnergySystem` states all that estimators, optimizers, ``fit``, checkpoints and the estimate of memory ask
-for. A circuit on an engine is one (:mod:`ebana.learning.systems.circuit`), a Hopfield network another.
+A :class:`System` states all that optimizers, ``fit``, checkpoints and the estimate of memory ask for, and an
+:class:`EnergySystem` what estimators need beside. A circuit on an engine is one
+(:mod:`ebana.learning.systems.circuit`), a Hopfield network another.
 
 States and nudges are pytrees whose leaves have the samples along their first axis; what is in them is the system's
 own affair. Shapes: ``B`` samples.
@@ -23,7 +24,7 @@ from ebana.parameters import Parameter
 State = Any
 Nudge = Any
 Precision = Literal["float64", "float32"]
-S = TypeVar("S", bound="EnergySystem")
+S = TypeVar("S", bound="System")
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ class Footprint:
     advice: tuple[str, ...] = ()
 
 
-class EnergySystem(Protocol):
-    """Anything with an energy ``E(theta, x, s)`` of parameters, inputs and a state that minimises it."""
+class System(Protocol):
+    """Anything that relaxes to a state and is trained: what ``fit`` and the verbs of a network ask for."""
 
     @property
     def parameters(self) -> Mapping[str, Parameter]:
@@ -112,26 +113,6 @@ class EnergySystem(Protocol):
         """The state as one array ``(B, F)``: what histories keep of it."""
         ...
 
-    def factors(self, values: Values) -> dict[str, Array]:
-        """The factor c_k that the energy has at each output; 1 where it has none."""
-        ...
-
-    def current_nudge(self, slopes: Values) -> Nudge:
-        """A nudge that adds ``sum_k slope_k y_k`` to the energy, with slopes ``{name: (B, units)}`` that are held."""
-        ...
-
-    def clamped_nudge(self, strength: Values, targets: Values, loss: LossLike) -> Nudge:
-        """A nudge by ``strength * loss`` itself; strengths ``{name: (B,)}``."""
-        ...
-
-    def contrast(self, values: Values, plus: State, minus: State, weight: Samples) -> dict[str, Array]:
-        """``sum_b weight_b [dE/dtheta(plus_b) - dE/dtheta(minus_b)]`` by trained parameter; weights ``(B,)``."""
-        ...
-
-    def input_contrast(self, values: Values, plus: State, minus: State, weight: Samples) -> dict[str, Array]:
-        """``weight_b [dE/dx(plus_b) - dE/dx(minus_b)]`` by input, ``{name: (B, columns)}``."""
-        ...
-
     def converged(self, state: State) -> Mask:
         """Mask of the samples whose state was found, ``(B,)``."""
         ...
@@ -153,6 +134,30 @@ class EnergySystem(Protocol):
             clamped: whether the nudge is a clamped one.
             reverses: whether it is applied with the minus sign too.
         """
+        ...
+
+
+class EnergySystem(System, Protocol):
+    """A system with an energy ``E(theta, x, s)`` of parameters, inputs and a state that minimises it."""
+
+    def factors(self, values: Values) -> dict[str, Array]:
+        """The factor c_k that the energy has at each output; 1 where it has none."""
+        ...
+
+    def current_nudge(self, slopes: Values) -> Nudge:
+        """A nudge that adds ``sum_k slope_k y_k`` to the energy, with slopes ``{name: (B, units)}`` that are held."""
+        ...
+
+    def clamped_nudge(self, strength: Values, targets: Values, loss: LossLike) -> Nudge:
+        """A nudge by ``strength * loss`` itself; strengths ``{name: (B,)}``."""
+        ...
+
+    def contrast(self, values: Values, plus: State, minus: State, weight: Samples) -> dict[str, Array]:
+        """``sum_b weight_b [dE/dtheta(plus_b) - dE/dtheta(minus_b)]`` by trained parameter; weights ``(B,)``."""
+        ...
+
+    def input_contrast(self, values: Values, plus: State, minus: State, weight: Samples) -> dict[str, Array]:
+        """``weight_b [dE/dx(plus_b) - dE/dx(minus_b)]`` by input, ``{name: (B, columns)}``."""
         ...
 
 
@@ -206,6 +211,29 @@ class Clampable(Protocol):
         Shifts of zero leave a free state as it is, also where an output is read from more than it says: of the two
         nodes of a differential pair both are held.
         """
+        ...
+
+
+@runtime_checkable
+class HostSystem(Protocol):
+    """A system outside JAX whose states can be made again from their unknowns."""
+
+    @property
+    def unknown_count(self) -> int:
+        """Number F of unknowns of a sample."""
+        ...
+
+    def restored(self, values: Values, inputs: Values, v: FreePotentials, found: Mask) -> State:
+        """The free state with the given unknowns, of samples that were found or not."""
+        ...
+
+
+@runtime_checkable
+class LinearResponse(Protocol):
+    """A system that knows how its state answers to a small nudge: equilibrium propagation for ``b -> 0``."""
+
+    def linear_response(self, values: Values, free: State, nudge: Nudge) -> tuple[State, State]:
+        """Two states about the free one, whose differences of ``dE/dtheta`` and ``dE/dx`` are the derivatives by b."""
         ...
 
 
@@ -285,7 +313,7 @@ class LearningWarning(UserWarning):
     """Learning goes on, but cannot do what was asked of it."""
 
 
-def trainable(system: EnergySystem) -> tuple[str, ...]:
+def trainable(system: System) -> tuple[str, ...]:
     """Names of the parameters that are trained."""
     return tuple(name for name, parameter in system.parameters.items() if parameter.trainable)
 
@@ -303,15 +331,32 @@ class _Fixed:
     system: Any
 
 
-def as_argument(system: object) -> Any:
+@partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["system"])
+@dataclass(frozen=True, eq=False)
+class _Itself:
+    """One system and no other, equal or not: what runs outside JAX is asked for itself."""
+
+    system: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.system is other.system
+
+    def __hash__(self) -> int:
+        return id(self.system)
+
+
+def as_argument(system: Any) -> Any:
     """A system as an argument of a compiled function.
 
     One that is a JAX pytree is traced, so that systems of one structure share a program; any other, which must be
-    hashable, is part of the program's identity. :func:`from_argument` is the inverse.
+    hashable, is part of the program's identity, and so is one that runs outside JAX. :func:`from_argument` is the
+    inverse.
     """
+    if not system.traits.traceable:
+        return _Itself(system)
     return _Fixed(system) if jax.tree_util.treedef_is_leaf(jax.tree.structure(system)) else system
 
 
 def from_argument(system: object) -> Any:
     """The system that an argument of a compiled function stands for."""
-    return system.system if isinstance(system, _Fixed) else system
+    return system.system if isinstance(system, _Fixed | _Itself) else system

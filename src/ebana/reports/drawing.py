@@ -28,6 +28,8 @@ COLORS = {
     "amplifier": PURPLE,
     "current": BLUE,
     "clamp": BLUE,
+    "circuit": GREEN,
+    "hopfield": PURPLE,
 }
 """Colour of the frame by kind; layers that only rearrange nodes, and unknown kinds, are grey."""
 
@@ -84,7 +86,7 @@ def draw_model(layers: Sequence[Drawable]) -> Figure:
         for route in plan.routes:
             axes.add_patch(_arrow(route))
         for layer, box, text in zip(layers, plan.boxes, lines, strict=True):
-            _draw_box(axes, box, text, COLORS.get(layer.kind_label, GREY))
+            _draw_box(axes, box, text, COLORS.get(layer.kind_label.split(" (")[0], GREY))
     return figure
 
 

@@ -67,4 +67,10 @@ def encode(split: Split, features: int, whitening: float = 0.5) -> Split:
     """A split of images as features, the encoder fitted on its training part."""
     encoder = fit(split.x_train, features, whitening)
     names = tuple(f"component_{k}" for k in range(features))
-    return replace(split, x_train=encoder(split.x_train), x_test=encoder(split.x_test), features=names)
+    return replace(
+        split,
+        x_train=encoder(split.x_train),
+        x_test=encoder(split.x_test),
+        features=names,
+        image_shape=None,
+    )

@@ -48,6 +48,7 @@ class Outcome:
         shortened: what was left out of the full run, in words; empty for a full run.
         settings: what the run depended on.
         models: trained models by name, of the first seed.
+        figures: pictures by name.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Outcome:
     shortened: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     models: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    figures: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def passed(self) -> bool:

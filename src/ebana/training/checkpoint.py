@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import FilePath
-from ebana.learning.system import EnergySystem
+from ebana.learning.system import System
 from ebana.names import printable
 from ebana.storage import archive as storage
 from ebana.storage.described import Described, check_arrays, group, number, record
@@ -38,7 +38,7 @@ class Restored(NamedTuple):
     derived: dict[str, Any]
 
 
-def signature(system: EnergySystem) -> dict[str, Any]:
+def signature(system: System) -> dict[str, Any]:
     """What identifies a model for its files: parameters with their shapes, inputs and outputs."""
     return {
         "parameters": {name: list(p.shape) for name, p in system.parameters.items()},
@@ -202,9 +202,15 @@ def _steps_an_epoch(settings: Described) -> int:
 
 
 def _totals(found: Described) -> EpochTotals:
-    record({"cost": _sums, "right": _sums, "used": number, "unconverged": Described.whole})(found)
+    parts = {"cost": _sums, "right": _sums, "used": number, "unconverged": Described.whole}
+    counts = {"counts": _sums} if "counts" in found.mapping() else {}  # files of 0.1.0 have none
+    record(parts | counts)(found)
     return EpochTotals(
-        _sums(found["cost"]), _sums(found["right"]), found["used"].number(), found["unconverged"].whole()
+        _sums(found["cost"]),
+        _sums(found["right"]),
+        found["used"].number(),
+        found["unconverged"].whole(),
+        _sums(found["counts"]) if counts else {},
     )
 
 

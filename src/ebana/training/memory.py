@@ -25,7 +25,7 @@ import numpy as np
 
 from ebana._types import LossLike
 from ebana.learning.estimators import GradientEstimator
-from ebana.learning.system import EnergySystem, trainable
+from ebana.learning.system import System, trainable
 
 PROGRAM, OPTIMISED_PROGRAM = 120e6, 180e6
 """Bytes that compiling a training step takes and keeps."""
@@ -83,7 +83,7 @@ class Needs:
 
 
 def needs(
-    system: EnergySystem,
+    system: System,
     generator: Any,
     optimizer: Any,
     estimator: GradientEstimator,

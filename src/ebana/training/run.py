@@ -448,6 +448,9 @@ class Run:
                 value = np.array(self.state.values[name], np.float64)
                 np.clip(value, *limits, out=value)  # float32 rounds bounds, to either side
                 self.model.set_values({name: value})
+            for name, p in self.system.parameters.items():
+                if p.kind == "statistic":
+                    self.model.set_values({name: np.array(self.state.values[name], np.float64)})
             # copies: the next chunk writes over it
             self.optimizer.state = jax.tree.map(np.array, self.state.optimizer)
         self.optimizer.steps = self.step
@@ -469,7 +472,8 @@ class Run:
     @property
     def identity(self) -> RunIdentity:
         """What a checkpoint must find equal."""
-        fixed = (n for n, p in self.system.parameters.items() if not p.trainable)
+        parameters = self.system.parameters.items()
+        fixed = (n for n, p in parameters if not p.trainable and p.kind != "statistic")
         return RunIdentity(
             signature(self.system) | self.system.identity(),
             self.checksums,

@@ -19,12 +19,14 @@ class EpochTotals:
         cost, right: cost and number of right answers by output.
         used: samples that counted.
         unconverged: states that were not found.
+        counts: the same by part, for systems made of parts.
     """
 
     cost: dict[str, float] = field(default_factory=dict)
     right: dict[str, float] = field(default_factory=dict)
     used: float = 0.0
     unconverged: int = 0
+    counts: dict[str, float] = field(default_factory=dict)
 
     def add(self, records: Records, rows: slice) -> EpochTotals:
         """With some steps of a chunk, one after the other: the sum must not depend on the chunks."""
@@ -33,6 +35,7 @@ class EpochTotals:
             _added(self.right, records.right, rows),
             self.used + float(np.sum(records.used[rows])),
             self.unconverged + int(np.sum(records.unconverged[rows])),
+            _added(self.counts, records.counts, rows),
         )
 
     def logs(self) -> dict[str, float]:
@@ -48,6 +51,7 @@ class EpochTotals:
         if len(losses) > 1:
             logs |= {f"{name}_loss": value for name, value in losses.items()}
             logs |= {f"{name}_accuracy": value for name, value in right.items()}
+        logs |= {f"{name}_unconverged": value for name, value in self.counts.items()}
         return logs
 
 

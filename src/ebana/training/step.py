@@ -16,9 +16,9 @@ import jax.numpy as jnp
 
 from ebana._types import Array, LossLike, Number, Values
 from ebana.compilation import compiled
-from ebana.learning.estimators import Estimate, GradientEstimator, Objective
+from ebana.learning.estimators import Estimate, GradientEstimator, Objective, estimate
 from ebana.learning.optimizers import Optimizer
-from ebana.learning.system import EnergySystem, as_argument, from_argument
+from ebana.learning.system import System, as_argument, from_argument
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ class Records(NamedTuple):
     """What each step of a chunk reports, along the first axis.
 
     Sums over the batch, so that batches of different sizes add up: cost and number of right answers of
-    each output, samples that counted, operating points that did not converge, and watched values.
+    each output, samples that counted, operating points that did not converge (by part too, in
+    systems made of parts), and watched values.
     """
 
     cost: dict[str, Array]
@@ -90,11 +91,12 @@ class Records(NamedTuple):
     used: Array
     unconverged: Array
     watched: dict[str, Array]
+    counts: dict[str, Array]
 
 
 def train_step(
     spec: StepSpec,
-    system: EnergySystem,
+    system: System,
     values: Values,
     state: Any,
     batch: Any,
@@ -112,7 +114,7 @@ def train_step(
     inputs, targets, valid = batch
     loss = spec.loss
     objective = Objective(inputs, targets, loss, valid)
-    result = spec.estimator.estimate(system, values, objective, beta=settings.beta)
+    result = estimate(spec.estimator, system, values, objective, beta=settings.beta)
     found = _Found(
         result.gradients,
         result.outputs,
@@ -120,6 +122,8 @@ def train_step(
         valid & system.converged(result.free),
         result.unconverged,
         spec.optimizer.scale(system, values),
+        result.updates,
+        result.counts,
     )
     apply = _apply if system.traits.traceable else _apply_compiled
     values, state, record = apply(
@@ -137,6 +141,8 @@ class _Found(NamedTuple):
     counted: Array
     unconverged: Array
     scale: Mapping[str, Number] | None
+    updates: dict[str, Array]
+    counts: dict[str, Array]
 
 
 def _apply(
@@ -157,8 +163,8 @@ def _apply(
     any_used = found.used.any()  # a batch without a single operating point changes nothing
     new, state = jax.tree.map(
         lambda after, before: jnp.where(any_used, after, before),
-        (new, new_state),
-        ({name: values[name] for name in new}, state),
+        ({**new, **found.updates}, new_state),
+        ({name: values[name] for name in (*new, *found.updates)}, state),
     )
     values = {**values, **new}
     counted = found.counted
@@ -168,7 +174,7 @@ def _apply(
         for name, one_of in exclusive
     }
     watched = {name: values[name].reshape(-1)[at] for name, at in settings.watch.items()}
-    return values, state, Records(cost, right, counted.sum(), found.unconverged, watched)
+    return values, state, Records(cost, right, counted.sum(), found.unconverged, watched, found.counts)
 
 
 _apply_compiled = compiled(_apply, (0, 1, 2))
@@ -183,7 +189,7 @@ def _batch(batches: Batches, i: Any) -> Any:
 
 def run_chunk(
     spec: StepSpec,
-    system: EnergySystem,
+    system: System,
     values: Values,
     state: Any,
     batches: Batches,
@@ -206,7 +212,7 @@ def run_chunk(
 
 def _stepwise(
     spec: StepSpec,
-    system: EnergySystem,
+    system: System,
     values: Values,
     state: object,
     batches: Batches,
@@ -258,7 +264,7 @@ _compiled = compiled(_traced, 0)
 _optimised = compiled(_traced, 0, quick=False, donate_argnums=(2, 3))
 
 
-def _states(system: EnergySystem, result: Estimate) -> dict[str, Array]:
+def _states(system: System, result: Estimate) -> dict[str, Array]:
     return {name: system.unknowns(state) for name, state in result.states.items()}
 
 

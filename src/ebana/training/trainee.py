@@ -10,7 +10,7 @@ import numpy as np
 from ebana._types import Data, LossOrName
 from ebana.learning.estimators import GradientEstimator
 from ebana.learning.losses import Loss
-from ebana.learning.system import EnergySystem
+from ebana.learning.system import System
 from ebana.training.evaluation import Evaluation
 from ebana.training.history import History
 
@@ -22,7 +22,7 @@ class Trainee(Protocol):
     history: History
 
     @property
-    def system(self) -> EnergySystem:
+    def system(self) -> System:
         """What is relaxed and measured."""
         ...
 

@@ -1,0 +1,207 @@
+"""Energy-based parts of a hybrid model: deep Hopfield networks, and circuits on any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebana._types import Array, Number, Values
+from ebana.hybrid.equilibrium import Equilibrium, equilibrium
+from ebana.hybrid.hopfield import Declared, hopfield
+from ebana.hybrid.parts import Applied, Built, Context, Part, Passed, Shape
+from ebana.learning.system import EnergySystem
+from ebana.learning.systems.deep_hopfield import INPUT, OUTPUT, Order, Relaxation
+from ebana.model import Model
+from ebana.parameters import Parameter, Slot
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["block", "input_scale", "output_scale"],
+    meta_fields=["shape", "slots", "inputs", "outputs"],
+)
+@dataclass(frozen=True)
+class Block:
+    """A built energy-based part.
+
+    Args:
+        block: the system as a function.
+        input_scale, output_scale: what numbers are multiplied by on the way in and out.
+        shape: of a sample of its results.
+        slots: its parameters; within a program without bounds and initial values.
+        inputs, outputs: names and columns of the system's inputs and outputs, in the order of the numbers.
+    """
+
+    block: Equilibrium
+    input_scale: Any
+    output_scale: Any
+    shape: Shape
+    slots: tuple[Slot, ...]
+    inputs: tuple[tuple[str, int], ...]
+    outputs: tuple[str, ...]
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Those of the system."""
+        return self.block.system.parameters
+
+    def apply(self, values: Values, x: Array, context: Context) -> Passed:
+        """Settle a batch."""
+        inputs = self.split(x)
+        block = replace(self.block, nudge=self.block.nudge * context.beta)
+        if context.estimator is not None:
+            block = replace(block, estimator=context.estimator)
+            if (
+                context.estimator.displaces
+            ):  # a displacement is in the unit of the outputs, as that of a nudge is not
+                block = replace(block, nudge=context.beta)
+        settled = block.settle(values, inputs, context.probe)
+        joined = jnp.concatenate([settled.outputs[name] for name in self.outputs], axis=1)
+        scaled = joined * jnp.asarray(self.output_scale, joined.dtype)
+        return Passed(scaled.reshape(-1, *self.shape), {}, settled.found)
+
+    def split(self, x: Array) -> dict[str, Array]:
+        """The numbers of samples by input, in the system's unit."""
+        rows = jnp.asarray(x).reshape(x.shape[0], -1)
+        rows = rows * jnp.asarray(self.input_scale, rows.dtype)
+        edges = np.cumsum([columns for _, columns in self.inputs])[:-1]
+        parts = jnp.split(rows, edges, axis=1)
+        return {name: part for (name, _), part in zip(self.inputs, parts, strict=True)}
+
+
+def _block(
+    system: EnergySystem,
+    shape: Shape,
+    *,
+    nudge: Number | None,
+    first: bool,
+    scales: tuple[Any, Any] = (1.0, 1.0),
+) -> Block:
+    function = equilibrium(system, nudge=nudge, by_inputs=not first)
+    slots = tuple(Slot.of(p) for p in system.parameters.values())
+    return Block(
+        function, *scales, shape, slots, tuple(system.input_columns.items()), tuple(system.output_units)
+    )
+
+
+@dataclass(frozen=True)
+class Hopfield(Part):
+    """A deep Hopfield network as a part; arguments as for :func:`~ebana.hybrid.hopfield`.
+
+    Args:
+        layers: layers of states.
+        nudge: root mean square of the nudge over the outputs of a sample.
+        coupling, order, start, relaxation, learning_rate: as for :func:`~ebana.hybrid.hopfield`.
+        feedback: False for the feedforward network of the same weights, which backpropagation trains: what a block is
+            compared with.
+        name: for parameters and messages.
+
+    Example:
+        >>> from ebana.hybrid import HopfieldDense, HopfieldStates
+        >>> part = Hopfield([HopfieldStates(), HopfieldDense(5)])
+        >>> part.build((8,), np.random.default_rng(0), "block").shape
+        (5,)
+    """
+
+    layers: Sequence[Declared]
+    nudge: float | None = None
+    coupling: float | None = 0.9
+    order: Order = "sequential"
+    start: Literal["forward", "zeros"] = "forward"
+    relaxation: Relaxation = field(default_factory=Relaxation)
+    learning_rate: float | None = None
+    feedback: bool = True
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+
+    def build(
+        self,
+        shape: Shape,
+        rng: np.random.Generator,
+        where: str,
+        *,
+        first: bool = False,
+        dtype: Any = "float32",
+    ) -> Built:
+        """See :meth:`Part.build`."""
+        system = hopfield(
+            self.layers, shape, coupling=self.coupling, order=self.order, start=self.start,
+            relaxation=self.relaxation, learning_rate=self.learning_rate, seed=int(rng.integers(2**31)), dtype=dtype,
+        )  # fmt: skip
+        made = system.layers[-1].shape
+        if self.feedback:
+            return _block(system, made, nudge=self.nudge, first=first)
+
+        def run(values: Values, x: Array, context: Context) -> Passed:
+            y = system.forward(values, {INPUT: x.reshape(x.shape[0], -1)})[OUTPUT]
+            return Passed(y.reshape(-1, *made))
+
+        return Applied((self, shape), made, run, system.parameters)
+
+
+@dataclass(frozen=True)
+class CircuitBlock(Part):
+    """A circuit as a part: numbers come in as volts and go out as numbers.
+
+    Args:
+        model: any model, on any engine: native, SPICE, a chip. Its values are copied when the hybrid model is made.
+        input_scale: volts of a one that comes in.
+        output_scale: numbers for each volt that goes out.
+        nudge: root mean square of the nudge currents over the outputs of a sample, amperes; a chip's noise asks for
+            strong ones. None for the circuit's default.
+        learning_rate: of its conductances, siemens; None for the optimizer's default for its layers, whatever rate the
+            optimizer is given for weights.
+        trainable: False for a circuit that stays as it is, while what is before and behind it learns.
+        name: for parameters and messages.
+    """
+
+    model: Model
+    input_scale: float = 1.0
+    output_scale: float = 1.0
+    nudge: float | None = None
+    learning_rate: float | None = None
+    trainable: bool = True
+    name: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """What it is called where it has no name."""
+        return "circuit"
+
+    def started(self) -> dict[str, Parameter]:
+        """Its parameters with the values that the model has now."""
+        values, given = self.model.values, self.learning_rate
+        found = {}
+        for name, p in self.model.system.parameters.items():
+            rate = given if given is not None and p.kind == "conductance" else p.learning_rate
+            learns = p.trainable and self.trainable
+            found[name] = replace(p, initial=values[name], learning_rate=rate, beside=True, trainable=learns)
+        return found
+
+    def build(
+        self, shape: Shape, rng: np.random.Generator, where: str, *, first: bool = False, dtype: Any = None
+    ) -> Built:
+        """See :meth:`Part.build`."""
+        if not isinstance(self.model, Model):
+            raise TypeError(f"part {where!r} holds {self.model!r}. Expected an ebana.Model.")
+        self.model.require_outputs()
+        columns = sum(self.model.input_columns.values())
+        if int(np.prod(shape)) != columns:
+            inputs = ", ".join(f"{name!r} ({n})" for name, n in self.model.input_columns.items())
+            raise ValueError(
+                f"part {where!r} is given samples of shape {shape}, {int(np.prod(shape))} numbers. Model "
+                f"{self.model.name!r} takes {columns}: {inputs}."
+            )
+        units = sum(self.model.output_units.values())
+        return _block(
+            self.model.system, (units,), nudge=self.nudge, first=first,
+            scales=(self.input_scale, self.output_scale),
+        )  # fmt: skip

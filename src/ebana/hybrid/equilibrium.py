@@ -1,0 +1,384 @@
+"""An equilibrium block: a system that settles, as a differentiable function of its parameters and inputs.
+
+    y = o(s),  s = argmin_s E(theta, x, s)
+
+Its reverse rule is a gradient estimator. A cotangent g of the outputs is the slope of a loss that is linear in them, so
+that for each sample
+
+    nudge:   grad_s E(s_b) + b g / |g| = 0,      theta' = |g| d/db dE/dtheta(s_b),      x' = |g| d/db dE/dx(s_b)
+
+with |g| the root mean square of its cotangent. A cotangent carries factors that are not the block's own, such as one
+by the size of the batch; dividing by |g| makes b a nudge in the block's own unit, the same for every sample, place in
+a model and batch.
+
+Source: T. Nest, M. Ernoult, arXiv 2409.03306 (2024).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebana._types import Array, Mask, Number, Values
+from ebana.host_calls import on_host
+from ebana.learning import estimators
+from ebana.learning.estimators import GradientEstimator, Objective
+from ebana.learning.system import EnergySystem, HostSystem, as_argument, from_argument, scope
+from ebana.learning.systems.deep_hopfield import Relaxation
+
+
+@dataclass(frozen=True)
+class Along:
+    """A loss that is linear in the outputs, with the target for its slope."""
+
+    name: ClassVar[str] = "along"
+    quadratic: ClassVar[bool] = False
+    smoothness: ClassVar[float | None] = 0.0
+
+    def cost(self, y: Array, target: Array) -> Array:
+        """``target . y``, ``(B,)``."""
+        return (y * target).sum(-1)
+
+    def slope(self, y: Array, target: Array) -> Array:
+        """The target."""
+        return jnp.broadcast_to(target, jnp.shape(y))
+
+    def shown(self, y: Array, target: Array) -> Array:
+        """The cost."""
+        return self.cost(y, target)
+
+    def accuracy(self, y: Array, target: Array, exclusive: bool | None = None) -> None:
+        """Has no meaning here."""
+        return
+
+
+class Settled(NamedTuple):
+    """What became of a batch: the outputs, and which samples settled, ``(B,)``."""
+
+    outputs: Any
+    found: Mask
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["argument", "nudge"],
+    meta_fields=["estimator", "by_inputs"],
+)
+@dataclass(frozen=True)
+class Equilibrium:
+    """A system that settles, as a function; made by :func:`equilibrium`.
+
+    It is a pytree: handed to a compiled function as an argument, another nudge, number of sweeps or tolerance compiles
+    nothing.
+
+    Args:
+        argument: the system, as an argument of programs.
+        nudge: root mean square of a nudge over the outputs of a sample, in the system's own unit.
+        estimator: how derivatives are estimated.
+        by_inputs: whether derivatives by the inputs are computed.
+    """
+
+    argument: Any
+    nudge: Any
+    estimator: GradientEstimator
+    by_inputs: bool = True
+
+    @property
+    def system(self) -> EnergySystem:
+        """What settles."""
+        return from_argument(self.argument)
+
+    def __call__(self, values: Values, inputs: Any) -> Any:
+        """Outputs of the settled states.
+
+        Args:
+            values: all parameters of the system by name.
+            inputs: ``{name: (B, columns)}``, or ``(B, columns)`` for the one input of a system.
+
+        Returns:
+            ``{name: (B, units)}``, or ``(B, units)`` where one array was given, in the precision of the inputs.
+        """
+        return self.settle(values, inputs).outputs
+
+    def settle(self, values: Values, inputs: Any, probe: Number = 0.0) -> Settled:
+        """Outputs, and which samples settled. Samples that did not do not enter derivatives.
+
+        Args:
+            probe: a number that nothing depends on. The derivative by it is the number of states that were not found
+                on the way back.
+        """
+        system = self.system
+        named = _named(system, inputs)
+        missing = [name for name in system.parameters if name not in values]
+        if missing:
+            raise KeyError(
+                f"the values of the block lack {', '.join(map(repr, missing))}. Expected an array for each of "
+                f"{', '.join(system.parameters)}; initial_values() has those to start from."
+            )
+        own = {name: jnp.asarray(values[name]) for name in system.parameters}
+        with scope(system.traits):  # circuits are nudged by nanoamperes
+            nudge = jnp.asarray(self.nudge, system.traits.dtype)
+        run = partial(_settled, self.estimator, self.by_inputs)
+        outputs, found = run(self.argument, nudge, own, named, jnp.asarray(probe, jnp.float32))
+        if not isinstance(inputs, Mapping):
+            outputs = _only(outputs, "output")
+        return Settled(outputs, found)
+
+    def initial_values(self) -> dict[str, np.ndarray]:
+        """The values that the parameters start from, by name."""
+        return {name: np.array(p.initial) for name, p in self.system.parameters.items()}
+
+    def with_(self, *, nudge: Number | None = None, relaxation: Relaxation | None = None) -> Equilibrium:
+        """The same block with another nudge or relaxation."""
+        changed = self if nudge is None else replace(self, nudge=nudge)
+        if relaxation is None:
+            return changed
+        return replace(changed, argument=as_argument(_relaxed_by(self.system, relaxation)))
+
+
+def equilibrium(
+    system: Any,
+    estimator: object = "centered",
+    relaxation: Relaxation | None = None,
+    *,
+    nudge: Number | None = None,
+    by_inputs: bool = True,
+) -> Equilibrium:
+    """A system that settles, as a differentiable function ``f(values, inputs) -> outputs``.
+
+    Args:
+        system: an :class:`~ebana.learning.system.EnergySystem`, or a network that has one, such as a
+            :class:`~ebana.Model` on any engine.
+        estimator: how derivatives are estimated: any estimator of learning, ``"adjoint"`` for exact ones.
+        relaxation: sweeps and tolerance of a deep Hopfield network; circuits settle as their engine does.
+        nudge: root mean square of a nudge over the outputs of a sample, in the system's own unit (amperes for a
+            circuit), or of a displacement of its outputs; the estimator's default where left out.
+        by_inputs: False for a block before which nothing learns; derivatives by its inputs are zeros then.
+
+    Raises:
+        ValueError: for a clamped nudge: a block knows the slope of its loss alone.
+        TypeError: for a system that cannot tell derivatives by its inputs, and for an estimator without them.
+
+    Example:
+        >>> from ebana.hybrid import HopfieldDense, HopfieldStates, hopfield
+        >>> system = hopfield([HopfieldStates(), HopfieldDense(3)], input_shape=(4,))
+        >>> f = equilibrium(system, "adjoint")
+        >>> values, x = f.initial_values(), jnp.full((2, 4), 0.5)
+        >>> f(values, x).shape
+        (2, 3)
+        >>> jax.grad(lambda x: f(values, x).sum())(x).shape
+        (2, 4)
+    """
+    system = getattr(system, "system", system)
+    rule = estimators.get(estimator)
+    if rule.clamped:
+        raise ValueError(
+            f"equilibrium(estimator={estimator!r}): a clamped nudge follows a loss, and a block knows the slope of "
+            "its loss alone. Use nudge='current'."
+        )
+    if by_inputs and not hasattr(system, "input_contrast"):
+        raise TypeError(
+            f"{type(system).__name__} cannot tell derivatives by its inputs (input_contrast), so that nothing before "
+            "it could learn. Put it first, with equilibrium(..., by_inputs=False)."
+        )
+    found: Any = system
+    if not (found.traits.traceable or isinstance(found, HostSystem)):
+        raise TypeError(
+            f"{type(system).__name__} runs outside JAX and cannot restore a state (restored), which a block keeps "
+            "between its two directions."
+        )
+    rule.check(system, Along())
+    if relaxation is not None:
+        system = _relaxed_by(system, relaxation)
+    if nudge is None:
+        nudge = rule.default_strength(system, {name: p.initial for name, p in system.parameters.items()})
+    return Equilibrium(as_argument(system), nudge, rule, by_inputs)
+
+
+def _relaxed_by(system: Any, relaxation: Relaxation) -> Any:
+    if not isinstance(getattr(system, "relaxation", None), Relaxation):
+        raise TypeError(
+            f"equilibrium(relaxation=...): {type(system).__name__} settles in its own manner. Leave relaxation out; "
+            "the tolerance of a circuit is its engine's."
+        )
+    return replace(system, relaxation=relaxation)
+
+
+def _named(system: EnergySystem, inputs: Any) -> dict[str, Array]:
+    """Inputs by name, of the shapes that the system takes."""
+    columns = dict(system.input_columns)
+    if not isinstance(inputs, Mapping):
+        inputs = {_only({name: name for name in columns}, "input"): inputs}
+    if set(inputs) != set(columns):
+        raise KeyError(f"inputs {sorted(inputs)} of a block whose inputs are {sorted(columns)}.")
+    named: dict[str, Array] = {name: jnp.asarray(inputs[name]) for name in columns}
+    for name, x in named.items():
+        if x.ndim != 2 or x.shape[1] != columns[name]:
+            raise ValueError(
+                f"input {name!r} of the block has shape {x.shape}. Expected (samples, {columns[name]})."
+            )
+    return named
+
+
+def _only(named: Mapping[str, Any], what: str) -> Any:
+    """The one entry."""
+    if len(named) != 1:
+        raise ValueError(f"a block with {len(named)} {what}s {sorted(named)} takes and gives dicts by name.")
+    return next(iter(named.values()))
+
+
+# -- the two directions ----------------------------------------------------------------------------------
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _settled(
+    estimator: GradientEstimator,
+    by_inputs: bool,
+    argument: Any,
+    nudge: Array,
+    values: dict[str, Array],
+    inputs: dict[str, Array],
+    probe: Array,
+) -> tuple[dict[str, Array], Mask]:
+    return _forward(estimator, by_inputs, argument, nudge, values, inputs, probe)[0]
+
+
+def _forward(
+    estimator: GradientEstimator,
+    by_inputs: bool,
+    argument: Any,
+    nudge: Array,
+    values: dict[str, Array],
+    inputs: dict[str, Array],
+    probe: Array,
+) -> tuple[Any, Any]:
+    system = from_argument(argument)
+    dtype = jnp.result_type(*inputs.values())
+    with scope(system.traits):
+        run: Any = _settle if system.traits.traceable else _settle_on_host
+        outputs, found, free = run(system, *_cast(system, values, inputs))
+        outputs = {name: y.astype(dtype) for name, y in outputs.items()}
+    return (outputs, found), (argument, nudge, values, inputs, found, free)
+
+
+def _settle(system: EnergySystem, values: Values, inputs: Values) -> tuple[dict[str, Array], Mask, Any]:
+    free = system.relax(values, inputs, None, None)
+    return system.outputs(free), system.converged(free), free
+
+
+def _settle_on_host(
+    system: Any, values: Values, inputs: Values
+) -> tuple[dict[str, Array], Mask, dict[str, Array]]:
+    """Outputs, mask and unknowns, by an engine outside JAX."""
+    batch, dtype = next(iter(inputs.values())).shape[0], np.dtype(system.traits.dtype)
+
+    def host(values: Any, inputs: Any) -> Any:
+        with scope(system.traits):
+            outputs, found, free = _settle(system, values, inputs)
+            return outputs, found, {"v": system.unknowns(free)}
+
+    shapes = (
+        {n: jax.ShapeDtypeStruct((batch, units), dtype) for n, units in system.output_units.items()},
+        jax.ShapeDtypeStruct((batch,), bool),
+        {"v": jax.ShapeDtypeStruct((batch, system.unknown_count), dtype)},
+    )
+    return on_host(host, shapes, values, inputs)
+
+
+def _backward(estimator: GradientEstimator, by_inputs: bool, kept: Any, cotangents: Any) -> Any:
+    argument, nudge, values, inputs, found, free = kept
+    system = from_argument(argument)
+    g = cotangents[0]
+    with scope(system.traits):
+        size, slopes = _normalised({name: a.astype(system.traits.dtype) for name, a in g.items()})
+        cast = _cast(system, values, inputs)
+        run: Any = _derivatives if system.traits.traceable else _derivatives_on_host
+        strength = jnp.asarray(nudge, size.dtype)
+        by_value, by_input, lost = run(
+            system, estimator, by_inputs, *cast, slopes, size, strength, found, free
+        )
+        by_value = {n: _like(by_value.get(n), v) for n, v in values.items()}
+        by_input = {n: _like(by_input.get(n), x) for n, x in inputs.items()}
+    return None, None, by_value, by_input, lost.astype(jnp.float32)
+
+
+_settled.defvjp(_forward, _backward)
+
+
+def _normalised(g: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
+    """Root mean square of a cotangent over the outputs of each sample, ``(B,)``, and the cotangent over it."""
+    count = sum(a.shape[1] for a in g.values())
+    largest = jnp.stack([jnp.abs(a).max(1) for a in g.values()]).max(0)
+    safe = jnp.where(largest > 0, largest, 1.0)[:, None]  # squares of small numbers vanish
+    mean = sum(((a / safe) ** 2).sum(1) for a in g.values()) / count
+    size = jnp.sqrt(mean) * largest
+    return size, {name: a / jnp.where(size > 0, size, 1.0)[:, None] for name, a in g.items()}
+
+
+def _derivatives(
+    system: EnergySystem,
+    estimator: GradientEstimator,
+    by_inputs: bool,
+    values: Values,
+    inputs: Values,
+    slopes: Values,
+    size: Array,
+    nudge: Array,
+    found: Mask,
+    free: Any,
+) -> tuple[dict[str, Array], dict[str, Array], Array]:
+    """Derivatives by values and inputs, and the number of nudged states that were not found."""
+    objective = Objective(
+        inputs, slopes, Along(), valid=found, weight=size, free=free, sensitivities=by_inputs
+    )
+    estimate = estimator.estimate(system, values, objective, beta=nudge)
+    if by_inputs and not estimate.sensitivities:
+        raise TypeError(
+            f"{type(estimator).__name__} gives no derivatives by the inputs (Estimate.sensitivities), which a block "
+            "hands on to what is before it. Put the block first, with equilibrium(..., by_inputs=False)."
+        )
+    return estimate.gradients, estimate.sensitivities, estimate.unconverged
+
+
+def _derivatives_on_host(
+    system: Any,
+    estimator: GradientEstimator,
+    by_inputs: bool,
+    values: Values,
+    inputs: Values,
+    slopes: Values,
+    size: Array,
+    nudge: Array,
+    found: Mask,
+    free: Any,
+) -> tuple[dict[str, Array], dict[str, Array], Array]:
+    def host(values: Any, inputs: Any, slopes: Any, size: Any, nudge: Any, found: Any, v: Any) -> Any:
+        with scope(system.traits):
+            state = system.restored(values, inputs, v, found)
+            by_value, by_input, lost = _derivatives(
+                system, estimator, by_inputs, values, inputs, slopes, size, nudge, found, state
+            )
+            return (
+                {n: by_value.get(n, np.zeros_like(a)) for n, a in values.items()},
+                {n: by_input.get(n, np.zeros_like(x)) for n, x in inputs.items()},
+                np.asarray(lost, np.int32),
+            )
+
+    like = partial(jax.tree.map, lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype))
+    shapes = (like(dict(values)), like(dict(inputs)), jax.ShapeDtypeStruct((), np.int32))
+    return on_host(host, shapes, values, inputs, slopes, size, nudge, found, free["v"])
+
+
+def _cast(system: EnergySystem, *named: Values) -> tuple[dict[str, Array], ...]:
+    dtype = system.traits.dtype
+    return tuple({name: jnp.asarray(a, dtype) for name, a in arrays.items()} for arrays in named)
+
+
+def _like(value: Array | None, primal: Array) -> Array:
+    return jnp.zeros_like(primal) if value is None else value.astype(primal.dtype)

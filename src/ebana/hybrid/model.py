@@ -1,0 +1,230 @@
+"""Models of digital parts and energy-based blocks in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ebana._types import Array, Data, FilePath
+from ebana.compilation import compiled
+from ebana.hybrid.blocks import Block, CircuitBlock, Hopfield
+from ebana.hybrid.parts import Built, Context, Part
+from ebana.hybrid.sweeps import warn_of_sweeps
+from ebana.hybrid.system import INPUT, HybridSystem
+from ebana.inference import cast
+from ebana.learning.system import Precision, as_argument, from_argument, scope
+from ebana.names import check_name
+from ebana.network import Network
+from ebana.parameters import Parameter
+from ebana.shown import Printed
+from ebana.training.data import as_dataset
+from ebana.training.history import History
+
+FEW = 16
+"""Samples at which sweeps are looked at."""
+
+
+class HybridModel(Network):
+    """Digital parts and energy-based blocks in a row, trained end to end.
+
+    Gradients pass digital parts by backpropagation, and blocks by the estimator that ``fit`` is given: equilibrium
+    propagation, or any other. Its input is named ``"x"``, its output ``"y"``; images come in rows.
+
+    Args:
+        parts: :class:`Dense`, :class:`Conv2D`, :class:`BatchNorm` ..., :class:`Hopfield`, :class:`CircuitBlock`,
+            modules of Flax or Equinox by :func:`from_flax` and :func:`from_equinox`, pure functions.
+        input_shape: shape of a sample: a number of columns, or ``(height, width, channels)``.
+        seed: of the values to start from.
+        dtype: precision of the digital parts and of Hopfield blocks; circuits compute in their engine's.
+        name: for summaries and messages.
+
+    Example:
+        >>> from ebana.hybrid import BatchNorm, Dense, Hopfield, HopfieldDense, HopfieldStates
+        >>> model = HybridModel(
+        ...     [Dense(8), BatchNorm(), Hopfield([HopfieldStates(), HopfieldDense(6)]), Dense(3)], input_shape=4
+        ... )
+        >>> model.predict(np.zeros((2, 4))).shape
+        (2, 3)
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Any],
+        input_shape: int | Sequence[int],
+        *,
+        seed: int = 0,
+        dtype: Precision = "float32",
+        name: str = "hybrid",
+    ) -> None:
+        if dtype not in ("float32", "float64"):
+            raise ValueError(f"HybridModel(dtype={dtype!r}). Expected 'float32' or 'float64'.")
+        shape = (input_shape,) if isinstance(input_shape, int) else tuple(int(n) for n in input_shape)
+        if not shape or min(shape) < 1:
+            raise ValueError(f"HybridModel(input_shape={input_shape!r}). Expected numbers above zero.")
+        if not parts:
+            raise ValueError("HybridModel(parts=[]). Expected at least one part.")
+        self.parts = _named(parts)
+        rng = np.random.default_rng(seed)
+        built: dict[str, Built] = {}
+        parameters: dict[str, Parameter] = {}
+        shapes = shape
+        for key, part in self.parts.items():
+            options: dict[str, Any] = {}
+            if isinstance(part, Hopfield | CircuitBlock):
+                learned = any(p.trainable for p in parameters.values())
+                options = {"first": not learned, "dtype": dtype}
+            with _in_part(key):
+                built[key] = part.build(shapes, rng, key, **options)
+            shapes = built[key].shape
+            own = part.started() if isinstance(part, CircuitBlock) else built[key].parameters
+            for p in own.values():
+                full = f"{key}/{p.name}"
+                parameters[full] = replace(p, name=full)
+        self._system = HybridSystem(shape, built, parameters, dtype)
+        super().__init__(name, int(seed))
+
+    @property
+    def system(self) -> HybridSystem:
+        """The parts, as learning sees them."""
+        return self._system
+
+    @property
+    def blocks(self) -> dict[str, Block]:
+        """The parts that settle, by name."""
+        return dict(self._system.blocks)
+
+    def __repr__(self) -> str:
+        return f"HybridModel({self.name!r}: {', '.join(self.parts)}; {self._trained()} trainable values)"
+
+    def _trained(self) -> int:
+        return sum(p.initial.size for p in self._system.parameters.values() if p.trainable)
+
+    def fit(self, x: Data = None, y: Data = None, **options: Any) -> History:
+        """Train; arguments as for :meth:`ebana.Model.fit`, with these differences.
+
+        ``beta`` is a factor on the nudge of every block, 1 by default. ``estimator`` is that of every block. The
+        history counts states that were not found by block, as ``<block>_unconverged``. Where sweeps of a deep Hopfield
+        network are too few, at the start or in the end, a :class:`~ebana.LearningWarning` tells how many would do.
+        """
+        data = x if x is not None else options.get("train_dataloader")
+        few = self._few(data, y)
+        self._look_at_sweeps(few, "before training")
+        history = super().fit(x, y, **options)
+        self._look_at_sweeps(few, "after training")
+        return history
+
+    def _few(self, x: Data, y: Data) -> Data:
+        """Inputs of a few samples, or None where ``fit`` will refuse the data."""
+        try:
+            inputs = as_dataset(x, y, self.input_columns, self.output_units, need_outputs=False).inputs
+        except (ValueError, TypeError):
+            return None
+        return {name: array[:FEW] for name, array in inputs.items()}
+
+    def _look_at_sweeps(self, few: Data, when: str) -> None:
+        if few is not None:
+            warn_of_sweeps(self, few, when)
+
+    def given(self, x: Data) -> dict[str, np.ndarray]:
+        """What comes in to each part for a batch, by name: what its author would measure there."""
+        system = self._system
+        with scope(system.traits):
+            data = cast(system, self._inputs(x))
+            found = _given(as_argument(system), cast(system, self._values), data[INPUT])
+            return {name: np.asarray(value) for name, value in found.items()}
+
+    def power(self, x: Data) -> dict[str, Any]:
+        """Static power of each circuit for a batch, a :class:`~ebana.analysis.power.PowerReport` by block."""
+        given = self.given(x)
+        reports = {}
+        for name, part in self.parts.items():
+            if isinstance(part, CircuitBlock):
+                model = self.circuit(name)
+                with scope(self._system.traits):
+                    inputs = self._system.blocks[name].split(given[name])
+                reports[name] = model.power({n: np.asarray(v, np.float64) for n, v in inputs.items()})
+        return reports
+
+    def circuit(self, name: str) -> Any:
+        """The model of a circuit block with its present values: to be drawn, exported or measured.
+
+        Args:
+            name: of the block.
+
+        Raises:
+            KeyError: for a name that is no circuit block's.
+        """
+        part = self.parts.get(name)
+        if not isinstance(part, CircuitBlock):
+            known = [n for n, p in self.parts.items() if isinstance(p, CircuitBlock)]
+            raise KeyError(
+                f"model {self.name!r} has no circuit block {name!r}. It has: {', '.join(known) or 'none'}."
+            )
+        prefix = f"{name}/"
+        own = {n.removeprefix(prefix): v for n, v in self._values.items() if n.startswith(prefix)}
+        part.model.set_values(own)
+        return part.model
+
+    def summary(self, print_fn: Any = None) -> str:
+        """Parts with shapes, kinds and trainable values, as text; printed too."""
+        from ebana.hybrid.drawing import summary_text
+
+        text = Printed(summary_text(self))
+        (print_fn or print)(text)
+        return text
+
+    def plot(self, path: FilePath | None = None) -> Any:
+        """A drawing of the parts in a row, as a matplotlib figure; saved where a path is given."""
+        from ebana.hybrid.drawing import draw
+        from ebana.reports import save
+
+        figure = draw(self)
+        if path is not None:
+            save(figure, path)
+        return figure
+
+
+def _named(parts: Sequence[Any]) -> dict[str, Part]:
+    """The parts by name; those without one are numbered by kind."""
+    found: dict[str, Part] = {}
+    counts: dict[str, int] = {}
+    for k, part in enumerate(parts):
+        if not isinstance(part, Part):
+            raise TypeError(
+                f"HybridModel(parts[{k}]={part!r}). Expected a part, such as hybrid.Dense(8); wrap a function as "
+                "hybrid.Function(f), a module as hybrid.from_flax(module) or hybrid.from_equinox(module)."
+            )
+        counts[part.kind] = counts.get(part.kind, 0) + 1
+        name = part.name or f"{part.kind}_{counts[part.kind]}"
+        check_name("HybridModel", name)
+        if name in found:
+            raise ValueError(
+                f"HybridModel(parts): two parts are named {name!r}. Give each a name of its own."
+            )
+        found[name] = part
+    return found
+
+
+class _in_part:
+    """Names the part in errors of what it is made of."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, ValueError | TypeError) and repr(self.name) not in str(error):
+            raise type(error)(f"part {self.name!r}: {error}") from error
+
+
+def _forward(argument: Any, values: Mapping[str, Any], x: Any) -> dict[str, Array]:
+    system: HybridSystem = from_argument(argument)
+    return system.run(values, x, Context(), keep=True).given
+
+
+_given = compiled(_forward)

@@ -1,0 +1,254 @@
+"""A hybrid model as learning sees it: parts in a row, of which some settle.
+
+Its gradient is one backward pass: automatic differentiation through digital parts, and a gradient estimator through
+each part that settles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebana._types import Array, LossLike, Mask, Values
+from ebana.hybrid.blocks import Block
+from ebana.hybrid.equilibrium import Along
+from ebana.hybrid.parts import Built, Context, Shape
+from ebana.learning.estimators import Estimate, GradientEstimator, Objective
+from ebana.learning.system import Footprint, Precision, Traits
+from ebana.parameters import Parameter, Slot
+
+INPUT, OUTPUT = "x", "y"
+"""Names of the one input and the one output."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class HybridState:
+    """What a forward pass leaves.
+
+    Args:
+        y: outputs, ``(B, units)``.
+        found: samples that settled in every block, ``(B,)``.
+    """
+
+    y: Array
+    found: Mask
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Forward:
+    """Results of a forward pass.
+
+    Args:
+        y: outputs, ``(B, units)``.
+        statistics: new values of statistics, by parameter.
+        found: samples that settled, by block, ``(B,)``.
+        given: what came in to each part, where it is kept.
+    """
+
+    y: Array
+    statistics: dict[str, Array]
+    found: dict[str, Mask]
+    given: dict[str, Array]
+
+
+@dataclass(frozen=True)
+class HybridSystem:
+    """Parts in a row.
+
+    Args:
+        input_shape: shape of a sample that comes in.
+        parts: built parts by name, in order.
+        parameters: all of theirs, named ``<part>/<parameter>``.
+        dtype: precision of the digital parts.
+    """
+
+    input_shape: Shape
+    parts: Mapping[str, Built]
+    parameters: Mapping[str, Parameter] = field(repr=False)
+    dtype: Precision = "float32"
+
+    @property
+    def input_columns(self) -> dict[str, int]:
+        """The one input."""
+        return {INPUT: int(np.prod(self.input_shape))}
+
+    @property
+    def output_units(self) -> dict[str, int]:
+        """The one output."""
+        return {OUTPUT: int(np.prod(self._last.shape))}
+
+    @property
+    def _last(self) -> Built:
+        return list(self.parts.values())[-1]
+
+    @cached_property
+    def blocks(self) -> dict[str, Block]:
+        """The parts that settle, by name."""
+        return {name: part for name, part in self.parts.items() if isinstance(part, Block)}
+
+    @property
+    def traits(self) -> Traits:
+        """Made of JAX operations; what runs outside it is called back."""
+        heavy = any(block.block.system.traits.optimise_compilation for block in self.blocks.values())
+        images = any(len(part.shape) == 3 for part in self.parts.values())
+        return Traits("hybrid", dtype=self.dtype, optimise_compilation=heavy or images)
+
+    def footprint(self, samples: int, *, clamped: bool, loss: LossLike) -> Footprint:
+        """Results of each part and their derivatives, and what blocks need."""
+        results = sum(int(np.prod(part.shape)) for part in self.parts.values())
+        blocks = [b.block.system.footprint(samples, clamped=False, loss=loss) for b in self.blocks.values()]
+        return Footprint(
+            4.0 * samples * results + sum(one.batch for one in blocks), sum(one.values for one in blocks)
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """The parts, and what each block tells of itself."""
+        told = {
+            name: {**block.block.system.identity(), "nudge": float(block.block.nudge)}
+            for name, block in self.blocks.items()
+        }
+        kinds = {n: repr(getattr(p, "key", type(p).__name__)) for n, p in self.parts.items()}
+        return {"parts": kinds, "blocks": told}
+
+    def default_beta(self, values: Values) -> float:
+        """One: every block is nudged by its own default."""
+        return 1.0
+
+    def check_beta(
+        self, values: Values, beta: float, loss: LossLike, *, clamped: bool, reverses: bool
+    ) -> None:
+        """Refuse clamped nudges: blocks know the slope of the loss alone."""
+        if clamped:
+            raise ValueError(
+                "a clamped nudge follows the loss, and a block of a hybrid model knows the slope of its loss alone. "
+                "Use nudge='current'."
+            )
+
+    def check_estimator(self, estimator: GradientEstimator) -> None:
+        """Refuse what some block cannot do."""
+        for block in self.blocks.values():
+            estimator.check(block.block.system, Along())
+
+    # -- forward ----------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        values: Values,
+        x: Array,
+        context: Context,
+        probes: Mapping[str, Any] | None = None,
+        keep: bool = False,
+    ) -> Forward:
+        """A forward pass of a batch ``(B, columns)``.
+
+        Args:
+            probes: numbers by block whose derivatives count what was not found on the way back.
+            keep: whether what comes in to each part is kept.
+        """
+        y = jnp.asarray(x).reshape(-1, *self.input_shape)
+        statistics: dict[str, Array] = {}
+        found: dict[str, Mask] = {}
+        given: dict[str, Array] = {}
+        for name, part in self.parts.items():
+            if keep:
+                given[name] = y
+            prefix = f"{name}/"
+            own = {n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)}
+            passed = part.apply(own, y, replace(context, probe=(probes or {}).get(name, 0.0)))
+            y = passed.y
+            statistics |= {f"{prefix}{n}": v for n, v in passed.statistics.items()}
+            if passed.found is not None:
+                found[name] = passed.found
+        return Forward(y.reshape(y.shape[0], -1), statistics, found, given)
+
+    def relax(self, values: Values, inputs: Values, nudge: None, start: Any) -> HybridState:
+        """A forward pass by the running statistics."""
+        done = self.run(values, jnp.asarray(inputs[INPUT]), Context())
+        return HybridState(done.y, _all(done))
+
+    def outputs(self, state: HybridState) -> dict[str, Array]:
+        """The results of the last part."""
+        return {OUTPUT: state.y}
+
+    def solution(self, state: HybridState) -> HybridState:
+        """The state itself."""
+        return state
+
+    def unknowns(self, state: HybridState) -> Array:
+        """The outputs."""
+        return state.y
+
+    def converged(self, state: HybridState) -> Mask:
+        """Samples that settled in every block."""
+        return state.found
+
+    # -- learning -----------------------------------------------------------------------------------------
+
+    def estimate(
+        self, estimator: GradientEstimator, values: Values, objective: Objective, *, beta: Array
+    ) -> Estimate:
+        """Gradients by one backward pass, with ``estimator`` in every block; ``beta`` is a factor on their nudges."""
+        context = Context(
+            training=True,
+            valid=objective.valid,
+            beta=beta if estimator.nudges else 1.0,
+            estimator=estimator,
+        )
+        trained = {name: values[name] for name, p in self.parameters.items() if p.trainable}
+        x = jnp.asarray(objective.inputs[INPUT])
+        target = objective.targets[OUTPUT]
+
+        def cost(trained: Values, x: Array, probes: Mapping[str, Array]) -> tuple[Array, Any]:
+            done = self.run({**values, **trained}, x, context, probes)
+            found = _all(done)
+            used = found & objective.real(found)
+            weight = objective.weights(used)
+            each = objective.loss.cost(jnp.where(used[:, None], done.y, 0.0), target)
+            return (weight * each).sum(), (done, found, used)
+
+        probes = {name: jnp.zeros((), jnp.float32) for name in self.blocks}
+        argnums = (0, 1, 2) if objective.sensitivities else (0, 2)
+        (*by, lost), (done, found, used) = jax.grad(cost, argnums, has_aux=True)(trained, x, probes)
+        real = objective.real(found)
+        counts = {
+            name: (~done.found[name] & real).sum() + lost[name].astype(jnp.int32) for name in done.found
+        }
+        unconverged = sum(counts.values(), jnp.zeros((), jnp.int32))
+        state = HybridState(done.y, found)
+        return Estimate(
+            by[0], {OUTPUT: done.y}, {"free": state}, {}, used, unconverged,
+            {INPUT: by[1]} if objective.sensitivities else {}, done.statistics, counts,
+        )  # fmt: skip
+
+
+def _all(done: Forward) -> Mask:
+    """Samples that settled in every block."""
+    found = jnp.ones(done.y.shape[0], bool)
+    for mask in done.found.values():
+        found = found & mask
+    return found
+
+
+def _flatten(system: HybridSystem) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    slots = tuple(Slot.of(parameter) for parameter in system.parameters.values())
+    digital = tuple(None if isinstance(p, Block) else p for p in system.parts.values())
+    kept = system.input_shape, tuple(system.parts), digital, slots, system.dtype
+    return tuple(system.blocks.values()), kept
+
+
+def _unflatten(kept: tuple[Any, ...], children: tuple[Any, ...]) -> HybridSystem:
+    shape, names, digital, slots, dtype = kept
+    blocks = iter(children)
+    parts = {n: next(blocks) if p is None else p for n, p in zip(names, digital, strict=True)}
+    return HybridSystem(shape, parts, {slot.name: slot for slot in slots}, dtype)
+
+
+jax.tree_util.register_pytree_node(HybridSystem, _flatten, _unflatten)

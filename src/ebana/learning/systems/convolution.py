@@ -1,0 +1,87 @@
+"""Convolutions and pooling with what relaxations need of them: transposes, kernel gradients, winners.
+
+All images are ``(B, height, width, channels)``, kernels ``(k, k, in, out)`` with k odd, strides 1, padded with zeros
+to the same size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from ebana._types import Array
+
+LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+
+def convolve(x: Array, w: Array) -> Array:
+    """The convolution of images with a kernel, ``(B, height, width, out)``.
+
+    Example:
+        >>> x = jnp.zeros((1, 3, 3, 1)).at[0, 1, 1, 0].set(1.0)
+        >>> w = jnp.arange(9.0).reshape(3, 3, 1, 1)
+        >>> convolve(x, w)[0, :, :, 0].tolist()
+        [[8.0, 7.0, 6.0], [5.0, 4.0, 3.0], [2.0, 1.0, 0.0]]
+    """
+    return lax.conv_general_dilated(jnp.asarray(x), jnp.asarray(w), (1, 1), "SAME", dimension_numbers=LAYOUT)
+
+
+def transposed(t: Array, w: Array) -> Array:
+    """The transpose of :func:`convolve` with kernel ``w``, applied to ``t``."""
+    return convolve(t, w[::-1, ::-1].swapaxes(2, 3))
+
+
+def kernel_gradient(x: Array, t: Array, size: int) -> Array:
+    """Derivative of ``sum(convolve(x, w) * t)`` by the kernel, ``(size, size, in, out)``."""
+    kernel = jax.ShapeDtypeStruct((size, size, x.shape[-1], t.shape[-1]), t.dtype)
+    (gradient,) = jax.linear_transpose(lambda w: convolve(x, w), kernel)(t)
+    return gradient
+
+
+# -- pooling -------------------------------------------------------------------------------------------
+
+
+Winners = tuple[Array, ...]
+"""For each place of a window, where it won, ``(B, rows, columns, C)``."""
+
+
+def pool(z: Array, size: int) -> tuple[Array, Winners]:
+    """Maxima of windows of ``size * size``, and which place won in each (the first of equals).
+
+    Rows and columns beyond the last whole window are left out.
+
+    Returns:
+        Maxima ``(B, height // size, width // size, C)``, and a mask of their shape for each place of a window.
+    """
+    windows = _windows(z, size)
+    best = windows[0]
+    for one in windows[1:]:
+        best = jnp.maximum(best, one)
+    winners, taken = [], jnp.zeros(best.shape, bool)
+    for one in windows:
+        first = (one == best) & ~taken
+        taken = taken | first
+        winners.append(first)
+    return best, tuple(winners)
+
+
+def pool_as(z: Array, size: int, winners: Winners) -> Array:
+    """Values of windows at given places: the derivative of :func:`pool` along ``z``."""
+    return sum(jnp.where(w, one, 0.0) for w, one in zip(winners, _windows(z, size), strict=True))  # type: ignore[return-value]
+
+
+def unpool(t: Array, size: int, winners: Winners, height: int, width: int) -> Array:
+    """The transpose of :func:`pool_as`, ``(B, height, width, C)``."""
+    batch, rows, columns, channels = t.shape
+    spread = jnp.stack([jnp.where(w, t, 0.0) for w in winners]).reshape(size, size, *t.shape)
+    full = spread.transpose(2, 3, 0, 4, 1, 5).reshape(batch, size * rows, size * columns, channels)
+    missing = height - size * rows, width - size * columns
+    return jnp.pad(full, ((0, 0), (0, missing[0]), (0, missing[1]), (0, 0))) if any(missing) else full
+
+
+def _windows(z: Array, size: int) -> list[Any]:
+    rows, columns = (n // size * size for n in z.shape[1:3])
+    return [z[:, i:rows:size, j:columns:size] for i in range(size) for j in range(size)]

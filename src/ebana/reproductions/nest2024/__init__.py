@@ -1,0 +1,11 @@
+"""Nest and Ernoult (2024): feedforward-tied energy-based models, trained end to end.
+
+Source: T. Nest, M. Ernoult, "Towards training digitally-tied analog blocks via hybrid gradient computation", NeurIPS
+2024, arXiv 2409.03306.
+"""
+
+from ebana.reproductions.nest2024.at_rest import run as gradients
+from ebana.reproductions.nest2024.networks import MODELS, Network, network
+from ebana.reproductions.nest2024.table import BLOCKS, DATA, run
+
+__all__ = ["BLOCKS", "DATA", "MODELS", "Network", "gradients", "network", "run"]
