@@ -39,9 +39,12 @@ from .layers import (
     VoltageLayer,
 )
 from .learning.adjoint import Adjoint
+from .learning.backpropagation import RecurrentBackpropagation, TruncatedBackpropagation
 from .learning.contrastive import Contrast, ContrastiveEstimator, Difference
-from .learning.equilibrium import EquilibriumPropagation
+from .learning.equilibrium import EquilibriumPropagation, NPointPropagation
 from .learning.estimators import Estimate, GradientEstimator, Objective
+from .learning.holding import ContrastiveLearning, CoupledLearning
+from .learning.linearisation import HardwareLinearisation
 from .learning.losses import Loss
 from .learning.optimizers import Optimizer
 from .learning.system import LearningWarning
@@ -64,7 +67,9 @@ __all__ = [
     "ConcatenateLayer",
     "Contrast",
     "ContrastiveEstimator",
+    "ContrastiveLearning",
     "CorruptFile",
+    "CoupledLearning",
     "CurrentLayer",
     "CurrentNudgingLayer",
     "CurrentSourceLayer",
@@ -81,6 +86,7 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "GradientEstimator",
+    "HardwareLinearisation",
     "History",
     "HopfieldNetwork",
     "IdealDiode",
@@ -94,6 +100,7 @@ __all__ = [
     "Model",
     "MosDiode",
     "Mosfet",
+    "NPointPropagation",
     "NativeEngine",
     "NeospiceEngine",
     "NgspiceBatchEngine",
@@ -103,6 +110,7 @@ __all__ = [
     "Objective",
     "OperatingPoint",
     "Optimizer",
+    "RecurrentBackpropagation",
     "ReshapeLayer",
     "Result",
     "SpiceError",
@@ -110,6 +118,7 @@ __all__ = [
     "StageConflict",
     "SubcircuitLayer",
     "SweepEngine",
+    "TruncatedBackpropagation",
     "VoltageLayer",
     "callbacks",
     "generate_voltage_values",

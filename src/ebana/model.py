@@ -16,7 +16,7 @@ from ebana.activations import Activation
 from ebana.circuit import Circuit
 from ebana.compilation import compiled
 from ebana.engines import get as get_engine
-from ebana.engines.base import Engine, OperatingPoint, batch_size, checked, raise_unless_converged
+from ebana.engines.base import Engine, OperatingPoint, batch_size, raise_unless_converged
 from ebana.engines.certificate import estimate_error
 from ebana.inference import cast, minibatches
 from ebana.layers.base import Layer, Signal
@@ -25,7 +25,6 @@ from ebana.learning.system import scope
 from ebana.learning.systems.circuit import CircuitSystem
 from ebana.network import Network
 from ebana.physics import energy as circuit_energy
-from ebana.physics import kirchhoff
 from ebana.physics.nudge import Nudge
 from ebana.physics.stages import conflicts
 from ebana.shown import Printed, Svg, Text
@@ -204,18 +203,19 @@ class Model(Network):
         if y is not None and not self.circuit.outputs:
             x, y = self._with_clamps(x, y), None
         if y is None:
-            inputs, circuit = self._inputs(x), self.circuit
+            inputs, outputs = self._inputs(x), None
         else:
             data = self._dataset(x, y)
-            circuit = clamped(self.circuit)
-            inputs = data.inputs | {f"{name} clamp": value for name, value in data.outputs.items()}
-        system = CircuitSystem(circuit, self.engine)
+            inputs, outputs = data.inputs, data.outputs
+            self.system.check_clamps()
+        system = self.system
         with scope(system.traits):
-            values, data = cast(system, self._values), cast(system, inputs)
-            point, total = (_energy_jit if self.engine.traceable else _energy)(system, values, data)
-            point, total = jax.tree.map(np.asarray, (point, total))
+            values, given = cast(system, self._values), cast(system, inputs)
+            held = None if outputs is None else cast(system, outputs)
+            run = _energy_jit if self.engine.traceable else _energy
+            point, total = jax.tree.map(np.asarray, run(system, values, given, held))
         if strict:
-            raise_unless_converged(point, circuit, f"energy of model {self.name!r}")
+            raise_unless_converged(point, self.circuit, f"energy of model {self.name!r}")
         return np.where(point.converged, total, np.nan)
 
     def power(
@@ -427,17 +427,10 @@ def _conflict_text(name: str, conflicts: tuple[str, ...]) -> str:
     )
 
 
-def clamped(circuit: Circuit) -> Circuit:
-    """The circuit with its outputs held at data named ``"<output> clamp"``."""
-    from ebana.circuit.transform import clamp_outputs
-
-    return clamp_outputs(circuit)
-
-
-def _energy(system: CircuitSystem, values: Any, inputs: Any) -> tuple[OperatingPoint, Any]:
-    point = checked(system.engine.solve(system.circuit, values, inputs, Nudge.none()))
-    p = kirchhoff.potentials(system.circuit, values, inputs, point.v)
-    return point, circuit_energy.energy(system.circuit, values, p)
+def _energy(system: CircuitSystem, values: Any, inputs: Any, outputs: Any) -> tuple[OperatingPoint, Any]:
+    free = outputs is None
+    state = system.relax(values, inputs, None, None) if free else system.clamp(values, inputs, outputs, None)
+    return state.point, circuit_energy.energy(system.circuit, values, state.phase.p)
 
 
 _energy_jit = compiled(_energy)

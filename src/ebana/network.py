@@ -244,22 +244,21 @@ class Network(ABC):
 
     fit = run_fit
 
-    def default_beta(self) -> float:
-        """Nudging strength for users who give none; siemens for a circuit."""
-        return self.system.default_beta(self._values)
+    def default_beta(self, estimator: object = "centered") -> float:
+        """The strength of an estimator for users who give none; siemens for a circuit and a rule that nudges."""
+        return estimators.get(estimator).default_strength(self.system, self._values)
 
     def check_beta(self, beta: float, estimator: GradientEstimator, loss: losses.Loss) -> float:
-        """Refuse nudging strengths that cannot work; returns beta as a float."""
+        """Refuse strengths that cannot work; returns beta as a float."""
         beta = float(beta)
-        unit = self.system.traits.unit
+        unit = estimator.unit(self.system)
         if not (np.isfinite(beta) and beta > 0):
+            default = f"{self.default_beta(estimator):.3g} {unit}".rstrip()
             raise ValueError(
-                f"beta={beta:g}. Expected a nudging strength above zero{', in siemens' if unit == 'S' else ''}; "
-                f"leave it out for the default of this model, {f'{self.default_beta():.3g} {unit}'.rstrip()}."
+                f"beta={beta:g}. Expected a {estimator.quantity} above zero{', in siemens' if unit == 'S' else ''}; "
+                f"leave it out for the default of this model, {default}."
             )
-        self.system.check_beta(
-            self._values, beta, loss, clamped=estimator.clamped, reverses=estimator.reverses
-        )
+        estimator.check_strength(self.system, self._values, beta, loss)
         return beta
 
     def idle_reasons(self, x: Data, still: float | None = None) -> str:
@@ -282,7 +281,7 @@ class Network(ABC):
 
         Args:
             x, y: as for :meth:`fit`.
-            beta: nudging strength (siemens for a circuit); None for :meth:`default_beta`.
+            beta: strength of the estimator (siemens for a circuit and a nudge); None for :meth:`default_beta`.
             estimator, nudge: as for :meth:`fit`.
             method: ``"adjoint"`` is short for ``estimator="adjoint"``: exact, by the system's own equations.
             strict: raise where a state is not found; else its samples are left out.
@@ -295,8 +294,9 @@ class Network(ABC):
         rule = Adjoint() if method == "adjoint" else estimators.get(estimator, nudge)
         if isinstance(rule, Adjoint) and isinstance(self.system, Differentiable):
             return self._exact(data, loss, strict)
+        estimators.check(rule, self.system, loss)
         if rule.nudges:
-            beta = self.check_beta(self.default_beta() if beta is None else beta, rule, loss)
+            beta = self.check_beta(self.default_beta(rule) if beta is None else beta, rule, loss)
         result = inference.estimate(self.system, self._values, data, loss, rule, beta or 0.0)
         if strict and result.unconverged:
             for phase, (solution, found) in estimators.in_order(result.states).items():

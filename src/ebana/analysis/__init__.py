@@ -3,6 +3,7 @@
 from ebana.analysis.device_check import DeviceCheck, DeviceReport, check_device
 from ebana.analysis.gradient_check import Agreement, GradientCheck, ParameterCheck, check_gradients
 from ebana.analysis.in_the_loop import InTheLoop, fine_tune
+from ebana.analysis.linear_circuit import linear_circuit
 from ebana.analysis.power import ElementPower, PhasePower, PowerReport, Share, measure_power
 from ebana.analysis.settling import Settling, measure_settling
 
@@ -21,6 +22,7 @@ __all__ = [
     "check_device",
     "check_gradients",
     "fine_tune",
+    "linear_circuit",
     "measure_power",
     "measure_settling",
 ]

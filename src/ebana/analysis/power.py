@@ -26,8 +26,10 @@ from ebana.frozen import FrozenMapping
 from ebana.inference import cast
 from ebana.learning import estimators
 from ebana.learning.estimators import GradientEstimator, Objective
+from ebana.learning.linearisation import HardwareLinearisation
 from ebana.learning.system import scope
 from ebana.learning.systems.circuit import CircuitSystem
+from ebana.physics import energy
 from ebana.training.data import as_dataset
 from ebana.training.evaluation import BLOCK
 from ebana.units import si
@@ -150,7 +152,7 @@ class PowerReport:
     Args:
         name: the model's name.
         phases: ``"free"`` and, where targets were given, the nudged phases ``"plus"`` and ``"minus"``.
-        beta: nudging strength in siemens, None without targets.
+        beta: nudging strength in siemens, None without targets and for rules that hold outputs.
     """
 
     name: str
@@ -250,20 +252,28 @@ def measure_power(
     element_power.check_known(model.circuit)
     data = as_dataset(x, y, model.input_columns, model.output_units, need_outputs=y is not None)
     if y is None and not data.outputs:
-        solver = _Solver(model, None, None, None)
+        solver, siemens = _Solver(model, None, None, None), None
     else:
         model.require_outputs()
         rule = estimators.get(estimator, nudge)
         loss = model.checked_loss(loss_fn)
-        beta = model.check_beta(model.default_beta() if beta is None else beta, rule, loss)
-        solver = _Solver(model, loss, beta, rule)
+        rule.check(model.system, loss)
+        if isinstance(rule, HardwareLinearisation):
+            raise ValueError(
+                "power(estimator='linearised'): its nudged phases are those of another circuit for each sample. "
+                "Measure ebana.analysis.linear_circuit(model, x, sample=...), or another estimator."
+            )
+        if rule.nudges:
+            beta = model.check_beta(model.default_beta(rule) if beta is None else beta, rule, loss)
+        solver = _Solver(model, loss, beta if rule.nudges else None, rule)
+        siemens = solver.beta if rule.unit(model.system) == "S" else None
     phases = [
         solver.phases({k: a[rows] for k, a in data.inputs.items()}, data.outputs, rows, keep, strict)
         for rows, keep in _blocks(batch_size(data.inputs), model.engine.traceable)
     ]
     names = list(estimators.in_order(phases[0]))
     joined = {name: _joined([block[name] for block in phases]) for name in names}
-    return PowerReport(model.name, FrozenMapping(joined), solver.beta)
+    return PowerReport(model.name, FrozenMapping(joined), siemens)
 
 
 def _blocks(size: int, fill: bool) -> Iterator[tuple[Array, int]]:
@@ -308,7 +318,7 @@ class _Solver:
             y = cast(system, {name: a[rows] for name, a in targets.items()})
             run = _phases_jit if model.engine.traceable else _phases
             assert self.loss is not None
-            result = run(system, values, x, y, self.beta, self.loss, self.rule)
+            result = run(system, values, x, y, self.beta or 0.0, self.loss, self.rule)
             return jax.tree.map(np.asarray, result, is_leaf=lambda leaf: leaf is None)
 
     def _measure(
@@ -351,13 +361,17 @@ def _phases(
     loss: LossLike,
     estimator: GradientEstimator,
 ) -> dict[str, tuple[OperatingPoint, dict[str, Any]]]:
-    """The operating point of each phase, and the currents that its nudge injects."""
+    """The operating point of each phase, and the currents that its nudge or what holds its outputs injects."""
     result = estimator.estimate(system, values, Objective(inputs, targets, loss), beta=beta)
-    nudged = {
-        name: (result.states[name].point, nudge.currents_at(system.circuit, result.states[name].phase.p))
-        for name, nudge in result.nudges.items()
-    }
-    return {"free": (result.free.point, {})} | nudged
+    pushed = {}
+    for name, nudge in result.nudges.items():
+        phase = result.states[name].phase
+        if phase.held:
+            currents = energy.holding_currents(system.circuit, values, phase.p)
+        else:
+            currents = nudge.currents_at(system.circuit, phase.p)
+        pushed[name] = (result.states[name].point, currents)
+    return {"free": (result.free.point, {})} | pushed
 
 
 _free_jit = compiled(_free)

@@ -179,9 +179,7 @@ class CircuitBlock(Part):
         for name, p in self.model.system.parameters.items():
             rate = given if given is not None and p.kind == "conductance" else p.learning_rate
             learns = p.trainable and self.trainable
-            found[name] = replace(
-                p, initial=values[name], learning_rate=rate, beside=True, trainable=learns
-            )
+            found[name] = replace(p, initial=values[name], learning_rate=rate, beside=True, trainable=learns)
         return found
 
     def build(

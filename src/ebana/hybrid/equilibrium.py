@@ -195,8 +195,9 @@ def equilibrium(
         )
     if relaxation is not None:
         system = _relaxed_by(system, relaxation)
+    rule.check(system, Along())
     if nudge is None:
-        nudge = system.default_beta({name: p.initial for name, p in system.parameters.items()})
+        nudge = rule.default_strength(system, {name: p.initial for name, p in system.parameters.items()})
     return Equilibrium(as_argument(system), nudge, rule, by_inputs)
 
 

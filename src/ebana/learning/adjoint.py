@@ -7,51 +7,103 @@ with F the equations of the free state: Kirchhoff's current law for a circuit.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from ebana._types import Array, Values
+from ebana._types import Array, LossLike, Values
 from ebana.learning.estimators import Estimate, GradientEstimator, Objective
-from ebana.learning.system import Differentiable, EnergySystem, LinearResponse, trainable
+from ebana.learning.system import Differentiable, EnergySystem, LinearResponse, Readable, trainable
+
+Derivatives = tuple[dict[str, Array], dict[str, Array]]
+"""By the trained parameters; by the inputs of each sample, where the objective asks for it, else nothing."""
 
 
 @dataclass(frozen=True)
-class Adjoint(GradientEstimator):
+class DifferentiatingEstimator(GradientEstimator):
+    """Differentiates the loss at the free state. Subclass it with :meth:`derivatives`."""
+
+    nudges = False
+    reverses = False
+    samples_together = 1
+
+    def derivatives(
+        self, system: EnergySystem, values: Values, objective: Objective, v: Array, weight: Array
+    ) -> Derivatives:
+        """Derivatives of the weighted sum of losses.
+
+        Args:
+            v: unknowns of the free states, ``(B, F)``.
+            weight: weight of each sample, ``(B,)``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no derivatives()")
+
+    def at_free(
+        self, system: EnergySystem, values: Values, objective: Objective, free: Any, weight: Array
+    ) -> Derivatives:
+        """Derivatives at a free state, some samples of which may not have been found: they weigh nothing."""
+        v = system.unknowns(free)
+        finite = jnp.where(jnp.isfinite(v).all(1, keepdims=True), v, 0.0)
+        return self.derivatives(system, values, objective, finite, weight)
+
+    def estimate(
+        self, system: EnergySystem, values: Values, objective: Objective, *, beta: Array
+    ) -> Estimate:
+        """See :meth:`GradientEstimator.estimate`; ``beta`` is not used."""
+        self.check(system, objective.loss)
+        free = objective.relaxed(system, values)
+        found = system.converged(free)
+        real = objective.real(found)
+        used = found & real
+        weight = objective.weights(used)
+        gradients, sensitivities = self.at_free(system, values, objective, free, weight)
+        outputs, lost = system.outputs(free), (~found & real).sum()
+        return Estimate(gradients, outputs, {"free": free}, {}, used, lost, sensitivities=sensitivities)
+
+
+@dataclass(frozen=True)
+class Adjoint(DifferentiatingEstimator):
     """The exact gradient; one free phase, and one linear system a sample.
 
     Raises:
         TypeError: by :meth:`estimate`, for a system whose equations are not known.
     """
 
-    nudges = False
-    reverses = False
-    samples_together = 1
+    def check(self, system: EnergySystem, loss: LossLike) -> None:
+        """Refuse systems whose equations are not known."""
+        if not isinstance(system, LinearResponse):
+            equations_of(system)
 
     def to_config(self) -> dict[str, Any]:
         """See :meth:`GradientEstimator.to_config`."""
         return {"estimator": "adjoint", "nudge": None}
 
-    def estimate(
-        self, system: EnergySystem, values: Values, objective: Objective, *, beta: Array
-    ) -> Estimate:
-        """See :meth:`GradientEstimator.estimate`; ``beta`` is not used."""
-        free = objective.relaxed(system, values)
-        found = system.converged(free)
-        real = objective.real(found)
-        used = found & real
-        weight, outputs = objective.weights(used), system.outputs(free)
+    def at_free(
+        self, system: EnergySystem, values: Values, objective: Objective, free: Any, weight: Array
+    ) -> Derivatives:
+        """See :meth:`DifferentiatingEstimator.at_free`; by the system's own linear response where it has one."""
         if isinstance(system, LinearResponse):
-            gradients, sensitivities = _by_response(system, values, objective, free, weight)
-        else:
-            v = jnp.where(
-                used[:, None], system.unknowns(free), 0.0
-            )  # lost samples weigh nothing, and are finite
-            gradients, sensitivities = exact_derivatives(system, values, objective, v, weight)
-        lost = (~found & real).sum()
-        return Estimate(gradients, outputs, {"free": free}, {}, used, lost, sensitivities=sensitivities)
+            return _by_response(system, values, objective, free, weight)
+        return super().at_free(system, values, objective, free, weight)
+
+    def derivatives(
+        self, system: EnergySystem, values: Values, objective: Objective, v: Array, weight: Array
+    ) -> Derivatives:
+        """See :meth:`DifferentiatingEstimator.derivatives`."""
+        return exact_derivatives(system, values, objective, v, weight)
+
+
+def equations_of(system: object) -> Differentiable:
+    """A system whose equations are known, or TypeError."""
+    if not isinstance(system, Differentiable):
+        raise TypeError(
+            f"the adjoint needs the equations of the system, which {type(system).__name__} does not state "
+            "(residual, read and solve_transposed). Use equilibrium propagation."
+        )
+    return system
 
 
 def _by_response(
@@ -73,36 +125,38 @@ def exact_gradient(system: EnergySystem, values: Values, objective: Objective, v
 
 def exact_derivatives(
     system: EnergySystem, values: Values, objective: Objective, v: Array, weight: Array
-) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Exact derivatives of the weighted sum of losses by the trained parameters, and by the inputs of each sample.
-
-    Args:
-        v: unknowns of the free states, ``(B, F)``.
-        weight: weight of each sample, ``(B,)``.
-
-    Returns:
-        ``{parameter: array}``, and ``{input: (B, columns)}`` where the objective asks for it, else nothing.
+) -> Derivatives:
+    """Exact derivatives of the weighted sum of losses; see :meth:`DifferentiatingEstimator.derivatives`.
 
     Raises:
         TypeError: for a system whose equations are not known.
     """
-    if not isinstance(system, Differentiable):
-        raise TypeError(
-            f"the adjoint needs the equations of the system, which {type(system).__name__} does not state "
-            "(residual, read and solve_transposed). Use equilibrium propagation."
-        )
-    equations: Differentiable = system
-    loss, targets = objective.loss, objective.targets
-
-    def cost(v: Array, values: Values, inputs: Values) -> Array:
-        outputs = equations.read(values, inputs, v)
-        each = [loss.cost(outputs[name], targets[name]) for name in outputs]
-        return sum((one * weight).sum() for one in each)  # type: ignore[return-value]
-
+    equations = equations_of(system)
     inputs = dict(objective.inputs)
+    cost = weighted_cost(equations, objective, weight)
     by_state, *direct = jax.grad(cost, argnums=(0, 1, 2))(v, values, inputs)
     sensitivity = equations.solve_transposed(values, inputs, v, by_state)
     _, pull = jax.vjp(lambda values, inputs: equations.residual(values, inputs, v), values, inputs)
-    by_values, by_inputs = jax.tree.map(jnp.add, tuple(direct), pull(-sensitivity))
+    return asked_for(system, objective, *jax.tree.map(jnp.add, tuple(direct), pull(-sensitivity)))
+
+
+def weighted_cost(
+    system: Readable, objective: Objective, weight: Array
+) -> Callable[[Array, Values, Values], Array]:
+    """The weighted sum of losses as a function of unknowns ``(B, F)``, values and inputs."""
+    loss, targets = objective.loss, objective.targets
+
+    def cost(v: Array, values: Values, inputs: Values) -> Array:
+        outputs = system.read(values, inputs, v)
+        each = [loss.cost(outputs[name], targets[name]) for name in outputs]
+        return sum((one * weight).sum() for one in each)  # type: ignore[return-value]
+
+    return cost
+
+
+def asked_for(
+    system: EnergySystem, objective: Objective, by_values: Values, by_inputs: Values
+) -> Derivatives:
+    """Of derivatives by all values and inputs those that count."""
     sensitivities = dict(by_inputs) if objective.sensitivities else {}
     return {name: by_values[name] for name in trainable(system)}, sensitivities

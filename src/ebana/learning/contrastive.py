@@ -32,9 +32,10 @@ class Contrast(NamedTuple):
 
     Args:
         states: relaxed states by name; the free one is known as ``"free"`` and need not be among them.
-        nudges: nudges of those that were nudged, by the same names.
+        nudges: what pushed those that were pushed, by the same names: a nudge, or the values or shifts that the
+            outputs were held at, ``{output: (B, units)}``.
         differences: what is taken of them.
-        signs: sign of the nudge of each nudged state, for parameters with a rule of their own.
+        signs: weight of each pushed state, with the sign of the push, for parameters with a rule of their own.
         scale: factor on what those parameters learn, in front of the signs.
     """
 
@@ -64,6 +65,7 @@ class ContrastiveEstimator(GradientEstimator):
         self, system: EnergySystem, values: Values, objective: Objective, *, beta: Array
     ) -> Estimate:
         """See :meth:`GradientEstimator.estimate`."""
+        self.check(system, objective.loss)
         free = objective.relaxed(system, values)
         compared = self.contrast(system, values, objective, free, beta)
         states = {"free": free, **compared.states}

@@ -7,28 +7,25 @@ nudge). The gradient of the loss by a parameter theta is then
     dL/dtheta = lim_{b -> 0} [dE/dtheta(v_b) - dE/dtheta(v_0)] / b.
 
 Three variants take the difference between strengths (b, 0), (0, -b) or (b, -b); the centered one has
-an error of order b^2. Outputs whose stages carry factors c_k are nudged by ``b c_min / c_k``, so that
-no output is nudged harder than b, and the difference is divided by ``b c_min``.
+an error of order b^2. N-point propagation combines centered ones at b, 2 b, ... so that the lowest orders cancel.
 
 Source: B. Scellier, Y. Bengio, Front. Comput. Neurosci. 11:24 (2017); A. Laborieux et al., Front. Neurosci.
-15:633674 (2021) for the centered variant.
+15:633674 (2021) for the centered variant; A. Laborieux, F. Zenke, arXiv:2209.00530 (2022) for estimates from several
+strengths, there along a circle in the complex plane.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from fractions import Fraction
 from typing import Any, Literal
-
-import jax
-import jax.numpy as jnp
-import numpy as np
 
 from ebana._types import Array, LossLike, Values
 from ebana.learning.contrastive import Contrast, ContrastiveEstimator, Difference
 from ebana.learning.estimators import Objective
-from ebana.learning.system import EnergySystem
+from ebana.learning.phases import least_factor, nudged
+from ebana.learning.system import EnergySystem, System
 
 Variant = Literal["centered", "one_sided", "negative"]
 NudgeKind = Literal["current", "clamped"]
@@ -40,13 +37,16 @@ STRENGTHS: Mapping[str, tuple[float, float]] = {
 }
 """The two nudging strengths of each variant, in units of beta."""
 
+MOST_POINTS = 8
+"""Beyond it the weights of the estimates are so large, and of both signs, that roundings outweigh what they gain."""
+
 
 @dataclass(frozen=True)
 class EquilibriumPropagation(ContrastiveEstimator):
     """Gradients from a free and one or two nudged phases.
 
     Args:
-        phases: ``"centered"``, ``"one_sided"`` or ``"negative"``.
+        phases: ``"centered"``, ``"one_sided"`` (positively perturbed) or ``"negative"``.
         nudge: ``"current"`` or ``"clamped"``.
 
     Example:
@@ -60,8 +60,7 @@ class EquilibriumPropagation(ContrastiveEstimator):
     def __post_init__(self) -> None:
         if self.phases not in STRENGTHS:
             raise ValueError(f"estimator={self.phases!r}. Expected one of {sorted(STRENGTHS)}.")
-        if self.nudge not in ("current", "clamped"):
-            raise ValueError(f"nudge={self.nudge!r}. Expected 'current' or 'clamped'.")
+        check_nudge(self.nudge)
 
     @property
     def strengths(self) -> tuple[float, float]:
@@ -91,81 +90,102 @@ class EquilibriumPropagation(ContrastiveEstimator):
         self, system: EnergySystem, values: Values, objective: Objective, free: Any, beta: Array
     ) -> Contrast:
         """See :meth:`ContrastiveEstimator.contrast`."""
-        outputs = system.outputs(free)
-        c = system.factors(values)
-        least = jnp.min(jnp.stack(list(c.values())))
-        scaled = {n: beta * least / c[n] for n in outputs}
-        push = _Push(system, self.clamped, outputs, objective.targets, scaled, objective.loss)
-        states, nudges = _phases(system, values, objective.inputs, push, free, self.strengths)
+        strengths = {n: s for n, s in zip(("plus", "minus"), self.strengths, strict=True) if s}
+        states, nudges = nudged(system, values, objective, free, beta, strengths, clamped=self.clamped)
+        states = {name: states.get(name, free) for name in ("plus", "minus")}
         upper, lower = self.strengths
-        signs = {name: float(np.sign(s)) for name, s in _named(self.strengths).items()}
         factor = 1 / (beta * (upper - lower))
-        return Contrast(states, nudges, (Difference("plus", "minus", factor / least),), signs, factor)
+        difference = Difference("plus", "minus", factor / least_factor(system, values))
+        return Contrast(states, nudges, (difference,), strengths, factor)
 
 
 @dataclass(frozen=True)
-class _Push:
-    """Makes nudges out of strengths in units of beta."""
+class NPointPropagation(ContrastiveEstimator):
+    """Gradients from nudges of ``+-b, +-2 b, ..., +-n b``, with an error of order ``b^(2 n)``.
 
-    system: EnergySystem
-    clamped: bool
-    outputs: dict[str, Array]
-    targets: Values
-    scaled: dict[str, Array]
-    loss: Any
+    The error of a centered estimate has the even powers of its strength, so that estimates g at several strengths
+    can be combined to cancel the lowest of them (Richardson extrapolation)::
 
-    def __call__(self, strength: Array) -> Any:
-        """The nudge of strengths ``(B,)``, or ``(2 B,)`` for two phases in a row."""
-        scaled = {name: strength * beta for name, beta in self.scaled.items()}
-        batch = next(iter(self.outputs.values())).shape[0]
-        repeats = strength.shape[0] // batch
-        wanted = {name: jnp.tile(self.targets[name], (repeats, 1)) for name in self.outputs}
-        if self.clamped:
-            return self.system.clamped_nudge(scaled, wanted, self.loss)
-        read = {name: jnp.tile(value, (repeats, 1)) for name, value in self.outputs.items()}
-        slope = self.loss.slope if self.system.traits.traceable else partial(_slope, self.loss)
-        return self.system.current_nudge(
-            {name: scaled[name][:, None] * slope(read[name], wanted[name]) for name in self.outputs}
-        )
+        sum_k w_k g(k b),      w_k = prod_{j != k} j^2 / (j^2 - k^2)
+
+    Twice the points take twice the phases. It serves where a nudge has to be strong, to be seen above noise or above
+    the tolerance of an engine; across the corners of diodes the error has all powers, and nothing is gained.
+
+    Args:
+        points: number n of strengths; 1 is the centered estimate.
+        nudge: ``"current"`` or ``"clamped"``.
+
+    Example:
+        >>> NPointPropagation(points=2).weights
+        (1.3333333333333333, -0.3333333333333333)
+    """
+
+    points: int = 2
+    nudge: NudgeKind = "current"
+
+    def __post_init__(self) -> None:
+        if (
+            isinstance(self.points, bool)
+            or not isinstance(self.points, int)
+            or not 1 <= self.points <= MOST_POINTS
+        ):
+            raise ValueError(
+                f"NPointPropagation(points={self.points!r}). Expected a whole number from 1 to {MOST_POINTS}."
+            )
+        check_nudge(self.nudge)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Weight of the centered estimate at each strength."""
+        return tuple(float(_weight(k, self.points)) for k in range(1, self.points + 1))
+
+    @property
+    def clamped(self) -> bool:  # type: ignore[override]
+        """Whether nudges are clamped ones."""
+        return self.nudge == "clamped"
+
+    @property
+    def samples_together(self) -> int:  # type: ignore[override]
+        """All nudged phases."""
+        return 2 * self.points
+
+    def check_strength(self, system: System, values: Values, beta: float, loss: LossLike) -> None:
+        """The strongest nudge must leave a minimum, and the weakest must be seen."""
+        for strength in sorted({beta, self.points * beta}):
+            super().check_strength(system, values, strength, loss)
+
+    def to_config(self) -> dict[str, Any]:
+        """See :meth:`GradientEstimator.to_config`."""
+        return {"estimator": "n_point", "nudge": self.nudge, "points": self.points}
+
+    def contrast(
+        self, system: EnergySystem, values: Values, objective: Objective, free: Any, beta: Array
+    ) -> Contrast:
+        """See :meth:`ContrastiveEstimator.contrast`."""
+        numbers = range(1, self.points + 1)
+        pairs = {k: ("plus", "minus") if k == 1 else (f"plus {k}", f"minus {k}") for k in numbers}
+        strengths = {
+            name: sign * k for k in numbers for name, sign in zip(pairs[k], (1.0, -1.0), strict=True)
+        }
+        states, nudges = nudged(system, values, objective, free, beta, strengths, clamped=self.clamped)
+        share = {k: weight / k for k, weight in zip(numbers, self.weights, strict=True)}
+        factor = 1 / (2 * beta)
+        whole = factor / least_factor(system, values)
+        differences = tuple(Difference(*pairs[k], share[k] * whole) for k in numbers)
+        signs = {name: s * share[k] for k in numbers for name, s in zip(pairs[k], (1.0, -1.0), strict=True)}
+        return Contrast(states, nudges, differences, signs, factor)
 
 
-@partial(jax.jit, static_argnums=0)
-def _slope(loss: LossLike, y: Array, target: Array) -> Array:
-    """For engines outside JAX, which would differentiate operation by operation."""
-    return loss.slope(y, target)
+def _weight(k: int, points: int) -> Fraction:
+    """Weight of the estimate at ``k b``: the polynomial in ``b^2`` through all of them, at 0."""
+    product = Fraction(1)
+    for j in range(1, points + 1):
+        if j != k:
+            product *= Fraction(j * j, j * j - k * k)
+    return product
 
 
-def _phases(
-    system: EnergySystem,
-    values: Values,
-    inputs: Values,
-    push: Callable[[Array], Any],
-    free: object,
-    strengths: tuple[float, float],
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The states ``"plus"`` and ``"minus"``, and the nudges of those that are nudged."""
-    ones = jnp.ones(next(iter(system.outputs(free).values())).shape[0])
-    named = _named(strengths)
-    if len(named) == 2 and system.traits.phases_together:  # side by side, as one batch
-        nudge = push(jnp.concatenate([s * ones for s in named.values()]))
-        both = system.relax(values, _joined(inputs, inputs), nudge, _joined(free, free))
-        halves, pushes = _halves(both, len(ones)), _halves(nudge, len(ones))
-        return dict(zip(named, halves, strict=True)), dict(zip(named, pushes, strict=True))
-    nudges = {name: push(s * ones) for name, s in named.items()}
-    states = {name: system.relax(values, inputs, nudge, free) for name, nudge in nudges.items()}
-    return {name: states.get(name, free) for name in ("plus", "minus")}, nudges
-
-
-def _named(strengths: tuple[float, float]) -> dict[str, float]:
-    """The strengths of the phases that are nudged, by their names."""
-    return {name: s for name, s in zip(("plus", "minus"), strengths, strict=True) if s}
-
-
-def _joined(first: object, second: object) -> Any:
-    """Two batches one after the other."""
-    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)
-
-
-def _halves(both: object, at: int) -> tuple[Any, Any]:
-    """The inverse of :func:`_joined`."""
-    return jax.tree.map(lambda a: a[:at], both), jax.tree.map(lambda a: a[at:], both)
+def check_nudge(nudge: str) -> None:
+    """Raise ValueError for an unknown kind of nudge."""
+    if nudge not in ("current", "clamped"):
+        raise ValueError(f"nudge={nudge!r}. Expected 'current' or 'clamped'.")

@@ -7,7 +7,7 @@ and nowhere else.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
@@ -100,16 +100,25 @@ class GradientEstimator:
     data classes are.
 
     Attributes:
-        nudges: whether it takes a nudging strength; ``beta`` is not checked where it does not.
+        nudges: whether it takes a strength; ``beta`` is not checked where it does not.
+        quantity: what its strength is called: a nudging strength, whose unit, default and limits are the system's,
+            unless :meth:`unit`, :meth:`default_strength` and :meth:`check_strength` say otherwise.
+        held_currents: whether its nudges are currents (constant forces) that are held.
         clamped: whether its nudges are clamped ones.
         reverses: whether it nudges with the minus sign too, which a clamped nudge may not survive.
-        samples_together: how many states of each sample it relaxes as one batch at most.
+        samples_together: how many states of each sample it relaxes as one batch, or keeps, at most.
     """
 
     nudges: bool = True
+    quantity: str = "nudging strength"
     clamped: bool = False
     reverses: bool = True
     samples_together: int = 2
+
+    @property
+    def held_currents(self) -> bool:
+        """Whether its nudges are currents that are held."""
+        return self.nudges and not self.clamped
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -133,6 +142,26 @@ class GradientEstimator:
         """
         raise NotImplementedError(f"{type(self).__name__} defines no estimate()")
 
+    def check(self, system: EnergySystem, loss: LossLike) -> None:
+        """Raise where the rule cannot work, before any work; ``fit`` and the like call it.
+
+        Raises:
+            TypeError: for a system that does not offer what the rule needs.
+            ValueError: for a system that cannot do it as it is, or a loss that makes no sense of the rule.
+        """
+
+    def unit(self, system: System) -> str:
+        """Unit of its strength for a squared error, or an empty string."""
+        return system.traits.unit
+
+    def default_strength(self, system: System, values: Values) -> float:
+        """A strength for users who give none."""
+        return system.default_beta(values)
+
+    def check_strength(self, system: System, values: Values, beta: float, loss: LossLike) -> None:
+        """Raise ValueError for a strength above zero that cannot work, warn of one that is hardly seen."""
+        system.check_beta(values, beta, loss, clamped=self.clamped, reverses=self.reverses)
+
     def to_config(self) -> dict[str, Any]:
         """What a checkpoint must find equal, as JSON-compatible values."""
         return {"estimator": type(self).__name__, "nudge": None}
@@ -148,6 +177,10 @@ class Composite(Protocol):
         """Gradients of an objective, with the estimator in every part that settles."""
         ...
 
+    def check_estimator(self, estimator: GradientEstimator) -> None:
+        """Raise where the estimator cannot work in every part that settles."""
+        ...
+
 
 def estimate(
     estimator: GradientEstimator, system: System, values: Values, objective: Objective, *, beta: Array
@@ -158,23 +191,31 @@ def estimate(
     return estimator.estimate(cast(EnergySystem, system), values, objective, beta=beta)
 
 
+def check(estimator: GradientEstimator, system: System, loss: LossLike) -> None:
+    """Raise where an estimator cannot work, before any work; see :meth:`GradientEstimator.check`."""
+    if isinstance(system, Composite):
+        system.check_estimator(estimator)
+    else:
+        estimator.check(cast(EnergySystem, system), loss)
+
+
 def get(estimator: object, nudge: str | None = None) -> GradientEstimator:
-    """Resolve an estimator: an object, ``"centered"``, ``"one_sided"``, ``"negative"`` or ``"adjoint"``.
+    """Resolve an estimator: an object, or one of the names in :func:`names`.
 
     Args:
-        nudge: ``"current"`` (the default) or ``"clamped"``, for names alone.
+        nudge: ``"current"`` (the default) or ``"clamped"``, for the names of rules that nudge.
 
     Raises:
-        ValueError: for an unknown name, and for an object with ``nudge`` beside it.
+        ValueError: for an unknown name, for an object with ``nudge`` beside it, and for a clamped nudge of a rule
+            that does not nudge.
         TypeError: for anything else.
 
     Example:
         >>> get("one_sided", "clamped")
         EquilibriumPropagation(phases='one_sided', nudge='clamped')
+        >>> get("coupled_negative")
+        CoupledLearning(phases='negative')
     """
-    from ebana.learning.adjoint import Adjoint
-    from ebana.learning.equilibrium import EquilibriumPropagation
-
     if isinstance(estimator, GradientEstimator):
         if nudge not in (None, "current"):
             raise ValueError(
@@ -184,11 +225,51 @@ def get(estimator: object, nudge: str | None = None) -> GradientEstimator:
         return estimator
     if isinstance(estimator, type) and issubclass(estimator, GradientEstimator):
         return estimator()
-    if estimator == "adjoint":
-        return Adjoint()
     if not isinstance(estimator, str):
         raise TypeError(
-            f"estimator={estimator!r}. Expected 'centered', 'one_sided', 'negative', 'adjoint', or an object with "
+            f"estimator={estimator!r}. Expected one of {', '.join(names())}, or an object with "
             "estimate(...), a subclass of ebana.GradientEstimator."
         )
-    return EquilibriumPropagation(estimator, nudge or "current")  # type: ignore[arg-type]
+    known = _makers()
+    if estimator not in known:
+        raise ValueError(f"estimator={estimator!r}. Expected one of {', '.join(names())}.")
+    found = known[estimator](nudge or "current")
+    if nudge not in (None, "current") and not found.clamped:
+        raise ValueError(
+            f"estimator={estimator!r} with nudge={nudge!r}. This rule takes no clamped nudge; leave nudge out."
+        )
+    return found
+
+
+def names() -> tuple[str, ...]:
+    """The names that :func:`get` knows.
+
+    Example:
+        >>> names()[:4]
+        ('centered', 'one_sided', 'negative', 'n_point')
+    """
+    return tuple(_makers())
+
+
+def _makers() -> dict[str, Callable[[Any], GradientEstimator]]:
+    """What makes each rule by name, given the kind of nudge."""
+    from ebana.learning.adjoint import Adjoint
+    from ebana.learning.backpropagation import RecurrentBackpropagation, TruncatedBackpropagation
+    from ebana.learning.equilibrium import EquilibriumPropagation, NPointPropagation
+    from ebana.learning.holding import ContrastiveLearning, CoupledLearning
+    from ebana.learning.linearisation import HardwareLinearisation
+
+    return {
+        "centered": lambda nudge: EquilibriumPropagation("centered", nudge),
+        "one_sided": lambda nudge: EquilibriumPropagation("one_sided", nudge),
+        "negative": lambda nudge: EquilibriumPropagation("negative", nudge),
+        "n_point": lambda nudge: NPointPropagation(nudge=nudge),
+        "contrastive": lambda _: ContrastiveLearning(),
+        "coupled": lambda _: CoupledLearning("centered"),
+        "coupled_positive": lambda _: CoupledLearning("positive"),
+        "coupled_negative": lambda _: CoupledLearning("negative"),
+        "truncated": lambda _: TruncatedBackpropagation(),
+        "recurrent": lambda _: RecurrentBackpropagation(),
+        "linearised": lambda _: HardwareLinearisation(),
+        "adjoint": lambda _: Adjoint(),
+    }

@@ -10,7 +10,7 @@ own affair. Shapes: ``B`` samples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
@@ -162,12 +162,17 @@ class EnergySystem(System, Protocol):
 
 
 @runtime_checkable
-class Differentiable(Protocol):
-    """A system whose states solve equations ``F(theta, x, v) = 0``: what the exact adjoint needs."""
+class Readable(Protocol):
+    """A system whose outputs are a function of its unknowns."""
 
     def read(self, values: Values, inputs: Values, v: FreePotentials) -> dict[str, Array]:
         """Outputs as a differentiable function of the unknowns ``(B, F)``."""
         ...
+
+
+@runtime_checkable
+class Differentiable(Readable, Protocol):
+    """A system whose states solve equations ``F(theta, x, v) = 0``: what the exact adjoint needs."""
 
     def residual(self, values: Values, inputs: Values, v: FreePotentials) -> FreePotentials:
         """The equations, ``(B, F)``."""
@@ -195,11 +200,77 @@ class HostSystem(Protocol):
 
 
 @runtime_checkable
+class Clampable(Protocol):
+    """A system whose outputs can be held at given values: what contrastive and coupled learning need."""
+
+    def check_clamps(self, displacement: float | None = None) -> None:
+        """Raise ValueError where outputs cannot be held.
+
+        Args:
+            displacement: how far outputs are moved for an error of one; warn where the system finds states too
+                coarsely to tell.
+        """
+        ...
+
+    def clamp(self, values: Values, inputs: Values, outputs: Values, start: State | None) -> State:
+        """Settle a batch with its outputs held at ``{name: (B, units)}``, from a start state or from rest.
+
+        The state is one of the whole system, to be compared with free ones.
+        """
+        ...
+
+    def displace(self, values: Values, inputs: Values, shifts: Values, state: State) -> State:
+        """Settle a batch with its outputs held at those of a state plus shifts, ``{name: (B, units)}``.
+
+        Shifts of zero leave a free state as it is, also where an output is read from more than it says: of the two
+        nodes of a differential pair both are held.
+        """
+        ...
+
+
+@runtime_checkable
 class LinearResponse(Protocol):
     """A system that knows how its state answers to a small nudge: equilibrium propagation for ``b -> 0``."""
 
     def linear_response(self, values: Values, free: State, nudge: Nudge) -> tuple[State, State]:
         """Two states about the free one, whose differences of ``dE/dtheta`` and ``dE/dx`` are the derivatives by b."""
+        ...
+
+
+@runtime_checkable
+class Iterated(Readable, Protocol):
+    """A system that relaxes by sweeps ``v <- T(theta, x, v)``: what backpropagation through them needs."""
+
+    def check_sweeps(self) -> None:
+        """Raise ValueError where sweeps cannot be had, or differentiated."""
+        ...
+
+    def sweeping(
+        self, values: Values, inputs: Values, nudge: Nudge | None
+    ) -> Callable[[FreePotentials], FreePotentials]:
+        """One sweep as a differentiable function of the unknowns ``(B, F)``, and of what is given here.
+
+        What is the same in all sweeps is computed once.
+        """
+        ...
+
+
+@runtime_checkable
+class Linearisable(Protocol):
+    """A system that is linear between the corners of its devices."""
+
+    def check_linear(self) -> None:
+        """Raise ValueError, with the devices named, where it is not."""
+        ...
+
+    def linear_states(
+        self, values: Values, inputs: Values, state: State, nudge: Nudge
+    ) -> tuple[State, State]:
+        """The states under a current nudge, and under minus it, of what is linear at a free state.
+
+        They are found wherever the linear equations could be solved; whether the free state was found is another
+        question.
+        """
         ...
 
 

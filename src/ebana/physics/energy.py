@@ -7,14 +7,17 @@ parameter the partial derivative of its co-content. A gain also changes the fact
 
     dL/dA = c_in kappa'(A) I2 dh + c_out (h - s) dI2,      c_out = c_in kappa / A
 
-in differences ``d`` between two phases, with I2 the net current drawn from the amplifier's output.
+in differences ``d`` between two phases, with I2 the net current drawn from the amplifier's output: what can be
+measured there, and right in the limit of a small nudge. Where outputs are held, phases lie far apart, and the driven
+stages take up more than ``I2 dw``: the work of what holds them, and the bends of their devices. :func:`_excess` adds
+it, so that the contrast of such phases is the difference of ``dE/dtheta`` to the last digit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import singledispatch
+from dataclasses import dataclass, replace
+from functools import partial, singledispatch
 from typing import Any
 
 import jax
@@ -30,7 +33,7 @@ from ebana.physics import kirchhoff
 from ebana.physics.stages import factors, stages
 
 
-@jax.tree_util.register_dataclass
+@partial(jax.tree_util.register_dataclass, data_fields=["p", "net", "ideal", "inputs"], meta_fields=["held"])
 @dataclass(frozen=True)
 class Phase:
     """What is measured of one relaxed phase.
@@ -38,21 +41,46 @@ class Phase:
     Args:
         p: potentials of all nodes and ground, ``(B, N + 1)``, volts.
         net: net current drawn from each node, ideal diodes included, ``(B, N + 1)``, amperes; zero at
-            free nodes, and what the sources and amplifiers deliver elsewhere.
+            free nodes, outputs that are held included, and what the sources and amplifiers deliver elsewhere.
         ideal: currents of the ideal diodes, ``{element: (B, k)}``, amperes.
         inputs: the data that the sources carried, ``{name: (B, columns)}``.
+        held: whether the outputs were held by sources.
     """
 
     p: NodePotentials
     net: Array
     ideal: dict[str, Array]
     inputs: dict[str, Array]
+    held: bool = False
 
 
-def measure(circuit: Circuit, parameters: Values, inputs: Values, p: Array, injected: Array) -> Phase:
-    """Read the currents of a phase from the potentials of its nodes and the currents injected there."""
+def measure(
+    circuit: Circuit,
+    parameters: Values,
+    inputs: Values,
+    p: Array,
+    injected: Array,
+    conducting: Mapping[str, Array] | None = None,
+) -> Phase:
+    """Read the currents of a phase from the potentials of its nodes and the currents injected there.
+
+    Args:
+        conducting: the ideal diodes that are closed, ``{element: (B, k)}``, where others than those that conduct.
+    """
     net = kirchhoff.net_currents(circuit, parameters, p, injected)
-    return Phase(p, *kirchhoff.balanced(circuit, parameters, p, net), dict(inputs))
+    return Phase(p, *kirchhoff.balanced(circuit, parameters, p, net, conducting), dict(inputs))
+
+
+def measure_held(circuit: Circuit, parameters: Values, inputs: Values, p: NodePotentials) -> Phase:
+    """Read the currents of a phase whose outputs are held: what holds them counts as injected."""
+    injected = kirchhoff.inject(circuit, holding_currents(circuit, parameters, p), p.shape[0])
+    return replace(measure(circuit, parameters, inputs, p, injected), held=True)
+
+
+def holding_currents(circuit: Circuit, parameters: Values, p: NodePotentials) -> dict[str, Array]:
+    """Currents that hold the outputs where they are, into the nodes of each port, ``{port: (B, nodes)}``, amperes."""
+    drawn = kirchhoff.net_currents(circuit, parameters, p, jnp.zeros_like(p))
+    return {port.name: drawn[:, port.nodes] for port in circuit.outputs}
 
 
 def element_factors(circuit: Circuit, parameters: Values) -> dict[str, Array]:
@@ -296,9 +324,12 @@ def _amplifier_contrast(
 ) -> Differences:
     plan, c = stages(circuit), factors(circuit, parameters)
     one = jnp.asarray(1.0)
+    taken_up = None  # what the stages take up, where outputs are held
     for amplifier in circuit.each(Amplifiers):
         if not wanted & {amplifier.gain, amplifier.shift, amplifier.backward}:
             continue
+        if taken_up is None and (plus.held or minus.held):
+            taken_up = c * _stage_changes(circuit, parameters, plus, minus, weight)
         stage_in, stage_out = plan.of(amplifier.inputs), plan.of(amplifier.outputs)
         gain, shift = parameters[amplifier.gain], parameters[amplifier.shift]
         c_out = c[stage_out] if stage_out >= 0 else one
@@ -313,9 +344,57 @@ def _amplifier_contrast(
             amplifier.shift: c_out * (1.0 - gain) * change_i,
             amplifier.backward: c_in * mean_i * change_h,
         }
+        excess = {}
+        if taken_up is not None:
+            passed = c_out * (weight[:, None] * mean_i * gain * change_h).sum()
+            excess = _excess(circuit, amplifier, parameters, taken_up, passed)
         for name in wanted & per_unit.keys():
             summed = (weight[:, None] * per_unit[name]).sum(0)
-            yield (
-                name,
-                summed if circuit.parameters[name].shape == summed.shape else summed.sum(keepdims=True),
-            )
+            fits = circuit.parameters[name].shape == summed.shape
+            yield name, (summed if fits else summed.sum(keepdims=True)) + excess.get(name, 0.0)
+
+
+def _excess(
+    circuit: Circuit, amplifier: Amplifiers, parameters: Values, taken_up: Array, passed: Array
+) -> dict[str, Array]:
+    """What the stages behind an amplifier take up beyond what passes its outputs, by what scales their factors.
+
+    Args:
+        taken_up: ``c_l dE_l`` of every stage, ``(stages,)``.
+        passed: ``c_out I2 dw``.
+    """
+    counts = [sum(sign for name, sign in route if name == amplifier.name) for route in stages(circuit).routes]
+    beyond = (jnp.asarray(counts, taken_up.dtype) * taken_up).sum() - passed
+    names = [name for name in (amplifier.gain, amplifier.backward) if name is not None]
+
+    def log_factor(own: dict[str, Array]) -> Array:
+        return jnp.log(jnp.abs(jnp.mean(amplifier.factor(own))))
+
+    slopes = jax.grad(log_factor)({name: parameters[name] for name in names})
+    return {name: slope * beyond for name, slope in slopes.items()}
+
+
+def _stage_changes(circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, weight: Array) -> Array:
+    """``sum_b weight_b [E_l(plus_b) - E_l(minus_b)]`` of every stage, ``(stages,)``, watts.
+
+    Mean currents times changes of potentials, summed over the nodes (Tellegen), and the bends of devices; a small
+    change keeps its digits.
+    """
+    plan = stages(circuit)
+    drawn = [kirchhoff.drawn_currents(circuit, parameters, phase.p) for phase in (plus, minus)]
+    change = weight[:, None] * (plus.p - minus.p)
+    work = (0.5 * (drawn[0] + drawn[1]) * change).sum(0)[:-1]
+    within = plan.of_node >= 0
+    total = jnp.zeros(len(plan.routes), work.dtype).at[plan.of_node[within]].add(work[within])
+    for element in circuit.each(Branches):
+        stage = plan.of(*element.terminals())
+        if element.linear or stage < 0:
+            continue
+        (up, above), (down, below) = (
+            (element.drop(phase.p), element.current(element.drop(phase.p), parameters))
+            for phase in (plus, minus)
+        )
+        bend = element.cocontent(up, parameters) - element.cocontent(down, parameters)
+        bend = bend - 0.5 * (above + below) * (up - down)
+        total = total.at[stage].add((weight * bend.reshape(len(weight), -1).sum(1)).sum())
+    return total

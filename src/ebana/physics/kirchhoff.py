@@ -153,13 +153,21 @@ def net_currents(circuit: Circuit, parameters: Values, p: Array, injected: Array
     return through_amplifiers(circuit, kappa, drawn_currents(circuit, parameters, p) - injected)
 
 
-def ideal_currents(circuit: Circuit, parameters: Values, p: Array, net: Array) -> dict[str, Array]:
+def ideal_currents(
+    circuit: Circuit,
+    parameters: Values,
+    p: Array,
+    net: Array,
+    conducting: Mapping[str, Array] | None = None,
+) -> dict[str, Array]:
     """Current of every ideal diode from anode to cathode, ``{element: (B, k)}``, amperes.
 
     A conducting one carries all that is left over at the node that it holds.
 
     Args:
         net: net currents without those of ideal diodes, from :func:`net_currents`.
+        conducting: which diodes are closed, whatever their currents, ``{element: (B, k)}``; where left out, those
+            whose drop is zero and whose current flows forwards.
     """
     currents: dict[str, Array] = {}
     for element in circuit.each(Branches):
@@ -171,14 +179,21 @@ def ideal_currents(circuit: Circuit, parameters: Values, p: Array, net: Array) -
         near = np.where(anode_is_free, anode, cathode)
         left = net[:, circuit.base[near]] / kappa[near]
         current = jnp.where(anode_is_free, -left, left)
-        conducts = (element.drop(p) >= -HELD) & (current > 0)
+        forwards = (element.drop(p) >= -HELD) & (current > 0)
+        conducts = forwards if conducting is None else conducting[element.name]
         currents[element.name] = jnp.where(conducts, current, 0.0)
     return currents
 
 
-def balanced(circuit: Circuit, parameters: Values, p: Array, net: Array) -> tuple[Array, dict[str, Array]]:
+def balanced(
+    circuit: Circuit,
+    parameters: Values,
+    p: Array,
+    net: Array,
+    conducting: Mapping[str, Array] | None = None,
+) -> tuple[Array, dict[str, Array]]:
     """Net currents with those of ideal diodes, ``(B, N + 1)``, and the diodes' currents by element."""
-    ideal = ideal_currents(circuit, parameters, p, net)
+    ideal = ideal_currents(circuit, parameters, p, net, conducting)
     if not ideal:
         return net, ideal
     extra = jnp.zeros_like(net)

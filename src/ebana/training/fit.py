@@ -12,6 +12,7 @@ import numpy as np
 from ebana import interruption
 from ebana._types import Data, LossOrName
 from ebana.learning import estimators, optimizers
+from ebana.learning.estimators import GradientEstimator
 from ebana.learning.losses import Loss
 from ebana.spellings import also
 from ebana.training import memory
@@ -81,9 +82,9 @@ def fit(
         x: a :class:`BatchGenerator` (also ``train_dataloader``), a :class:`Dataset`, a dict with inputs
             and outputs, or an array (or dict by layer) of inputs in volts with ``y`` beside it.
         y: targets, ``(B, units)``, a dict by output, or class numbers.
-        beta: nudging strength, siemens for a squared error; else the optimizer's, the loss's, or
-            ``model.default_beta()``, or that of the checkpoint to continue. What was used stands in
-            ``history.settings["beta"]``.
+        beta: strength of the estimator: of a nudge, siemens for a squared error; of coupled learning, a share of the
+            way to the target. Else the optimizer's, the loss's, or ``model.default_beta(estimator)``, or that of the
+            checkpoint to continue. What was used stands in ``history.settings["beta"]``.
         epochs: passes over the data.
         batch_size: samples of a step when ``x`` is no generator; 32 if not given.
         loss_fn: a loss or its name, ``"mse"`` if not given.
@@ -94,9 +95,9 @@ def fit(
         validate_every: ``{"epoch_num": n}`` or ``{"batch_num": n}``; each epoch if not given.
         metrics: the same and more as :class:`~ebana.training.metrics.Metrics`.
         callbacks: see :mod:`ebana.training.callbacks`. Those that save are called after the others.
-        estimator: ``"centered"``, ``"one_sided"``, ``"negative"``, ``"adjoint"``, or a
-            :class:`~ebana.learning.estimators.GradientEstimator`.
-        nudge: ``"current"`` (the default) or ``"clamped"``, beside the name of an estimator.
+        estimator: ``"centered"``, ``"coupled"``, ``"adjoint"`` or another name of
+            :func:`ebana.learning.estimators.names`, or a :class:`~ebana.learning.estimators.GradientEstimator`.
+        nudge: ``"current"`` (the default) or ``"clamped"``, beside the name of an estimator that nudges.
         shuffle, seed: order of the samples when ``x`` is no generator.
         resume: path of a checkpoint to continue. What its run derived (the default ``beta``) belongs to it.
         watch: how many conductances the history follows, or ``"all"``.
@@ -134,6 +135,7 @@ def fit(
     for name, target in generator.dataset.outputs.items():
         loss.check_targets(name, target)
     rule = estimators.get(estimator, nudge)
+    estimators.check(rule, model.system, loss)
     given = next((b for b in (beta, optimizer.beta, loss.beta) if b is not None), None)
     settings = Settings(
         beta=_beta(model, given, rule, loss, resume),
@@ -167,7 +169,7 @@ def fit(
     if resume is not None:
         run.restore(resume)
     with Progress(settings.epochs, verbose=verbose) as progress:
-        _tell_beta(run, model.system.traits.unit, progress)
+        _tell_beta(run, rule, progress)
         history = run.go(progress)
     run.look_back()
     _warn_unconverged(model, history)
@@ -187,8 +189,10 @@ def _callbacks(given: Any) -> list[Callback]:
     return found
 
 
-def _beta(model: Trainee, given: float | None, rule: Any, loss: Loss, resume: Any) -> float | None:
-    """The nudging strength, checked against the values that the run begins with.
+def _beta(
+    model: Trainee, given: float | None, rule: GradientEstimator, loss: Loss, resume: Any
+) -> float | None:
+    """The estimator's strength, checked against the values that the run begins with.
 
     A run that is resumed began with others: what held for them stands in its checkpoint.
     """
@@ -196,13 +200,15 @@ def _beta(model: Trainee, given: float | None, rule: Any, loss: Loss, resume: An
         return None
     if resume is not None:
         return None if given is None else float(given)
-    return model.check_beta(model.default_beta() if given is None else given, rule, loss)
+    return model.check_beta(model.default_beta(rule) if given is None else given, rule, loss)
 
 
-def _tell_beta(run: Run, unit: str, progress: Progress) -> None:
+def _tell_beta(run: Run, rule: GradientEstimator, progress: Progress) -> None:
     if run.settings.derived:
-        source = "taken from the checkpoint" if run.first_step else "derived from the outputs"
-        progress.note(f"nudging strength {source}: beta = {run.settings.beta:.3g} {unit}".rstrip())
+        derived = "derived from the outputs" if rule.quantity == "nudging strength" else "that of the rule"
+        source = "taken from the checkpoint" if run.first_step else derived
+        text = f"{rule.quantity} {source}: beta = {run.settings.beta:.3g} {rule.unit(run.system)}"
+        progress.note(text.rstrip())
 
 
 class UnconvergedWarning(UserWarning):

@@ -108,7 +108,7 @@ def needs(
     state = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(optimizer.init, trained)))
     data = generator.dataset
     columns = sum(array.shape[1] for array in (*data.inputs.values(), *data.outputs.values()))
-    together = estimator.samples_together if traits.phases_together else 1
+    together = estimator.samples_together if traits.phases_together or not estimator.nudges else 1
     samples = max(generator.batch_size * together, least_batch)
     wanted = system.footprint(samples, clamped=estimator.clamped, loss=loss)
     program = OPTIMISED_PROGRAM if traits.optimise_compilation else PROGRAM

@@ -51,7 +51,7 @@ class Record(Callback):
 
     def on_train_begin(self) -> None:
         """Refuse currents of nudges that hold none."""
-        if self.currents and (not self.run.settings.estimator.nudges or self.run.settings.estimator.clamped):
+        if self.currents and not self.run.settings.estimator.held_currents:
             raise ValueError(
                 f"Record(currents=True) with {self.run.settings.estimator!r}, whose nudge is no held current. "
                 "Leave currents out, or train with nudge='current'."

@@ -53,12 +53,12 @@ class Trainee(Protocol):
         """A loss or its name as a loss that fits every output."""
         ...
 
-    def default_beta(self) -> float:
-        """A nudging strength for users who give none."""
+    def default_beta(self, estimator: object = "centered") -> float:
+        """The strength of an estimator for users who give none."""
         ...
 
     def check_beta(self, beta: float, estimator: GradientEstimator, loss: Loss) -> float:
-        """Refuse nudging strengths that cannot work."""
+        """Refuse strengths that cannot work."""
         ...
 
     def idle_reasons(self, x: Data, still: float | None = None) -> str:

@@ -15,7 +15,7 @@ samples has length one along the batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -86,12 +86,19 @@ class Block:
 
 @dataclass(frozen=True)
 class Sweeper:
-    """What sweeps need beside the system, computed once for a batch; ``smooth``: the smooth devices of each block."""
+    """What sweeps need beside the system, computed once for a batch.
+
+    Args:
+        smooth: the smooth devices of each block.
+        rows: whether a sample is a row.
+        differentiable: whether derivatives go through the roots of smooth devices' equations; values are the same.
+    """
 
     system: System
     blocks: tuple[Block, ...]
     smooth: tuple[tuple[HeldDeviceTerm, ...], ...]
     rows: bool = False
+    differentiable: bool = False
 
     def split(self, v: Array) -> list[Array | None]:
         """Potentials of all free nodes block by block."""
@@ -201,11 +208,16 @@ class Sweeper:
         first = jnp.clip(old, low, high)
         x, *_ = jax.lax.fori_loop(0, SCALAR_STEPS, step, (first, low, high, jnp.full_like(first, jnp.inf)))
         better = jnp.abs(equation(x)[0]) < jnp.abs(equation(old)[0])
-        return jnp.where(better, x, old)
+        root = jnp.where(better, x, old)
+        if not self.differentiable:
+            return root
+        root = jax.lax.stop_gradient(root)  # dx = -df / g, whatever way led there
+        f, g = equation(root)
+        return root - (f - jax.lax.stop_gradient(f)) / jax.lax.stop_gradient(g)
 
 
-def sweeper(system: System, *, rows: bool = False) -> Sweeper:
-    """Prepare sweeps over a system; ``rows``: with a sample to a row."""
+def sweeper(system: System, *, rows: bool = False, differentiable: bool = False) -> Sweeper:
+    """Prepare sweeps over a system; see :class:`Sweeper`."""
     a, b = system.diagonal, system.rhs
     corners: list[Corner] = []
     smooth: list[HeldDeviceTerm] = []
@@ -232,7 +244,8 @@ def sweeper(system: System, *, rows: bool = False) -> Sweeper:
     blocks = _blocks(system, a, b, corners)
     if rows:
         blocks = tuple(jax.tree.map(jnp.transpose, block) for block in blocks)
-    return Sweeper(system, blocks, tuple(_within(block.nodes, smooth) for block in blocks), rows)
+    within = tuple(_within(block.nodes, smooth) for block in blocks)
+    return Sweeper(system, blocks, within, rows, differentiable)
 
 
 def _within(nodes: np.ndarray, terms: list[HeldDeviceTerm]) -> tuple[HeldDeviceTerm, ...]:
@@ -304,6 +317,13 @@ def _with_level(corner: Corner, a: Array, corners: list[Corner]) -> Corner:
     for other in corners:
         level = level + other.s * other.k * jnp.maximum(other.s * (corner.t - other.t), 0.0)
     return Corner(corner.k, corner.t, corner.s, level)
+
+
+def sweeping(system: System) -> Callable[[Array], Array]:
+    """One sweep over a layered circuit, inputs first, as a differentiable function of the state ``(B, F)``."""
+    prepared = sweeper(system, rows=True, differentiable=True)
+    order = range(len(prepared.blocks))
+    return lambda v: jnp.broadcast_to(prepared.join(prepared.visit(prepared.split(v), order)), v.shape)
 
 
 def settle(system: System, v: Array | None, sweeps: int, *, backward: bool) -> tuple[Array, Array]:

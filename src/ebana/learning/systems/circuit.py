@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,12 @@ from ebana._types import Array, LossLike, Values
 from ebana.circuit import Circuit
 from ebana.circuit.checks import require_solvable
 from ebana.circuit.elements import Branches
-from ebana.engines.base import Engine, OperatingPoint, Result, checked
+from ebana.circuit.transform import clamp_input, clamp_outputs
+from ebana.engines import NativeEngine, SweepEngine
+from ebana.engines.base import Engine, OperatingPoint, Result, batch_size, checked
+from ebana.engines.native import sweep
+from ebana.equations.assemble import assemble
+from ebana.equations.plan import plan
 from ebana.learning.system import Footprint, LearningWarning, Traits
 from ebana.learning.systems.footprint import footprint
 from ebana.parameters import Parameter
@@ -24,6 +29,9 @@ from ebana.physics import energy, kirchhoff, local
 from ebana.physics.nudge import Nudge
 from ebana.physics.stages import stages
 from ebana.physics.stiffness import output_stiffness
+
+ROUNDING = 8.0
+"""Roundings of the largest potential by which a held output may pass an ideal diode's bound."""
 
 DEFAULT_BETA_SHARE = 0.002
 """The default nudging strength, as a share of the least conductance that holds an output."""
@@ -116,12 +124,16 @@ class CircuitSystem:
         """Refuse a nudge that rounding swallows, warn of one that the engine's tolerance does."""
         name = max(bounds, key=lambda n: bounds[n])
         moved = beta / bounds[name]
-        least = float(np.finfo(getattr(self.engine, "dtype", "float64")).eps)
         told = (
             f"beta={beta:g} moves output {name!r}, which {bounds[name]:.3g} S hold, by about {moved:.1g} V for an "
             "error of one volt"
         )
         advice = f"Choose one nearer to {DEFAULT_BETA_SHARE * min(bounds.values()):.3g}, the default of this model."
+        self._check_move(moved, told, advice)
+
+    def _check_move(self, moved: float, told: str, advice: str) -> None:
+        """Refuse a move of so many volts that rounding swallows, warn of one that the engine's tolerance does."""
+        least = float(np.finfo(getattr(self.engine, "dtype", "float64")).eps)
         if moved < least:
             raise ValueError(f"{told}: less than the rounding of the potentials, {least:.1g} V. {advice}")
         tolerance = getattr(self.engine, "volts", least)
@@ -130,8 +142,15 @@ class CircuitSystem:
                 f"{told}, and the engine finds operating points to {tolerance:.1g} V: gradients are mostly what it "
                 f"leaves. {advice}",
                 LearningWarning,
-                stacklevel=4,
+                stacklevel=6,
             )
+
+    def check_clamps(self, displacement: float | None = None) -> None:
+        """Refuse outputs whose nodes no sources can hold, and displacements as in :meth:`check_beta`."""
+        clamp_outputs(self.circuit)
+        if displacement is not None:
+            told = f"beta={displacement:g} moves outputs by {displacement:.1g} V for an error of one volt"
+            self._check_move(displacement, told, "Choose one between 0.1 and 1.")
 
     def gradient_scale(self, values: Values) -> dict[str, Array]:
         """Factor ``2 c_out / c_l`` for each conductance: the published update in terms of the gradient.
@@ -176,6 +195,38 @@ class CircuitSystem:
         code = np.where(found, int(Result.CONVERGED), int(Result.ENGINE_FAILED))
         point = OperatingPoint(v, code, np.full(found.shape, np.nan, v.dtype), np.zeros(found.shape, int))
         return Settled(point, _measure(self.circuit, dict(values), dict(inputs), point.v, Nudge.none()))
+
+    def clamp(self, values: Values, inputs: Values, outputs: Values, start: Settled | None) -> Settled:
+        """Settle a batch with sources at the nodes of its outputs, folded pairs at ``+y/2`` and ``-y/2``.
+
+        The currents of those sources stand where a nudge's would. A sample whose outputs are held beyond an ideal
+        diode's bound has no state, and counts as not found.
+        """
+        nodes = {n: self._nodes_of(n, jnp.asarray(value)) for n, value in outputs.items()}
+        return self._held(values, inputs, nodes, start)
+
+    def displace(self, values: Values, inputs: Values, shifts: Values, state: Settled) -> Settled:
+        """As :meth:`clamp`, at the potentials of a state and a shift: of a folded pair, half of it at each node."""
+        nodes = {
+            name: state.phase.p[:, self.circuit.output(name).nodes] + self._nodes_of(name, shift)
+            for name, shift in shifts.items()
+        }
+        return self._held(values, inputs, nodes, state)
+
+    def _nodes_of(self, name: str, value: Array) -> Array:
+        """Values of an output as potentials of its nodes."""
+        return kirchhoff.unfold(True, 0.5 * value) if self.circuit.output(name).folded else value
+
+    def _held(self, values: Values, inputs: Values, nodes: Values, start: Settled | None) -> Settled:
+        """Settle with the nodes of the outputs held, ``{name: (B, nodes)}``, volts, and measure all nodes."""
+        held = clamp_outputs(self.circuit)
+        data = {**inputs, **{clamp_input(name): value for name, value in nodes.items()}}
+        kept = np.searchsorted(self.circuit.free, held.free)
+        at = None if start is None else start.v[:, kept]
+        point = checked(self.engine.solve(held, values, data, Nudge.none(), at))
+        v, phase, possible = _measure_held(self.circuit, dict(values), dict(inputs), data, point.v)
+        code = jnp.where(possible | ~point.converged, point.code, int(Result.NO_MINIMUM))
+        return Settled(replace(point, v=v, code=code.astype(jnp.int32)), phase)
 
     def solution(self, state: Settled) -> OperatingPoint:
         """The operating point."""
@@ -272,6 +323,47 @@ class CircuitSystem:
         jacobian = jax.vmap(jax.jacfwd(one))(v, dict(inputs))
         return jnp.linalg.solve(jnp.swapaxes(jacobian, 1, 2), rhs[..., None])[..., 0]
 
+    # -- what backpropagation through the relaxation needs ---------------------------------------------
+
+    def check_sweeps(self) -> None:
+        """Refuse engines outside JAX, and circuits that are not layered."""
+        if not isinstance(self.engine, NativeEngine | SweepEngine):
+            raise ValueError(
+                f"engine {self.engine.name!r} has no sweeps to differentiate. Train on NativeEngine() or "
+                "SweepEngine(n), or by a rule that compares states, such as estimator='centered'."
+            )
+        if not plan(self.circuit).layered:
+            raise ValueError(
+                "backpropagation through sweeps got a circuit that is not layered (some element joins two nodes of one "
+                "layer, or two free nodes directly). Use estimator='adjoint', or a rule that compares states."
+            )
+
+    def sweeping(self, values: Values, inputs: Values, nudge: Nudge | None) -> Callable[[Array], Array]:
+        """One block Gauss-Seidel sweep, inputs first, as a function of the free potentials."""
+        return sweep.sweeping(
+            assemble(self.circuit, values, inputs, nudge or Nudge.none(), batch_size(inputs))
+        )
+
+    # -- what hardware linearisation needs ----------------------------------------------------------------
+
+    def check_linear(self) -> None:
+        """Refuse circuits with other devices than ideal diodes."""
+        require_solvable(self.circuit, "hardware linearisation cannot open and close")
+        bent = [e for e in self.circuit.each(Branches) if not (e.linear or e.law.ideal)]
+        if bent:
+            raise ValueError(
+                f"hardware linearisation got {bent[0].name!r}, {bent[0].describe()}. It opens and closes ideal diodes; "
+                "circuits of other devices are linear nowhere. Use DiodeLayer(kind='ideal'), or estimator='adjoint'."
+            )
+        plan(self.circuit)
+
+    def linear_states(
+        self, values: Values, inputs: Values, state: Settled, nudge: Nudge
+    ) -> tuple[Settled, Settled]:
+        """States of the linear circuit whose conducting diodes are closed and whose others are open."""
+        points, phases = _linear(self.circuit, dict(values), dict(inputs), state.phase, nudge)
+        return Settled(points[0], phases[0]), Settled(points[1], phases[1])
+
 
 # Compiled, so that engines outside JAX do not pay for hundreds of single operations.
 
@@ -281,6 +373,63 @@ def _measure(circuit: Circuit, values: Values, inputs: Values, v: Array, nudge: 
     v = jnp.where(jnp.isfinite(v), v, 0.0)  # lost samples weigh nothing and must not give NaN
     p = kirchhoff.potentials(circuit, values, inputs, v)
     return energy.measure(circuit, values, inputs, p, nudge.injected(circuit, p))
+
+
+@jax.jit
+def _measure_held(
+    circuit: Circuit, values: Values, inputs: Values, data: Values, v: Array
+) -> tuple[Array, energy.Phase, Array]:
+    """Potentials of the free nodes, all measurements, and which samples keep the bounds of ideal diodes."""
+    held = clamp_outputs(circuit)
+    finite = jnp.where(jnp.isfinite(v), v, 0.0)
+    p = kirchhoff.potentials(held, values, data, finite)
+    p = jnp.where(jnp.isfinite(p), p, 0.0)  # targets may be NaN
+    possible = jnp.stack([jnp.isfinite(value).all(1) for value in data.values()]).all(0)
+    for element in circuit.each(Branches):
+        if element.law.ideal:  # those between held nodes, of which the engine knows nothing
+            fixed = np.logical_and(*(held.base_position[nodes] < 0 for nodes in element.ends()))
+            beyond = element.drop(p) > kirchhoff.HELD + ROUNDING * jnp.finfo(p.dtype).eps * jnp.abs(p).max()
+            possible = possible & ~(beyond & fixed).any(1)
+    whole = jnp.where(jnp.isfinite(v).all(1)[:, None], p[:, circuit.free], jnp.nan)
+    return whole, energy.measure_held(circuit, values, inputs, p), possible
+
+
+@jax.jit
+def _linear(
+    circuit: Circuit, values: Values, inputs: Values, free: energy.Phase, nudge: Nudge
+) -> tuple[list[OperatingPoint], list[energy.Phase]]:
+    """Operating points and phases under a nudge and under minus it, in the linear circuit at a free phase."""
+    v, batch = free.p[:, circuit.free], free.p.shape[0]
+    system = assemble(circuit, values, inputs, Nudge.none(), batch)
+    conducting = {name: current > 0 for name, current in free.ideal.items()}
+    injected = nudge.injected(circuit, free.p)
+    kappa = {a.name: a.kappa(values) for a in circuit.amplifiers}
+    pushed = kirchhoff.through_amplifiers(circuit, kappa, injected)[:, circuit.free]
+    slopes = system.slopes(v.T, 0.0)
+    found = system.correction(v.T, -pushed.T, slopes, locked=_held_nodes(circuit, conducting, batch).T)
+    sure = found.sure & (found.pivot > 0)
+    points, phases = [], []
+    for sign in (1.0, -1.0):
+        moved = v + sign * found.step.T
+        p = kirchhoff.potentials(circuit, values, inputs, moved)
+        code = jnp.where(sure & jnp.isfinite(moved).all(1), int(Result.CONVERGED), int(Result.NO_MINIMUM))
+        zeros = jnp.zeros(batch, v.dtype)
+        points.append(
+            OperatingPoint(moved, code.astype(jnp.int32), zeros + found.left, zeros.astype(jnp.int32))
+        )
+        phases.append(energy.measure(circuit, values, inputs, p, sign * injected, conducting))
+    return points, phases
+
+
+def _held_nodes(circuit: Circuit, conducting: Mapping[str, Array], batch: int) -> Array:
+    """Free nodes that conducting diodes hold, ``(B, F)``."""
+    held = jnp.zeros((batch, len(circuit.free)), bool)
+    for element in circuit.each(Branches):
+        if element.law.ideal:
+            at = np.maximum(*(circuit.base_position[nodes] for nodes in element.ends()))
+            free = np.flatnonzero(at >= 0)
+            held = held.at[:, at[free]].max(conducting[element.name][:, free])
+    return held
 
 
 @jax.jit

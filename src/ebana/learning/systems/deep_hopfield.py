@@ -18,7 +18,7 @@ Neurosci. 15:633674 (2021).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
@@ -112,6 +112,14 @@ class OutputNudge:
         rows = o.reshape(o.shape[0], -1)
         slope = self.loss.slope(rows, self.target)
         return -(jnp.reshape(jnp.asarray(self.strength), (-1, 1)) * slope).reshape(o.shape)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class OutputHeld:
+    """The last layer is held at given states, ``(B, n)``."""
+
+    value: Array
 
 
 @dataclass(frozen=True)
@@ -249,7 +257,7 @@ class DeepHopfieldSystem:
     # -- relaxing -----------------------------------------------------------------------------------------
 
     def relax(
-        self, values: Values, inputs: Values, nudge: OutputNudge | None, start: DeepState | None
+        self, values: Values, inputs: Values, nudge: OutputNudge | OutputHeld | None, start: DeepState | None
     ) -> DeepState:
         """Sweep over the layers, from a forward pass or from a state."""
         weights = self.weights(values)
@@ -324,30 +332,59 @@ class DeepHopfieldSystem:
         weights: Any,
         layers: tuple[Array, ...],
         ups: tuple[Any, ...],
-        nudge: OutputNudge | None,
+        nudge: OutputNudge | OutputHeld | None,
         order: tuple[int, ...],
     ) -> tuple[tuple[Array, ...], tuple[Any, ...]]:
         """Set each layer once; ``ups`` are those of the present states below."""
         states, pushes = list(layers), list(ups)
         for k in order:
+            if isinstance(nudge, OutputHeld) and k + 1 == len(states):
+                states[k] = nudge.value.reshape(states[k].shape)
+                continue
             push = pushes[k][0]
             if k + 1 < len(states):
                 push = push + self._down(weights, k + 1, states[k + 1], pushes[k + 1][1])
-            elif nudge is not None:
+            elif isinstance(nudge, OutputNudge):
                 push = push + nudge.force(states[k])
             states[k] = self._settled(k, push, states[k])
             if k + 1 < len(states):
                 pushes[k + 1] = self._up(weights, k + 1, states[k])
         return tuple(states), tuple(pushes)
 
-    def sweep(self, values: Values, inputs: Values, nudge: OutputNudge | None, state: DeepState) -> DeepState:
-        """One differentiable sweep from a state."""
+    def check_sweeps(self) -> None:
+        """Sweeps can always be differentiated."""
+
+    def sweeping(self, values: Values, inputs: Values, nudge: OutputNudge | None) -> Callable[[Array], Array]:
+        """One sweep as a differentiable function of all layers in a row, ``(B, F)``."""
         weights = self.weights(values)
         x = jnp.asarray(inputs[INPUT]).reshape(-1, *self.input_shape)
-        ups = tuple(self._up(weights, k, s) for k, s in enumerate((x, *state.layers[:-1])))
-        layers, ups = self._sweep(weights, state.layers, ups, nudge, self._order(nudge is None))
-        change = _largest_change(layers, state.layers)
-        return DeepState(x, layers, ups, tuple(up[1] for up in ups), change, state.sweeps + 1)
+        first, order = self._up(weights, 0, x), self._order(nudge is None)
+
+        def sweep(v: Array) -> Array:
+            layers = self._layers(v)
+            ups = (first, *(self._up(weights, k + 1, s) for k, s in enumerate(layers[:-1])))
+            return _in_a_row(self._sweep(weights, layers, ups, nudge, order)[0])
+
+        return sweep
+
+    def _layers(self, v: Array) -> tuple[Array, ...]:
+        """The inverse of :func:`_in_a_row`."""
+        edges = np.cumsum([int(np.prod(layer.shape)) for layer in self.layers])[:-1]
+        rows = jnp.split(jnp.asarray(v), edges, axis=1)
+        return tuple(s.reshape(-1, *layer.shape) for s, layer in zip(rows, self.layers, strict=True))
+
+    # -- held outputs ---------------------------------------------------------------------------------------
+
+    def check_clamps(self, displacement: float | None = None) -> None:
+        """Outputs are states of their own: they can always be held."""
+
+    def clamp(self, values: Values, inputs: Values, outputs: Values, start: DeepState | None) -> DeepState:
+        """Settle a batch with the last layer held."""
+        return self.relax(values, inputs, OutputHeld(jnp.asarray(outputs[OUTPUT])), start)
+
+    def displace(self, values: Values, inputs: Values, shifts: Values, state: DeepState) -> DeepState:
+        """As :meth:`clamp`, at the last layer of a state and a shift."""
+        return self.clamp(values, inputs, {OUTPUT: _rows(state.layers[-1]) + shifts[OUTPUT]}, state)
 
     def forward(self, values: Values, inputs: Values) -> dict[str, Array]:
         """Outputs of the feedforward network of the same weights: no feedback, differentiable."""
@@ -369,7 +406,11 @@ class DeepHopfieldSystem:
 
     def unknowns(self, state: DeepState) -> Array:
         """All layers in a row, ``(B, n_1 + ... + n_L)``."""
-        return jnp.concatenate([_rows(s) for s in state.layers], axis=1)
+        return _in_a_row(state.layers)
+
+    def read(self, values: Values, inputs: Values, v: Array) -> dict[str, Array]:
+        """The last layer of all in a row."""
+        return {OUTPUT: v[:, -self.output_units[OUTPUT] :]}
 
     def converged(self, state: DeepState) -> Array:
         """Samples whose states are finite, and settled where there is a tolerance."""
@@ -507,6 +548,10 @@ def _linear_rows(layers: tuple[Layer, ...]) -> list[tuple[int, int]]:
 def _largest_change(after: tuple[Array, ...], before: tuple[Array, ...]) -> Array:
     each = [jnp.abs(_rows(a - b)).max(1) for a, b in zip(after, before, strict=True)]
     return jnp.stack(each).max(0)
+
+
+def _in_a_row(layers: tuple[Array, ...]) -> Array:
+    return jnp.concatenate([_rows(s) for s in layers], axis=1)
 
 
 def _rows(s: Array) -> Array:

@@ -10,7 +10,7 @@ Source: B. Scellier, Y. Bengio, Front. Comput. Neurosci. 11:24 (2017).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -134,14 +134,43 @@ class HopfieldSystem:
     ) -> HopfieldState:
         """Go down the gradient, from rest or from a state."""
         x = jnp.asarray(inputs[INPUT])
-        drive = x @ _weight(values, 1) + _bias(values, 1)  # the same in all steps
         layers = self._rest(x) if start is None else start.layers
         steps = self.free_steps if nudge is None else self.nudged_steps
+        return self._descended(values, x, layers, steps, lambda moved, _: moved, nudge)
+
+    def check_clamps(self, displacement: float | None = None) -> None:
+        """The last layer can be held at any values."""
+
+    def clamp(
+        self, values: Values, inputs: Values, outputs: Values, start: HopfieldState | None
+    ) -> HopfieldState:
+        """Go down the gradient with the last layer left as it is given, also outside [0, 1]."""
+        x = jnp.asarray(inputs[INPUT])
+        layers = self._rest(x) if start is None else start.layers
+        layers = (*layers[:-1], jnp.asarray(outputs[OUTPUT]))
+        steps = self.free_steps if start is None else self.nudged_steps
+        return self._descended(values, x, layers, steps, lambda moved, given: (*moved[:-1], given[-1]), None)
+
+    def displace(self, values: Values, inputs: Values, shifts: Values, state: HopfieldState) -> HopfieldState:
+        """As :meth:`clamp`, at the last layer of a state and a shift."""
+        return self.clamp(values, inputs, {OUTPUT: state.layers[-1] + shifts[OUTPUT]}, state)
+
+    def _descended(
+        self,
+        values: Values,
+        x: Array,
+        layers: tuple[Array, ...],
+        steps: int,
+        keep: Callable[[tuple[Array, ...], tuple[Array, ...]], tuple[Array, ...]],
+        nudge: HopfieldNudge | None,
+    ) -> HopfieldState:
+        """So many steps, or as many as the tolerance takes; ``keep`` has the last word on each."""
+        drive = x @ _weight(values, 1) + _bias(values, 1)  # the same in all steps
         largest = jnp.full(x.shape[0], jnp.inf, drive.dtype)
 
         def step(carry: tuple[Any, ...]) -> tuple[Any, ...]:
             count, layers, _ = carry
-            moved = self._moved(values, drive, layers, nudge)
+            moved = keep(self._moved(values, drive, layers, nudge), layers)
             change = jnp.stack([jnp.abs(a - b).max(1) for a, b in zip(moved, layers, strict=True)]).max(0)
             return count + 1, moved, change
 
@@ -237,10 +266,13 @@ class HopfieldSystem:
         """The last layer of the states in a row."""
         return {OUTPUT: v[:, -self.units[-1] :]}
 
+    def _layers(self, v: Array) -> tuple[Array, ...]:
+        """The layers of the states in a row."""
+        return tuple(jnp.split(v, np.cumsum(self.units[1:])[:-1], axis=1))
+
     def residual(self, values: Values, inputs: Values, v: Array) -> Array:
         """``s - clip(what pushes it)``, ``(B, F)``; zero at a free state."""
-        edges = np.cumsum(self.units[1:])[:-1]
-        layers = tuple(jnp.split(v, edges, axis=1))
+        layers = self._layers(v)
         drive = jnp.asarray(inputs[INPUT]) @ _weight(values, 1) + _bias(values, 1)
         pushes = self._pushes(values, drive, layers)
         return jnp.concatenate([s - _clipped(p) for s, p in zip(layers, pushes, strict=True)], axis=1)
@@ -253,6 +285,18 @@ class HopfieldSystem:
 
         jacobian = jax.vmap(jax.jacfwd(one))(v, jnp.asarray(inputs[INPUT]))
         return jnp.linalg.solve(jnp.swapaxes(jacobian, 1, 2), rhs[..., None])[..., 0]
+
+    # -- what backpropagation through the relaxation needs -----------------------------------------------
+
+    def check_sweeps(self) -> None:
+        """A step down the gradient is differentiable."""
+
+    def sweeping(
+        self, values: Values, inputs: Values, nudge: HopfieldNudge | None
+    ) -> Callable[[Array], Array]:
+        """One step of all layers down the gradient, as a function of the states in a row."""
+        drive = jnp.asarray(inputs[INPUT]) @ _weight(values, 1) + _bias(values, 1)
+        return lambda v: jnp.concatenate(self._moved(values, drive, self._layers(v), nudge), axis=1)
 
 
 def glorot(units: tuple[int, ...], seed: int, rates: tuple[float | None, ...]) -> dict[str, Parameter]:
