@@ -130,7 +130,7 @@ def test_other_nudges_and_sweeps_compile_nothing(hopfield, circuit):
     first = [gradients(module, x, weight) for module in (hopfield, circuit)]
     hopfield, circuit = copy.deepcopy(hopfield), copy.deepcopy(circuit)
     with compilations() as compiled:
-        hopfield.nudge, hopfield.relaxation = 0.02, Relaxation(np.int64(3), 2, 0)
+        hopfield.nudge, hopfield.relaxation = 0.02, Relaxation(np.int64(3), 2, factor=1)
         circuit.nudge = np.float32(1e-8)
         circuit.input_scale, circuit.output_scale = 0.5, 3.0
         again = [gradients(module, x, weight) for module in (hopfield, circuit)]

@@ -8,6 +8,7 @@ so that :func:`undotted` brings every name back.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 from urllib.parse import unquote
 
@@ -78,10 +79,17 @@ def bounds_in(parameter: Parameter, dtype: Any) -> tuple[float, float]:
 
 
 def plain(relaxation: Relaxation | None) -> Relaxation | None:
-    """A relaxation with its numbers as Python's: one type each, so that programs are not compiled anew."""
+    """A relaxation with its numbers as Python's: one type each, so that programs are not compiled anew.
+
+    Example:
+        >>> plain(Relaxation(np.int64(3), tolerance=1))
+        Relaxation(free_sweeps=3, nudged_sweeps=10, tolerance=1.0, factor=1.1)
+    """
     if relaxation is None:
         return None
-    return Relaxation(int(relaxation.free_sweeps), int(relaxation.nudged_sweeps), float(relaxation.tolerance))
+    numbers: dict[str, Any] = {field.name: getattr(relaxation, field.name) for field in fields(relaxation)}
+    kinds = {name: int if name.endswith("sweeps") else float for name in numbers}
+    return Relaxation(**{name: None if n is None else kinds[name](n) for name, n in numbers.items()})
 
 
 def plain_nudge(who: str, nudge: Any) -> float:
