@@ -10,36 +10,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana import (
-    AmplificationLayer,
-    BiasVoltageLayer,
-    ConcatenateLayer,
-    CurrentLayer,
-    DenseLayer,
-    DiodeLayer,
-    Initializers,
-    InputVoltageLayer,
-    Model,
-)
+from ebana import Model
 from ebana.hybrid import Equilibrium, HopfieldDense, HopfieldStates, Relaxation, hopfield
 from ebana.learning.system import scope
 from ebana.learning.systems.deep_hopfield import DeepHopfieldSystem
+from helpers import hybrids
 
 COMPILED = "/jax/core/compile/backend_compile_duration"
 
 
 def small_circuit(engine: Any = "native", seed: int = 0) -> Model:
-    """Four inputs, a rectified hidden layer of four, three folded outputs; 64 conductances."""
-    init = Initializers("glorot", {"L": 1e-7, "U": 8e-6, "g_min": 1e-7, "g_max": 2e-5})
-    xp = InputVoltageLayer(units=4, name="xp")
-    xn = InputVoltageLayer(name="xn", inverts=xp)
-    b1 = BiasVoltageLayer(units=2, name="b1", bias=[1.0, -1.0])
-    d1 = DenseLayer(units=4, name="d1", initializer=init)(ConcatenateLayer("j1")([xp, xn, b1]))
-    a1 = DiodeLayer("a1", "down", param={"VTH": 0.3, "RON": 1.0})(d1)
-    a2 = DiodeLayer("a2", "up", param={"VTH": 0.3, "RON": 1.0})(a1)
-    g1 = AmplificationLayer(gain=4, name="g1")(a2)
-    d2 = DenseLayer(units=6, name="d2", initializer=init)(g1)
-    return Model(inputs=xp, outputs=CurrentLayer("c1")(d2), engine=engine, seed=seed)
+    """Four inputs, a rectified hidden layer of four, three folded outputs."""
+    return hybrids.small_circuit(seed, engine, inputs=4, hidden=4, units=3)
 
 
 def small_hopfield(dtype: Any = "float32", **options: Any) -> DeepHopfieldSystem:

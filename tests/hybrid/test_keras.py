@@ -1,6 +1,7 @@
 """A circuit or a Hopfield network as a layer of Keras: fit, bounds, files, and the same derivatives as in JAX."""
 
 import os
+import runpy
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+import ebana.keras
 from ebana import (
     CircuitBuilder,
     CurrentLayer,
@@ -33,7 +35,7 @@ from ebana.keras import EquilibriumLayer, Within
 from helpers.frameworks import compilations, derivatives, small_circuit, small_hopfield
 
 RNG = np.random.default_rng(0)
-X, WEIGHT = RNG.uniform(-1, 1, (6, 4)).astype(np.float32), RNG.normal(size=(6, 3)).astype(np.float32)
+X, WEIGHT = RNG.uniform(-1, 1, (105, 4)).astype(np.float32), RNG.normal(size=(105, 3)).astype(np.float32)
 
 
 def built(system, *arguments, **options):
@@ -124,7 +126,7 @@ def test_a_saved_model_is_loaded_whole(trained, tmp_path):
         np.testing.assert_array_equal(other.values()[name], value)
     assert other.output_scale == 5.0
     assert isinstance(other._by_name["d1/conductance"].constraint, Within)
-    np.testing.assert_array_equal(again.predict(data[0], verbose=0), model.predict(data[0], verbose=0))
+    np.testing.assert_array_equal(again(data[0]), model(data[0]))
 
 
 @pytest.mark.parametrize("jit_compile", [True, False])
@@ -134,8 +136,8 @@ def test_fit_trains_a_sequential_model(jit_compile):
     layer = EquilibriumLayer(hopfield([HopfieldStates(), HopfieldDense(3, clamped=False)], (4,)))
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4), layer])
     model.compile(optimizer=keras.optimizers.Adam(0.1), loss="mse", jit_compile=jit_compile)
-    target = np.tile([[0.2, 0.5, 0.8]], (6, 1)).astype(np.float32)
-    losses = model.fit(X, target, epochs=40, batch_size=6, verbose=0).history["loss"]
+    target = np.tile([[0.2, 0.5, 0.8]], (len(X), 1)).astype(np.float32)
+    losses = model.fit(X, target, epochs=40, batch_size=len(X), verbose=0).history["loss"]
     assert losses[-1] < 0.5 * losses[0]
 
 
@@ -181,7 +183,7 @@ def test_values_are_those_of_the_model_and_stay_within_bounds():
     layer = built(model)
     np.testing.assert_allclose(layer.values()["d1/conductance"], 1e-7, rtol=1e-6)
     model.set_values(layer.values())
-    layer.set_values({"d2/conductance": np.full((4, 6), 2e-5)})
+    layer.set_values({"d2/conductance": np.full((6, 6), 1e-4)})
     model.set_values(layer.values())
     within = layer._by_name["d2/conductance"].constraint
     assert within(np.float32([-1.0, 1e9])).tolist() == [np.float32(within.low), np.float32(within.high)]
@@ -192,14 +194,14 @@ def test_a_step_of_a_weight_moves_conductances_by_a_fiftieth_of_their_mean():
     layer = built(small_circuit())
     mean = small_circuit().system.parameters["d1/conductance"].mean
     assert 1e-3 * layer._units["d1/conductance"] == pytest.approx(0.02 * mean)
-    assert layer._units["b1/voltage"] == 1.0
+    assert layer._units["b/voltage"] == 1.0
 
 
 def test_samples_that_do_not_settle_are_counted():
     layer = built(small_hopfield(), relaxation=Relaxation(1, 1, 1e-12))
     layer(X)
     layer(X[:2])
-    assert layer.unsettled == 8
+    assert layer.unsettled == len(X) + 2
     layer.unsettled = 0
     assert layer.unsettled == 0
 
@@ -231,8 +233,8 @@ def own_layer():
     [
         (lambda: built(small_circuit(), "one_sided", nudge=0.0), ValueError, r"nudge=0.0"),
         (lambda: built(small_circuit(), conductance_rate=0), ValueError, "conductance_rate=0"),
-        (lambda: EquilibriumLayer(small_circuit()).build((None, 5)), ValueError, r"\(samples, 4\).*'xp' \(4\)"),
-        (lambda: EquilibriumLayer(small_circuit())(X[:, :3]), ValueError, "expected axis -1 of input shape to have value 4"),
+        (lambda: EquilibriumLayer(small_circuit()).build((None, 5)), ValueError, r"\(samples, 4\).*'x' \(4\)"),
+        (lambda: EquilibriumLayer(small_circuit())(X[:, :3]), ValueError, "expected axis -1 of input shape"),
         (lambda: EquilibriumLayer(small_circuit()).values(), ValueError, r"layer.build\(\(None, 4\)\)"),
         (lambda: built(small_circuit()).set_values({"d9": 1}), KeyError, "no parameter 'd9'"),
         (lambda: EquilibriumLayer(HybridModel([Dense(3)], 4)), TypeError, "a block of each of them"),
@@ -256,29 +258,30 @@ def test_a_circuit_on_a_simulator_is_used_but_not_told():
         layer.get_config()
 
 
-@pytest.mark.parametrize(
-    ("settings", "told"),
-    [
-        ({"KERAS_BACKEND": "numpy"}, "found the backend 'numpy'. Set KERAS_BACKEND=jax in the environment"),
-        ({}, "before the first import of keras"),
-    ],
-)  # fmt: skip
-def test_another_backend_is_refused(settings, told, tmp_path):
+def test_another_backend_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "numpy")
+    with pytest.raises(
+        ImportError, match=r"found the backend 'numpy'. Set KERAS_BACKEND=jax in"
+    ):
+        runpy.run_path(ebana.keras.__file__)
+
+
+def test_a_backend_that_is_missing_is_told_by_what_to_set(tmp_path):
+    """Keras itself complains of a library that nobody asked for."""
     kept = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    (tmp_path / "keras.json").write_text('{"backend": "tensorflow"}', encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-c", "import ebana.keras"],
-        env={**kept, "KERAS_HOME": str(tmp_path), **settings},
+        [sys.executable, "-c", "import sys; sys.modules['tensorflow'] = None\nimport ebana.keras"],
+        env={**kept, "KERAS_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert "ImportError: ebana.keras needs Keras on its JAX backend" in done.stderr
-    assert told in done.stderr
+    assert "before the first import of keras" in done.stderr
 
 
-def test_without_keras_the_extra_is_named():
-    code = "import sys; sys.modules['keras'] = None\nimport ebana.keras"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (
-        'ImportError: ebana.keras needs Keras 3. Install it with: pip install "ebana[keras]"' in done.stderr
-    )
+def test_without_keras_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras", None)
+    with pytest.raises(ImportError, match=r'needs Keras 3. Install it with: pip install "ebana\[keras\]"'):
+        runpy.run_path(ebana.keras.__file__)

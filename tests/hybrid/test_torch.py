@@ -5,7 +5,6 @@ import io
 import pickle
 import subprocess
 import sys
-import warnings
 
 import jax
 import numpy as np
@@ -14,14 +13,15 @@ import torch
 from torch import nn
 
 import ebana.torch
-from ebana import CircuitBuilder, LearningWarning, Model, NativeEngine, datasets
+from ebana import CircuitBuilder, LearningWarning, Model, datasets
 from ebana.hybrid import Dense, HybridModel, Relaxation, equilibrium
 from ebana.torch import EquilibriumModule
 from helpers.frameworks import compilations, derivatives, small_circuit, small_hopfield
 
 SINGLE, DOUBLE = torch.float32, torch.float64
 RNG = np.random.default_rng(0)
-X, WEIGHT = RNG.uniform(-1, 1, (6, 4)), RNG.normal(size=(6, 3))
+SAMPLES = 105  # as Iris has for training: one program serves all tests
+X, WEIGHT = RNG.uniform(-1, 1, (SAMPLES, 4)), RNG.normal(size=(SAMPLES, 3))
 
 
 def given(dtype):
@@ -80,7 +80,10 @@ def hopfield():
     ids=["circuit-32", "circuit-adjoint", "hopfield-32", "hopfield-adjoint", "hopfield-64"],
 )
 def test_outputs_and_derivatives_are_those_of_the_function(system, estimator, dtype, tolerance):
-    """One program of JAX computes both directions there, two programs and PyTorch's tape here."""
+    """One program of JAX computes both directions there, two programs and PyTorch's tape here.
+
+    Outside its scope JAX would round float64 tensors to float32 without a word.
+    """
     system = system()
     module = EquilibriumModule(system, estimator, dtype=dtype)
     x, weight = given(dtype)
@@ -100,7 +103,7 @@ def test_outputs_and_derivatives_are_those_of_the_function(system, estimator, dt
 def test_derivatives_are_the_slopes_of_the_outputs():
     """By finite differences, which know nothing of energies."""
     module = EquilibriumModule(small_hopfield("float64"), "adjoint", dtype=DOUBLE)
-    x = (0.3 * given(DOUBLE)[0] + 0.4).detach().requires_grad_()
+    x = (0.3 * given(DOUBLE)[0][:6] + 0.4).detach().requires_grad_()
     inside = module(x)
     assert ((inside > 0) & (inside < 1)).any()
     weight, bias = module.top.weight, module.top.bias
@@ -182,13 +185,13 @@ def test_views_are_read_in_their_order(circuit):
     """Transposed, strided, broadcast and misaligned tensors, and views of complex ones that negate."""
     x = given(SINGLE)[0].detach()
     expected = circuit(x)
-    wide = torch.zeros(6, 8)
+    wide = torch.zeros(SAMPLES, 8)
     wide[:, ::2] = x
-    shifted = torch.cat([torch.zeros(1), x.flatten()])[1:].view(6, 4)
-    negated = torch.complex(torch.zeros(6, 4), -x).conj().imag
+    shifted = torch.cat([torch.zeros(1), x.flatten()])[1:].view(SAMPLES, 4)
+    negated = torch.complex(torch.zeros(SAMPLES, 4), -x).conj().imag
     for view in (x.t().contiguous().t(), wide[:, ::2], shifted, negated):
         assert torch.equal(circuit(view), expected)
-    assert torch.equal(circuit(x[:1].expand(6, 4)), circuit(x[:1].repeat(6, 1)))
+    assert torch.equal(circuit(x[:1].expand(SAMPLES, 4)), circuit(x[:1].repeat(SAMPLES, 1)))
 
 
 # -- the traps of shared memory ----------------------------------------------------------------------------
@@ -270,16 +273,6 @@ def test_gradients_add_up_and_a_graph_can_be_kept(hopfield):
         np.testing.assert_allclose(g, 2 * once[name], rtol=1e-6)
 
 
-def test_double_precision_survives_without_jax_being_told():
-    """Outside its scope JAX would round float64 tensors to float32 without a word."""
-    module = EquilibriumModule(small_circuit(), dtype=DOUBLE)
-    x = given(DOUBLE)[0].detach()
-    y = module(x)
-    assert y.dtype == DOUBLE
-    np.testing.assert_allclose(numbers(y), small_circuit().predict(X), rtol=1e-12)
-    assert (module(x.float()).double() - y).abs().max() > 1e-9
-
-
 # -- parameters ----------------------------------------------------------------------------------------------
 
 
@@ -287,7 +280,7 @@ def test_parameters_are_named_as_in_the_system(circuit):
     trained = {"d1.conductance": "d1/conductance", "d2.conductance": "d2/conductance"}
     assert {path: circuit.names()[path] for path, _ in circuit.named_parameters()} == trained
     assert set(circuit.names().values()) == set(small_circuit().values)
-    assert "g1.gain" in dict(circuit.named_buffers())
+    assert "amp.gain" in dict(circuit.named_buffers())
     for name, value in small_circuit().values.items():
         np.testing.assert_array_equal(circuit.values()[name], value.astype(np.float32))
 
@@ -359,7 +352,7 @@ def test_train_eval_and_to_are_those_of_any_module(circuit):
     y.sum().backward()
     assert y.requires_grad
     assert not module(given(SINGLE)[0].detach()).requires_grad
-    assert "'xp' (4) -> 'c1' (3)" in repr(module)
+    assert "'x' (4) -> 'y' (3)" in repr(module)
 
 
 # -- bounds and learning rates -------------------------------------------------------------------------------
@@ -375,9 +368,9 @@ def test_an_optimizer_keeps_conductances_within_their_bounds(circuit):
     values = module.values()
     for name in ("d1/conductance", "d2/conductance"):
         assert values[name].min() == pytest.approx(1e-7)
-        assert values[name].max() == pytest.approx(2e-5)
+        assert values[name].max() == pytest.approx(1e-4)
         assert (values[name] >= 1e-7).all()
-        assert (values[name] <= 2e-5).all()
+        assert (values[name] <= 1e-4).all()
     small_circuit().set_values(values)  # which refuses what is beyond by a rounding
     handle.remove()
     optimizer.step()
@@ -433,16 +426,16 @@ def test_a_network_around_a_circuit_learns_iris():
 @pytest.mark.parametrize(
     ("make", "kind", "named"),
     [
-        (lambda m: m(torch.zeros(3, 5)), ValueError, r"\(3, 5\). Expected \(samples, 4\).*'xp' \(4\)"),
+        (lambda m: m(torch.zeros(3, 5)), ValueError, r"\(3, 5\). Expected \(samples, 4\).*'x' \(4\)"),
         (lambda m: m(torch.zeros(3, 4, 1)), ValueError, r"\(3, 4, 1\)"),
         (lambda m: m(torch.zeros(0, 4)), ValueError, "without samples"),
-        (lambda m: m(torch.zeros(2, 4, device="meta")), ValueError, "'xp' is on the device 'meta'. Expected 'cpu'"),
-        (lambda m: copy.deepcopy(m).to("meta")(torch.zeros(2, 4)), ValueError, "'b1/voltage' is on the device 'meta'"),
+        (lambda m: m(torch.zeros(2, 4, device="meta")), ValueError, "'x' is on the device 'meta'. Expected 'cpu'"),
+        (lambda m: copy.deepcopy(m).to("meta")(torch.zeros(2, 4)), ValueError, "'b/voltage' is on the device 'meta'"),
         (lambda m: m(torch.zeros(2, 4, dtype=torch.int64)), TypeError, "torch.int64"),
         (lambda m: m(np.zeros((2, 4))), TypeError, "got a ndarray. Expected a tensor"),
         (lambda m: copy.deepcopy(m).half()(torch.zeros(2, 4)), TypeError, "torch.float16. Expected torch.float32"),
-        (lambda m: m({"x": torch.zeros(2, 4)}), KeyError, r"inputs \['x'\]. Expected 'xp' \(4\)"),
-        (lambda m: m({"xp": torch.zeros(2, 3)}), ValueError, r"input 'xp' of shape \(2, 3\)"),
+        (lambda m: m({"z": torch.zeros(2, 4)}), KeyError, r"inputs \['z'\]. Expected 'x' \(4\)"),
+        (lambda m: m({"x": torch.zeros(2, 3)}), ValueError, r"input 'x' of shape \(2, 3\)"),
         (lambda m: m.d1(torch.zeros(2, 4)), TypeError, "Call the module"),
         (lambda m: m.set_values({"d9": 1.0}), KeyError, "no parameter 'd9'"),
         (lambda m: m.set_values({"d1/conductance": 1.0}), ValueError, r"has shape \(10, 4\)"),
@@ -467,21 +460,21 @@ def test_second_derivatives_are_refused_and_first_ones_are_not(hopfield):
 
 
 def test_samples_that_do_not_settle_are_told():
-    """Behind a tolerance that no sweep meets: their derivatives are zero, and the caller is warned."""
-    module = EquilibriumModule(small_circuit(NativeEngine(max_iterations=1, method="newton")))
+    """Behind a tolerance that one sweep does not meet: their derivatives are zero, and the caller is warned."""
+    module = EquilibriumModule(small_hopfield(), relaxation=Relaxation(1, 60, 1e-5))
     x, weight = given(SINGLE)
-    with pytest.warns(LearningWarning, match="6 of 6 samples did not settle") as told:
+    with pytest.warns(LearningWarning, match="105 of 105 samples did not settle") as told:
         y = module(x)
     assert told[0].filename == __file__
     assert not module.found.any()
     (y * weight).sum().backward()
     assert not any(p.grad.any() for p in module.parameters())
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        EquilibriumModule(small_circuit())(x)
+    module.relaxation = Relaxation(100, 100, 1e-5)
+    module(x)
+    assert module.found.all()
 
 
-def test_without_pytorch_the_extra_is_named():
+def test_without_pytorch_the_extra_is_named(monkeypatch):
     code = "import sys; sys.modules['torch'] = None\nimport ebana.torch"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (
