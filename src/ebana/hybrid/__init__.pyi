@@ -1,7 +1,10 @@
 from .blocks import CircuitBlock as CircuitBlock
 from .blocks import Hopfield as Hopfield
+from .bounds import keep_bounds as keep_bounds
 from .equilibrium import Equilibrium as Equilibrium
 from .equilibrium import equilibrium as equilibrium
+from .equinox_part import from_equinox as from_equinox
+from .flax_part import from_flax as from_flax
 from .hopfield import GOE as GOE
 from .hopfield import HopfieldConv2D as HopfieldConv2D
 from .hopfield import HopfieldDense as HopfieldDense
