@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.hybrid.adapters import bounds_in, dotted, listed_columns, plain, plain_nudge, start_values
-from ebana.hybrid.equilibrium import Equilibrium, Settled, equilibrium
+from ebana.hybrid.function import Equilibrium, Settled, equilibrium
 from ebana.hybrid.told import made_of, made_relaxation, tell, told_relaxation
 from ebana.learning import estimators
 from ebana.learning.system import EnergySystem

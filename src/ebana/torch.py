@@ -30,7 +30,7 @@ from ebana.hybrid.adapters import (
     start_values,
     undotted,
 )
-from ebana.hybrid.equilibrium import Derivatives, Equilibrium, Settled, equilibrium
+from ebana.hybrid.function import Derivatives, Equilibrium, Settled, equilibrium
 from ebana.learning import optimizers
 from ebana.learning.system import LearningWarning, scope, trainable
 from ebana.learning.systems.deep_hopfield import Relaxation

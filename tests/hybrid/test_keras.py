@@ -260,9 +260,7 @@ def test_a_circuit_on_a_simulator_is_used_but_not_told():
 
 def test_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "numpy")
-    with pytest.raises(
-        ImportError, match=r"found the backend 'numpy'. Set KERAS_BACKEND=jax in"
-    ):
+    with pytest.raises(ImportError, match=r"found the backend 'numpy'. Set KERAS_BACKEND=jax in"):
         runpy.run_path(ebana.keras.__file__)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from ebana._types import Array, LossLike, Mask, Values
 from ebana.hybrid.blocks import Block
-from ebana.hybrid.equilibrium import Along
+from ebana.hybrid.function import Along
 from ebana.hybrid.parts import Built, Context, Shape
 from ebana.learning.estimators import Estimate, GradientEstimator, Objective
 from ebana.learning.system import Footprint, Precision, Traits

@@ -15,7 +15,7 @@ from ebana import serialization
 from ebana.engines.base import Engine
 from ebana.engines.native import NativeEngine, SweepEngine
 from ebana.hybrid.adapters import plain
-from ebana.hybrid.hopfield import HopfieldConv2D, HopfieldDense, HopfieldStates, hopfield
+from ebana.hybrid.declared import HopfieldConv2D, HopfieldDense, HopfieldStates, hopfield
 from ebana.learning.systems.couplings import Coupling
 from ebana.learning.systems.deep_hopfield import DeepHopfieldSystem, Layer, Relaxation
 from ebana.model import Model
