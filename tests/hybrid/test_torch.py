@@ -194,6 +194,22 @@ def test_views_are_read_in_their_order(circuit):
     assert torch.equal(circuit(x[:1].expand(SAMPLES, 4)), circuit(x[:1].repeat(SAMPLES, 1)))
 
 
+def test_a_compiled_network_runs_the_layer_as_it_is(circuit):
+    """PyTorch's compiler cannot look into JAX, and must not try."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 4), copy.deepcopy(circuit), nn.Linear(3, 3))
+    x = given(SINGLE)[0].detach()
+    expected = net(x)
+    expected.sum().backward()
+    kept = {name: p.grad.clone() for name, p in net.named_parameters()}
+    net.zero_grad()
+    y = torch.compile(net, backend="eager")(x)
+    y.sum().backward()
+    assert torch.equal(y, expected)
+    for name, p in net.named_parameters():
+        assert torch.equal(p.grad, kept[name]), name
+
+
 # -- the traps of shared memory ----------------------------------------------------------------------------
 
 
