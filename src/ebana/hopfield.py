@@ -12,7 +12,7 @@ from ebana.network import Network
 
 
 class HopfieldNetwork(Network):
-    """A layered Hopfield network of hard-sigmoid units, states in [0, 1].
+    """A layered Hopfield network of hard-sigmoid units, states in [0, 1]; its output may be linear.
 
     Its input is named ``"x"``, its output ``"y"``.
 
@@ -24,6 +24,7 @@ class HopfieldNetwork(Network):
         tolerance: largest change of a state in the last step; None for a fixed number of steps.
         lr: learning rate of each layer's weights and biases; None for the optimizer's.
         dtype: ``"float32"`` or ``"float64"``.
+        linear_output: whether the states of the last layer have no bounds.
         name: a name for messages.
 
     Raises:
@@ -51,6 +52,7 @@ class HopfieldNetwork(Network):
         tolerance: float | None = None,
         lr: Sequence[float | None] | None = None,
         dtype: Precision = "float32",
+        linear_output: bool = False,
         name: str = "hopfield",
     ) -> None:
         sizes = tuple(int(n) for n in units)
@@ -74,7 +76,7 @@ class HopfieldNetwork(Network):
             _positive("tolerance", tolerance)
         parameters = glorot(sizes, seed, rates)
         self._system = HopfieldSystem(
-            sizes, parameters, float(epsilon), free_steps, nudged_steps, tolerance, dtype
+            sizes, parameters, float(epsilon), free_steps, nudged_steps, tolerance, dtype, bool(linear_output)
         )
         super().__init__(name, seed)
 

@@ -108,6 +108,27 @@ def test_the_adjoint_is_the_same():
         np.testing.assert_allclose(found[name], gradient, rtol=0, atol=1e-12, err_msg=name)
 
 
+def test_a_linear_output_has_no_bounds():
+    """Its free states solve their equations, and its gradients are exact, whatever the targets ask for."""
+    network = HopfieldNetwork([4, 6, 3], seed=3, linear_output=True, **SETTLED)
+    values = network.values
+    weights = [0.6 * values[f"dense_{k}/weight"] for k in (1, 2)]
+    network.set_values(
+        {f"dense_{k}/weight": w for k, w in enumerate(weights, 1)} | {"dense_1/bias": np.full(6, 0.3)}
+    )
+    y = network.predict(X)
+    assert (y < 0).any()
+    hidden = np.clip(X @ weights[0] + 0.3 + y @ weights[1].T, 0, 1)
+    np.testing.assert_allclose(y, hidden @ weights[1], rtol=0, atol=1e-13)
+    targets = 3.0 * Y - 1.0
+    exact = network.gradients(X, targets, estimator="adjoint")
+    found = network.gradients(X, targets, estimator="centered", beta=1e-5)
+    largest = max(np.abs(g).max() for g in exact.values())
+    for name, gradient in exact.items():
+        np.testing.assert_allclose(found[name], gradient, rtol=0, atol=1e-8 * largest, err_msg=name)
+    assert network.system.identity() != HopfieldNetwork([4, 6, 3], **SETTLED).system.identity()
+
+
 def test_inputs_have_sensitivities():
     """``dL/dx`` by equilibrium propagation, against central differences of the loss of each sample."""
     network = settled()

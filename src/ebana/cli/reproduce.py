@@ -18,22 +18,28 @@ if TYPE_CHECKING:
 
 NAME = "reproduce"
 
-PAPERS = ("kendall2020", "scellier2024", "ebana2022", "nest2024")
+PAPERS = ("kendall2020", "scellier2023", "scellier2024", "ebana2022", "nest2024")
 
 
 def run(
     context: typer.Context,
-    paper: Annotated[str, typer.Argument(help="kendall2020, scellier2024, ebana2022 or nest2024.")],
+    paper: Annotated[
+        str, typer.Argument(help="kendall2020, scellier2023, scellier2024, ebana2022 or nest2024.")
+    ],
     model: Annotated[
         str | None,
         typer.Option(
             help="scellier2024: xs, 1h, 2h, 3h or xl; nest2024: small, narrow, l6 or l12.", show_default=False
         ),
     ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="scellier2023: resistive, hopfield or both.", show_default="both")
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
-            help="scellier2024: mnist, fashion-mnist or k-mnist; nest2024: fashion-mnist, mnist or cifar10.",
+            help="scellier2023: mnist or fashion-mnist; scellier2024: mnist, fashion-mnist or k-mnist; nest2024: "
+            "fashion-mnist, mnist or cifar10.",
             show_default=False,
         ),
     ] = None,
@@ -92,7 +98,8 @@ def run(
     terminal = Terminal(json)
     with terminal.quiet():
         options = {
-            "model": model, "data": data, "table": table, "blocks": blocks, "gradients": gradients, "fashion": fashion,
+            "model": model, "network": network, "data": data, "table": table, "blocks": blocks, "gradients": gradients,
+            "fashion": fashion,
         }  # fmt: skip
         check_options(paper, options, published_settings, baselines)
         check_seed(seed)
@@ -132,7 +139,8 @@ def run(
 
 OWNERS = {
     "model": ("scellier2024", "nest2024"),
-    "data": ("scellier2024", "nest2024"),
+    "network": ("scellier2023",),
+    "data": ("scellier2023", "scellier2024", "nest2024"),
     "table": ("ebana2022", "nest2024"),
     "blocks": ("nest2024",),
     "gradients": ("nest2024",),
@@ -168,10 +176,10 @@ def check_options(paper: str, options: dict[str, Any], published_settings: bool,
             f"{paper} has no --published-settings: those of scellier2024 and nest2024 alone are written out. Leave the "
             "option out."
         )
-    if baselines and paper in ("ebana2022", "nest2024"):
+    if baselines and paper in ("scellier2023", "ebana2022", "nest2024"):
         raise ValueError(
-            "--baselines is an option of kendall2020 and scellier2024; ebana2022 --fashion and nest2024 always train "
-            "their networks by backpropagation too."
+            "--baselines is an option of kendall2020 and scellier2024; scellier2023, ebana2022 --fashion and nest2024 "
+            "always train what they compare."
         )
     if paper == "ebana2022" and (options["table"] is None) == (not options["fashion"]):
         raise ValueError("ebana2022 has two results. Choose one with --table 1 or --fashion.")
@@ -187,6 +195,7 @@ def _default_folder(paper: str, options: dict[str, Any], quick: bool, seed: int)
     """Where a run keeps what is finished, if no folder is given."""
     chosen = [
         options["model"],
+        options["network"],
         options["data"],
         f"blocks-{options['blocks']}" if options["blocks"] else None,
         *(name for name in ("gradients", "fashion") if options[name]),
@@ -205,6 +214,10 @@ def reproduce(paper: str, request: Request, options: dict[str, Any]) -> Outcome:
         from ebana.reproductions import scellier2024
 
         return scellier2024.run(request, options["model"], options["data"] or "mnist")
+    if paper == "scellier2023":
+        from ebana.reproductions import scellier2023
+
+        return scellier2023.run(request, options["network"] or "both", options["data"] or "mnist")
     if paper == "nest2024":
         from ebana.reproductions import nest2024
 

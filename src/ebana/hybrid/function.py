@@ -190,7 +190,7 @@ def equilibrium(
         estimator: how derivatives are estimated: any estimator of learning, ``"adjoint"`` for exact ones.
         relaxation: sweeps and tolerance of a deep Hopfield network; circuits settle as their engine does.
         nudge: root mean square of a nudge over the outputs of a sample, in the system's own unit (amperes for a
-            circuit); the system's default where left out.
+            circuit), or of a displacement of its outputs; the estimator's default where left out.
         by_inputs: False for a block before which nothing learns; derivatives by its inputs are zeros then.
 
     Raises:
@@ -230,6 +230,7 @@ def equilibrium(
             f"{type(system).__name__} runs outside JAX and cannot restore a state (restored), which a block keeps "
             "between its two directions."
         )
+    rule.check(system, Along())
     if relaxation is not None:
         system = _relaxed_by(system, relaxation)
     rule.check(system, Along())

@@ -14,9 +14,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ebana._types import Array, LossLike, Values
+from ebana._types import Array, LossLike, Mask, Values
 from ebana.learning.estimators import Estimate, GradientEstimator, Objective
-from ebana.learning.system import Differentiable, EnergySystem, LinearResponse, Readable, trainable
+from ebana.learning.system import Differentiable, EnergySystem, LinearResponse, Readable, System, trainable
 
 Derivatives = tuple[dict[str, Array], dict[str, Array]]
 """By the trained parameters; by the inputs of each sample, where the objective asks for it, else nothing."""
@@ -31,23 +31,15 @@ class DifferentiatingEstimator(GradientEstimator):
     samples_together = 1
 
     def derivatives(
-        self, system: EnergySystem, values: Values, objective: Objective, v: Array, weight: Array
+        self, system: EnergySystem, values: Values, objective: Objective, free: Any, used: Mask
     ) -> Derivatives:
         """Derivatives of the weighted sum of losses.
 
         Args:
-            v: unknowns of the free states, ``(B, F)``.
-            weight: weight of each sample, ``(B,)``.
+            free: the free states.
+            used: mask of the samples that count, ``(B,)``.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no derivatives()")
-
-    def at_free(
-        self, system: EnergySystem, values: Values, objective: Objective, free: Any, weight: Array
-    ) -> Derivatives:
-        """Derivatives at a free state, some samples of which may not have been found: they weigh nothing."""
-        v = system.unknowns(free)
-        finite = jnp.where(jnp.isfinite(v).all(1, keepdims=True), v, 0.0)
-        return self.derivatives(system, values, objective, finite, weight)
 
     def estimate(
         self, system: EnergySystem, values: Values, objective: Objective, *, beta: Array
@@ -58,10 +50,14 @@ class DifferentiatingEstimator(GradientEstimator):
         found = system.converged(free)
         real = objective.real(found)
         used = found & real
-        weight = objective.weights(used)
-        gradients, sensitivities = self.at_free(system, values, objective, free, weight)
+        gradients, sensitivities = self.derivatives(system, values, objective, free, used)
         outputs, lost = system.outputs(free), (~found & real).sum()
         return Estimate(gradients, outputs, {"free": free}, {}, used, lost, sensitivities=sensitivities)
+
+
+def kept_unknowns(system: EnergySystem, free: Any, used: Mask) -> Array:
+    """Unknowns of free states, ``(B, F)``; of samples that do not count zeros, which are finite."""
+    return jnp.where(used[:, None], system.unknowns(free), 0.0)
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,7 @@ class Adjoint(DifferentiatingEstimator):
         TypeError: by :meth:`estimate`, for a system whose equations are not known.
     """
 
-    def check(self, system: EnergySystem, loss: LossLike) -> None:
+    def check(self, system: System, loss: LossLike) -> None:
         """Refuse systems whose equations are not known."""
         if not isinstance(system, LinearResponse):
             equations_of(system)
@@ -81,19 +77,23 @@ class Adjoint(DifferentiatingEstimator):
         """See :meth:`GradientEstimator.to_config`."""
         return {"estimator": "adjoint", "nudge": None}
 
-    def at_free(
-        self, system: EnergySystem, values: Values, objective: Objective, free: Any, weight: Array
-    ) -> Derivatives:
-        """See :meth:`DifferentiatingEstimator.at_free`; by the system's own linear response where it has one."""
-        if isinstance(system, LinearResponse):
-            return _by_response(system, values, objective, free, weight)
-        return super().at_free(system, values, objective, free, weight)
-
     def derivatives(
-        self, system: EnergySystem, values: Values, objective: Objective, v: Array, weight: Array
+        self, system: EnergySystem, values: Values, objective: Objective, free: Any, used: Mask
     ) -> Derivatives:
         """See :meth:`DifferentiatingEstimator.derivatives`."""
-        return exact_derivatives(system, values, objective, v, weight)
+        weight = objective.weights(used)
+        if isinstance(system, LinearResponse):
+            return _by_response(system, values, objective, free, weight)
+        return exact_derivatives(system, values, objective, kept_unknowns(system, free, used), weight)
+
+
+def _by_response(system: Any, values: Values, objective: Objective, free: Any, weight: Array) -> Derivatives:
+    """Derivatives by the system's own linear response to the slope of the loss."""
+    outputs = system.outputs(free)
+    slopes = {name: objective.loss.slope(y, objective.targets[name]) for name, y in outputs.items()}
+    pair = system.linear_response(values, free, system.current_nudge(slopes))
+    sensitivities = system.input_contrast(values, *pair, weight) if objective.sensitivities else {}
+    return system.contrast(values, *pair, weight), sensitivities
 
 
 def equations_of(system: object) -> Differentiable:
@@ -106,17 +106,6 @@ def equations_of(system: object) -> Differentiable:
     return system
 
 
-def _by_response(
-    system: Any, values: Values, objective: Objective, free: Any, weight: Array
-) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Derivatives by the system's own linear response to the slope of the loss."""
-    outputs = system.outputs(free)
-    slopes = {name: objective.loss.slope(y, objective.targets[name]) for name, y in outputs.items()}
-    pair = system.linear_response(values, free, system.current_nudge(slopes))
-    sensitivities = system.input_contrast(values, *pair, weight) if objective.sensitivities else {}
-    return system.contrast(values, *pair, weight), sensitivities
-
-
 def exact_gradient(system: EnergySystem, values: Values, objective: Objective, v: Array) -> dict[str, Array]:
     """The exact gradient at known free states ``v`` ``(B, F)``, all of them found."""
     weight = objective.weights(jnp.ones(v.shape[0], bool))
@@ -126,7 +115,11 @@ def exact_gradient(system: EnergySystem, values: Values, objective: Objective, v
 def exact_derivatives(
     system: EnergySystem, values: Values, objective: Objective, v: Array, weight: Array
 ) -> Derivatives:
-    """Exact derivatives of the weighted sum of losses; see :meth:`DifferentiatingEstimator.derivatives`.
+    """Exact derivatives of the weighted sum of losses.
+
+    Args:
+        v: unknowns of the free states, ``(B, F)``.
+        weight: weight of each sample, ``(B,)``.
 
     Raises:
         TypeError: for a system whose equations are not known.

@@ -21,10 +21,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ebana._types import Array, LossLike, Values
-from ebana.learning.adjoint import Derivatives, DifferentiatingEstimator, asked_for, weighted_cost
+from ebana._types import Array, LossLike, Mask, Values
+from ebana.learning.adjoint import (
+    Derivatives,
+    DifferentiatingEstimator,
+    asked_for,
+    kept_unknowns,
+    weighted_cost,
+)
 from ebana.learning.estimators import Objective
-from ebana.learning.system import EnergySystem, Iterated
+from ebana.learning.system import EnergySystem, Iterated, System
 
 DEFAULT_SWEEPS = 15
 """Sweeps of all rules in the published comparison (code of arXiv:2312.15103)."""
@@ -49,7 +55,7 @@ class SweepingEstimator(DifferentiatingEstimator):
                 f"{type(self).__name__}(sweeps={self.sweeps!r}). Expected a whole number above zero."
             )
 
-    def check(self, system: EnergySystem, loss: LossLike) -> None:
+    def check(self, system: System, loss: LossLike) -> None:
         """Refuse systems without differentiable sweeps."""
         if not isinstance(system, Iterated):
             raise TypeError(
@@ -78,11 +84,12 @@ class TruncatedBackpropagation(SweepingEstimator):
         return {"estimator": "truncated", "nudge": None, "sweeps": self.sweeps}
 
     def derivatives(
-        self, system: EnergySystem, values: Values, objective: Objective, v: Array, weight: Array
+        self, system: EnergySystem, values: Values, objective: Objective, free: Any, used: Mask
     ) -> Derivatives:
         """See :meth:`DifferentiatingEstimator.derivatives`."""
         swept: Any = system
-        cost = weighted_cost(swept, objective, weight)
+        v = kept_unknowns(system, free, used)
+        cost = weighted_cost(swept, objective, objective.weights(used))
 
         def after(values: Values, inputs: Values) -> Array:
             sweep = swept.sweeping(values, inputs, None)
@@ -108,12 +115,13 @@ class RecurrentBackpropagation(SweepingEstimator):
         return {"estimator": "recurrent", "nudge": None, "sweeps": self.sweeps}
 
     def derivatives(
-        self, system: EnergySystem, values: Values, objective: Objective, v: Array, weight: Array
+        self, system: EnergySystem, values: Values, objective: Objective, free: Any, used: Mask
     ) -> Derivatives:
         """See :meth:`DifferentiatingEstimator.derivatives`."""
         swept: Any = system
         values, inputs = dict(values), dict(objective.inputs)
-        cost = weighted_cost(swept, objective, weight)
+        v = kept_unknowns(system, free, used)
+        cost = weighted_cost(swept, objective, objective.weights(used))
         by_state, *direct = jax.grad(cost, argnums=(0, 1, 2))(v, values, inputs)
         _, back = jax.vjp(swept.sweeping(values, inputs, None), v)
         reach = jax.lax.fori_loop(1, self.sweeps, lambda _, row: back(row)[0] + by_state, by_state)

@@ -101,16 +101,16 @@ class GradientEstimator:
 
     Attributes:
         nudges: whether it takes a strength; ``beta`` is not checked where it does not.
-        quantity: what its strength is called: a nudging strength, whose unit, default and limits are the system's,
-            unless :meth:`unit`, :meth:`default_strength` and :meth:`check_strength` say otherwise.
-        held_currents: whether its nudges are currents (constant forces) that are held.
+        displaces: whether its strength says how far outputs are moved, instead of how hard they are nudged. Unit,
+            default and limits of a nudging strength are the system's; :meth:`unit`, :meth:`default_strength` and
+            :meth:`check_strength` may say otherwise.
         clamped: whether its nudges are clamped ones.
         reverses: whether it nudges with the minus sign too, which a clamped nudge may not survive.
         samples_together: how many states of each sample it relaxes as one batch, or keeps, at most.
     """
 
     nudges: bool = True
-    quantity: str = "nudging strength"
+    displaces: bool = False
     clamped: bool = False
     reverses: bool = True
     samples_together: int = 2
@@ -118,7 +118,12 @@ class GradientEstimator:
     @property
     def held_currents(self) -> bool:
         """Whether its nudges are currents that are held."""
-        return self.nudges and not self.clamped
+        return self.nudges and not self.clamped and not self.displaces
+
+    @property
+    def quantity(self) -> str:
+        """What its strength is called."""
+        return "displacement" if self.displaces else "nudging strength"
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -142,7 +147,7 @@ class GradientEstimator:
         """
         raise NotImplementedError(f"{type(self).__name__} defines no estimate()")
 
-    def check(self, system: EnergySystem, loss: LossLike) -> None:
+    def check(self, system: System, loss: LossLike) -> None:
         """Raise where the rule cannot work, before any work; ``fit`` and the like call it.
 
         Raises:
@@ -178,8 +183,16 @@ class Composite(Protocol):
         ...
 
     def check_estimator(self, estimator: GradientEstimator) -> None:
-        """Raise where the estimator cannot work in every part that settles."""
+        """Raise where the estimator cannot work in a part that settles, which knows the slope of its loss alone."""
         ...
+
+
+def check(estimator: GradientEstimator, system: System, loss: LossLike) -> None:
+    """Raise where an estimator cannot work, in systems made of parts too (see :meth:`GradientEstimator.check`)."""
+    if isinstance(system, Composite):
+        system.check_estimator(estimator)
+    else:
+        estimator.check(system, loss)
 
 
 def estimate(
@@ -189,14 +202,6 @@ def estimate(
     if isinstance(system, Composite):
         return system.estimate(estimator, values, objective, beta=beta)
     return estimator.estimate(cast(EnergySystem, system), values, objective, beta=beta)
-
-
-def check(estimator: GradientEstimator, system: System, loss: LossLike) -> None:
-    """Raise where an estimator cannot work, before any work; see :meth:`GradientEstimator.check`."""
-    if isinstance(system, Composite):
-        system.check_estimator(estimator)
-    else:
-        estimator.check(cast(EnergySystem, system), loss)
 
 
 def get(estimator: object, nudge: str | None = None) -> GradientEstimator:

@@ -68,7 +68,7 @@ class ContrastiveLearning(ContrastiveEstimator):
     reverses = False
     samples_together = 1
 
-    def check(self, system: EnergySystem, loss: LossLike) -> None:
+    def check(self, system: System, loss: LossLike) -> None:
         """Refuse systems whose outputs cannot be held, and losses whose targets are no outputs."""
         clampable(system, self).check_clamps()
         if not loss.quadratic:
@@ -107,16 +107,11 @@ class CoupledLearning(ContrastiveEstimator):
 
     phases: CoupledVariant = "centered"
 
-    quantity = "displacement"
+    displaces = True
 
     def __post_init__(self) -> None:
         if self.phases not in STEPS:
             raise ValueError(f"CoupledLearning({self.phases!r}). Expected one of {sorted(STEPS)}.")
-
-    @property
-    def held_currents(self) -> bool:
-        """None: outputs are held."""
-        return False
 
     @property
     def steps(self) -> tuple[float, float]:
@@ -128,7 +123,7 @@ class CoupledLearning(ContrastiveEstimator):
         """Two where both states are held."""
         return sum(step != 0 for step in self.steps)
 
-    def check(self, system: EnergySystem, loss: LossLike) -> None:
+    def check(self, system: System, loss: LossLike) -> None:
         """Refuse systems whose outputs cannot be held."""
         clampable(system, self).check_clamps()
 
@@ -142,7 +137,8 @@ class CoupledLearning(ContrastiveEstimator):
 
     def check_strength(self, system: System, values: Values, beta: float, loss: LossLike) -> None:
         """Refuse displacements that rounding swallows; held states have a minimum at any of them."""
-        clampable(system, self).check_clamps(beta)
+        if isinstance(system, Clampable):
+            system.check_clamps(beta)
 
     def to_config(self) -> dict[str, Any]:
         """See :meth:`GradientEstimator.to_config`."""

@@ -36,7 +36,7 @@ class HardwareLinearisation(ContrastiveEstimator):
 
     samples_together = 1
 
-    def check(self, system: EnergySystem, loss: LossLike) -> None:
+    def check(self, system: System, loss: LossLike) -> None:
         """Refuse systems that are not linear between the corners of ideal diodes."""
         if not isinstance(system, Linearisable):
             raise TypeError(

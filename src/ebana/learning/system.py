@@ -186,20 +186,6 @@ class Differentiable(Readable, Protocol):
 
 
 @runtime_checkable
-class HostSystem(Protocol):
-    """A system outside JAX whose states can be made again from their unknowns."""
-
-    @property
-    def unknown_count(self) -> int:
-        """Number F of unknowns of a sample."""
-        ...
-
-    def restored(self, values: Values, inputs: Values, v: FreePotentials, found: Mask) -> State:
-        """The free state with the given unknowns, of samples that were found or not."""
-        ...
-
-
-@runtime_checkable
 class Clampable(Protocol):
     """A system whose outputs can be held at given values: what contrastive and coupled learning need."""
 
@@ -225,6 +211,20 @@ class Clampable(Protocol):
         Shifts of zero leave a free state as it is, also where an output is read from more than it says: of the two
         nodes of a differential pair both are held.
         """
+        ...
+
+
+@runtime_checkable
+class HostSystem(Protocol):
+    """A system outside JAX whose states can be made again from their unknowns."""
+
+    @property
+    def unknown_count(self) -> int:
+        """Number F of unknowns of a sample."""
+        ...
+
+    def restored(self, values: Values, inputs: Values, v: FreePotentials, found: Mask) -> State:
+        """The free state with the given unknowns, of samples that were found or not."""
         ...
 
 

@@ -72,6 +72,17 @@ SCELLIER_2024: dict[tuple[str, str], Published] = {
 }
 """By model and data set."""
 
+SCELLIER_2023 = Published(
+    "Scellier, Ernoult, Kendall, Kumar (2023), Energy-based learning algorithms for analog computing: a comparative "
+    "study, arXiv:2312.15103",
+    "on deep convolutional Hopfield networks all rules are comparable on MNIST; on harder images negative "
+    "perturbations are better than positive ones, and centered equilibrium propagation is best",
+    None,
+    epochs=100,
+    hardware="one A100 GPU",
+)
+"""The findings; the figures are of other networks and are not compared."""
+
 EBANA_2022_FASHION = Published(
     EBANA,
     "Fashion-MNIST reduced to 128 features: 86% test accuracy after one epoch of cross-entropy "

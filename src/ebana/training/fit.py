@@ -205,7 +205,7 @@ def _beta(
 
 def _tell_beta(run: Run, rule: GradientEstimator, progress: Progress) -> None:
     if run.settings.derived:
-        derived = "derived from the outputs" if rule.quantity == "nudging strength" else "that of the rule"
+        derived = "that of the rule" if rule.displaces else "derived from the outputs"
         source = "taken from the checkpoint" if run.first_step else derived
         text = f"{rule.quantity} {source}: beta = {run.settings.beta:.3g} {rule.unit(run.system)}"
         progress.note(text.rstrip())

@@ -184,18 +184,6 @@ class CircuitSystem:
         point = checked(point)
         return Settled(point, _measure(self.circuit, dict(values), dict(inputs), point.v, nudge))
 
-    @property
-    def unknown_count(self) -> int:
-        """Number of free nodes."""
-        return len(self.circuit.free)
-
-    def restored(self, values: Values, inputs: Values, v: Array, found: Array) -> Settled:
-        """The free state with the given potentials of free nodes; their error is not known any more."""
-        found = np.asarray(found)
-        code = np.where(found, int(Result.CONVERGED), int(Result.ENGINE_FAILED))
-        point = OperatingPoint(v, code, np.full(found.shape, np.nan, v.dtype), np.zeros(found.shape, int))
-        return Settled(point, _measure(self.circuit, dict(values), dict(inputs), point.v, Nudge.none()))
-
     def clamp(self, values: Values, inputs: Values, outputs: Values, start: Settled | None) -> Settled:
         """Settle a batch with sources at the nodes of its outputs, folded pairs at ``+y/2`` and ``-y/2``.
 
@@ -227,6 +215,18 @@ class CircuitSystem:
         v, phase, possible = _measure_held(self.circuit, dict(values), dict(inputs), data, point.v)
         code = jnp.where(possible | ~point.converged, point.code, int(Result.NO_MINIMUM))
         return Settled(replace(point, v=v, code=code.astype(jnp.int32)), phase)
+
+    @property
+    def unknown_count(self) -> int:
+        """Number of free nodes."""
+        return len(self.circuit.free)
+
+    def restored(self, values: Values, inputs: Values, v: Array, found: Array) -> Settled:
+        """The free state with the given potentials of free nodes; their error is not known any more."""
+        found = np.asarray(found)
+        code = np.where(found, int(Result.CONVERGED), int(Result.ENGINE_FAILED))
+        point = OperatingPoint(v, code, np.full(found.shape, np.nan, v.dtype), np.zeros(found.shape, int))
+        return Settled(point, _measure(self.circuit, dict(values), dict(inputs), point.v, Nudge.none()))
 
     def solution(self, state: Settled) -> OperatingPoint:
         """The operating point."""

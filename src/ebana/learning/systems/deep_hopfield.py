@@ -114,14 +114,6 @@ class OutputNudge:
         return -(jnp.reshape(jnp.asarray(self.strength), (-1, 1)) * slope).reshape(o.shape)
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class OutputHeld:
-    """The last layer is held at given states, ``(B, n)``."""
-
-    value: Array
-
-
 @dataclass(frozen=True)
 class DeepHopfieldSystem:
     """The :class:`~ebana.learning.system.EnergySystem` of a deep Hopfield network.
@@ -257,19 +249,46 @@ class DeepHopfieldSystem:
     # -- relaxing -----------------------------------------------------------------------------------------
 
     def relax(
-        self, values: Values, inputs: Values, nudge: OutputNudge | OutputHeld | None, start: DeepState | None
+        self, values: Values, inputs: Values, nudge: OutputNudge | None, start: DeepState | None
     ) -> DeepState:
         """Sweep over the layers, from a forward pass or from a state."""
         weights = self.weights(values)
         x = jnp.asarray(inputs[INPUT]).reshape(-1, *self.input_shape)
         free = nudge is None
-        if start is None:
-            layers, ups = self._start(weights, x)
-        else:
-            layers, ups = start.layers, start.ups
-        relaxation, tolerance = self.relaxation, self.relaxation.tolerance
-        sweeps = relaxation.free_sweeps if free else relaxation.nudged_sweeps
-        order = self._order(free)
+        at = self._start(weights, x) if start is None else (start.layers, start.ups)
+        sweeps = self.relaxation.free_sweeps if free else self.relaxation.nudged_sweeps
+        return self._relaxed(weights, x, at, sweeps, self._order(free), nudge)
+
+    def check_clamps(self, displacement: float | None = None) -> None:
+        """The last layer can be held at any values."""
+
+    def clamp(self, values: Values, inputs: Values, outputs: Values, start: DeepState | None) -> DeepState:
+        """Sweep over the layers but for the last one, which is left as it is given, also outside its bounds."""
+        weights = self.weights(values)
+        x = jnp.asarray(inputs[INPUT]).reshape(-1, *self.input_shape)
+        layers, ups = self._start(weights, x) if start is None else (start.layers, start.ups)
+        layers = (*layers[:-1], jnp.asarray(outputs[OUTPUT]).reshape(layers[-1].shape))
+        order = tuple(k for k in self._order(False) if k < len(layers) - 1)
+        return self._relaxed(weights, x, (layers, ups), self.relaxation.nudged_sweeps, order, None)
+
+    def displace(self, values: Values, inputs: Values, shifts: Values, state: DeepState) -> DeepState:
+        """As :meth:`clamp`, at the last layer of a state and a shift."""
+        at = {OUTPUT: _rows(state.layers[-1]) + shifts[OUTPUT]}
+        return self.clamp(values, inputs, at, state)
+
+    def _relaxed(
+        self,
+        weights: Any,
+        x: Array,
+        at: tuple[tuple[Array, ...], tuple[Any, ...]],
+        sweeps: Any,
+        order: tuple[int, ...],
+        nudge: OutputNudge | None,
+    ) -> DeepState:
+        """So many sweeps in an order, or as many as the tolerance takes, from states and what each pushes up."""
+        layers, ups = at
+        tolerance = self.relaxation.tolerance
+        upwards = order == self._order(True)
 
         def step(carry: Any) -> Any:
             count, layers, ups, change = carry
@@ -288,7 +307,7 @@ class DeepHopfieldSystem:
         # The last sweep stands apart: what only a next one would need is not computed.
         moved, after = self._sweep(weights, last, before, nudge, order)
         change, done = _largest_change(moved, last), jnp.full(x.shape[0], count + 1)
-        winners = tuple(up[1] for up in (after if free else before))
+        winners = tuple(up[1] for up in (after if upwards else before))
         return DeepState(x, moved, after, winners, change, done)
 
     def _start(self, weights: Any, x: Array) -> tuple[tuple[Array, ...], tuple[Any, ...]]:
@@ -332,59 +351,55 @@ class DeepHopfieldSystem:
         weights: Any,
         layers: tuple[Array, ...],
         ups: tuple[Any, ...],
-        nudge: OutputNudge | OutputHeld | None,
+        nudge: OutputNudge | None,
         order: tuple[int, ...],
     ) -> tuple[tuple[Array, ...], tuple[Any, ...]]:
         """Set each layer once; ``ups`` are those of the present states below."""
         states, pushes = list(layers), list(ups)
         for k in order:
-            if isinstance(nudge, OutputHeld) and k + 1 == len(states):
-                states[k] = nudge.value.reshape(states[k].shape)
-                continue
             push = pushes[k][0]
             if k + 1 < len(states):
                 push = push + self._down(weights, k + 1, states[k + 1], pushes[k + 1][1])
-            elif isinstance(nudge, OutputNudge):
+            elif nudge is not None:
                 push = push + nudge.force(states[k])
             states[k] = self._settled(k, push, states[k])
             if k + 1 < len(states):
                 pushes[k + 1] = self._up(weights, k + 1, states[k])
         return tuple(states), tuple(pushes)
 
-    def check_sweeps(self) -> None:
-        """Sweeps can always be differentiated."""
-
-    def sweeping(self, values: Values, inputs: Values, nudge: OutputNudge | None) -> Callable[[Array], Array]:
-        """One sweep as a differentiable function of all layers in a row, ``(B, F)``."""
+    def sweep(self, values: Values, inputs: Values, nudge: OutputNudge | None, state: DeepState) -> DeepState:
+        """One differentiable sweep from a state."""
         weights = self.weights(values)
         x = jnp.asarray(inputs[INPUT]).reshape(-1, *self.input_shape)
-        first, order = self._up(weights, 0, x), self._order(nudge is None)
+        ups = tuple(self._up(weights, k, s) for k, s in enumerate((x, *state.layers[:-1])))
+        layers, ups = self._sweep(weights, state.layers, ups, nudge, self._order(nudge is None))
+        change = _largest_change(layers, state.layers)
+        return DeepState(x, layers, ups, tuple(up[1] for up in ups), change, state.sweeps + 1)
+
+    # -- what backpropagation through the relaxation needs -----------------------------------------------
+
+    def check_sweeps(self) -> None:
+        """A sweep is differentiable."""
+
+    def read(self, values: Values, inputs: Values, v: Array) -> dict[str, Array]:
+        """The last layer of the states in a row."""
+        return {OUTPUT: v[:, -self.output_units[OUTPUT] :]}
+
+    def sweeping(self, values: Values, inputs: Values, nudge: OutputNudge | None) -> Callable[[Array], Array]:
+        """One sweep in the direction of the signal, as a function of the states in a row."""
+        weights = self.weights(values)
+        x = jnp.asarray(inputs[INPUT]).reshape(-1, *self.input_shape)
+        first = self._up(weights, 0, x)
+        edges = np.cumsum([int(np.prod(layer.shape)) for layer in self.layers])[:-1]
 
         def sweep(v: Array) -> Array:
-            layers = self._layers(v)
-            ups = (first, *(self._up(weights, k + 1, s) for k, s in enumerate(layers[:-1])))
-            return _in_a_row(self._sweep(weights, layers, ups, nudge, order)[0])
+            rows = jnp.split(v, edges, axis=1)
+            layers = tuple(r.reshape(-1, *layer.shape) for r, layer in zip(rows, self.layers, strict=True))
+            ups = (first, *(self._up(weights, k, s) for k, s in enumerate(layers[:-1], start=1)))
+            moved, _ = self._sweep(weights, layers, ups, nudge, self._order(True))
+            return jnp.concatenate([_rows(s) for s in moved], axis=1)
 
         return sweep
-
-    def _layers(self, v: Array) -> tuple[Array, ...]:
-        """The inverse of :func:`_in_a_row`."""
-        edges = np.cumsum([int(np.prod(layer.shape)) for layer in self.layers])[:-1]
-        rows = jnp.split(jnp.asarray(v), edges, axis=1)
-        return tuple(s.reshape(-1, *layer.shape) for s, layer in zip(rows, self.layers, strict=True))
-
-    # -- held outputs ---------------------------------------------------------------------------------------
-
-    def check_clamps(self, displacement: float | None = None) -> None:
-        """Outputs are states of their own: they can always be held."""
-
-    def clamp(self, values: Values, inputs: Values, outputs: Values, start: DeepState | None) -> DeepState:
-        """Settle a batch with the last layer held."""
-        return self.relax(values, inputs, OutputHeld(jnp.asarray(outputs[OUTPUT])), start)
-
-    def displace(self, values: Values, inputs: Values, shifts: Values, state: DeepState) -> DeepState:
-        """As :meth:`clamp`, at the last layer of a state and a shift."""
-        return self.clamp(values, inputs, {OUTPUT: _rows(state.layers[-1]) + shifts[OUTPUT]}, state)
 
     def forward(self, values: Values, inputs: Values) -> dict[str, Array]:
         """Outputs of the feedforward network of the same weights: no feedback, differentiable."""
@@ -406,11 +421,7 @@ class DeepHopfieldSystem:
 
     def unknowns(self, state: DeepState) -> Array:
         """All layers in a row, ``(B, n_1 + ... + n_L)``."""
-        return _in_a_row(state.layers)
-
-    def read(self, values: Values, inputs: Values, v: Array) -> dict[str, Array]:
-        """The last layer of all in a row."""
-        return {OUTPUT: v[:, -self.output_units[OUTPUT] :]}
+        return jnp.concatenate([_rows(s) for s in state.layers], axis=1)
 
     def converged(self, state: DeepState) -> Array:
         """Samples whose states are finite, and settled where there is a tolerance."""
@@ -548,10 +559,6 @@ def _linear_rows(layers: tuple[Layer, ...]) -> list[tuple[int, int]]:
 def _largest_change(after: tuple[Array, ...], before: tuple[Array, ...]) -> Array:
     each = [jnp.abs(_rows(a - b)).max(1) for a, b in zip(after, before, strict=True)]
     return jnp.stack(each).max(0)
-
-
-def _in_a_row(layers: tuple[Array, ...]) -> Array:
-    return jnp.concatenate([_rows(s) for s in layers], axis=1)
 
 
 def _rows(s: Array) -> Array:

@@ -4,13 +4,14 @@
 
 Relaxing goes down the gradient of ``E`` (and of the nudge) by steps of ``epsilon``, each clipped to [0, 1]: a fixed
 number of steps, or as many as a tolerance takes. At a free state ``s = clip(W_k^T s_{k-1} + W_{k+1} s_{k+1} + b_k)``.
+The last layer may be linear instead: free of bounds.
 
 Source: B. Scellier, Y. Bengio, Front. Comput. Neurosci. 11:24 (2017).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -78,6 +79,7 @@ class HopfieldSystem:
         tolerance: largest change of a state in the last step of a state that counts as found; None for a fixed
             number of steps, whose states count as found wherever they are finite.
         dtype: ``"float32"`` or ``"float64"``.
+        linear_output: whether the last layer has no bounds.
     """
 
     units: tuple[int, ...]
@@ -87,6 +89,7 @@ class HopfieldSystem:
     nudged_steps: int = 4
     tolerance: float | None = None
     dtype: Precision = "float32"
+    linear_output: bool = False
 
     @property
     def input_columns(self) -> dict[str, int]:
@@ -111,6 +114,7 @@ class HopfieldSystem:
         """How states are relaxed."""
         return {
             "relaxation": [float(self.epsilon), self.free_steps, self.nudged_steps, self.tolerance],
+            **({"output": "linear"} if self.linear_output else {}),
         }
 
     def default_beta(self, values: Values) -> float:
@@ -193,7 +197,12 @@ class HopfieldSystem:
         forces = [push - s for push, s in zip(self._pushes(values, drive, layers), layers, strict=True)]
         if nudge is not None:
             forces[-1] = forces[-1] + nudge.force(layers[-1])
-        return tuple(jnp.clip(s + self.epsilon * f, 0.0, 1.0) for s, f in zip(layers, forces, strict=True))
+        return self._bounded([s + self.epsilon * f for s, f in zip(layers, forces, strict=True)])
+
+    def _bounded(self, layers: Sequence[Array]) -> tuple[Array, ...]:
+        """Layers within their bounds."""
+        free = len(layers) - 1 if self.linear_output else len(layers)
+        return tuple(_clipped(s) if k < free else s for k, s in enumerate(layers))
 
     def _pushes(self, values: Values, drive: Array, layers: tuple[Array, ...]) -> list[Array]:
         """What the neighbours and the bias push each layer to."""
@@ -275,7 +284,8 @@ class HopfieldSystem:
         layers = self._layers(v)
         drive = jnp.asarray(inputs[INPUT]) @ _weight(values, 1) + _bias(values, 1)
         pushes = self._pushes(values, drive, layers)
-        return jnp.concatenate([s - _clipped(p) for s, p in zip(layers, pushes, strict=True)], axis=1)
+        settled = self._bounded(pushes)
+        return jnp.concatenate([s - p for s, p in zip(layers, settled, strict=True)], axis=1)
 
     def solve_transposed(self, values: Values, inputs: Values, v: Array, rhs: Array) -> Array:
         """``(dF/dv)^-T rhs`` for each sample, with the Jacobian by automatic differentiation."""
@@ -342,7 +352,7 @@ def _lost_as_zero(value: Array, weight: Array) -> Array:
 def _flatten(system: HopfieldSystem) -> tuple[tuple[Any], tuple[Any, ...]]:
     slots = tuple(Slot.of(parameter) for parameter in system.parameters.values())
     kept = system.units, slots, system.free_steps, system.nudged_steps, system.tolerance, system.dtype
-    return (system.epsilon,), kept
+    return (system.epsilon,), (*kept, system.linear_output)
 
 
 def _unflatten(kept: tuple[Any, ...], children: tuple[Any]) -> HopfieldSystem:
