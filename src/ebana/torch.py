@@ -3,10 +3,10 @@
     layer = EquilibriumModule(model)          # any ebana.Model, or a system such as ebana.hybrid.hopfield(...)
     y = layer(x)                              # (B, columns) -> (B, units), differentiable
 
-Numbers go to compiled programs of JAX and back, on the CPU. The memory of tensors is read where it lies, and only while
-a program runs: JAX takes arrays for constant and PyTorch writes in place, so no array outlives its call, and every
-result is a copy that PyTorch owns. What a backward pass needs of tensors is saved by PyTorch, whose version counters
-refuse what was changed in between.
+Numbers go to compiled programs of JAX and back through the memory of the CPU. Tensors are read where they lie, and only
+while a program runs: JAX takes arrays for constant and PyTorch writes in place, so no array outlives its call, and
+every result is a copy that PyTorch owns. What a backward pass needs of tensors is saved by PyTorch, whose version
+counters refuse what was changed in between.
 """
 
 from __future__ import annotations
@@ -477,8 +477,9 @@ def _check_tensor(name: str, t: Tensor) -> None:
     """Refuse what a program on the CPU cannot read."""
     if t.device.type != "cpu":
         raise ValueError(
-            f"EquilibriumModule: {name!r} is on the device {str(t.device)!r}. Expected 'cpu', where circuits are "
-            "solved. Keep the module there, and write module(x.cpu()).to(x.device) in a network that is elsewhere."
+            f"EquilibriumModule: {name!r} is on the device {str(t.device)!r}. Expected 'cpu', through whose "
+            "memory numbers go to JAX. Keep the module there, and write module(x.cpu()).to(x.device) in a network that "
+            "is elsewhere."
         )
     if t.layout != torch.strided or not t.is_floating_point():
         raise TypeError(

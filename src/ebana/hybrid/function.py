@@ -143,7 +143,8 @@ class Equilibrium:
         """
         arguments = self._arguments(values, inputs)
         if not isinstance(inputs, Mapping):
-            cotangents = {_only(self.system.output_units, "output"): jnp.asarray(cotangents)}
+            name = _only({name: name for name in self.system.output_units}, "output")
+            cotangents = {name: jnp.asarray(cotangents)}
         found = _backward(self.estimator, self.by_inputs, (*arguments, *kept), (cotangents, None))
         return Derivatives(*found[2:])
 
