@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+# Keras reads its backend once, at its first import in a process; its settings file stays out of the user's home.
+os.environ["KERAS_BACKEND"] = "jax"
+os.environ["KERAS_HOME"] = str(Path(__file__).parents[1] / ".pytest_cache" / "keras")
+
 # The tests compile hundreds of small programs and run each a few times: leave optimisation out.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
 

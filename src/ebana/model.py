@@ -98,8 +98,12 @@ class Model(Network):
         return model
 
     @classmethod
-    def _from_stored(cls, stored: serialization.Stored, engine: Engine) -> Model:
-        """The model that a file tells of, or CorruptFile."""
+    def from_stored(cls, stored: serialization.Stored, engine: Engine) -> Model:
+        """The model that a file tells of, on an engine.
+
+        Raises:
+            CorruptFile: for layers that make no model, and values that do not fit it.
+        """
         model = cls.__new__(cls)
         with serialization.refused(stored.source, "a model"):
             model.inputs = signals_of(stored.inputs, "inputs")
@@ -415,7 +419,7 @@ def load_model(
         ValueError: for a layer class that is neither built in nor given.
     """
     found = get_engine(engine)
-    return Model._from_stored(serialization.read_model(path, custom_layers), found)
+    return Model.from_stored(serialization.read_model(path, custom_layers), found)
 
 
 def _conflict_text(name: str, conflicts: tuple[str, ...]) -> str:

@@ -44,6 +44,11 @@ KNOWN: dict[str, type[Layer]] = {
 
 def save_model(model: Any, path: FilePath) -> Path:
     """Write a model's layers and values; see :meth:`ebana.model.Model.save`."""
+    return write_atomically(path, packed(model))
+
+
+def packed(model: Any) -> bytes:
+    """The bytes of a model's file."""
     if not model.signals:
         raise ValueError(
             f"model {model.name!r} was made from a circuit, not from layers. Use save_values(), and build the "
@@ -75,7 +80,7 @@ def save_model(model: Any, path: FilePath) -> Path:
             f"model {model.name!r} hands {nodes} nodes from layer to layer but has few values: a file of it could "
             "not be told from one that is made to fill the memory. Use save_values(), and build the model again."
         )
-    return write_atomically(path, content)
+    return content
 
 
 @dataclass(frozen=True)
@@ -106,8 +111,11 @@ def read_model(path: FilePath, custom_layers: Mapping[str, type[Layer]] | None =
         CorruptFile: for a damaged file.
         ValueError: for a layer class that is neither built in nor given.
     """
-    source = str(Path(path))
-    content = storage.read_content(path, MODEL)
+    return parsed(storage.read_content(path, MODEL), str(Path(path)), custom_layers)
+
+
+def parsed(content: bytes, source: str, custom_layers: Mapping[str, type[Layer]] | None = None) -> Stored:
+    """:func:`read_model` of the bytes of a file."""
     metadata, arrays = storage.unpack(content, MODEL, source)
     described = Described(metadata, source, "the description", most=_most_nodes(content))
     shapes = described_shapes(described["signature"])

@@ -20,6 +20,7 @@ SAYS = {
     "gates.py": "accuracy 100.00%",
     "mosfet.py": "accuracy 100.00%",
     "shared_layer.py": "once for both sides",
+    "torch_circuit.py": "circuit trained: loss 0.0",
     "xor_published.py": "xor, other spellings: loss",
 }
 """What some of them must print."""
@@ -31,7 +32,7 @@ HELD = Path(__file__).with_name("held_to_spice.py")
 
 COMPARED = {
     "bridge.py", "custom_device.py", "custom_layer.py", "gates.py", "iris.py", "mosfet.py", "shared_layer.py",
-    "spice_netlist.py", "xor_published.py"
+    "spice_netlist.py", "torch_circuit.py", "xor_published.py"
 }  # fmt: skip
 """Examples with a circuit that must have been compared."""
 

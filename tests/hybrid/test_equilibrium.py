@@ -11,7 +11,7 @@ import optax
 import pytest
 
 from ebana import GradientEstimator, NativeEngine
-from ebana.hybrid import HopfieldDense, HopfieldStates, Relaxation, equilibrium, hopfield
+from ebana.hybrid import Dense, HopfieldDense, HopfieldStates, HybridModel, Relaxation, equilibrium, hopfield
 from ebana.learning.system import EnergySystem
 from helpers.hybrids import small_circuit
 
@@ -228,3 +228,31 @@ def _clamped():
     from ebana import EquilibriumPropagation
 
     return EquilibriumPropagation("centered", nudge="clamped")
+
+
+def test_the_two_directions_can_be_taken_one_at_a_time(exact):
+    """For whoever keeps a tape of their own: the same derivatives by both programs."""
+    f = equilibrium(small_circuit(), "adjoint")
+    values = {name: jnp.asarray(value, jnp.float32) for name, value in f.initial_values().items()}
+    settled, kept = jax.jit(lambda f, *given: f.forward(*given))(f, values, jnp.asarray(X))
+    np.testing.assert_array_equal(settled.outputs, f(values, X))
+    weight = jnp.cos(settled.outputs) * G
+    found = jax.jit(lambda f, *given: f.backward(*given))(f, values, jnp.asarray(X), kept, weight)
+    assert int(found.lost) == 0
+    assert apart((found.values, found.inputs["x"]), exact) < 1e-5
+
+
+def test_whole_numbers_come_in_and_fractions_go_out():
+    """Outputs are in the precision of the inputs, and whole numbers have none."""
+    f = equilibrium(small_circuit(), "adjoint")
+    ones = np.ones((4, 3), int)
+    y = f(f.initial_values(), ones)
+    assert y.dtype == jnp.float32
+    np.testing.assert_array_equal(y, f(f.initial_values(), ones.astype(np.float32)))
+    with pytest.raises(ValueError, match=r"input 'x' of the block is complex \(complex64\)"):
+        f(f.initial_values(), ones.astype(np.complex64))
+
+
+def test_a_model_of_parts_is_no_block():
+    with pytest.raises(TypeError, match="Make a block of each of them"):
+        equilibrium(HybridModel([Dense(2)], input_shape=3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 
@@ -29,9 +30,12 @@ from ebana.hybrid import (
     RandomShift,
     Relaxation,
     Uniform,
+    load_model,
     measure_sweeps,
 )
 from ebana.hybrid.parts import Context
+from ebana.storage import archive
+from ebana.storage.archive import CorruptFile
 from helpers.hybrids import small_circuit
 from helpers.nets import same_values
 
@@ -313,3 +317,41 @@ def test_a_warning_names_what_learns_nothing():
     model = HybridModel([Dense(3)], 4)
     with pytest.warns(LearningWarning):
         model.fit(X, Y, optimizer=optimizers.SGD(lr=0.0), verbose=False, **CE)
+
+
+@pytest.mark.parametrize("make", [circuits, images])
+def test_a_model_is_the_same_out_of_its_file(make, tmp_path):
+    model = make(seed=5, name="kept")
+    rng = np.random.default_rng(1)
+    moved = {n: v * (1 + 0.01 * rng.random(v.shape)) for n, v in model.values.items()}
+    model.set_values(moved)
+    model.save(tmp_path / "m")
+    loaded = load_model(tmp_path / "m")
+    x = rng.normal(size=(3, model.input_columns["x"]))
+    assert same_values(loaded.values, model.values)
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
+    assert loaded.system.identity() == model.system.identity()
+    assert repr(loaded) == repr(model)
+
+
+def test_files_that_tell_of_no_model_are_refused(tmp_path):
+    HybridModel([Dense(3), Hopfield([HopfieldStates(), HopfieldDense(4)])], 4).save(tmp_path / "m")
+    metadata, arrays = archive.read(tmp_path / "m", "hybrid model")
+    changes = {
+        "class": ("Context", r"parts.*'class'.* is 'Context'. Expected one of Activation"),
+        "units": (-3, r"makes no Dense \\(Dense\\(units=-3\\)"),
+        "pony": (1, "Expected a Dense with the arguments"),
+    }
+    for key, (value, told) in changes.items():
+        hurt = json.loads(json.dumps(metadata))
+        hurt["parts"][0][1][key] = value
+        archive.write(tmp_path / "hurt", "hybrid model", hurt, arrays)
+        with pytest.raises(CorruptFile, match=told.replace("\\\\", "\\")):
+            load_model(tmp_path / "hurt")
+    archive.write(tmp_path / "less", "hybrid model", metadata, {"values": {}})
+    with pytest.raises(ValueError, match="lacks the values"):
+        load_model(tmp_path / "less")
+    with pytest.raises(KeyError, match="engines for"):
+        load_model(tmp_path / "m", engines={"circuit_9": "native"})
+    with pytest.raises(TypeError, match="Function, which a file cannot bring back"):
+        HybridModel([Function(jnp.sin)], 4).save(tmp_path / "f")

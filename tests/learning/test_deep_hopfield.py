@@ -180,11 +180,10 @@ def test_exact_and_estimated_derivatives_agree_with_sweeps_that_are_unrolled():
     g = rng.normal(size=(len(x), system.output_units["y"]))
 
     def unrolled(values, x):
-        start = jax.lax.stop_gradient(system.relax(values, {"x": x}, None, None))
-        state, _ = jax.lax.scan(
-            lambda s, _: (system.sweep(values, {"x": x}, None, s), None), start, None, length=100
-        )
-        return (system.outputs(state)["y"] * g).sum()
+        start = jax.lax.stop_gradient(system.unknowns(system.relax(values, {"x": x}, None, None)))
+        sweep = system.sweeping(values, {"x": x}, None)
+        v, _ = jax.lax.scan(lambda v, _: (sweep(v), None), start, None, length=100)
+        return (system.read(values, {"x": x}, v)["y"] * g).sum()
 
     with jax.enable_x64(True):
         x = jnp.asarray(x)

@@ -15,7 +15,7 @@ from ebana.learning.adjoint import exact_gradient
 from ebana.learning.estimators import Objective
 from ebana.learning.losses import MSE, CrossEntropyLoss
 from ebana.learning.optimizers import SGD
-from ebana.learning.system import EnergySystem, as_argument, from_argument
+from ebana.learning.system import EnergySystem, Traits, as_argument, from_argument
 from ebana.learning.systems.circuit import CircuitSystem
 from helpers.circuits import stack3, traced
 from helpers.nets import Bench, X, Y, same_values, shared
@@ -161,6 +161,8 @@ def test_systems_are_traced_where_they_can_be():
 
     class Own:
         """No pytree, but hashable."""
+
+        traits = Traits("own")
 
     own: EnergySystem = Own()  # type: ignore[assignment]
     wrapped = as_argument(own)

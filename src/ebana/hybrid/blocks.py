@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array, Number, Values
-from ebana.hybrid.equilibrium import Equilibrium, equilibrium
-from ebana.hybrid.hopfield import Declared, hopfield
+from ebana.hybrid.declared import Declared, hopfield
+from ebana.hybrid.function import Equilibrium, equilibrium
 from ebana.hybrid.parts import Applied, Built, Context, Part, Passed, Shape
 from ebana.learning.system import EnergySystem
 from ebana.learning.systems.deep_hopfield import INPUT, OUTPUT, Order, Relaxation

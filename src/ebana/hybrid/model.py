@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,18 @@ class HybridModel(Network):
         own = {n.removeprefix(prefix): v for n, v in self._values.items() if n.startswith(prefix)}
         part.model.set_values(own)
         return part.model
+
+    def save(self, path: FilePath) -> Path:
+        """Write parts and values to one file (zip of JSON and safetensors); :func:`load_model` reads it.
+
+        Circuits are stored with their layers; on which engine they run is for whoever loads them to say.
+
+        Raises:
+            TypeError: for functions, modules and parts of one's own, which a file cannot bring back.
+        """
+        from ebana.hybrid.files import save_model
+
+        return save_model(self, path)
 
     def summary(self, print_fn: Any = None) -> str:
         """Parts with shapes, kinds and trainable values, as text; printed too."""

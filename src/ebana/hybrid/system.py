@@ -17,7 +17,7 @@ import numpy as np
 
 from ebana._types import Array, LossLike, Mask, Values
 from ebana.hybrid.blocks import Block
-from ebana.hybrid.equilibrium import Along
+from ebana.hybrid.function import Along
 from ebana.hybrid.parts import Built, Context, Shape
 from ebana.learning.estimators import Estimate, GradientEstimator, Objective
 from ebana.learning.system import Footprint, Precision, Traits
@@ -132,11 +132,6 @@ class HybridSystem:
                 "Use nudge='current'."
             )
 
-    def check_estimator(self, estimator: GradientEstimator) -> None:
-        """Refuse what some block cannot do."""
-        for block in self.blocks.values():
-            estimator.check(block.block.system, Along())
-
     # -- forward ----------------------------------------------------------------------------------------
 
     def run(
@@ -189,6 +184,16 @@ class HybridSystem:
     def converged(self, state: HybridState) -> Mask:
         """Samples that settled in every block."""
         return state.found
+
+    def check_estimator(self, estimator: GradientEstimator) -> None:
+        """Refuse what a block cannot be trained by: it knows the slope of its loss alone, in held currents."""
+        if estimator.nudges and not (estimator.held_currents or estimator.clamped):
+            raise ValueError(
+                f"{type(estimator).__name__} displaces outputs, and blocks of a hybrid model are nudged by the slope "
+                "of their loss. Use equilibrium propagation or the adjoint."
+            )
+        for block in self.blocks.values():
+            estimator.check(block.block.system, Along())
 
     # -- learning -----------------------------------------------------------------------------------------
 

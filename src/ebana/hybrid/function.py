@@ -65,6 +65,14 @@ class Settled(NamedTuple):
     found: Mask
 
 
+class Derivatives(NamedTuple):
+    """What comes back through a block: derivatives by values and inputs, and how many nudged states were lost."""
+
+    values: dict[str, Array]
+    inputs: dict[str, Array]
+    lost: Array
+
+
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=["argument", "nudge"],
@@ -113,6 +121,35 @@ class Equilibrium:
             probe: a number that nothing depends on. The derivative by it is the number of states that were not found
                 on the way back.
         """
+        arguments = self._arguments(values, inputs)
+        run = partial(_settled, self.estimator, self.by_inputs)
+        outputs, found = run(*arguments, jnp.asarray(probe, jnp.float32))
+        return Settled(_as_given(outputs, inputs), found)
+
+    def forward(self, values: Values, inputs: Any) -> tuple[Settled, Any]:
+        """:meth:`settle`, and what :meth:`backward` needs beside: for whoever keeps a tape of their own."""
+        (outputs, found), kept = _forward(
+            self.estimator, self.by_inputs, *self._arguments(values, inputs), None
+        )
+        return Settled(_as_given(outputs, inputs), found), kept[-2:]
+
+    def backward(self, values: Values, inputs: Any, kept: Any, cotangents: Any) -> Derivatives:
+        """Derivatives of a sum of outputs weighted by ``cotangents``, by values and inputs.
+
+        Args:
+            values, inputs: what :meth:`forward` was given.
+            kept: what it returned.
+            cotangents: in the shape of its outputs.
+        """
+        arguments = self._arguments(values, inputs)
+        if not isinstance(inputs, Mapping):
+            name = _only({name: name for name in self.system.output_units}, "output")
+            cotangents = {name: jnp.asarray(cotangents)}
+        found = _backward(self.estimator, self.by_inputs, (*arguments, *kept), (cotangents, None))
+        return Derivatives(*found[2:])
+
+    def _arguments(self, values: Values, inputs: Any) -> tuple[Any, Any, dict[str, Any], dict[str, Any]]:
+        """System, nudge, and the arrays that it needs by name."""
         system = self.system
         named = _named(system, inputs)
         missing = [name for name in system.parameters if name not in values]
@@ -124,11 +161,7 @@ class Equilibrium:
         own = {name: jnp.asarray(values[name]) for name in system.parameters}
         with scope(system.traits):  # circuits are nudged by nanoamperes
             nudge = jnp.asarray(self.nudge, system.traits.dtype)
-        run = partial(_settled, self.estimator, self.by_inputs)
-        outputs, found = run(self.argument, nudge, own, named, jnp.asarray(probe, jnp.float32))
-        if not isinstance(inputs, Mapping):
-            outputs = _only(outputs, "output")
-        return Settled(outputs, found)
+        return self.argument, nudge, own, named
 
     def initial_values(self) -> dict[str, np.ndarray]:
         """The values that the parameters start from, by name."""
@@ -176,6 +209,11 @@ def equilibrium(
         (2, 4)
     """
     system = getattr(system, "system", system)
+    if hasattr(system, "estimate"):
+        raise TypeError(
+            f"equilibrium({type(system).__name__}): it is made of parts, each with an energy of its own. Make a block "
+            "of each of them."
+        )
     rule = estimators.get(estimator)
     if rule.clamped:
         raise ValueError(
@@ -196,6 +234,7 @@ def equilibrium(
     rule.check(system, Along())
     if relaxation is not None:
         system = _relaxed_by(system, relaxation)
+    rule.check(system, Along())
     if nudge is None:
         nudge = rule.default_strength(system, {name: p.initial for name, p in system.parameters.items()})
     return Equilibrium(as_argument(system), nudge, rule, by_inputs)
@@ -217,13 +256,26 @@ def _named(system: EnergySystem, inputs: Any) -> dict[str, Array]:
         inputs = {_only({name: name for name in columns}, "input"): inputs}
     if set(inputs) != set(columns):
         raise KeyError(f"inputs {sorted(inputs)} of a block whose inputs are {sorted(columns)}.")
-    named: dict[str, Array] = {name: jnp.asarray(inputs[name]) for name in columns}
+    named: dict[str, Array] = {name: _floating(name, inputs[name]) for name in columns}
     for name, x in named.items():
         if x.ndim != 2 or x.shape[1] != columns[name]:
             raise ValueError(
                 f"input {name!r} of the block has shape {x.shape}. Expected (samples, {columns[name]})."
             )
     return named
+
+
+def _floating(name: str, x: Any) -> Array:
+    """An input as floating-point numbers: outputs are in the precision of the inputs, and whole numbers have none."""
+    x = jnp.asarray(x)
+    if jnp.issubdtype(x.dtype, jnp.complexfloating):
+        raise ValueError(f"input {name!r} of the block is complex ({x.dtype}). Expected real numbers.")
+    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)
+
+
+def _as_given(outputs: dict[str, Array], inputs: Any) -> Any:
+    """Outputs by name where inputs are, else the one."""
+    return outputs if isinstance(inputs, Mapping) else _only(outputs, "output")
 
 
 def _only(named: Mapping[str, Any], what: str) -> Any:
@@ -256,7 +308,7 @@ def _forward(
     nudge: Array,
     values: dict[str, Array],
     inputs: dict[str, Array],
-    probe: Array,
+    probe: Array | None,
 ) -> tuple[Any, Any]:
     system = from_argument(argument)
     dtype = jnp.result_type(*inputs.values())
