@@ -220,7 +220,7 @@ def test_table_1_compares_times(ebana, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["vaswani2017"], ["'vaswani2017'", "kendall2020, scellier2024, ebana2022"]),
+        (["vaswani2017"], ["'vaswani2017'", "kendall2020, scellier2023, scellier2024, ebana2022, nest2024"]),
         (["scellier2024"], ["--model xs, 1h, 2h, 3h or xl"]),
         (["scellier2024", "--model", "4h"], ["'4h'", "xs, 1h, 2h, 3h, xl"]),
         (["scellier2024", "--model", "xl", "--data", "k-mnist"], ["no published figure", "1h, 2h, 3h"]),
