@@ -3,7 +3,7 @@
     python scripts/choose_rule_settings.py fashion-mnist resistive
 
 10,000 training images are held out (a fixed permutation), the others trained on; test images are not read. First the
-strength at the network's own rates, then a tenth, three tenths and three times these at the best strength. One line a training.
+strength at the network's own rates, then other rates at the best strength. One line a training.
 """
 
 import sys
@@ -13,8 +13,9 @@ from ebana import datasets
 from ebana.reproductions import scellier2023 as paper
 from ebana.reproductions.request import Request
 
-EPOCHS = 5
-NUDGES = {"resistive": (0.01, 0.05, 0.2, 1.0), "hopfield": (0.05, 0.2, 0.5, 0.9)}
+EPOCHS = 10
+NUDGES = {"resistive": (0.01, 0.05, 0.2, 1.0), "hopfield": (0.05, 0.25, 0.5, 0.9)}
+RATES = ((0.3, 3.0), (0.01, 0.03, 0.1, 0.3))
 DISPLACEMENTS = (0.05, 0.25, 0.5, 1.0)
 
 
@@ -35,7 +36,7 @@ def main(data: str, network: str, *rules: str) -> None:
         betas = (None,) if not takes else DISPLACEMENTS if rule.endswith("CpL") else NUDGES[network]
         tried = {choice: error(rule, choice) for choice in (paper.Choice(1.0, beta) for beta in betas)}
         best = min(tried, key=lambda choice: tried[choice])
-        for rate in (0.1, 0.3, 3.0):
+        for rate in RATES[rule == "CL"]:
             error(rule, replace(best, rate=rate))
 
 

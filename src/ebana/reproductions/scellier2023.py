@@ -156,7 +156,7 @@ class Setup:
         }
 
 
-HOPFIELD_RATE = 1e-3
+HOPFIELD_RATE = 3e-3
 """Adam's learning rate of the Hopfield network."""
 
 HOPFIELD_START = 0.5
@@ -166,14 +166,17 @@ HOPFIELD_START = 0.5
 def _hopfield(units: list[int], rate: float, seed: int) -> HopfieldNetwork:
     lr = [rate * HOPFIELD_RATE] * (len(units) - 1)
     network = HopfieldNetwork(
-        units, seed=seed, lr=lr, nudged_steps=SWEEPS["hopfield"], name="scellier2023-hopfield"
+        units,
+        seed=seed,
+        lr=lr,
+        nudged_steps=SWEEPS["hopfield"],
+        linear_output=True,
+        name="scellier2023-hopfield",
     )
-    network.set_values(
-        {
-            name: HOPFIELD_START * value if name.endswith("weight") else HOPFIELD_START + value
-            for name, value in network.values.items()
-        }
-    )
+    start = {
+        name: HOPFIELD_START * value for name, value in network.values.items() if name.endswith("weight")
+    }
+    network.set_values(start | {"dense_1/bias": np.full(HIDDEN, HOPFIELD_START)})
     return network
 
 
