@@ -108,6 +108,23 @@ def test_published_settings_are_those_of_the_paper(quick):
     assert set(settings["lr"].values()) == {0.006}
 
 
+def test_the_rules_are_compared(quick, tmp_path, monkeypatch):
+    """One table for a person, the same for a program; a finished rule is not trained again."""
+    from ebana.reproductions import scellier2023
+
+    monkeypatch.setattr(scellier2023, "RULES", ("CL", "CEP"))
+    command = {"of": ["reproduce", "scellier2023", "--network", "hopfield"], "epochs": 8}
+    outcome = quick("--seeds", 2, "--out", tmp_path / "rules", **command)
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["name"] == "scellier2023-mnist"
+    rules = outcome.json["ours"]["networks"]["hopfield"]
+    assert rules.keys() == {"CL", "CEP"}
+    for shown in ("CEP", "diverged", "arXiv:2312.15103", "chosen on held-out training images"):
+        assert shown in outcome.err
+    result = json.loads((tmp_path / "rules" / "result.json").read_text())
+    assert result["ours"]["networks"] == outcome.json["ours"]["networks"]
+
+
 # -- stopped and gone on with ---------------------------------------------------------------------------
 
 
@@ -220,7 +237,15 @@ def test_table_1_compares_times(ebana, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+<<<<<<< HEAD
         (["vaswani2017"], ["'vaswani2017'", "kendall2020, scellier2023, scellier2024, ebana2022, nest2024"]),
+=======
+        (["vaswani2017"], ["'vaswani2017'", "kendall2020, scellier2023, scellier2024, ebana2022"]),
+        (["scellier2024", "--model", "xs", "--network", "both"], ["--network", "scellier2023"]),
+        (["scellier2023", "--network", "deep"], ["'deep'", "resistive, hopfield or both"]),
+        (["scellier2023", "--data", "k-mnist"], ["'k-mnist'", "mnist, fashion-mnist"]),
+        (["scellier2023", "--baselines"], ["--baselines", "scellier2023"]),
+>>>>>>> rules
         (["scellier2024"], ["--model xs, 1h, 2h, 3h or xl"]),
         (["scellier2024", "--model", "4h"], ["'4h'", "xs, 1h, 2h, 3h, xl"]),
         (["scellier2024", "--model", "xl", "--data", "k-mnist"], ["no published figure", "1h, 2h, 3h"]),

@@ -10,7 +10,18 @@ import numpy as np
 import optax
 import pytest
 
-from ebana import GradientEstimator, NativeEngine
+from ebana import (
+    CurrentLayer,
+    DenseLayer,
+    DiodeLayer,
+    GradientEstimator,
+    InputVoltageLayer,
+    Model,
+    NativeEngine,
+    NPointPropagation,
+    RecurrentBackpropagation,
+    TruncatedBackpropagation,
+)
 from ebana.hybrid import Dense, HopfieldDense, HopfieldStates, HybridModel, Relaxation, equilibrium, hopfield
 from ebana.learning.system import EnergySystem
 from helpers.hybrids import small_circuit
@@ -75,6 +86,34 @@ def test_every_estimator_gives_the_same_derivatives_in_its_limit(exact):
     assert apart(derivatives(f, f.initial_values()), exact) < 1e-6
     one = equilibrium(small_circuit(), "one_sided", nudge=f.nudge / 100)
     assert apart(derivatives(one, one.initial_values()), exact) < 1e-3
+
+
+@pytest.mark.parametrize(
+    "rule", [NPointPropagation(2), TruncatedBackpropagation(60), RecurrentBackpropagation(60)]
+)
+def test_the_other_rules_of_the_family_give_them_too(exact, rule):
+    f = equilibrium(small_circuit(), rule)
+    assert apart(derivatives(f, f.initial_values()), exact) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("rule", "named"),
+    [
+        ("coupled", "goes down an energy of its own"),
+        ("contrastive", "'along'"),
+        ("linearised", "BehavioralDiode"),
+    ],
+)
+def test_rules_that_are_no_derivative_of_a_loss_are_refused(rule, named):
+    model = small_circuit() if rule != "linearised" else behavioural()
+    with pytest.raises(ValueError, match=named):
+        equilibrium(model, rule)
+
+
+def behavioural():
+    x = InputVoltageLayer(units=3, name="x")
+    h = DiodeLayer("a", "down", param={"VTH": 0.3, "RON": 10.0})(DenseLayer(units=2, name="d")(x))
+    return Model([x], CurrentLayer("y")(h))
 
 
 def test_the_nudge_does_not_know_the_scale_of_the_loss(exact):

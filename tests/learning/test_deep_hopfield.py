@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ebana import ContrastiveLearning, RecurrentBackpropagation
 from ebana.hybrid import (
     GOE,
     HopfieldConv2D,
@@ -20,6 +21,8 @@ from ebana.hybrid import (
     equilibrium,
     hopfield,
 )
+from ebana.learning.estimators import Objective
+from ebana.learning.losses import MSE
 from ebana.learning.systems.deep_hopfield import convex_bound
 
 MANY = Relaxation(400, 200)
@@ -170,6 +173,62 @@ def test_derivatives_are_those_of_the_settled_outputs(name):
                 expected = (ahead - behind) / (2 * h)
                 found = sum((by[0][n] * dv[n]).sum() for n in values) + (by[1] * dx).sum()
                 np.testing.assert_allclose(found, expected, rtol=2e-6)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_held_outputs_give_the_slope_of_their_energy(name):
+    """Contrastive learning against central differences of ``E[o := y] - E_0``, the energy in NumPy."""
+    system = made(name, coupling=None)
+    values, x = drawn(system, batch=2)
+    values = {n: 0.3 * v if v.ndim > 1 else v for n, v in values.items()}
+    rng = np.random.default_rng(4)
+    y = rng.uniform(-0.5, 1.5, (2, system.output_units["y"]))
+    with jax.enable_x64(True):
+        x_, y_ = {"x": jnp.asarray(x)}, {"y": jnp.asarray(y)}
+
+        @jax.jit
+        def states(values):
+            free = system.relax(values, x_, None, None)
+            return free.layers, system.clamp(values, x_, y_, free).layers
+
+        rule = ContrastiveLearning()
+        estimate = jax.jit(lambda v: rule.estimate(system, v, Objective(x_, y_, MSE()), beta=0.0).gradients)
+        found = jax.tree.map(np.asarray, estimate(values))
+
+        def contrast(values):
+            free, held = (jax.tree.map(np.asarray, layers) for layers in states(values))
+            np.testing.assert_array_equal(held[-1].reshape(y.shape), y)
+            each = [
+                energy(system, values, x[b], [s[b] for s in held])
+                - energy(system, values, x[b], [s[b] for s in free])
+                for b in range(2)
+            ]
+            return np.mean(each)
+
+        h = 1e-5
+        for _ in range(2):
+            dv = {n: rng.normal(size=v.shape) for n, v in values.items()}
+            ends = [contrast({n: v + s * h * dv[n] for n, v in values.items()}) for s in (1, -1)]
+            along = sum((found[n] * dv[n]).sum() for n in values)
+            np.testing.assert_allclose(along, (ends[0] - ends[1]) / (2 * h), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_backpropagation_through_sweeps_is_exact_in_the_end(name):
+    system = made(name)
+    values, x = drawn(system)
+    g = np.random.default_rng(2).normal(size=(len(x), system.output_units["y"]))
+
+    def by(rule):
+        f = equilibrium(system, rule)
+        with jax.enable_x64(True):
+            found = jax.jit(jax.grad(lambda v, x: (f(v, x) * g).sum(), (0, 1)))(values, jnp.asarray(x))
+            return jax.tree.map(np.asarray, found)
+
+    reference = by("adjoint")
+    found = by(RecurrentBackpropagation(200))
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(reference), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-8 * np.abs(b).max())
 
 
 def test_exact_and_estimated_derivatives_agree_with_sweeps_that_are_unrolled():

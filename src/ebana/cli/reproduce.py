@@ -171,10 +171,10 @@ def check_options(paper: str, options: dict[str, Any], published_settings: bool,
             raise ValueError(f"--{option} is an option of {' and '.join(owners)}. Leave it out for {paper}.")
     if paper == "scellier2024" and options["model"] is None:
         raise ValueError("scellier2024 has several networks. Choose one with --model xs, 1h, 2h, 3h or xl.")
-    if published_settings and paper not in ("scellier2024", "nest2024"):
+    if published_settings and paper not in ("scellier2023", "scellier2024", "nest2024"):
         raise ValueError(
-            f"{paper} has no --published-settings: those of scellier2024 and nest2024 alone are written out. Leave the "
-            "option out."
+            f"{paper} has no --published-settings: those of scellier2023, scellier2024 and nest2024 alone are written "
+            "out. Leave the option out."
         )
     if baselines and paper in ("scellier2023", "ebana2022", "nest2024"):
         raise ValueError(

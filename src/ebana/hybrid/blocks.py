@@ -57,10 +57,6 @@ class Block:
         block = replace(self.block, nudge=self.block.nudge * context.beta)
         if context.estimator is not None:
             block = replace(block, estimator=context.estimator)
-            if (
-                context.estimator.displaces
-            ):  # a displacement is in the unit of the outputs, as that of a nudge is not
-                block = replace(block, nudge=context.beta)
         settled = block.settle(values, inputs, context.probe)
         joined = jnp.concatenate([settled.outputs[name] for name in self.outputs], axis=1)
         scaled = joined * jnp.asarray(self.output_scale, joined.dtype)

@@ -191,11 +191,11 @@ def equilibrium(
         estimator: how derivatives are estimated: any estimator of learning, ``"adjoint"`` for exact ones.
         relaxation: sweeps and tolerance of a deep Hopfield network; circuits settle as their engine does.
         nudge: root mean square of a nudge over the outputs of a sample, in the system's own unit (amperes for a
-            circuit), or of a displacement of its outputs; the estimator's default where left out.
+            circuit); the estimator's default where left out.
         by_inputs: False for a block before which nothing learns; derivatives by its inputs are zeros then.
 
     Raises:
-        ValueError: for a clamped nudge: a block knows the slope of its loss alone.
+        ValueError: for a clamped nudge, as a block knows the slope of its loss alone, and for rules that hold outputs.
         TypeError: for a system that cannot tell derivatives by its inputs, and for an estimator without them.
 
     Example:
@@ -231,13 +231,23 @@ def equilibrium(
             f"{type(system).__name__} runs outside JAX and cannot restore a state (restored), which a block keeps "
             "between its two directions."
         )
-    rule.check(system, Along())
+    check_rule(rule, system)
     if relaxation is not None:
         system = _relaxed_by(system, relaxation)
-    rule.check(system, Along())
+    check_rule(rule, system)
     if nudge is None:
         nudge = rule.default_strength(system, {name: p.initial for name, p in system.parameters.items()})
     return Equilibrium(as_argument(system), nudge, rule, by_inputs)
+
+
+def check_rule(rule: GradientEstimator, system: Any) -> None:
+    """Refuse a rule that cannot work in a block, or whose estimates are no derivatives of the loss behind it."""
+    if rule.displaces:
+        raise ValueError(
+            f"{rule!r} holds outputs and goes down an energy of its own, while what is before and behind a block goes "
+            "down the loss. Use equilibrium propagation, or the adjoint."
+        )
+    rule.check(system, Along())
 
 
 def _relaxed_by(system: Any, relaxation: Relaxation) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ebana._types import Array, LossLike, Mask, Values
 from ebana.hybrid.blocks import Block
-from ebana.hybrid.function import Along
+from ebana.hybrid.function import check_rule
 from ebana.hybrid.parts import Built, Context, Shape
 from ebana.learning.estimators import Estimate, GradientEstimator, Objective
 from ebana.learning.system import Footprint, Precision, Traits
@@ -186,14 +186,9 @@ class HybridSystem:
         return state.found
 
     def check_estimator(self, estimator: GradientEstimator) -> None:
-        """Refuse what a block cannot be trained by: it knows the slope of its loss alone, in held currents."""
-        if estimator.nudges and not (estimator.held_currents or estimator.clamped):
-            raise ValueError(
-                f"{type(estimator).__name__} displaces outputs, and blocks of a hybrid model are nudged by the slope "
-                "of their loss. Use equilibrium propagation or the adjoint."
-            )
+        """Refuse what a block cannot do, and rules whose estimates are no derivatives of a loss."""
         for block in self.blocks.values():
-            estimator.check(block.block.system, Along())
+            check_rule(estimator, block.block.system)
 
     # -- learning -----------------------------------------------------------------------------------------
 
