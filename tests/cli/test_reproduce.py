@@ -237,11 +237,16 @@ def test_table_1_compares_times(ebana, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["vaswani2017"], ["'vaswani2017'", "kendall2020, scellier2023, scellier2024, ebana2022"]),
+        (["vaswani2017"], ["'vaswani2017'", "kendall2020, scellier2023, scellier2024, ebana2022, nest2024"]),
         (["scellier2024", "--model", "xs", "--network", "both"], ["--network", "scellier2023"]),
         (["scellier2023", "--network", "deep"], ["'deep'", "resistive, hopfield or both"]),
         (["scellier2023", "--data", "k-mnist"], ["'k-mnist'", "mnist, fashion-mnist"]),
         (["scellier2023", "--baselines"], ["--baselines", "scellier2023"]),
+        (["scellier2024", "--model", "xs", "--blocks", "2"], ["--blocks", "nest2024"]),
+        (["nest2024", "--table", "--blocks", "2"], ["--table 1 of nest2024", "Leave out --blocks"]),
+        (["nest2024", "--blocks", "5"], ["--blocks 5", "6"]),
+        (["nest2024", "--model", "l7"], ["'l7'", "small, narrow, l6"]),
+        (["nest2024", "--baselines"], ["--baselines", "nest2024"]),
         (["scellier2024"], ["--model xs, 1h, 2h, 3h or xl"]),
         (["scellier2024", "--model", "4h"], ["'4h'", "xs, 1h, 2h, 3h, xl"]),
         (["scellier2024", "--model", "xl", "--data", "k-mnist"], ["no published figure", "1h, 2h, 3h"]),

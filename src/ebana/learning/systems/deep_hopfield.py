@@ -540,7 +540,7 @@ def convex_bound(layers: int) -> float:
         >>> [round(convex_bound(n), 3) for n in (2, 3, 6)]
         [1.0, 0.707, 0.555]
     """
-    return 1.0 / (2.0 * np.cos(np.pi / (layers + 1))) if layers > 1 else float("inf")
+    return float(0.5 / np.cos(np.pi / (layers + 1))) if layers > 1 else float("inf")
 
 
 def _linear_rows(layers: tuple[Layer, ...]) -> list[tuple[int, int]]:
