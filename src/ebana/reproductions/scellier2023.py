@@ -10,6 +10,7 @@ comparative study, NeurIPS 2023, arXiv:2312.15103.
 
 from __future__ import annotations
 
+import gc
 import statistics
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -263,14 +264,13 @@ def run(request: Request, network: str = "both", data: str = "mnist") -> Outcome
     setups = [_setup(name, request) for name in (NETWORKS if network == "both" else (network,))]
     split = _load(data, request)
     request.parts.open(_depends_on(setups, data, split, request))
-    trained = [
-        request.parts.of(
-            f"{setup.network}-{rule}-{seed}", Trained, partial(train, setup, rule, seed, split, request)
-        )
-        for setup in setups
-        for rule in RULES
-        for seed in request.all_seeds
-    ]
+    trained = []
+    for setup in setups:
+        for rule in RULES:
+            for seed in request.all_seeds:
+                run_one = partial(train, setup, rule, seed, split, request)
+                trained.append(request.parts.of(f"{setup.network}-{rule}-{seed}", Trained, run_one))
+                gc.collect()  # a finished training refers to itself, and holds a copy of the images
     return _outcome(setups, data, split, trained, request)
 
 
