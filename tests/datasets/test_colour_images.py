@@ -652,6 +652,7 @@ def test_a_sparse_member_takes_no_memory(publish):
         (gzip.compress(gzip.decompress(pack(*WHOLE))[:1000]), "it is damaged"),
         (gzip.compress(b""), "it is damaged"),
     ],
+    ids=["a page", "cut short", "no archive", "cut short inside", "nothing"],
 )
 def test_other_content_is_refused(publish, archive, reason):
     cache = publish("cifar100", archive)
