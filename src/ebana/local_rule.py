@@ -21,6 +21,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from ebana._types import Array
+from ebana.host_calls import on_host
 
 Rule = Callable[[Any, Any], Any]
 
@@ -142,23 +143,13 @@ def _called(
 
 
 def _called_back(rule: LocalRule, dtype: np.dtype, free: Array, nudged: Array) -> Array:
-    """The function of one sample, from within a program.
-
-    Numbers go as the words that they are made of: JAX hands them over on threads of its own, on which double
-    precision is off.
-    """
+    """The function of one sample, from within a program."""
 
     def host(free: Any, nudged: Any) -> np.ndarray:
-        drops = (
-            np.array(words).view(dtype).reshape(rule.shape).astype(np.float64) for words in (free, nudged)
-        )
-        found = _called(rule.function, rule.shape, rule.owner, *drops).astype(dtype)
-        return np.ascontiguousarray(found).view(np.uint32).reshape(words.shape)
+        drops = (one.astype(np.float64) for one in (free, nudged))
+        return _called(rule.function, rule.shape, rule.owner, *drops)
 
-    free, nudged = (jax.lax.bitcast_convert_type(one, jnp.uint32) for one in (free, nudged))
-    words = jax.ShapeDtypeStruct(free.shape, jnp.uint32)
-    found = jax.pure_callback(host, words, free, nudged, vmap_method="sequential")
-    return jax.lax.bitcast_convert_type(found, dtype)
+    return on_host(host, jax.ShapeDtypeStruct(free.shape, dtype), free, nudged)
 
 
 # -- tracing -------------------------------------------------------------------------------------------

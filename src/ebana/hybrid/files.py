@@ -18,7 +18,7 @@ from ebana.engines import get as get_engine
 from ebana.hybrid import declared
 from ebana.hybrid import parts as digital
 from ebana.hybrid.blocks import CircuitBlock, Hopfield
-from ebana.hybrid.parts import Function, Part
+from ebana.hybrid.parts import Context, Function, Part
 from ebana.learning.systems.deep_hopfield import Relaxation
 from ebana.model import Model
 from ebana.storage import archive
@@ -34,11 +34,9 @@ CLASSES: dict[str, type[Any]] = {
     for room in (digital, declared)
     for name, cls in vars(room).items()
     if isinstance(cls, type) and is_dataclass(cls) and cls.__module__ == room.__name__ and name[0] != "_"
+    if cls not in (Context, Function)
 } | {"Hopfield": Hopfield, "CircuitBlock": CircuitBlock, "Relaxation": Relaxation}
 """What a file may name."""
-
-for _name in ("Context", "Function"):
-    CLASSES.pop(_name, None)
 
 MODEL = "model"
 CLASS = "class"
@@ -49,7 +47,7 @@ def save_model(model: HybridModel, path: FilePath) -> Path:
     circuits: dict[str, dict[str, Any]] = {}
     told = []
     for name, part in model.parts.items():
-        if isinstance(part, Function) or CLASSES.get(type(part).__name__) is not type(part):
+        if CLASSES.get(type(part).__name__) is not type(part):
             raise TypeError(
                 f"part {name!r} of model {model.name!r} is a {type(part).__name__}, which a file cannot bring back. "
                 "Use save_values(path), and make the model again before load_values(path)."

@@ -231,7 +231,6 @@ def equilibrium(
             f"{type(system).__name__} runs outside JAX and cannot restore a state (restored), which a block keeps "
             "between its two directions."
         )
-    check_rule(rule, system)
     if relaxation is not None:
         system = _relaxed_by(system, relaxation)
     check_rule(rule, system)

@@ -12,7 +12,7 @@ import numpy as np
 from ebana._types import Array, Data, FilePath
 from ebana.compilation import compiled
 from ebana.hybrid.blocks import Block, CircuitBlock, Hopfield
-from ebana.hybrid.parts import Built, Context, Part
+from ebana.hybrid.parts import Built, Context, Part, own_values
 from ebana.hybrid.sweeps import warn_of_sweeps
 from ebana.hybrid.system import INPUT, HybridSystem
 from ebana.inference import cast
@@ -164,9 +164,7 @@ class HybridModel(Network):
             raise KeyError(
                 f"model {self.name!r} has no circuit block {name!r}. It has: {', '.join(known) or 'none'}."
             )
-        prefix = f"{name}/"
-        own = {n.removeprefix(prefix): v for n, v in self._values.items() if n.startswith(prefix)}
-        part.model.set_values(own)
+        part.model.set_values(own_values(self._values, name))
         return part.model
 
     def save(self, path: FilePath) -> Path:

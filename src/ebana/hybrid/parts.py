@@ -73,6 +73,17 @@ class Context:
     probe: Any = 0.0
 
 
+def own_values(values: Values, part: str) -> dict[str, Array]:
+    """Values of a model's part by the part's own names.
+
+    Example:
+        >>> own_values({"a/weight": np.ones(1), "b/weight": np.ones(2)}, "b")["weight"].shape
+        (2,)
+    """
+    prefix = f"{part}/"
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
+
+
 class Part:
     """A description of a part. A new one states :meth:`build`."""
 

@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Data
 from ebana.compilation import compiled
 from ebana.hybrid.blocks import Block
+from ebana.hybrid.parts import own_values
 from ebana.learning.system import LearningWarning, as_argument, from_argument, scope
-from ebana.learning.systems.deep_hopfield import INPUT, OUTPUT, DeepHopfieldSystem
+from ebana.learning.systems.deep_hopfield import INPUT, OUTPUT, DeepHopfieldSystem, DeepState
 
 if TYPE_CHECKING:
     from ebana.hybrid.model import HybridModel
@@ -63,13 +63,16 @@ def measure_sweeps(model: HybridModel, x: Data) -> dict[str, Sweeps]:
     Args:
         x: inputs of a few samples.
     """
-    given = model.given(x)
-    found = {}
-    for name, block in model.blocks.items():
-        system = block.block.system
-        if isinstance(system, DeepHopfieldSystem) and system.relaxation.tolerance is None:
-            found[name] = _measure(block, _own(model, name), given[name])
-    return found
+    counted = {name: block for name, block in model.blocks.items() if _is_counted(block.block.system)}
+    given = model.given(x) if counted else {}
+    return {
+        name: _measure(block, own_values(model.values, name), given[name]) for name, block in counted.items()
+    }
+
+
+def _is_counted(system: object) -> bool:
+    """Whether a system relaxes by a fixed number of sweeps."""
+    return isinstance(system, DeepHopfieldSystem) and system.relaxation.tolerance is None
 
 
 def warn_of_sweeps(model: HybridModel, x: Data, when: str) -> None:
@@ -96,11 +99,6 @@ def _told(model: str, name: str, sweeps: Sweeps, when: str) -> str:
     )
 
 
-def _own(model: HybridModel, name: str) -> dict[str, np.ndarray]:
-    prefix = f"{name}/"
-    return {n.removeprefix(prefix): v for n, v in model.values.items() if n.startswith(prefix)}
-
-
 def _measure(block: Block, values: Mapping[str, Any], given: np.ndarray) -> Sweeps:
     system = block.block.system
     assert isinstance(system, DeepHopfieldSystem)
@@ -110,16 +108,18 @@ def _measure(block: Block, values: Mapping[str, Any], given: np.ndarray) -> Swee
         x = block.split(jnp.asarray(given, system.dtype))[INPUT]
         nudge = jnp.asarray(block.block.nudge, system.dtype)
 
-        def states(free: int, nudged: int) -> tuple[np.ndarray, np.ndarray]:
-            changed = replace(system, relaxation=replace(relaxation, free_sweeps=free, nudged_sweeps=nudged))
-            return jax.tree.map(np.asarray, _states(as_argument(changed), own, x, nudge))
+        def swept(**counts: int) -> Any:
+            return as_argument(replace(system, relaxation=replace(relaxation, **counts)))
 
-        rest, moved = states(2 * MOST, 2 * MOST)
-        far = float(np.sqrt(np.mean((moved - rest) ** 2))) or 1.0
+        settled = _settled(swept(free_sweeps=2 * MOST), own, x)
+        rest = _unknowns(system, settled)
+        moved = _unknowns(system, _pushed(swept(nudged_sweeps=2 * MOST), own, x, nudge, settled))
+        far = _rms(moved - rest) or 1.0
 
         def errors(free: int, nudged: int) -> tuple[float, float]:
-            settled, pushed = states(free, 1)[0], states(2 * MOST, nudged)[1]
-            return _rms(settled - rest), _rms(pushed - moved) / far
+            near = _unknowns(system, _settled(swept(free_sweeps=free), own, x))
+            pushed = _unknowns(system, _pushed(swept(nudged_sweeps=nudged), own, x, nudge, settled))
+            return _rms(near - rest), _rms(pushed - moved) / far
 
         counts = int(relaxation.free_sweeps), int(relaxation.nudged_sweeps)
         free, nudged = errors(*counts)
@@ -137,14 +137,21 @@ def _rms(a: np.ndarray) -> float:
     return float(np.sqrt(np.mean(a**2)))
 
 
-def _relaxed(argument: Any, values: Any, x: Any, nudge: Any) -> tuple[Any, Any]:
-    """Free states, and states under a nudge of alternating sign."""
+def _unknowns(system: DeepHopfieldSystem, state: DeepState) -> np.ndarray:
+    return np.asarray(system.unknowns(state))
+
+
+def _free(argument: Any, values: Any, x: Any) -> DeepState:
+    """Free states."""
+    return from_argument(argument).relax(values, {INPUT: x}, None, None)
+
+
+def _nudged(argument: Any, values: Any, x: Any, nudge: Any, free: DeepState) -> DeepState:
+    """States under a nudge of alternating sign, from free ones."""
     system = from_argument(argument)
-    free = system.relax(values, {INPUT: x}, None, None)
     units = system.output_units[OUTPUT]
     slopes = nudge * jnp.where(jnp.arange(units) % 2 == 0, 1.0, -1.0) * jnp.ones((x.shape[0], 1), x.dtype)
-    nudged = system.relax(values, {INPUT: x}, system.current_nudge({OUTPUT: slopes.astype(x.dtype)}), free)
-    return system.unknowns(free), system.unknowns(nudged)
+    return system.relax(values, {INPUT: x}, system.current_nudge({OUTPUT: slopes.astype(x.dtype)}), free)
 
 
-_states = compiled(_relaxed)
+_settled, _pushed = compiled(_free), compiled(_nudged)

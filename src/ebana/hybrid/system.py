@@ -18,7 +18,7 @@ import numpy as np
 from ebana._types import Array, LossLike, Mask, Values
 from ebana.hybrid.blocks import Block
 from ebana.hybrid.function import check_rule
-from ebana.hybrid.parts import Built, Context, Shape
+from ebana.hybrid.parts import Built, Context, Shape, own_values
 from ebana.learning.estimators import Estimate, GradientEstimator, Objective
 from ebana.learning.system import Footprint, Precision, Traits
 from ebana.parameters import Parameter, Slot
@@ -155,11 +155,10 @@ class HybridSystem:
         for name, part in self.parts.items():
             if keep:
                 given[name] = y
-            prefix = f"{name}/"
-            own = {n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)}
-            passed = part.apply(own, y, replace(context, probe=(probes or {}).get(name, 0.0)))
+            probe = (probes or {}).get(name, 0.0)
+            passed = part.apply(own_values(values, name), y, replace(context, probe=probe))
             y = passed.y
-            statistics |= {f"{prefix}{n}": v for n, v in passed.statistics.items()}
+            statistics |= {f"{name}/{n}": v for n, v in passed.statistics.items()}
             if passed.found is not None:
                 found[name] = passed.found
         return Forward(y.reshape(y.shape[0], -1), statistics, found, given)
