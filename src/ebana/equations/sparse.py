@@ -11,15 +11,14 @@ and bounded like every other (:mod:`ebana.equations.kept`).
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy.sparse import csc_matrix
 from scipy.sparse.linalg import splu
 
 from ebana._types import Array
+from ebana.host_calls import on_host
 
 REFINEMENTS = 3
 
@@ -67,22 +66,15 @@ def solve(pattern: Pattern, conductances: Array, leaks: Array, currents: Array) 
 
     The host computes in double precision whatever the arrays have.
     """
-    # Numbers cross as their bits: JAX would round doubles to singles on the thread of a callback.
-    words = [jax.lax.bitcast_convert_type(a, jnp.uint32) for a in (conductances, leaks, currents)]
-    result = jax.ShapeDtypeStruct(words[2].shape, jnp.uint32)
-    solver = partial(_solve, pattern, np.dtype(currents.dtype))
-    found = jax.pure_callback(solver, result, *words, vmap_method="sequential")
-    return jax.lax.bitcast_convert_type(found, currents.dtype)
+    result = jax.ShapeDtypeStruct(currents.shape, currents.dtype)
+    return on_host(partial(_solve, pattern), result, conductances, leaks, currents)
 
 
-def _solve(pattern: Pattern, dtype: np.dtype[Any], *words: Any) -> np.ndarray:
-    g, leaks, currents = (np.ascontiguousarray(w).view(dtype) for w in words)
-    if dtype == np.float64:  # two words a number: they were an axis of their own
-        g, leaks, currents = g[..., 0], leaks[..., 0], currents[..., 0]
+def _solve(pattern: Pattern, g: np.ndarray, leaks: np.ndarray, currents: np.ndarray) -> np.ndarray:
     summed = np.zeros((len(pattern.rows), g.shape[1]))
     np.add.at(summed, pattern.entry, g)
-    x = np.empty(currents.shape, dtype)
+    x = np.empty(currents.shape, currents.dtype)
     for k in range(currents.shape[-1]):
         one = [np.asarray(a[..., k], np.float64) for a in (summed, leaks, currents)]
         x[..., k] = pattern.solve(*one) if all(np.isfinite(a).all() for a in one) else np.nan
-    return x.view(np.uint32).reshape(np.shape(words[2]))
+    return x

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -31,10 +30,8 @@ from ebana._types import Array, LossLike, Values
 from ebana.learning.system import Footprint, Precision, Traits, scope
 from ebana.learning.systems.convolution import Winners
 from ebana.learning.systems.couplings import Coupling, Weights
+from ebana.learning.systems.layered import INPUT, OUTPUT, OutputNudge, lost_as_zero
 from ebana.parameters import Parameter, Slot
-
-INPUT, OUTPUT = "x", "y"
-"""Names of the one input and the one output."""
 
 Order = Literal["sequential", "even-odd"]
 
@@ -93,25 +90,6 @@ class DeepState:
     winners: tuple[Winners | None, ...]
     change: Array
     sweeps: Array
-
-
-@partial(jax.tree_util.register_dataclass, data_fields=["slope", "strength", "target"], meta_fields=["loss"])
-@dataclass(frozen=True)
-class OutputNudge:
-    """What is added to the energy at the last layer: ``slope . o`` or ``strength loss(o, target)``, rows ``(B, n)``."""
-
-    slope: Array | None
-    strength: Array | None = None
-    target: Array | None = None
-    loss: Any = None
-
-    def force(self, o: Array) -> Array:
-        """Minus the derivative of what is added, in the shape of the states ``o``."""
-        if self.slope is not None:
-            return -self.slope.reshape(o.shape)
-        rows = o.reshape(o.shape[0], -1)
-        slope = self.loss.slope(rows, self.target)
-        return -(jnp.reshape(jnp.asarray(self.strength), (-1, 1)) * slope).reshape(o.shape)
 
 
 @dataclass(frozen=True)
@@ -464,11 +442,11 @@ class DeepHopfieldSystem:
                 found.append(None)
                 continue
             up, down = (
-                c.spread(_lost_as_zero(s[k + 1], weight), state.winners[k])
+                c.spread(lost_as_zero(s[k + 1], weight), state.winners[k])
                 for s, state in ((above, plus), (below, minus))
             )
             change = _weighted(up - down, weight)
-            low, lower = (_lost_as_zero(s[k], weight) for s in (above, below))
+            low, lower = (lost_as_zero(s[k], weight) for s in (above, below))
             product = c.outer(0.5 * (low + lower), change)
             if k > 0:
                 product = product + c.outer(_weighted(low - lower, weight), 0.5 * (up + down))
@@ -480,7 +458,7 @@ class DeepHopfieldSystem:
     ) -> dict[str, Array]:
         """``dE/dx``, minus what the first layer pushes down, in differences."""
         first = self.couplings[0]
-        ups = [_lost_as_zero(state.layers[0], weight) for state in (plus, minus)]
+        ups = [lost_as_zero(state.layers[0], weight) for state in (plus, minus)]
         if first is None:
             return {INPUT: -_rows(_weighted(ups[0] - ups[1], weight))}
         weights = self.weights(values)[0]
@@ -567,11 +545,6 @@ def _rows(s: Array) -> Array:
 
 def _weighted(value: Array, weight: Array) -> Array:
     return value * weight.reshape(-1, *(1,) * (value.ndim - 1)).astype(value.dtype)
-
-
-def _lost_as_zero(value: Array, weight: Array) -> Array:
-    """Zeros for samples that are left out, whatever they hold."""
-    return jnp.where(weight.reshape(-1, *(1,) * (value.ndim - 1)) == 0, 0.0, value)
 
 
 def _flatten(system: DeepHopfieldSystem) -> tuple[tuple[Any, ...], tuple[Any, ...]]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -23,10 +22,8 @@ import numpy as np
 
 from ebana._types import Array, LossLike, Values
 from ebana.learning.system import Footprint, Precision, Traits
+from ebana.learning.systems.layered import INPUT, OUTPUT, OutputNudge, lost_as_zero
 from ebana.parameters import Parameter, Slot
-
-INPUT, OUTPUT = "x", "y"
-"""Names of the one input and the one output."""
 
 DEFAULT_BETA = 0.5
 """The nudging strength of the paper."""
@@ -46,23 +43,6 @@ class HopfieldState:
     x: Array
     layers: tuple[Array, ...]
     change: Array
-
-
-@partial(jax.tree_util.register_dataclass, data_fields=["slope", "strength", "target"], meta_fields=["loss"])
-@dataclass(frozen=True)
-class HopfieldNudge:
-    """What is added to the energy at the last layer: ``slope o``, or ``strength loss(o, target)``."""
-
-    slope: Array | None
-    strength: Array | None = None
-    target: Array | None = None
-    loss: Any = None
-
-    def force(self, o: Array) -> Array:
-        """Minus the derivative of what is added, ``(B, n)``."""
-        if self.slope is not None:
-            return -self.slope
-        return -jnp.reshape(jnp.asarray(self.strength), (-1, 1)) * self.loss.slope(o, self.target)
 
 
 @dataclass(frozen=True)
@@ -134,7 +114,7 @@ class HopfieldSystem:
     # -- relaxing -----------------------------------------------------------------------------------
 
     def relax(
-        self, values: Values, inputs: Values, nudge: HopfieldNudge | None, start: HopfieldState | None
+        self, values: Values, inputs: Values, nudge: OutputNudge | None, start: HopfieldState | None
     ) -> HopfieldState:
         """Go down the gradient, from rest or from a state."""
         x = jnp.asarray(inputs[INPUT])
@@ -166,7 +146,7 @@ class HopfieldSystem:
         layers: tuple[Array, ...],
         steps: int,
         keep: Callable[[tuple[Array, ...], tuple[Array, ...]], tuple[Array, ...]],
-        nudge: HopfieldNudge | None,
+        nudge: OutputNudge | None,
     ) -> HopfieldState:
         """So many steps, or as many as the tolerance takes; ``keep`` has the last word on each."""
         drive = x @ _weight(values, 1) + _bias(values, 1)  # the same in all steps
@@ -191,7 +171,7 @@ class HopfieldSystem:
         return tuple(jnp.zeros((x.shape[0], n), x.dtype) for n in self.units[1:])
 
     def _moved(
-        self, values: Values, drive: Array, layers: tuple[Array, ...], nudge: HopfieldNudge | None
+        self, values: Values, drive: Array, layers: tuple[Array, ...], nudge: OutputNudge | None
     ) -> tuple[Array, ...]:
         """All layers one step down the gradient."""
         forces = [push - s for push, s in zip(self._pushes(values, drive, layers), layers, strict=True)]
@@ -237,13 +217,13 @@ class HopfieldSystem:
         """One: there are no stages."""
         return {OUTPUT: jnp.ones((), self.dtype)}
 
-    def current_nudge(self, slopes: Values) -> HopfieldNudge:
+    def current_nudge(self, slopes: Values) -> OutputNudge:
         """A constant force on the last layer."""
-        return HopfieldNudge(jnp.asarray(slopes[OUTPUT]))
+        return OutputNudge(jnp.asarray(slopes[OUTPUT]))
 
-    def clamped_nudge(self, strength: Values, targets: Values, loss: LossLike) -> HopfieldNudge:
+    def clamped_nudge(self, strength: Values, targets: Values, loss: LossLike) -> OutputNudge:
         """The loss itself, added to the energy."""
-        return HopfieldNudge(None, jnp.asarray(strength[OUTPUT]), jnp.asarray(targets[OUTPUT]), loss)
+        return OutputNudge(None, jnp.asarray(strength[OUTPUT]), jnp.asarray(targets[OUTPUT]), loss)
 
     def contrast(
         self, values: Values, plus: HopfieldState, minus: HopfieldState, weight: Array
@@ -252,8 +232,8 @@ class HopfieldSystem:
         total: dict[str, Array] = {}
         up, down = (plus.x, *plus.layers), (minus.x, *minus.layers)
         pairs = list(zip(up, down, strict=True))
-        means = [_lost_as_zero(0.5 * (a + b), weight) for a, b in pairs]
-        changes = [weight[:, None] * _lost_as_zero(a - b, weight) for a, b in pairs]
+        means = [lost_as_zero(0.5 * (a + b), weight) for a, b in pairs]
+        changes = [weight[:, None] * lost_as_zero(a - b, weight) for a, b in pairs]
         for k in range(1, len(self.units)):
             product = means[k - 1].T @ changes[k]
             if k > 1:
@@ -266,7 +246,7 @@ class HopfieldSystem:
         self, values: Values, plus: HopfieldState, minus: HopfieldState, weight: Array
     ) -> dict[str, Array]:
         """``dE/dx = -W_1 s_1`` in differences."""
-        change = weight[:, None] * _lost_as_zero(plus.layers[0] - minus.layers[0], weight)
+        change = weight[:, None] * lost_as_zero(plus.layers[0] - minus.layers[0], weight)
         return {INPUT: -change @ _weight(values, 1).T}
 
     # -- what the exact adjoint needs ------------------------------------------------------------------
@@ -301,9 +281,7 @@ class HopfieldSystem:
     def check_sweeps(self) -> None:
         """A step down the gradient is differentiable."""
 
-    def sweeping(
-        self, values: Values, inputs: Values, nudge: HopfieldNudge | None
-    ) -> Callable[[Array], Array]:
+    def sweeping(self, values: Values, inputs: Values, nudge: OutputNudge | None) -> Callable[[Array], Array]:
         """One step of all layers down the gradient, as a function of the states in a row."""
         drive = jnp.asarray(inputs[INPUT]) @ _weight(values, 1) + _bias(values, 1)
         return lambda v: jnp.concatenate(self._moved(values, drive, self._layers(v), nudge), axis=1)
@@ -342,11 +320,6 @@ def _bias(values: Values, k: int) -> Array:
 def _clipped(push: Array) -> Array:
     """The hard sigmoid."""
     return jnp.clip(push, 0.0, 1.0)
-
-
-def _lost_as_zero(value: Array, weight: Array) -> Array:
-    """Zeros for samples that are left out, whatever they hold."""
-    return jnp.where(weight[:, None] == 0, 0.0, value)
 
 
 def _flatten(system: HopfieldSystem) -> tuple[tuple[Any], tuple[Any, ...]]:
