@@ -21,6 +21,7 @@ from ebana.names import check_name
 from ebana.parameters import Parameter
 from ebana.spellings import unknown
 from ebana.storage import archive as storage
+from ebana.storage import differences
 from ebana.storage.described import Described, check_arrays, group, of_file
 from ebana.training.checkpoint import described_shapes, signature
 from ebana.training.data import Dataset, as_dataset
@@ -331,7 +332,7 @@ class Network(ABC):
         found, expected = metadata["signature"], signature(self.system)
         if found != expected:
             raise ValueError(
-                f"{path} holds values of another model: parameters {_names(found)} there, {_names(expected)} here."
+                f"{path} holds values of another model ({differences.told(found, expected)}). Make the model as it was."
             )
         with of_file(described.source):
             self.set_values(values)
@@ -361,7 +362,3 @@ def _checked(parameter: Parameter, value: object) -> np.ndarray:
             f"{parameter.unit}. Received {np.min(value):g} to {np.max(value):g}."
         )
     return value
-
-
-def _names(described: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}{shape}" for name, shape in described["parameters"].items())
