@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -79,6 +79,12 @@ class Network(ABC):
         self.name, self.seed = check_name(type(self).__name__, name), seed
         self.history = History()
         self._values = {key: np.array(p.initial) for key, p in self.system.parameters.items()}
+
+    def __copy__(self) -> Self:
+        """The same network with values of its own; what does not change, the engine too, is shared."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), _values=self.values)
+        return other
 
     @property
     @abstractmethod
