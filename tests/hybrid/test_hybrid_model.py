@@ -367,7 +367,7 @@ def trained_circuits() -> HybridModel:
 
 
 def test_the_models_of_circuits_stay_as_they_are():
-    """Neither looking at a circuit nor measuring its power writes into the model that it was made of, or the reverse."""
+    """Neither looking at a circuit nor measuring its power writes into the model that it was made of."""
     own = small_circuit(1)
     before = own.values
     model = HybridModel([Dense(3), CircuitBlock(own, name="c"), Dense(3)], 4)
@@ -383,7 +383,9 @@ def test_the_models_of_circuits_stay_as_they_are():
     np.testing.assert_array_equal(model.circuit("c").values["d1/conductance"], 0.5 * before["d1/conductance"])
 
 
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))]
+)
 def test_copies_and_pickles_have_values_of_their_own(copied):
     model = trained_circuits()
     other = copied(model)
@@ -399,7 +401,9 @@ def test_copies_and_pickles_have_values_of_their_own(copied):
 
 def test_a_pickle_of_what_no_module_defines_is_refused_by_name():
     model = HybridModel([Function(lambda x: x, name="mine"), Dense(3)], 4)
-    with pytest.raises(TypeError, match=r"part 'mine' of model 'hybrid' cannot be pickled .*save_values\(path\)"):
+    with pytest.raises(
+        TypeError, match=r"part 'mine' of model 'hybrid' cannot be pickled .*save_values\(path\)"
+    ):
         pickle.dumps(model)
     assert same_values(copy.deepcopy(model).values, model.values)
 

@@ -15,7 +15,7 @@ from ebana import callbacks, optimizers
 from ebana.hybrid import Dense, Function, HybridModel, from_equinox, from_flax
 from helpers.frameworks import every_part_in_one
 
-PROGRAM = '''
+PROGRAM = """
 import os, sys
 import numpy as np
 from ebana import callbacks, optimizers
@@ -44,7 +44,7 @@ if todo == "begin":
     np.savez(f"{folder}/whole.npz", **train())
     train(Killed())
 np.savez(f"{folder}/resumed.npz", **train(resume=f"{folder}/half.ckpt"))
-'''
+"""
 
 
 def run(todo: str, folder: Path) -> subprocess.CompletedProcess:
@@ -107,14 +107,20 @@ def mlp(activation):
     ids=["closure", "function", "linen", "equinox", "nnx", "dense"],
 )
 def test_another_computation_is_refused_by_name(tmp_path, one, other):
-    """The same part made again is the same; one that computes something else is named, with what was saved and is now."""
+    """The same part made again is the same; one that computes something else is named."""
     x, y = np.ones((4, 4)), np.eye(3)[[0, 1, 2, 0]]
 
     def train(part, **options):
         part = type(part)(**{**vars(part), "name": "it"})
         model = HybridModel([part, Dense(3, name="last")], 4)
         return model.fit(
-            x, y, epochs=1, loss_fn="cross_entropy", optimizer=optimizers.SGD(lr=1e-3), verbose=False, **options
+            x,
+            y,
+            epochs=1,
+            loss_fn="cross_entropy",
+            optimizer=optimizers.SGD(lr=1e-3),
+            verbose=False,
+            **options,
         )
 
     path = tmp_path / "run.ckpt"
@@ -124,6 +130,7 @@ def test_another_computation_is_refused_by_name(tmp_path, one, other):
         train(other(), resume=path)
     told = str(refused.value)
     assert "parts.it" in told
-    assert "saved" in told and "now" in told
+    assert "saved" in told
+    assert "now" in told
     assert "..." not in told
     assert "last" not in told

@@ -26,10 +26,11 @@ X = np.random.default_rng(0).normal(size=(16, 8))
 
 def chain(relaxation: Relaxation, layers: int = 4, *, clamped: bool = True, gain: float = 1.6) -> HybridModel:
     """A row of layers, of which the last ones may be linear; couplings are free."""
-    states = [HopfieldStates(), *(HopfieldDense(8, start=Uniform(gain), clamped=clamped) for _ in range(layers))]
-    return HybridModel(
-        [Hopfield(states, coupling=None, relaxation=relaxation, name="deep"), Dense(3)], 8
-    )
+    states = [
+        HopfieldStates(),
+        *(HopfieldDense(8, start=Uniform(gain), clamped=clamped) for _ in range(layers)),
+    ]
+    return HybridModel([Hopfield(states, coupling=None, relaxation=relaxation, name="deep"), Dense(3)], 8)
 
 
 @pytest.fixture

@@ -358,7 +358,9 @@ def test_other_devices_are_another_model(tmp_path):
     path = tmp_path / "run.ckpt"
     with pytest.raises(KeyboardInterrupt):
         fit(other(diode=DIODE), beta=1e-6, callbacks=[Save(path), StopAtOnce()])
-    with pytest.raises(ValueError, match=r"another model \(model differ: devices.a: saved .*vth=0.3.*now .*vth=0.4"):
+    with pytest.raises(
+        ValueError, match=r"another model \(model differ: devices.a: saved .*vth=0.3.*now .*vth=0.4"
+    ):
         fit(other(diode=DIODE | {"VTH": 0.4}), beta=1e-6, resume=path)
 
 

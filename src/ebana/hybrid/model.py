@@ -179,9 +179,9 @@ class HybridModel(Network):
                 pickle.dumps(part)
             except Exception as error:
                 raise TypeError(
-                    f"part {name!r} of model {self.name!r} cannot be pickled ({type(error).__name__}: {error}). Expected "
-                    "functions and classes defined at the top of a module; or use save_values(path), make the model "
-                    "again, and load_values(path)."
+                    f"part {name!r} of model {self.name!r} cannot be pickled ({type(error).__name__}: {error}). "
+                    "Expected functions and classes defined at the top of a module; or use save_values(path), make the "
+                    "model again, and load_values(path)."
                 ) from error
         system = self._system
         options = {"seed": self.seed, "dtype": system.dtype, "name": self.name}
@@ -219,7 +219,11 @@ class HybridModel(Network):
 
 
 def _unpickled(
-    parts: Sequence[Part], shape: tuple[int, ...], options: Mapping[str, Any], values: Values, history: History
+    parts: Sequence[Part],
+    shape: tuple[int, ...],
+    options: Mapping[str, Any],
+    values: Values,
+    history: History,
 ) -> HybridModel:
     """The model that a pickle holds: built again, with its values."""
     model = HybridModel(parts, shape, **options)

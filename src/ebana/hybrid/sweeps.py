@@ -30,6 +30,7 @@ NEAR = 0.02
 NEAR_NUDGED = 0.15
 """Nudged states count as settled where what is missing is this share of how far the nudge moves them."""
 
+
 @dataclass(frozen=True)
 class Sweeps:
     """What the sweeps of a block leave.
@@ -58,7 +59,8 @@ class Sweeps:
 def measure_sweeps(model: HybridModel, x: Data) -> dict[str, Sweeps]:
     """What the sweeps of each block with a fixed number of them leave, for a batch.
 
-    It costs four times the sweeps that are given where they are enough, and at most :data:`~ebana.hybrid.settling.MOST` times as many.
+    It costs four times the sweeps that are given where they are enough, and at most
+    :data:`~ebana.hybrid.settling.MOST` times as many.
 
     Args:
         x: inputs of a few samples.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -58,7 +57,10 @@ def told(saved: object, now: object) -> str:
 
 def _told(one: Difference) -> str:
     saved, now = ("nothing" if v is _MISSING else repr(v) for v in (one.saved, one.now))
-    start = max(0, len(os.path.commonprefix([saved, now])) - BEFORE)
+    alike = next(
+        (k for k, (a, b) in enumerate(zip(saved, now, strict=False)) if a != b), min(len(saved), len(now))
+    )
+    start = max(0, alike - BEFORE)
     name = f"{printable(one.name)}: " if one.name else ""
     return f"{name}saved {_cut(saved, start)}, now {_cut(now, start)}"
 

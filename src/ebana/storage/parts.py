@@ -228,5 +228,10 @@ def _require_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> 
         )
 
 
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
 def _corrupt(path: Path, found: str) -> CorruptFile:
     return CorruptFile(f"cannot use {path}: {found}. Remove the file: its part is then made again.")
