@@ -19,8 +19,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.hybrid.adapters import bounds_in, dotted, listed_columns, plain, plain_nudge
+from ebana.hybrid.description import (
+    describe_relaxation,
+    describe_system,
+    restore_relaxation,
+    restore_system,
+)
 from ebana.hybrid.function import Equilibrium, Settled, equilibrium
-from ebana.hybrid.told import made_of, made_relaxation, tell, told_relaxation
 from ebana.learning import estimators
 from ebana.learning.system import EnergySystem
 from ebana.learning.systems.deep_hopfield import Relaxation
@@ -73,8 +78,8 @@ class EquilibriumLayer(keras.layers.Layer):
     the sweeps are weights that are not trained, so that other ones compile nothing. Samples that do not settle do not
     enter derivatives; :attr:`unsettled` counts them.
 
-    ``model.save`` writes the layer whole where its system can be told: a model made of layers on the built-in engine,
-    or a deep Hopfield network.
+    ``model.save`` writes the layer whole where its system can be described: a model made of layers on the built-in
+    engine, or a deep Hopfield network.
 
     Args:
         system: an :class:`~ebana.Model` on any engine, whose present values are copied, or any
@@ -132,7 +137,7 @@ class EquilibriumLayer(keras.layers.Layer):
         self._by_name: dict[str, Any] = {}
         self._settings: dict[str, Any] = {
             "nudge": plain_nudge("EquilibriumLayer", self._block.nudge),
-            **{n: a for n, a in (told_relaxation(self._relaxation) or {}).items() if a is not None},
+            **_numbers(self._relaxation),
         }
         self.input_spec = keras.layers.InputSpec(ndim=2, axes={-1: sum(system.input_columns.values())})
 
@@ -242,16 +247,16 @@ class EquilibriumLayer(keras.layers.Layer):
 
     @relaxation.setter
     def relaxation(self, relaxation: Relaxation) -> None:
-        told = {name: a for name, a in (told_relaxation(relaxation) or {}).items() if a is not None}
+        numbers = _numbers(relaxation)
         kept = self._settings.keys() - {"nudge"}
-        if told.keys() != kept:
+        if numbers.keys() != kept:
             raise ValueError(
                 f"EquilibriumLayer {self.name!r} was made with the numbers {', '.join(sorted(kept)) or 'of no'} "
-                f"relaxation, and is given {', '.join(sorted(told))}. Make a layer with these."
+                f"relaxation, and is given {', '.join(sorted(numbers))}. Make a layer with these."
             )
-        self._settings |= told
-        for name in told if self.built else ():
-            self._kept[name].assign(told[name])
+        self._settings |= numbers
+        for name in numbers if self.built else ():
+            self._kept[name].assign(numbers[name])
 
     @property
     def unsettled(self) -> int:
@@ -297,9 +302,9 @@ class EquilibriumLayer(keras.layers.Layer):
             TypeError: for a system, or an estimator, that a file cannot tell.
         """
         own = {
-            "system": tell(self._given),
-            "estimator": _told_estimator(self._block.estimator),
-            "relaxation": told_relaxation(self.relaxation),
+            "system": describe_system(self._given),
+            "estimator": _named_estimator(self._block.estimator),
+            "relaxation": describe_relaxation(self.relaxation),
             "nudge": self.nudge,
             "input_scale": self.input_scale,
             "output_scale": self.output_scale,
@@ -311,9 +316,9 @@ class EquilibriumLayer(keras.layers.Layer):
     def from_config(cls, config: Mapping[str, Any]) -> EquilibriumLayer:
         """The inverse of :meth:`get_config`."""
         made = {
-            "system": made_of(config["system"]),
+            "system": restore_system(config["system"]),
             "estimator": estimators.get(config["estimator"]),
-            "relaxation": made_relaxation(config["relaxation"]),
+            "relaxation": restore_relaxation(config["relaxation"]),
         }
         return super().from_config({**config, **made})
 
@@ -324,6 +329,11 @@ def _settled(block: Equilibrium, values: Any, inputs: Any) -> Settled:
 
 
 keep_programs()
+
+
+def _numbers(relaxation: Relaxation | None) -> dict[str, Any]:
+    """The numbers that a relaxation has, as Python's."""
+    return {n: a for n, a in vars(plain(relaxation)).items() if a is not None} if relaxation else {}
 
 
 def _constant(value: Any) -> Any:
@@ -340,15 +350,15 @@ def _all_of(numbers: Mapping[str, Any]) -> dict[str, Any]:
     return {**dict.fromkeys(Relaxation.__dataclass_fields__), **numbers}
 
 
-def _told_estimator(estimator: Any) -> str:
-    told = estimator.to_config()["estimator"]
+def _named_estimator(estimator: Any) -> str:
+    name = estimator.to_config()["estimator"]
     try:
-        found = estimators.get(told)
+        found = estimators.get(name)
     except ValueError:
         found = None
     if found != estimator:
         raise TypeError(
-            f"the estimator {estimator!r} cannot be told in a file. Expected one that has a name, such as 'centered'; "
-            "save the weights alone."
+            f"the estimator {estimator!r} cannot be described in a file. Expected one that has a name, such as "
+            "'centered'; save the weights alone."
         )
-    return told
+    return name

@@ -51,8 +51,8 @@ class Parameter:
         learning_rate: the layer's own learning rate, or None for the optimizer's default.
         rule: what stands in place of the gradient, a :class:`~ebana.local_rule.LocalRule` of conductances, or None.
         mean: what the values are expected to start at, whatever was drawn; the mean of ``initial`` if None.
-        beside: whether it learns at the optimizer's default rate whatever rate the optimizer is given: conductances
-            beside weights, whose rate would be absurd for them.
+        default_rate: whether it learns at the optimizer's default rate whatever rate the optimizer is given:
+            conductances next to weights, whose rate would be absurd for them.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Parameter:
     learning_rate: float | None = None
     rule: Any = None
     mean: float | None = None
-    beside: bool = False
+    default_rate: bool = False
 
     def __post_init__(self) -> None:
         initial = np.array(self.initial, dtype=np.float64)

@@ -243,7 +243,7 @@ def test_table_1_compares_times(ebana, tmp_path, monkeypatch):
         (["scellier2023", "--data", "k-mnist"], ["'k-mnist'", "mnist, fashion-mnist"]),
         (["scellier2023", "--baselines"], ["--baselines", "scellier2023"]),
         (["scellier2024", "--model", "xs", "--blocks", "2"], ["--blocks", "nest2024"]),
-        (["nest2024", "--table", "--blocks", "2"], ["--table 1 of nest2024", "Leave out --blocks"]),
+        (["nest2024", "--table", "1", "--blocks", "2"], ["--table 1 of nest2024", "Leave out --blocks"]),
         (["nest2024", "--blocks", "5"], ["--blocks 5", "6"]),
         (["nest2024", "--model", "l7"], ["'l7'", "small, narrow, l6"]),
         (["nest2024", "--baselines"], ["--baselines", "nest2024"]),

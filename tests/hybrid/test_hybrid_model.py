@@ -269,7 +269,7 @@ def test_pooling_against_numpy():
     x = RNG.normal(size=(2, 4 * 6 * 2))
     windows = x.reshape(2, 2, 2, 3, 2, 2)
     for kind, of in (("max", np.max), ("mean", np.mean)):
-        found = HybridModel([Pool2D(2, kind)], (4, 6, 2)).predict(x)
+        found = HybridModel([Pool2D(2, kind)], (4, 6, 2), dtype="float64").predict(x)
         np.testing.assert_allclose(found, of(windows, axis=(2, 4)).reshape(2, -1), rtol=1e-6)
 
 

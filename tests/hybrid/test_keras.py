@@ -30,7 +30,7 @@ from ebana.hybrid import (
     equilibrium,
     hopfield,
 )
-from ebana.hybrid.told import made_of, tell
+from ebana.hybrid.description import describe_system, restore_system
 from ebana.keras import EquilibriumLayer, Within
 from helpers.frameworks import compilations, derivatives, small_circuit, small_hopfield
 
@@ -152,17 +152,17 @@ def test_fit_trains_a_sequential_model(jit_compile):
     ],
     ids=["convolutions", "driven"],
 )  # fmt: skip
-def test_a_hopfield_network_is_told_by_its_layers(system):
+def test_a_hopfield_network_is_described_by_its_layers(system):
     system = system()
-    again = made_of(tell(system))
-    assert tell(again) == tell(system)
+    again = restore_system(describe_system(system))
+    assert describe_system(again) == describe_system(system)
     assert again.identity() == system.identity()
     assert {n: p.shape for n, p in again.parameters.items()} == {
         n: p.shape for n, p in system.parameters.items()
     }
 
 
-def test_a_layer_is_told_with_its_settings():
+def test_a_layer_is_described_with_its_settings():
     layer = built(
         small_hopfield(), "adjoint", nudge=0.5, relaxation=Relaxation(4, 3, 1e-2, 1.0), input_scale=2.0
     )
@@ -239,7 +239,7 @@ def own_layer():
         (lambda: built(small_circuit()).set_values({"d9": 1}), KeyError, "no parameter 'd9'"),
         (lambda: EquilibriumLayer(HybridModel([Dense(3)], 4)), TypeError, "a block of each of them"),
         (lambda: EquilibriumLayer(divider()).get_config(), ValueError, "made from a circuit"),
-        (lambda: EquilibriumLayer(divider().system).get_config(), TypeError, "CircuitSystem cannot be told"),
+        (lambda: EquilibriumLayer(divider().system).get_config(), TypeError, "CircuitSystem cannot be described"),
         (lambda: EquilibriumLayer(own_layer()).get_config(), TypeError, "'own' of model 'model' is a OwnLayer"),
         (lambda: EquilibriumLayer(small_hopfield(), OwnEstimator()).get_config(), TypeError, "OwnEstimator"),
         (lambda: setattr(built(small_circuit()), "relaxation", Relaxation()), ValueError, "Make a layer with these"),
@@ -251,10 +251,10 @@ def test_what_cannot_be_done_is_refused(make, kind, named):
 
 
 @pytest.mark.spice
-def test_a_circuit_on_a_simulator_is_used_but_not_told():
+def test_a_circuit_on_a_simulator_is_used_but_not_described():
     layer = built(small_circuit("ngspice"))
     np.testing.assert_allclose(layer(X), built(small_circuit())(X), atol=1e-6)
-    with pytest.raises(TypeError, match="'ngspice' cannot be told in a file"):
+    with pytest.raises(TypeError, match="'ngspice' cannot be described in a file"):
         layer.get_config()
 
 

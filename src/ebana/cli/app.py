@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after ``ebana``; those of this process if not given.
     """
     before = os.environ.get(DEBUG)
-    words = reproduce.with_table(list(sys.argv[1:] if arguments is None else arguments)) or ["--help"]
+    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         with watched():
             return int(app(args=words, prog_name="ebana", standalone_mode=False, obj=words) or 0)

@@ -149,19 +149,6 @@ OWNERS = {
 """Which papers have an option."""
 
 
-def with_table(words: list[str]) -> list[str]:
-    """The words of a command line, with the number of the table where ``--table`` stands alone.
-
-    Example:
-        >>> with_table(["reproduce", "nest2024", "--table", "--quick"])
-        ['reproduce', 'nest2024', '--table', '1', '--quick']
-    """
-    if NAME not in words[:1] or "--table" not in words:
-        return words
-    at = words.index("--table") + 1
-    return words if words[at : at + 1] and not words[at].startswith("-") else [*words[:at], "1", *words[at:]]
-
-
 def check_options(paper: str, options: dict[str, Any], published_settings: bool, baselines: bool) -> None:
     """Refuse what a paper does not have, before anything heavy is loaded."""
     if paper not in PAPERS:

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array, Number, Values
-from ebana.hybrid.declared import Declared, hopfield
 from ebana.hybrid.function import Equilibrium, equilibrium
+from ebana.hybrid.hopfield_layers import HopfieldLayer, hopfield
 from ebana.hybrid.parts import Applied, Built, Context, Part, Passed, Shape
 from ebana.learning.system import EnergySystem
 from ebana.learning.systems.deep_hopfield import INPUT, OUTPUT, Order, Relaxation
@@ -106,7 +106,7 @@ class Hopfield(Part):
         (5,)
     """
 
-    layers: Sequence[Declared]
+    layers: Sequence[HopfieldLayer]
     nudge: float | None = None
     coupling: float | None = 0.9
     order: Order = "sequential"
@@ -180,7 +180,9 @@ class CircuitBlock(Part):
         for name, p in self.model.system.parameters.items():
             rate = given if given is not None and p.kind == "conductance" else p.learning_rate
             learns = p.trainable and self.trainable
-            found[name] = replace(p, initial=values[name], learning_rate=rate, beside=True, trainable=learns)
+            found[name] = replace(
+                p, initial=values[name], learning_rate=rate, default_rate=True, trainable=learns
+            )
         return found
 
     def build(

@@ -6,7 +6,6 @@ Loading runs no code of a file's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,9 @@ import numpy as np
 from ebana import serialization
 from ebana._types import FilePath
 from ebana.engines import get as get_engine
-from ebana.hybrid import declared
-from ebana.hybrid import parts as digital
-from ebana.hybrid.blocks import CircuitBlock, Hopfield
-from ebana.hybrid.parts import Context, Function, Part
-from ebana.learning.systems.deep_hopfield import Relaxation
+from ebana.hybrid.blocks import CircuitBlock
+from ebana.hybrid.description import CLASS, PARTS, describe, restore
+from ebana.hybrid.parts import Part
 from ebana.model import Model
 from ebana.storage import archive
 from ebana.storage.described import Described, corrupt, group, of_file
@@ -29,25 +26,15 @@ if TYPE_CHECKING:
 
 KIND = "hybrid model"
 
-CLASSES: dict[str, type[Any]] = {
-    name: cls
-    for room in (digital, declared)
-    for name, cls in vars(room).items()
-    if isinstance(cls, type) and is_dataclass(cls) and cls.__module__ == room.__name__ and name[0] != "_"
-    if cls not in (Context, Function)
-} | {"Hopfield": Hopfield, "CircuitBlock": CircuitBlock, "Relaxation": Relaxation}
-"""What a file may name."""
-
 MODEL = "model"
-CLASS = "class"
 
 
 def save_model(model: HybridModel, path: FilePath) -> Path:
     """Write a model's parts and values; see :meth:`~ebana.hybrid.HybridModel.save`."""
     circuits: dict[str, dict[str, Any]] = {}
-    told = []
+    described = []
     for name, part in model.parts.items():
-        if CLASSES.get(type(part).__name__) is not type(part):
+        if type(part) not in PARTS:
             raise TypeError(
                 f"part {name!r} of model {model.name!r} is a {type(part).__name__}, which a file cannot bring back. "
                 "Use save_values(path), and make the model again before load_values(path)."
@@ -55,29 +42,16 @@ def save_model(model: HybridModel, path: FilePath) -> Path:
         if isinstance(part, CircuitBlock):
             content = serialization.packed(part.model)
             circuits[f"circuit.{name}"] = {MODEL: np.frombuffer(content, np.uint8)}
-        told.append([name, _told(part)])
+        described.append([name, describe(part)])
     metadata = {
         "name": model.name,
         "seed": model.seed,
         "input_shape": list(model.system.input_shape),
         "dtype": model.system.dtype,
-        "parts": told,
+        "parts": described,
     }
     archive.write(path, KIND, metadata, {"values": model.values, **circuits})
     return Path(path)
-
-
-def _told(value: Any) -> Any:
-    """A declaration as JSON-compatible values; the model of a circuit lies beside it."""
-    if isinstance(value, Model):
-        return None
-    if is_dataclass(value) and not isinstance(value, type):
-        return {CLASS: type(value).__name__, **{f.name: _told(getattr(value, f.name)) for f in fields(value)}}
-    if isinstance(value, tuple | list):
-        return [_told(one) for one in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    return value
 
 
 def load_model(path: FilePath, *, engines: Mapping[str, Any] | None = None) -> HybridModel:
@@ -103,8 +77,7 @@ def load_model(path: FilePath, *, engines: Mapping[str, Any] | None = None) -> H
         raise KeyError(f"engines for {sorted(unknown)}, but {source} has the parts {names}.")
     for entry in described["parts"].each():
         name, part = entry.each(2)
-        circuit = _circuit(arrays, name.name(), source, (engines or {}).get(name.name(), "native"))
-        found.append(_made(part, circuit, name.name()))
+        found.append(_part(part, arrays, name.name(), (engines or {}).get(name.name(), "native")))
     shape = tuple(n.whole(1) for n in described["input_shape"].each())
     dtype: Any = described["dtype"].text()
     with serialization.refused(source, "a hybrid model"):
@@ -118,43 +91,22 @@ def load_model(path: FilePath, *, engines: Mapping[str, Any] | None = None) -> H
     return model
 
 
-def _circuit(arrays: archive.Arrays, name: str, source: str, engine: Any) -> Model | None:
+def _part(described: Described, arrays: archive.Arrays, name: str, engine: Any) -> Part:
+    """A part, with the model of its circuit where it has one."""
+    if described[CLASS].text() != CircuitBlock.__name__:
+        part = restore(described)
+    else:
+        part = restore(described, model=_circuit(arrays, name, described.source, engine))
+    if not isinstance(part, Part):
+        raise described.fail("a part")
+    return part
+
+
+def _circuit(arrays: archive.Arrays, name: str, source: str, engine: Any) -> Model:
     content = arrays.get(f"circuit.{name}", {}).get(MODEL)
     if content is None:
-        return None
+        raise corrupt(source, f"it lacks the model of block {name!r}")
     if content.dtype != np.uint8 or content.ndim != 1:
         raise corrupt(source, f"the model of block {name!r} is no row of bytes")
     stored = serialization.parsed(content.tobytes(), f"{source}, block {name!r}")
     return Model.from_stored(stored, get_engine(engine))
-
-
-def _made(told: Described, circuit: Model | None, name: str = "") -> Any:
-    """What a description declares; every class checks its own arguments."""
-    kind = told[CLASS].text()
-    cls = CLASSES.get(kind)
-    if cls is None:
-        raise told[CLASS].fail(f"one of {', '.join(sorted(CLASSES))}")
-    known = {f.name for f in fields(cls)}
-    options: dict[str, Any] = {}
-    for key, value in told.items():
-        if key == CLASS:
-            continue
-        if key not in known:
-            raise told.fail(f"a {kind} with the arguments {', '.join(sorted(known))}")
-        options[key] = _value(value)
-    if cls is CircuitBlock:
-        if circuit is None:
-            raise corrupt(told.source, f"it lacks the model of block {name!r}")
-        options["model"] = circuit
-    try:
-        return cls(**options)
-    except (TypeError, ValueError) as error:
-        raise corrupt(told.source, f"{told.place} makes no {kind} ({error})") from error
-
-
-def _value(value: Described) -> Any:
-    if isinstance(value.value, dict):
-        return _made(value, None)
-    if isinstance(value.value, list):
-        return tuple(_value(one) for one in value.each())
-    return value.value

@@ -278,18 +278,18 @@ class Pool2D(Part):
 
     Args:
         size: side of the windows.
-        kind_of: ``"max"`` or ``"mean"``.
+        mode: ``"max"`` or ``"mean"``.
         name: for messages.
     """
 
     size: int = 2
-    kind_of: Literal["max", "mean"] = "max"
+    mode: Literal["max", "mean"] = "max"
     name: str | None = None
 
     def __post_init__(self) -> None:
         whole("Pool2D", "size", self.size)
-        if self.kind_of not in ("max", "mean"):
-            raise ValueError(f"Pool2D(kind_of={self.kind_of!r}). Expected 'max' or 'mean'.")
+        if self.mode not in ("max", "mean"):
+            raise ValueError(f"Pool2D(mode={self.mode!r}). Expected 'max' or 'mean'.")
 
     def build(self, shape: Shape, rng: np.random.Generator, where: str) -> Built:
         """See :meth:`Part.build`."""
@@ -298,7 +298,7 @@ class Pool2D(Part):
         _require_some(where, shape, self.size, made)
 
         def run(values: Values, x: Array, context: Context) -> Passed:
-            if self.kind_of == "max":
+            if self.mode == "max":
                 return Passed(pool(x, self.size)[0])
             rows, columns = made[0] * self.size, made[1] * self.size
             windows = x[:, :rows, :columns].reshape(-1, made[0], self.size, made[1], self.size, channels)

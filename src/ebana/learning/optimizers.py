@@ -210,7 +210,7 @@ class Optimizer:
 
     def _rate(self, parameter: Parameter) -> Rate:
         given = parameter.learning_rate
-        if given is None and not parameter.beside:
+        if given is None and not parameter.default_rate:
             given = self.lr
         if given is not None:
             return given

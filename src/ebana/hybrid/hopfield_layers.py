@@ -1,4 +1,4 @@
-"""Deep Hopfield networks, declared like layers."""
+"""Layers of deep Hopfield networks, and the network that is made of them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ Start = GOE | Uniform
 
 
 @dataclass(frozen=True)
-class _Declared:
+class _States:
     """What all layers of states have in common."""
 
     clamped: bool = True
@@ -78,7 +78,7 @@ class _Declared:
 
 
 @dataclass(frozen=True)
-class HopfieldStates(_Declared):
+class HopfieldStates(_States):
     """States that the input drives directly; only first. The part before them has the weights.
 
     Args:
@@ -93,7 +93,7 @@ class HopfieldStates(_Declared):
 
 
 @dataclass(frozen=True)
-class HopfieldDense(_Declared):
+class HopfieldDense(_States):
     """A layer of states with a dense coupling to the layer below.
 
     Args:
@@ -130,7 +130,7 @@ class HopfieldDense(_Declared):
 
 
 @dataclass(frozen=True)
-class HopfieldConv2D(_Declared):
+class HopfieldConv2D(_States):
     """A layer of states with a convolutional coupling to the layer below, of the same height and width or pooled.
 
     Args:
@@ -180,11 +180,11 @@ class HopfieldConv2D(_Declared):
         return Coupling(name, below, (height, width, self.channels), self.kernel, self.pool)
 
 
-Declared = HopfieldStates | HopfieldDense | HopfieldConv2D
+HopfieldLayer = HopfieldStates | HopfieldDense | HopfieldConv2D
 
 
 def hopfield(
-    layers: Sequence[Declared],
+    layers: Sequence[HopfieldLayer],
     input_shape: Sequence[int],
     *,
     coupling: float | None = 0.9,
@@ -236,25 +236,25 @@ def hopfield(
     couplings: list[Coupling | None] = []
     states: list[Layer] = []
     below = shape
-    for k, declared in enumerate(layers):
-        if not isinstance(declared, Declared):
+    for k, layer in enumerate(layers):
+        if not isinstance(layer, HopfieldLayer):
             raise TypeError(
-                f"hopfield(layers[{k}]={declared!r}). Expected HopfieldStates, HopfieldDense or HopfieldConv2D."
+                f"hopfield(layers[{k}]={layer!r}). Expected HopfieldStates, HopfieldDense or HopfieldConv2D."
             )
-        if isinstance(declared, HopfieldStates) and k:
+        if isinstance(layer, HopfieldStates) and k:
             raise ValueError(
                 f"hopfield(layers[{k}]) is a HopfieldStates, which has no coupling to the layer below. Expected it "
                 "first, or a HopfieldDense or HopfieldConv2D here."
             )
-        name = declared.name or f"{type(declared).__name__.removeprefix('Hopfield').lower()}_{k}"
+        name = layer.name or f"{type(layer).__name__.removeprefix('Hopfield').lower()}_{k}"
         if name in {one.name for one in states}:
             raise ValueError(f"hopfield(layers): two layers are named {name!r}. Give each a name of its own.")
-        found = declared.coupling(name, below)
+        found = layer.coupling(name, below)
         if found is not None:
             below = found.above
-            parameters |= _parameters(found, declared.start, rng, learning_rate)  # type: ignore[union-attr]
+            parameters |= _parameters(found, layer.start, rng, learning_rate)  # type: ignore[union-attr]
         couplings.append(found)
-        states.append(Layer(name, below, declared.clamped))
+        states.append(Layer(name, below, layer.clamped))
     system = DeepHopfieldSystem(
         shape, tuple(states), tuple(couplings), parameters, tuple(float(one.slope) for one in layers),
         relaxation or Relaxation(), coupling, order, start, dtype,
