@@ -18,6 +18,7 @@ SAYS = {
     "chip.py": "accuracy 100.00%",
     "in_the_loop.py": "of the added loss",
     "gates.py": "accuracy 100.00%",
+    "hybrid_mnist.py": "circuits as drawn: test accuracy",
     "mosfet.py": "accuracy 100.00%",
     "shared_layer.py": "once for both sides",
     "torch_circuit.py": "circuit trained: loss 0.0",
@@ -25,7 +26,10 @@ SAYS = {
 }
 """What some of them must print."""
 
-ARGUMENTS = {"in_the_loop.py": ["--epochs", "2", "--spice-epochs", "4"]}
+ARGUMENTS = {
+    "hybrid_mnist.py": ["--data", "digits", "--epochs", "20"],
+    "in_the_loop.py": ["--epochs", "2", "--spice-epochs", "4"],
+}
 """Shorter runs of the longest."""
 
 HELD = Path(__file__).with_name("held_to_spice.py")

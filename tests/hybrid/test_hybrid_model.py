@@ -15,6 +15,8 @@ import pytest
 
 from ebana import LearningWarning, optimizers
 from ebana.callbacks import Checkpoint, Record
+from ebana.engines import NativeEngine
+from ebana.engines.base import NotConverged
 from ebana.hybrid import (
     Activation,
     BatchNorm,
@@ -419,3 +421,19 @@ def test_currents_of_a_hybrid_model_are_refused_and_its_phases_recorded():
     for found in history.records.values():
         assert found["free"].shape == (5, 3)
         assert "value/circuit_1/d1/conductance" in found
+
+
+def test_blocks_that_do_not_settle_are_named():
+    """One block that is given a tolerance that one sweep does not meet, behind one that settles."""
+    slow = Hopfield(
+        [HopfieldStates(), HopfieldDense(4)], relaxation=Relaxation(1, 1, 1e-9, factor=1.0), name="slow"
+    )
+    model = HybridModel([Hopfield([HopfieldStates(), HopfieldDense(4)], name="fast"), slow, Dense(3)], 4)
+    with pytest.raises(NotConverged, match=r"blocks 'slow' \(\d+\): \d+ of 10 states were not found"):
+        model.predict(X)
+
+
+def test_a_circuit_in_single_precision_says_what_to_do():
+    part = CircuitBlock(small_circuit(1, engine=NativeEngine(tolerance=1e-9, dtype="float32")), name="c")
+    with pytest.raises(NotConverged, match=r"'c' \(\d+\), of which 'c' compute in float32.*larger tolerance"):
+        HybridModel([Dense(3), part, Dense(3)], 4).predict(X)

@@ -505,3 +505,7 @@ def test_frameworks_are_imported_by_those_who_ask_for_them():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_printed_tells_shapes(circuit):
+    assert "(d1): Parameters(conductance=(" in repr(circuit)

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from ebana import inference
 from ebana._types import Array, Data, FilePath, Values
 from ebana.compilation import compiled
 from ebana.hybrid.blocks import Block, CircuitBlock, Hopfield
 from ebana.hybrid.parts import Built, Context, Part, own_values
 from ebana.hybrid.sweeps import warn_of_sweeps
-from ebana.hybrid.system import INPUT, HybridSystem
+from ebana.hybrid.system import INPUT, HybridState, HybridSystem
 from ebana.inference import cast
 from ebana.learning.system import Precision, as_argument, from_argument, scope
 from ebana.names import check_name
@@ -130,6 +131,23 @@ class HybridModel(Network):
     def _look_at_sweeps(self, few: Data, when: str) -> None:
         if few is not None:
             warn_of_sweeps(self, few, when)
+
+    def _raise_unless_found(self, solution: HybridState, found: np.ndarray, what: str) -> None:
+        """Raise NotConverged naming the blocks that did not settle."""
+        lost = {name: int((~np.asarray(mask)).sum()) for name, mask in solution.blocks.items()}
+        parts = [f"{name!r} ({count})" for name, count in lost.items() if count]
+        single = [n for n in lost if lost[n] and self._is_single(n)]
+        what += f", blocks {', '.join(parts)}" if parts else ""
+        if single:
+            what += (
+                f", of which {', '.join(map(repr, single))} compute in float32, where estimates of the error are "
+                "coarse: give their engine a larger tolerance, dtype='float64', or take a SweepEngine"
+            )
+        inference.raise_unless_found(found, what)
+
+    def _is_single(self, block: str) -> bool:
+        traits = self._system.blocks[block].block.system.traits
+        return traits.unit == "S" and traits.dtype == "float32"
 
     def given(self, x: Data) -> dict[str, np.ndarray]:
         """What comes in to each part for a batch, by name: what its author would measure there."""

@@ -36,10 +36,12 @@ class HybridState:
     Args:
         y: outputs, ``(B, units)``.
         found: samples that settled in every block, ``(B,)``.
+        blocks: samples that settled, by block.
     """
 
     y: Array
     found: Mask
+    blocks: dict[str, Mask] = field(default_factory=dict)
 
 
 @jax.tree_util.register_dataclass
@@ -167,7 +169,7 @@ class HybridSystem:
     def relax(self, values: Values, inputs: Values, nudge: None, start: Any) -> HybridState:
         """A forward pass by the running statistics."""
         done = self.run(values, jnp.asarray(inputs[INPUT]), Context())
-        return HybridState(done.y, _all(done))
+        return HybridState(done.y, _all(done), done.found)
 
     def outputs(self, state: HybridState) -> dict[str, Array]:
         """The results of the last part."""
@@ -222,7 +224,7 @@ class HybridSystem:
             name: (~done.found[name] & real).sum() + lost[name].astype(jnp.int32) for name in done.found
         }
         unconverged = sum(counts.values(), jnp.zeros((), jnp.int32))
-        state = HybridState(done.y, found)
+        state = HybridState(done.y, found, done.found)
         return Estimate(
             by[0], {OUTPUT: done.y}, {"free": state}, {}, used, unconverged,
             {INPUT: by[1]} if objective.sensitivities else {}, done.statistics, counts,

@@ -35,6 +35,14 @@ def register(module: nn.Module, name: str, parameter: Parameter, value: Any, dty
 class _Level(nn.Module):
     """A level of names."""
 
+    def _get_name(self) -> str:
+        return "Parameters"
+
+    def extra_repr(self) -> str:
+        """Names and shapes of what it holds."""
+        own = {**dict(self.named_parameters(recurse=False)), **dict(self.named_buffers(recurse=False))}
+        return ", ".join(f"{name}={tuple(t.shape)}" for name, t in own.items())
+
     def forward(self, *_: Any) -> Any:
         """Refused."""
         raise TypeError("a layer of an EquilibriumModule holds its parameters alone. Call the module.")
