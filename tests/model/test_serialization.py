@@ -162,7 +162,7 @@ def test_values_of_another_model_are_refused(tmp_path):
     model = shared()
     with pytest.raises(
         ValueError,
-        match=r"values of another model \(parameters.d1/conductance: saved \[.*d/conductance: saved nothing, now \[",
+        match=r"values of another model \(.*parameters.d1/conductance: saved \[5, 3\], now nothing; .* and \d+ more\)",
     ):
         model.load_values(tmp_path / "values")
 

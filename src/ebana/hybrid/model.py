@@ -252,8 +252,9 @@ def _unpickled(
 
 def _own(part: Part) -> Part:
     """A part that nothing outside changes any more: of a circuit, a copy of its model."""
-    known = isinstance(part, CircuitBlock) and isinstance(part.model, Network)
-    return replace(part, model=copy.copy(part.model)) if known else part
+    if isinstance(part, CircuitBlock) and isinstance(part.model, Network):
+        return replace(part, model=copy.copy(part.model))
+    return part
 
 
 def _named(parts: Sequence[Any]) -> dict[str, Part]:
