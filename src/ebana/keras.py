@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.hybrid.adapters import bounds_in, dotted, listed_columns, plain, plain_nudge, start_values
+from ebana.hybrid.adapters import bounds_in, dotted, listed_columns, plain, plain_nudge
 from ebana.hybrid.function import Equilibrium, Settled, equilibrium
 from ebana.hybrid.told import made_of, made_relaxation, tell, told_relaxation
 from ebana.learning import estimators
@@ -117,10 +117,11 @@ class EquilibriumLayer(keras.layers.Layer):
     ) -> None:
         super().__init__(**options)
         self._given = system
-        self._start, system = start_values(system), getattr(system, "system", system)
+        network, system = system, getattr(system, "system", system)
         self._block = equilibrium(
-            system, estimator, plain(relaxation), nudge=nudge, by_inputs=hasattr(system, "input_contrast")
+            network, estimator, plain(relaxation), nudge=nudge, by_inputs=hasattr(system, "input_contrast")
         )
+        self._start = self._block.initial_values()
         if not conductance_rate > 0:
             raise ValueError(
                 f"EquilibriumLayer(conductance_rate={conductance_rate!r}). Expected a number above zero."

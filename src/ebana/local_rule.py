@@ -9,7 +9,6 @@ sample by sample. What it computes is fixed when the model is made, whatever bec
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Callable, Hashable
 from functools import partial
@@ -21,6 +20,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from ebana._types import Array
+from ebana.fingerprints import of_function, of_program
 from ebana.host_calls import on_host
 
 Rule = Callable[[Any, Any], Any]
@@ -64,11 +64,7 @@ class LocalRule:
     @property
     def digest(self) -> str:
         """What checkpoints know the rule by: a checksum of what is computed, or the function's name and code."""
-        if not self._programs:
-            name = getattr(self.function, "__qualname__", type(self.function).__name__)
-            code = getattr(self.function, "__code__", None)
-            return name if code is None else f"{name} {_checksum(_instructions(code))}"
-        return _checksum(self._key)
+        return of_program(self._programs["float64"]) if self._programs else of_function(self.function)
 
     def __call__(self, free: Array, nudged: Array) -> Array:
         """The rule of each sample, ``(B, *shape)``."""
@@ -110,16 +106,6 @@ def _agrees(
     programs: dict[str, ClosedJaxpr], drops: tuple[np.ndarray, np.ndarray], expected: np.ndarray
 ) -> bool:
     return np.allclose(_run(programs, *drops), expected, rtol=1e-12, atol=0, equal_nan=True)
-
-
-def _instructions(code: Any) -> tuple[Any, ...]:
-    """What a function does, the same in every process."""
-    inner = (_instructions(one) if hasattr(one, "co_code") else repr(one) for one in code.co_consts)
-    return code.co_code, code.co_names, *inner
-
-
-def _checksum(what: object) -> str:
-    return hashlib.blake2b(repr(what).encode(), digest_size=8).hexdigest()
 
 
 def _called(

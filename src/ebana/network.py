@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ebana.names import check_name
 from ebana.parameters import Parameter
 from ebana.spellings import unknown
 from ebana.storage import archive as storage
+from ebana.storage import differences
 from ebana.storage.described import Described, check_arrays, group, of_file
 from ebana.training.checkpoint import described_shapes, signature
 from ebana.training.data import Dataset, as_dataset
@@ -78,6 +79,12 @@ class Network(ABC):
         self.name, self.seed = check_name(type(self).__name__, name), seed
         self.history = History()
         self._values = {key: np.array(p.initial) for key, p in self.system.parameters.items()}
+
+    def __copy__(self) -> Self:
+        """The same network with values of its own; what does not change, the engine too, is shared."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), _values=self.values)
+        return other
 
     @property
     @abstractmethod
@@ -331,7 +338,7 @@ class Network(ABC):
         found, expected = metadata["signature"], signature(self.system)
         if found != expected:
             raise ValueError(
-                f"{path} holds values of another model: parameters {_names(found)} there, {_names(expected)} here."
+                f"{path} holds values of another model ({differences.told(found, expected)}). Make the model as it was."
             )
         with of_file(described.source):
             self.set_values(values)
@@ -361,7 +368,3 @@ def _checked(parameter: Parameter, value: object) -> np.ndarray:
             f"{parameter.unit}. Received {np.min(value):g} to {np.max(value):g}."
         )
     return value
-
-
-def _names(described: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}{shape}" for name, shape in described["parameters"].items())

@@ -110,9 +110,9 @@ def test_published_settings_are_those_of_the_paper(quick):
 
 def test_the_rules_are_compared(quick, tmp_path, monkeypatch):
     """One table for a person, the same for a program; a finished rule is not trained again."""
-    from ebana.reproductions import scellier2023
+    from ebana.reproductions.scellier2023 import settings
 
-    monkeypatch.setattr(scellier2023, "RULES", ("CL", "CEP"))
+    monkeypatch.setattr(settings, "RULES", ("CL", "CEP"))
     command = {"of": ["reproduce", "scellier2023", "--network", "hopfield"], "epochs": 8}
     outcome = quick("--seeds", 2, "--out", tmp_path / "rules", **command)
     assert outcome.code == 0, outcome.err

@@ -11,7 +11,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana import Model
-from ebana.hybrid import Equilibrium, HopfieldDense, HopfieldStates, Relaxation, hopfield
+from ebana.hybrid import (
+    BatchNorm,
+    Dense,
+    Equilibrium,
+    Function,
+    Hopfield,
+    HopfieldDense,
+    HopfieldStates,
+    HybridModel,
+    Relaxation,
+    from_equinox,
+    from_flax,
+    hopfield,
+)
 from ebana.learning.system import scope
 from ebana.learning.systems.deep_hopfield import DeepHopfieldSystem
 from helpers import hybrids
@@ -45,6 +58,34 @@ def _derivatives(block: Equilibrium, values: Any, x: Any, weight: Any) -> tuple[
 
     by, y = jax.grad(weighted, argnums=(0, 1), has_aux=True)(values, x)
     return y, by
+
+
+def every_part_in_one() -> HybridModel:
+    """A function, modules of nnx, linen and Equinox, digital parts of our own and a Hopfield block in a row."""
+    import equinox as eqx
+    from flax import linen, nnx
+
+    class Shifted(linen.Module):
+        by: float
+
+        @linen.compact
+        def __call__(self, x: Any, train: bool) -> Any:
+            x = linen.BatchNorm(use_running_average=not train)(linen.Dense(4)(x))
+            return linen.relu(x) + self.by
+
+    shift = 0.25
+    return HybridModel(
+        [
+            Function(lambda x: jax.nn.relu(x) - shift),
+            from_flax(nnx.Sequential(nnx.Linear(4, 4, rngs=nnx.Rngs(0)), nnx.relu), "of_nnx"),
+            from_flax(Shifted(0.5), "of_linen"),
+            from_equinox(eqx.nn.MLP(4, 4, 5, 1, activation=jnp.tanh, key=jax.random.key(1)), "of_equinox"),
+            BatchNorm(),
+            Hopfield([HopfieldStates(), HopfieldDense(4)]),
+            Dense(3),
+        ],
+        input_shape=4,
+    )
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import re
 from dataclasses import replace
 
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from ebana import LearningWarning, optimizers
-from ebana.callbacks import Checkpoint
+from ebana.callbacks import Checkpoint, Record
 from ebana.hybrid import (
     Activation,
     BatchNorm,
@@ -355,3 +357,65 @@ def test_files_that_tell_of_no_model_are_refused(tmp_path):
         load_model(tmp_path / "m", engines={"circuit_9": "native"})
     with pytest.raises(TypeError, match="Function, which a file cannot bring back"):
         HybridModel([Function(jnp.sin)], 4).save(tmp_path / "f")
+
+
+def trained_circuits() -> HybridModel:
+    """A model that learned for a moment, around circuits of which a user keeps the models."""
+    model = circuits()
+    model.fit(X, Y, epochs=1, batch_size=5, optimizer=optimizers.Adam(lr=1e-3), verbose=False, **CE)
+    return model
+
+
+def test_the_models_of_circuits_stay_as_they_are():
+    """Neither looking at a circuit nor measuring its power writes into the model that it was made of."""
+    own = small_circuit(1)
+    before = own.values
+    model = HybridModel([Dense(3), CircuitBlock(own, name="c"), Dense(3)], 4)
+    model.set_values({"c/d1/conductance": 0.5 * before["d1/conductance"]})
+    shown = model.circuit("c")
+    assert shown is not own
+    np.testing.assert_array_equal(shown.values["d1/conductance"], 0.5 * before["d1/conductance"])
+    model.power(X)
+    assert same_values(own.values, before)
+    shown.set_values(before)
+    np.testing.assert_array_equal(model.values["c/d1/conductance"], 0.5 * before["d1/conductance"])
+    own.set_values({"d1/conductance": 2 * before["d1/conductance"]})
+    np.testing.assert_array_equal(model.circuit("c").values["d1/conductance"], 0.5 * before["d1/conductance"])
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))]
+)
+def test_copies_and_pickles_have_values_of_their_own(copied):
+    model = trained_circuits()
+    other = copied(model)
+    assert type(other) is HybridModel
+    assert same_values(other.values, model.values)
+    np.testing.assert_array_equal(other.predict(X), model.predict(X))
+    assert other.history.history == model.history.history
+    assert other.system.identity() == model.system.identity()
+    kept = model.values
+    other.set_values({n: 0 * v for n, v in other.values.items() if n.startswith("dense")})
+    assert same_values(model.values, kept)
+
+
+def test_a_pickle_of_what_no_module_defines_is_refused_by_name():
+    model = HybridModel([Function(lambda x: x, name="mine"), Dense(3)], 4)
+    with pytest.raises(
+        TypeError, match=r"part 'mine' of model 'hybrid' cannot be pickled .*save_values\(path\)"
+    ):
+        pickle.dumps(model)
+    assert same_values(copy.deepcopy(model).values, model.values)
+
+
+def test_currents_of_a_hybrid_model_are_refused_and_its_phases_recorded():
+    model = circuits()
+    with pytest.raises(ValueError, match=r"currents=True\) with model 'hybrid'.*only its blocks are nudged"):
+        model.fit(X, Y, callbacks=[Record(currents=True)], verbose=False, **CE)
+    history = model.fit(
+        X, Y, epochs=1, batch_size=5, callbacks=[Record(phases=True, values=True)], verbose=False, **CE
+    )
+    assert len(history.records) == 2
+    for found in history.records.values():
+        assert found["free"].shape == (5, 3)
+        assert "value/circuit_1/d1/conductance" in found

@@ -12,10 +12,9 @@ import pytest
 import torch
 from torch import nn
 
-import ebana.torch
 from ebana import CircuitBuilder, LearningWarning, Model, datasets
 from ebana.hybrid import Dense, HybridModel, Relaxation, equilibrium
-from ebana.torch import EquilibriumModule
+from ebana.torch import EquilibriumModule, autograd
 from helpers.frameworks import compilations, derivatives, small_circuit, small_hopfield
 
 SINGLE, DOUBLE = torch.float32, torch.float64
@@ -255,7 +254,7 @@ def test_inputs_may_be_overwritten_as_soon_as_they_were_used():
 
 def test_what_pytorch_writes_into_results_stays_there(hopfield, monkeypatch):
     """JAX takes its arrays for constant; activations in place, clipping and zero_grad write into PyTorch's."""
-    programs, made = ebana.torch._programs(hopfield._block), []
+    programs, made = autograd.programs(hopfield._block), []
 
     def recorded(run):
         def call(*arguments):

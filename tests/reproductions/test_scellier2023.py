@@ -8,6 +8,8 @@ import pytest
 from ebana.learning import losses
 from ebana.reproductions import scellier2023 as paper
 from ebana.reproductions.request import Request
+from ebana.reproductions.scellier2023 import settings
+from ebana.reproductions.scellier2023.order import disorder
 from helpers.idx_files import write_set
 
 
@@ -18,12 +20,10 @@ def errors(**changed):
 
 
 def test_the_published_order_is_found_and_missed():
-    assert paper._disorder("resistive", errors()) == []
-    assert paper._disorder("resistive", errors(TBP=1.0)) == [], "rules in software are outside the order"
-    assert paper._disorder("resistive", errors(NCpL=9.0)) == [
-        "resistive: CEP, 10.00%, is not first: NCpL has 9.00%"
-    ]
-    assert paper._disorder("hopfield", errors(NEP=13.0, PCpL=13.5)) == [
+    assert disorder("resistive", errors()) == []
+    assert disorder("resistive", errors(TBP=1.0)) == [], "rules in software are outside the order"
+    assert disorder("resistive", errors(NCpL=9.0)) == ["resistive: CEP, 10.00%, is not first: NCpL has 9.00%"]
+    assert disorder("hopfield", errors(NEP=13.0, PCpL=13.5)) == [
         "hopfield: NEP, 13.00%, is not before PEP, 12.00%",
         "hopfield: NCpL, 14.00%, is not before PCpL, 13.50%",
     ]
@@ -93,8 +93,8 @@ def test_all_rules_learn_and_the_table_has_a_row_for_each(squares):
 
 
 def test_the_resistive_network_learns_by_held_outputs_and_by_sweeps(squares, monkeypatch):
-    monkeypatch.setattr(paper, "RULES", ("CCpL", "RBP"))
-    monkeypatch.setattr(paper, "PHYSICAL", {"CCpL": paper.PHYSICAL["CCpL"]})
+    monkeypatch.setattr(settings, "RULES", ("CCpL", "RBP"))
+    monkeypatch.setattr(settings, "PHYSICAL", {"CCpL": paper.PHYSICAL["CCpL"]})
     outcome = paper.run(Request(quick=True, epochs=8, data_folder=squares), "resistive")
     assert outcome.passed, outcome.missed
 

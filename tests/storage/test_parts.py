@@ -97,7 +97,7 @@ def test_all_is_forgotten_when_the_work_is_done(tmp_path):
 
 def test_parts_of_other_work_are_refused_naming_what_differs(tmp_path):
     opened(tmp_path / "p")
-    with pytest.raises(ValueError, match=r"epochs: 3 there, 4 here.*--resume"):
+    with pytest.raises(ValueError, match=r"epochs: saved 3, now 4.*--resume"):
         opened(tmp_path / "p", settings=SETTINGS_HERE | {"epochs": 4})
 
 

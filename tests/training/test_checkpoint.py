@@ -304,18 +304,18 @@ def saved(tmp_path_factory):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"beta": 2e-6}, "another run \\(settings differ: beta: 1e-06 there, 2e-06 here"),
+        ({"beta": 2e-6}, "another run \\(settings differ: beta: saved 1e-06, now 2e-06"),
         ({"optimizer": adam(b1=0.5)}, "another run \\(settings differ: optimizer"),
         ({"optimizer": SGD(lr=1e-7)}, "another run \\(settings differ: optimizer"),
         ({"optimizer": Adam(lr=1e-5, schedule="cosine")}, "another run \\(settings differ: optimizer"),
         ({"loss_fn": MSE(output_midpoint=0.1)}, "another run \\(settings differ: loss"),
-        ({"batch_size": 3}, "another run \\(settings differ: batch_size: 2 there, 3 here"),
-        ({"seed": 8}, "another run \\(settings differ: seed: 7 there, 8 here"),
+        ({"batch_size": 3}, "another run \\(settings differ: batch_size: saved 2, now 3"),
+        ({"seed": 8}, "another run \\(settings differ: seed: saved 7, now 8"),
         ({"shuffle": False}, "another run \\(settings differ: shuffle"),
         ({"estimator": "negative"}, "another run \\(settings differ: estimator"),
         ({"nudge": "clamped"}, "another run \\(settings differ: nudge"),
-        ({"epochs": 5}, "another run \\(epochs differ: 6 there, 5 here"),
-        ({"epochs": 7}, "another run \\(epochs differ: 6 there, 7 here"),  # the schedule spans the whole run
+        ({"epochs": 5}, "another run \\(epochs differ: saved 6, now 5"),
+        ({"epochs": 7}, "another run \\(epochs differ: saved 6, now 7"),  # the schedule spans the whole run
     ],
 )
 def test_another_run_is_refused_naming_what_differs(saved, options, message):
@@ -345,7 +345,7 @@ def other(units=2, bias=1.0, name="d", diode=None):
     ("changes", "message"),
     [
         ({"name": "e"}, "another model \\(model differ: parameters"),
-        ({"bias": 0.5}, "another model \\(model differ: b/voltage: \\[1.0\\] there, \\[0.5\\] here"),
+        ({"bias": 0.5}, "another model \\(model differ: b/voltage: saved \\[1.0\\], now \\[0.5\\]"),
         ({"diode": DIODE}, "another model \\(model differ"),
     ],
 )
@@ -358,12 +358,14 @@ def test_other_devices_are_another_model(tmp_path):
     path = tmp_path / "run.ckpt"
     with pytest.raises(KeyboardInterrupt):
         fit(other(diode=DIODE), beta=1e-6, callbacks=[Save(path), StopAtOnce()])
-    with pytest.raises(ValueError, match=r"another model \(model differ: devices: .*vth=0.3.*there.*vth=0.4"):
+    with pytest.raises(
+        ValueError, match=r"another model \(model differ: devices.a: saved .*vth=0.3.*now .*vth=0.4"
+    ):
         fit(other(diode=DIODE | {"VTH": 0.4}), beta=1e-6, resume=path)
 
 
 def test_another_precision_is_refused(saved):
-    with pytest.raises(ValueError, match="dtype differ: 'float64' there, 'float32' here"):
+    with pytest.raises(ValueError, match="dtype differ: saved 'float64', now 'float32'"):
         fit(linear(engine=NativeEngine(dtype="float32")), beta=1e-6, resume=saved)
 
 

@@ -153,14 +153,14 @@ def test_the_default_nudging_strength_is_that_of_the_checkpoint(tmp_path, capsys
 
 def test_a_nudging_strength_that_was_given_must_be_given_again(tmp_path):
     model = interrupted(tmp_path / "run.ckpt", beta=1e-5)
-    with pytest.raises(ValueError, match="beta: 1e-05 there, None here"):
+    with pytest.raises(ValueError, match="beta: saved 1e-05, now None"):
         resumed(model, tmp_path / "run.ckpt")
     assert resumed(model, tmp_path / "run.ckpt", beta=1e-5).settings["beta"] == 1e-5
 
 
 def test_another_nudging_strength_than_the_derived_one_is_refused(tmp_path):
     model = interrupted(tmp_path / "run.ckpt")
-    with pytest.raises(ValueError, match=r"beta: .* there, 0\.001 here"):
+    with pytest.raises(ValueError, match=r"beta: saved .*, now 0\.001"):
         resumed(model, tmp_path / "run.ckpt", beta=1e-3)
 
 

@@ -72,14 +72,15 @@ class Block:
 
 
 def _block(
-    system: EnergySystem,
+    network: EnergySystem | Model,
     shape: Shape,
     *,
     nudge: Number | None,
     first: bool,
     scales: tuple[Any, Any] = (1.0, 1.0),
 ) -> Block:
-    function = equilibrium(system, nudge=nudge, by_inputs=not first)
+    function = equilibrium(network, nudge=nudge, by_inputs=not first)
+    system = function.system
     slots = tuple(Slot.of(p) for p in system.parameters.values())
     return Block(
         function, *scales, shape, slots, tuple(system.input_columns.items()), tuple(system.output_units)
@@ -198,6 +199,6 @@ class CircuitBlock(Part):
             )
         units = sum(self.model.output_units.values())
         return _block(
-            self.model.system, (units,), nudge=self.nudge, first=first,
+            self.model, (units,), nudge=self.nudge, first=first,
             scales=(self.input_scale, self.output_scale),
         )  # fmt: skip

@@ -87,7 +87,8 @@ class EquinoxPart(Part):
             return Passed(jax.vmap(eqx.combine(arrays, rest))(x))
 
         made = _shape_of(run, parameters, shape, where)
-        return Applied(("equinox", structure, _identity(rest, where), shape), made, run, parameters)
+        key = ("equinox", structure, _identity(rest, where), shape)
+        return Applied(key, made, run, parameters, f"Equinox module {type(self.module).__qualname__}")
 
 
 def _parameter(name: str, value: Any, where: str) -> Parameter:

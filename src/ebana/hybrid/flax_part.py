@@ -85,7 +85,7 @@ class FlaxPart(Part):
             y, new = run(values, x, context.training)
             return Passed(y, jax.tree.map(jax.lax.stop_gradient, new) if context.training else {})
 
-        return Applied((key, shape), made, apply, parameters)
+        return Applied((key, shape), made, apply, parameters, f"Flax module {type(self.module).__qualname__}")
 
 
 def _real(valid: Mask) -> Array:

@@ -17,7 +17,7 @@ Source: T. Nest, M. Ernoult, arXiv 2409.03306 (2024).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
@@ -27,6 +27,7 @@ import numpy as np
 
 from ebana._types import Array, Mask, Number, Values
 from ebana.host_calls import on_host
+from ebana.hybrid.adapters import start_values
 from ebana.learning import estimators
 from ebana.learning.estimators import GradientEstimator, Objective
 from ebana.learning.system import EnergySystem, HostSystem, as_argument, from_argument, scope
@@ -77,6 +78,7 @@ class Derivatives(NamedTuple):
     jax.tree_util.register_dataclass,
     data_fields=["argument", "nudge"],
     meta_fields=["estimator", "by_inputs"],
+    drop_fields=["start"],
 )
 @dataclass(frozen=True)
 class Equilibrium:
@@ -90,12 +92,14 @@ class Equilibrium:
         nudge: root mean square of a nudge over the outputs of a sample, in the system's own unit.
         estimator: how derivatives are estimated.
         by_inputs: whether derivatives by the inputs are computed.
+        start: values of the parameters when it was made; None within programs, which are given values.
     """
 
     argument: Any
     nudge: Any
     estimator: GradientEstimator
     by_inputs: bool = True
+    start: Mapping[str, np.ndarray] | None = field(default=None, repr=False, compare=False)
 
     @property
     def system(self) -> EnergySystem:
@@ -164,8 +168,17 @@ class Equilibrium:
         return self.argument, nudge, own, named
 
     def initial_values(self) -> dict[str, np.ndarray]:
-        """The values that the parameters start from, by name."""
-        return {name: np.array(p.initial) for name, p in self.system.parameters.items()}
+        """The values that the parameters start from, by name: those that a network had when the block was made.
+
+        Raises:
+            ValueError: for a block that came out of a compiled program, which keeps no values.
+        """
+        if self.start is None:
+            raise ValueError(
+                "initial_values() of a block that passed through a compiled program or jax.tree.map, which keep no "
+                "values. Call it on the block that equilibrium() returned."
+            )
+        return {name: value.copy() for name, value in self.start.items()}
 
     def with_(self, *, nudge: Number | None = None, relaxation: Relaxation | None = None) -> Equilibrium:
         """The same block with another nudge or relaxation."""
@@ -187,7 +200,7 @@ def equilibrium(
 
     Args:
         system: an :class:`~ebana.learning.system.EnergySystem`, or a network that has one, such as a
-            :class:`~ebana.Model` on any engine.
+            :class:`~ebana.Model` on any engine, whose present values the block starts from.
         estimator: how derivatives are estimated: any estimator of learning, ``"adjoint"`` for exact ones.
         relaxation: sweeps and tolerance of a deep Hopfield network; circuits settle as their engine does.
         nudge: root mean square of a nudge over the outputs of a sample, in the system's own unit (amperes for a
@@ -208,7 +221,7 @@ def equilibrium(
         >>> jax.grad(lambda x: f(values, x).sum())(x).shape
         (2, 4)
     """
-    system = getattr(system, "system", system)
+    network, system = system, getattr(system, "system", system)
     if hasattr(system, "estimate"):
         raise TypeError(
             f"equilibrium({type(system).__name__}): it is made of parts, each with an energy of its own. Make a block "
@@ -234,9 +247,10 @@ def equilibrium(
     if relaxation is not None:
         system = _relaxed_by(system, relaxation)
     check_rule(rule, system)
+    start = start_values(network)
     if nudge is None:
-        nudge = rule.default_strength(system, {name: p.initial for name, p in system.parameters.items()})
-    return Equilibrium(as_argument(system), nudge, rule, by_inputs)
+        nudge = rule.default_strength(system, start)
+    return Equilibrium(as_argument(system), nudge, rule, by_inputs, start)
 
 
 def check_rule(rule: GradientEstimator, system: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ebana._types import Array, Data, FilePath
+from ebana._types import Array, Data, FilePath, Values
 from ebana.compilation import compiled
 from ebana.hybrid.blocks import Block, CircuitBlock, Hopfield
 from ebana.hybrid.parts import Built, Context, Part, own_values
@@ -67,7 +69,7 @@ class HybridModel(Network):
             raise ValueError(f"HybridModel(input_shape={input_shape!r}). Expected numbers above zero.")
         if not parts:
             raise ValueError("HybridModel(parts=[]). Expected at least one part.")
-        self.parts = _named(parts)
+        self.parts = {key: _own(part) for key, part in _named(parts).items()}
         rng = np.random.default_rng(seed)
         built: dict[str, Built] = {}
         parameters: dict[str, Parameter] = {}
@@ -150,7 +152,7 @@ class HybridModel(Network):
         return reports
 
     def circuit(self, name: str) -> Any:
-        """The model of a circuit block with its present values: to be drawn, exported or measured.
+        """A copy of a circuit block's model with the present values: to be drawn, exported or measured.
 
         Args:
             name: of the block.
@@ -164,8 +166,26 @@ class HybridModel(Network):
             raise KeyError(
                 f"model {self.name!r} has no circuit block {name!r}. It has: {', '.join(known) or 'none'}."
             )
-        part.model.set_values(own_values(self._values, name))
-        return part.model
+        model = copy.copy(part.model)
+        model.set_values(own_values(self._values, name))
+        return model
+
+    def __deepcopy__(self, memo: object) -> HybridModel:
+        return copy.copy(self)  # parts and what is built of them are never changed
+
+    def __reduce__(self) -> Any:
+        for name, part in self.parts.items():
+            try:
+                pickle.dumps(part)
+            except Exception as error:
+                raise TypeError(
+                    f"part {name!r} of model {self.name!r} cannot be pickled ({type(error).__name__}: {error}). "
+                    "Expected functions and classes defined at the top of a module; or use save_values(path), make the "
+                    "model again, and load_values(path)."
+                ) from error
+        system = self._system
+        options = {"seed": self.seed, "dtype": system.dtype, "name": self.name}
+        return _unpickled, (list(self.parts.values()), system.input_shape, options, self.values, self.history)
 
     def save(self, path: FilePath) -> Path:
         """Write parts and values to one file (zip of JSON and safetensors); :func:`load_model` reads it.
@@ -196,6 +216,26 @@ class HybridModel(Network):
         if path is not None:
             save(figure, path)
         return figure
+
+
+def _unpickled(
+    parts: Sequence[Part],
+    shape: tuple[int, ...],
+    options: Mapping[str, Any],
+    values: Values,
+    history: History,
+) -> HybridModel:
+    """The model that a pickle holds: built again, with its values."""
+    model = HybridModel(parts, shape, **options)
+    model.set_values(values)
+    model.history = history
+    return model
+
+
+def _own(part: Part) -> Part:
+    """A part that nothing outside changes any more: of a circuit, a copy of its model."""
+    known = isinstance(part, CircuitBlock) and isinstance(part.model, Network)
+    return replace(part, model=copy.copy(part.model)) if known else part
 
 
 def _named(parts: Sequence[Any]) -> dict[str, Part]:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array, Mask, Values
+from ebana.fingerprints import name_of
 from ebana.learning.systems.convolution import convolve, pool
 from ebana.parameters import Parameter
 
@@ -111,7 +112,8 @@ class Part:
 class Applied:
     """A built part that is a function of values: what the digital parts here become.
 
-    It is known to programs by ``key``: equal for the same computation.
+    It is known to programs by ``key``: equal for the same computation. Checkpoints know it by the same, or by
+    ``label`` and a checksum of what it computes, where a key does not last longer than its process.
     """
 
     def __init__(
@@ -120,8 +122,9 @@ class Applied:
         shape: Shape,
         run: Callable[[Values, Array, Context], Passed],
         parameters: Mapping[str, Parameter] | None = None,
+        label: str = "",
     ) -> None:
-        self.key, self.shape, self.run = key, shape, run
+        self.key, self.shape, self.run, self.label = key, shape, run, label
         self.parameters = dict(parameters or {})
 
     def apply(self, values: Values, x: Array, context: Context) -> Passed:
@@ -424,8 +427,9 @@ class Function(Part):
                 "samples along the first axis."
             )
         return Applied(
-            (self, shape), tuple(made.shape[1:]), lambda values, x, context: Passed(self.function(x))
-        )
+            (self, shape), tuple(made.shape[1:]), lambda values, x, context: Passed(self.function(x)),
+            label=f"function {name_of(self.function)}",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ import numpy as np
 from ebana._types import Array, LossLike, Mask, Values
 from ebana.hybrid.blocks import Block
 from ebana.hybrid.function import check_rule
+from ebana.hybrid.identity import identities
 from ebana.hybrid.parts import Built, Context, Shape, own_values
 from ebana.learning.estimators import Estimate, GradientEstimator, Objective
-from ebana.learning.system import Footprint, Precision, Traits
+from ebana.learning.system import Footprint, Precision, Traits, scope
 from ebana.parameters import Parameter, Slot
 
 INPUT, OUTPUT = "x", "y"
@@ -115,8 +116,8 @@ class HybridSystem:
             name: {**block.block.system.identity(), "nudge": float(block.block.nudge)}
             for name, block in self.blocks.items()
         }
-        kinds = {n: repr(getattr(p, "key", type(p).__name__)) for n, p in self.parts.items()}
-        return {"parts": kinds, "blocks": told}
+        with scope(self.traits):
+            return {"parts": identities(self.parts, self.input_shape, self.dtype), "blocks": told}
 
     def default_beta(self, values: Values) -> float:
         """One: every block is nudged by its own default."""

@@ -20,6 +20,7 @@ from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from ebana.storage import differences
 from ebana.storage.archive import CorruptFile
 from ebana.storage.atomic import write_atomically
 from ebana.storage.locks import held
@@ -220,14 +221,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _require_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    names = [name for name in {**found, **wanted} if found.get(name) != wanted.get(name)]
-    if names:
-        told = "; ".join(
-            f"{n}: {_short(found.get(n))} there, {_short(wanted.get(n))} here" for n in names[:4]
-        )
+    if found != wanted:
         raise ValueError(
-            f"{path.parent} holds parts of other work ({told}). Give the same options to go on with it, or begin anew "
-            "without --resume."
+            f"{path.parent} holds parts of other work ({differences.told(found, wanted)}). Give the same options to go "
+            "on with it, or begin anew without --resume."
         )
 
 

@@ -14,6 +14,7 @@ from ebana._types import FilePath
 from ebana.learning.system import System
 from ebana.names import printable
 from ebana.storage import archive as storage
+from ebana.storage import differences
 from ebana.storage.described import Described, check_arrays, group, number, record
 from ebana.training.history import History
 from ebana.training.state import EpochTotals, RunIdentity, RunState
@@ -251,19 +252,8 @@ def _callbacks(path: FilePath, saved: list[CallbackState], names: list[str]) -> 
 def _require_equal(path: FilePath, what: str, found: object, expected: object) -> None:
     if found == expected:
         return
-    if isinstance(found, dict) and isinstance(expected, dict):
-        names = [k for k in {**found, **expected} if found.get(k) != expected.get(k)]
-        detail = "; ".join(
-            f"{printable(k)}: {_short(found.get(k))} there, {_short(expected.get(k))} here" for k in names[:4]
-        )
-    else:
-        detail = f"{_short(found)} there, {_short(expected)} here"
     raise ValueError(
-        f"{path} is a checkpoint of another {'model' if what == 'model' else 'run'} ({what} differ: {detail}). "
-        "Resume with the same model, data and settings, or start anew without resume."
+        f"{path} is a checkpoint of another {'model' if what == 'model' else 'run'} ({what} differ: "
+        f"{differences.told(found, expected)}). Resume with the same model, data and settings, or start anew without "
+        "resume."
     )
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:97]}..."

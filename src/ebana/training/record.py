@@ -50,11 +50,17 @@ class Record(Callback):
         self.phases, self.currents, self.values = bool(phases), bool(currents), bool(values)
 
     def on_train_begin(self) -> None:
-        """Refuse currents of nudges that hold none."""
+        """Refuse currents of nudges that hold none, and of systems whose outputs are not nudged."""
         if self.currents and not self.run.settings.estimator.held_currents:
             raise ValueError(
                 f"Record(currents=True) with {self.run.settings.estimator!r}, whose nudge is no held current. "
                 "Leave currents out, or train with nudge='current'."
+            )
+        system = self.run.system
+        if self.currents and not (hasattr(system, "read") and hasattr(system, "factors")):
+            raise ValueError(
+                f"Record(currents=True) with model {self.run.model.name!r}, whose {type(system).__name__} has no nudge "
+                "currents at its outputs: only its blocks are nudged. Leave currents out."
             )
 
     def on_batch_end(self, step: int, batch: Batch) -> None:

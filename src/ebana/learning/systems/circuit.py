@@ -22,6 +22,7 @@ from ebana.engines.base import Engine, OperatingPoint, Result, batch_size, check
 from ebana.engines.native import sweep
 from ebana.equations.assemble import assemble
 from ebana.equations.plan import plan
+from ebana.fingerprints import of_declaration
 from ebana.learning.system import Footprint, LearningWarning, Traits
 from ebana.learning.systems.footprint import footprint
 from ebana.parameters import Parameter
@@ -93,7 +94,7 @@ class CircuitSystem:
     def identity(self) -> dict[str, Any]:
         """The devices, which are no parameters."""
         devices = {
-            e.name: repr(e.law) if is_dataclass(e.law) else type(e.law).__name__
+            e.name: of_declaration(e.law) if is_dataclass(e.law) else type(e.law).__name__
             for e in self.circuit.each(Branches)
             if not e.linear
         }

@@ -1,48 +1,25 @@
-"""Circuits and Hopfield networks as layers of PyTorch.
-
-    layer = EquilibriumModule(model)          # any ebana.Model, or a system such as ebana.hybrid.hopfield(...)
-    y = layer(x)                              # (B, columns) -> (B, units), differentiable
-
-Numbers go to compiled programs of JAX and back through the memory of the CPU. Tensors are read where they lie, and only
-while a program runs: JAX takes arrays for constant and PyTorch writes in place, so no array outlives its call, and
-every result is a copy that PyTorch owns. What a backward pass needs of tensors is saved by PyTorch, whose version
-counters refuse what was changed in between.
-"""
+"""The layer: columns in and out, settings, parameters and their bounds."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-import jax
 import numpy as np
+import torch
+from torch import Tensor, nn
 
-from ebana.compilation import compiled
-from ebana.hybrid.adapters import (
-    bounds_in,
-    dotted,
-    listed_columns,
-    plain,
-    plain_nudge,
-    reserved,
-    start_values,
-    undotted,
-)
-from ebana.hybrid.function import Derivatives, Equilibrium, Settled, equilibrium
+from ebana.hybrid.adapters import bounds_in, listed_columns, plain, plain_nudge
+from ebana.hybrid.function import Equilibrium, equilibrium
 from ebana.learning import optimizers
-from ebana.learning.system import LearningWarning, scope, trainable
+from ebana.learning.system import LearningWarning
 from ebana.learning.systems.deep_hopfield import Relaxation
 from ebana.parameters import Parameter
+from ebana.torch.autograd import Settling
+from ebana.torch.registration import register
+from ebana.torch.tensors import check_precision, check_tensor, computed, numpy_dtype
 
-try:
-    import torch
-    from torch import nn
-except ModuleNotFoundError as error:
-    raise ImportError('ebana.torch needs PyTorch. Install it with: pip install "ebana[torch]"') from error
-
-Tensor = torch.Tensor
 Given = Tensor | Mapping[str, Tensor]
 
 
@@ -104,18 +81,17 @@ class EquilibriumModule(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        values, system = start_values(system), getattr(system, "system", system)
-        block = equilibrium(
-            system, estimator, plain(relaxation), nudge=nudge, by_inputs=hasattr(system, "input_contrast")
-        )
-        self._shared = _Shared(block.with_(nudge=plain_nudge("EquilibriumModule", block.nudge)))
+        by_inputs = hasattr(getattr(system, "system", system), "input_contrast")
+        block = equilibrium(system, estimator, plain(relaxation), nudge=nudge, by_inputs=by_inputs)
+        values = block.initial_values()
+        self._shared = SharedBlock(block.with_(nudge=plain_nudge("EquilibriumModule", block.nudge)))
         self.input_scale, self.output_scale = input_scale, output_scale
         self.found, self.lost = None, 0
         self._names: dict[str, str] = {}
         dtype = torch.get_default_dtype() if dtype is None else dtype
-        _check_precision("EquilibriumModule(dtype=...)", dtype)
+        check_precision("EquilibriumModule(dtype=...)", dtype)
         for name, parameter in self.parameters_of_system().items():
-            self._names[_register(self, name, parameter, values[name], dtype)] = name
+            self._names[register(self, name, parameter, values[name], dtype)] = name
         self.project_()
 
     # -- settling ---------------------------------------------------------------------------------------
@@ -126,20 +102,20 @@ class EquilibriumModule(nn.Module):
         given = self._columns(x)
         tensors = self._tensors()
         for name, t in (*given.items(), *tensors.items()):
-            _check_tensor(name, t)
+            check_tensor(name, t)
         if not len(next(iter(given.values()))):
             raise ValueError("EquilibriumModule got a batch without samples. Expected at least one.")
         for name, t in tensors.items():
-            _check_precision(f"EquilibriumModule: parameter {name!r}", t.dtype)
+            check_precision(f"EquilibriumModule: parameter {name!r}", t.dtype)
         if not self._block.by_inputs and any(t.requires_grad for t in given.values()):
             raise TypeError(
                 f"{type(self._block.system).__name__} cannot tell derivatives by its inputs, so that nothing before it "
                 "can learn. Put it first in the network, or detach what comes in: module(x.detach())."
             )
         scaled = [
-            _computed(t) if self.input_scale == 1 else _computed(t) * self.input_scale for t in given.values()
+            computed(t) if self.input_scale == 1 else computed(t) * self.input_scale for t in given.values()
         ]
-        found, *outputs = _Settling.apply(self, len(scaled), *scaled, *tensors.values())  # type: ignore[misc]
+        found, *outputs = Settling.apply(self, self._block, len(scaled), *scaled, *tensors.values())  # type: ignore[misc]
         self._report(found)
         dtype = next(iter(given.values())).dtype
         scaled = [(y if self.output_scale == 1 else y * self.output_scale).to(dtype) for y in outputs]
@@ -198,7 +174,7 @@ class EquilibriumModule(nn.Module):
 
     @nudge.setter
     def nudge(self, nudge: float) -> None:
-        self._shared = _Shared(self._block.with_(nudge=plain_nudge("EquilibriumModule", nudge)))
+        self._shared = SharedBlock(self._block.with_(nudge=plain_nudge("EquilibriumModule", nudge)))
 
     @property
     def relaxation(self) -> Relaxation | None:
@@ -207,7 +183,7 @@ class EquilibriumModule(nn.Module):
 
     @relaxation.setter
     def relaxation(self, relaxation: Relaxation) -> None:
-        self._shared = _Shared(self._block.with_(relaxation=plain(relaxation)))
+        self._shared = SharedBlock(self._block.with_(relaxation=plain(relaxation)))
 
     # -- parameters -------------------------------------------------------------------------------------
 
@@ -251,7 +227,7 @@ class EquilibriumModule(nn.Module):
         parameters = self.parameters_of_system()
         for name, t in self._tensors().items():
             if parameters[name].trainable:
-                low, high = bounds_in(parameters[name], _numpy_dtype(t.dtype))
+                low, high = bounds_in(parameters[name], numpy_dtype(t.dtype))
                 if np.isfinite(low) or np.isfinite(high):
                     t.clamp_(low, high)
         return self
@@ -311,177 +287,11 @@ class EquilibriumModule(nn.Module):
         return f"{system.traits.name}, {ports}, estimator={self._block.estimator!r}, nudge={self.nudge:.3g}"
 
 
-class _Shared:
+class SharedBlock:
     """A block that copies of a module share: nothing in it changes."""
 
     def __init__(self, block: Equilibrium) -> None:
         self.block = block
 
-    def __deepcopy__(self, memo: object) -> _Shared:
+    def __deepcopy__(self, memo: object) -> SharedBlock:
         return self
-
-
-def _register(module: nn.Module, name: str, parameter: Parameter, value: Any, dtype: torch.dtype) -> str:
-    """Register a value under its name in PyTorch, which is returned."""
-    *levels, last = dotted(name).split(".")
-    owner, path = module, []
-    for level in levels:
-        key = level if isinstance(getattr(owner, level, None), _Level) else _free(owner, level)
-        if key not in dict(owner.named_children()):
-            owner.add_module(key, _Level())
-        owner = owner.get_submodule(key)
-        path.append(key)
-    key = _free(owner, last)
-    tensor = torch.tensor(np.asarray(value), dtype=dtype, device="cpu")
-    if parameter.trainable:
-        owner.register_parameter(key, nn.Parameter(tensor))
-    else:
-        owner.register_buffer(key, tensor)
-    assert undotted(".".join((*path, key))) == name
-    return ".".join((*path, key))
-
-
-class _Level(nn.Module):
-    """A level of names."""
-
-    def forward(self, *_: Any) -> Any:
-        """Refused."""
-        raise TypeError("a layer of an EquilibriumModule holds its parameters alone. Call the module.")
-
-
-def _free(owner: nn.Module, level: str) -> str:
-    """A spelling of a level that the owner has no use for."""
-    return reserved(level) if not level or hasattr(owner, level) else level
-
-
-# -- to JAX and back ---------------------------------------------------------------------------------------
-
-
-class _Settling(torch.autograd.Function):
-    """A block as an operation of PyTorch: mask of the samples that settled, and outputs, of inputs and values."""
-
-    @staticmethod
-    def forward(ctx: Any, module: EquilibriumModule, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
-        block = module._block
-        inputs, values = _by_name(block, count, tensors)
-        with scope(block.system.traits):
-            settled, kept = jax.block_until_ready(_programs(block).forward(block, values, inputs))
-        ctx.module, ctx.block, ctx.count, ctx.kept = module, block, count, kept
-        ctx.save_for_backward(*tensors)
-        found = _tensor(settled.found)
-        ctx.mark_non_differentiable(found)
-        return found, *(_tensor(settled.outputs[name]) for name in block.system.output_units)
-
-    @staticmethod
-    def backward(ctx: Any, _: Any, *cotangents: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        block, tensors = ctx.block, ctx.saved_tensors
-        inputs, values = _by_name(block, ctx.count, tensors)
-        wanted = ctx.needs_input_grad[2:]
-        block = replace(block, by_inputs=any(wanted[: ctx.count]))
-        outputs = block.system.output_units
-        with scope(block.system.traits):
-            g = {name: _array(one) for name, one in zip(outputs, cotangents, strict=True)}
-            found = jax.block_until_ready(_programs(block).backward(block, values, inputs, ctx.kept, g))
-        ctx.module.lost += int(found.lost)
-        named = [*(found.inputs.get(name) for name in inputs), *(found.values.get(name) for name in values)]
-        gradients = [_tensor(one) if want else None for one, want in zip(named, wanted, strict=True)]
-        if torch.is_grad_enabled():  # by create_graph=True
-            gradients = _differentiated_once(gradients, (*tensors, *cotangents))
-        return None, None, *gradients
-
-
-class _Once(torch.autograd.Function):
-    """Derivatives that refuse to be differentiated."""
-
-    @staticmethod
-    def forward(ctx: Any, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
-        return tuple(t.clone() for t in tensors[:count])
-
-    @staticmethod
-    def backward(ctx: Any, *_: Tensor) -> Any:
-        raise NotImplementedError(
-            "second derivatives through an EquilibriumModule: equilibrium propagation gives first ones. Leave "
-            "create_graph=True out, or detach the module's inputs and parameters in what is differentiated twice."
-        )
-
-
-def _differentiated_once(gradients: list[Tensor | None], depend: tuple[Tensor, ...]) -> list[Tensor | None]:
-    """Gradients that depend on some tensors, in a manner that is not known."""
-    there = [g for g in gradients if g is not None]
-    done = iter(_Once.apply(len(there), *there, *depend))  # type: ignore[arg-type]
-    return [None if g is None else next(done) for g in gradients]
-
-
-class _Programs:
-    """The two directions of a block, compiled."""
-
-    def __init__(self, quick: bool) -> None:
-        self.forward = compiled(_settle, quick=quick)
-        self.backward = compiled(_derive, quick=quick)
-
-
-def _settle(block: Equilibrium, values: Any, inputs: Any) -> tuple[Settled, Any]:
-    return block.forward(values, inputs)
-
-
-def _derive(block: Equilibrium, values: Any, inputs: Any, kept: Any, cotangents: Any) -> Derivatives:
-    found = block.backward(values, inputs, kept, cotangents)
-    trained = {name: found.values[name] for name in trainable(block.system)}
-    return Derivatives(trained, found.inputs if block.by_inputs else {}, found.lost)
-
-
-_QUICK, _OPTIMISED = _Programs(True), _Programs(False)
-
-
-def _programs(block: Equilibrium) -> _Programs:
-    return _OPTIMISED if block.system.traits.optimise_compilation else _QUICK
-
-
-def _by_name(
-    block: Equilibrium, count: int, tensors: tuple[Tensor, ...]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Inputs and values as arrays that share the tensors' memory."""
-    system = block.system
-    inputs = {n: _array(t) for n, t in zip(system.input_columns, tensors[:count], strict=True)}
-    return inputs, {n: _array(t) for n, t in zip(system.parameters, tensors[count:], strict=True)}
-
-
-def _array(t: Tensor) -> np.ndarray:
-    """A tensor's numbers, in its own memory where that can be told."""
-    return t.numpy(force=True)
-
-
-def _tensor(array: Any) -> Tensor:
-    """A tensor that owns its memory."""
-    return torch.from_numpy(np.array(array))
-
-
-def _computed(t: Tensor) -> Tensor:
-    """A tensor in single precision where its own has no arrays to go with, as under ``torch.autocast``."""
-    return t if t.dtype in (torch.float32, torch.float64) else t.float()
-
-
-def _numpy_dtype(dtype: torch.dtype) -> Any:
-    return np.float64 if dtype == torch.float64 else np.float32
-
-
-def _check_precision(what: str, dtype: torch.dtype) -> None:
-    if dtype not in (torch.float32, torch.float64):
-        raise TypeError(
-            f"{what} is {dtype}. Expected torch.float32 or torch.float64: conductances of microsiemens have no other. "
-            "Inputs may be of any floating-point type."
-        )
-
-
-def _check_tensor(name: str, t: Tensor) -> None:
-    """Refuse what a program on the CPU cannot read."""
-    if t.device.type != "cpu":
-        raise ValueError(
-            f"EquilibriumModule: {name!r} is on the device {str(t.device)!r}. Expected 'cpu', through whose "
-            "memory numbers go to JAX. Keep the module there, and write module(x.cpu()).to(x.device) in a network that "
-            "is elsewhere."
-        )
-    if t.layout != torch.strided or not t.is_floating_point():
-        raise TypeError(
-            f"EquilibriumModule: {name!r} is {t.dtype}, {t.layout}. Expected dense floating-point numbers."
-        )
