@@ -63,7 +63,9 @@ def _row(channels: tuple[int, ...], pools: str, *dense: int) -> tuple[Layer, ...
 
 
 MODELS: dict[str, Network] = {
-    "small": Network(_row((16, 16, 32, 32, 32), "m-m--", 64), (14, 14, 1), start=Uniform(2.0), normalised=True),
+    "small": Network(
+        _row((16, 16, 32, 32, 32), "m-m--", 64), (14, 14, 1), start=Uniform(2.0), normalised=True
+    ),
     "narrow": Network(
         _row((32, 48, 64, 96, 96), "mmmm-", 128), (32, 32, 3), start=Uniform(2.0), normalised=True
     ),
