@@ -14,7 +14,11 @@ from ebana.reproductions import scellier2023 as paper
 from ebana.reproductions.request import Request
 
 EPOCHS = 10
-NUDGES = {"resistive": (0.01, 0.05, 0.2, 1.0), "hopfield": (0.05, 0.25, 0.5, 0.9)}
+NUDGES = {
+    "resistive": (0.01, 0.05, 0.2, 1.0),
+    "hopfield": (0.05, 0.25, 0.5, 0.9),
+    "hopfield-2": (0.05, 0.25, 0.5, 0.9),
+}
 RATES = ((0.3, 3.0), (0.01, 0.03, 0.1, 0.3))
 DISPLACEMENTS = (0.05, 0.25, 0.5, 1.0)
 

@@ -11,11 +11,12 @@ SECTION = "hybrid"
 
 def kinds() -> Mapping[str, Callable[[bool], Iterable[Row]]]:
     """Measurements by name; each takes whether it is a quick one."""
-    from benchmarks.hybrid import cost, iris
+    from benchmarks.hybrid import cost, frameworks, iris
 
     return {
         "gradients": cost.precision_rows,
         "cost": cost.cost_rows,
+        "frameworks": frameworks.rows,
         "iris": iris.rows,
         "iris on engines": iris.engine_rows,
     }

@@ -68,6 +68,7 @@ def cost_rows(quick: bool = False) -> Iterable[Row]:
     jobs = {
         "backpropagation": gradient(make(2, feedback=False), "centered"),
         "blocks of 2, centered": gradient(make(2, relaxation=Relaxation(*CENTERED)), "centered"),
+        "blocks of 2, centered, 3/2": gradient(make(2, relaxation=Relaxation(3, 2)), "centered"),
         "blocks of 2, adjoint": gradient(make(2, relaxation=Relaxation(*ADJOINT)), "adjoint"),
         "blocks of 2, 60/20": gradient(make(2, relaxation=Relaxation(60, 20)), "centered"),
         "blocks of 6, 60/20": gradient(make(6, relaxation=Relaxation(60, 20)), "centered"),

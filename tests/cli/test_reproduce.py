@@ -239,7 +239,7 @@ def test_table_1_compares_times(ebana, tmp_path, monkeypatch):
     [
         (["vaswani2017"], ["'vaswani2017'", "kendall2020, scellier2023, scellier2024, ebana2022, nest2024"]),
         (["scellier2024", "--model", "xs", "--network", "both"], ["--network", "scellier2023"]),
-        (["scellier2023", "--network", "deep"], ["'deep'", "resistive, hopfield or both"]),
+        (["scellier2023", "--network", "deep"], ["'deep'", "resistive, hopfield, hopfield-2 or both"]),
         (["scellier2023", "--data", "k-mnist"], ["'k-mnist'", "mnist, fashion-mnist"]),
         (["scellier2023", "--baselines"], ["--baselines", "scellier2023"]),
         (["scellier2024", "--model", "xs", "--blocks", "2"], ["--blocks", "nest2024"]),

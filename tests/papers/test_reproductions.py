@@ -63,6 +63,13 @@ def test_scellier2024_on_other_images(data, quick):
     quick(data, "scellier2024", "--model", "1h", "--data", data)
 
 
+@pytest.mark.parametrize("network", ["resistive", "hopfield", "hopfield-2"])
+def test_scellier2023_trains_by_nine_rules(network, quick):
+    found = quick("mnist", "scellier2023", "--network", network)["ours"]["networks"]
+    assert found.keys() == {network}
+    assert set(found[network]) == {"CL", "PEP", "NEP", "CEP", "PCpL", "NCpL", "CCpL", "TBP", "RBP"}
+
+
 def test_ebana2022_fashion_stands_beside_backpropagation(quick):
     ours = quick("fashion-mnist", "ebana2022", "--fashion")["ours"]
     assert ours["epochs"] == 1

@@ -100,7 +100,7 @@ def test_the_resistive_network_learns_by_held_outputs_and_by_sweeps(squares, mon
 
 
 def test_what_is_unknown_is_refused():
-    with pytest.raises(ValueError, match=r"'convolutional'.*resistive, hopfield or both"):
+    with pytest.raises(ValueError, match=r"'convolutional'.*resistive, hopfield, hopfield-2 or both"):
         paper.run(Request(), "convolutional")
     with pytest.raises(ValueError, match="'k-mnist'"):
         paper.run(Request(), "both", "k-mnist")

@@ -33,7 +33,11 @@ def run(
         ),
     ] = None,
     network: Annotated[
-        str | None, typer.Option(help="scellier2023: resistive, hopfield or both.", show_default="both")
+        str | None,
+        typer.Option(
+            help="scellier2023: resistive, hopfield, both of them, or the deeper hopfield-2.",
+            show_default="both",
+        ),
     ] = None,
     data: Annotated[
         str | None,

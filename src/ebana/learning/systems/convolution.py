@@ -17,8 +17,33 @@ from ebana._types import Array
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
+def _convolution(x: Array, w: Array, padding: Any = "SAME") -> Array:
+    return lax.conv_general_dilated(x, w, (1, 1), padding, dimension_numbers=LAYOUT)
+
+
+@jax.custom_vjp
+def _convolve(x: Array, w: Array) -> Array:
+    return _convolution(x, w)
+
+
+def _convolve_forward(x: Array, w: Array) -> tuple[Array, tuple[Array, Array]]:
+    return _convolution(x, w), (x, w)
+
+
+def _convolve_backward(kept: tuple[Array, Array], t: Array) -> tuple[Array, Array]:
+    x, w = kept
+    return transposed(t, w), kernel_gradient(x, t, w.shape[0])
+
+
+_convolve.defvjp(_convolve_forward, _convolve_backward)
+
+
 def convolve(x: Array, w: Array) -> Array:
     """The convolution of images with a kernel, ``(B, height, width, out)``.
+
+    Its derivatives are convolutions whose axes lie as those of this one do. XLA knows other orders, and JAX's own
+    derivatives use them, but on a CPU it computes those within loops up to 80 times slower: it puts the axes of a
+    convolution in order outside loops alone.
 
     Example:
         >>> x = jnp.zeros((1, 3, 3, 1)).at[0, 1, 1, 0].set(1.0)
@@ -26,7 +51,7 @@ def convolve(x: Array, w: Array) -> Array:
         >>> convolve(x, w)[0, :, :, 0].tolist()
         [[8.0, 7.0, 6.0], [5.0, 4.0, 3.0], [2.0, 1.0, 0.0]]
     """
-    return lax.conv_general_dilated(jnp.asarray(x), jnp.asarray(w), (1, 1), "SAME", dimension_numbers=LAYOUT)
+    return _convolve(jnp.asarray(x), jnp.asarray(w))
 
 
 def transposed(t: Array, w: Array) -> Array:
@@ -35,10 +60,13 @@ def transposed(t: Array, w: Array) -> Array:
 
 
 def kernel_gradient(x: Array, t: Array, size: int) -> Array:
-    """Derivative of ``sum(convolve(x, w) * t)`` by the kernel, ``(size, size, in, out)``."""
-    kernel = jax.ShapeDtypeStruct((size, size, x.shape[-1], t.shape[-1]), t.dtype)
-    (gradient,) = jax.linear_transpose(lambda w: convolve(x, w), kernel)(t)
-    return gradient
+    """Derivative of ``sum(convolve(x, w) * t)`` by the kernel, ``(size, size, in, out)``.
+
+    A convolution over samples: channels stand in the place of samples, and ``t`` in that of a kernel.
+    """
+    edge = (size // 2, size // 2)
+    images, kernel = x.transpose(3, 1, 2, 0), t.transpose(1, 2, 0, 3)
+    return _convolution(images, kernel, (edge, edge)).transpose(1, 2, 0, 3)
 
 
 # -- pooling -------------------------------------------------------------------------------------------

@@ -43,6 +43,9 @@ class Network:
         classes: number of classes.
         slope: of the hard sigmoid.
         start: how couplings within blocks start.
+        normalised: whether the last states are normalised before the readout. A row of n layers that stays inside the
+            convex bound passes on less than a half of a signal at each coupling: what arrives is small, and a readout
+            at one learning rate with all others learns it slowly.
     """
 
     layers: tuple[Layer, ...]
@@ -50,6 +53,7 @@ class Network:
     classes: int = 10
     slope: float = 1.0
     start: GOE | Uniform = field(default_factory=Uniform)
+    normalised: bool = False
 
 
 def _row(channels: tuple[int, ...], pools: str, *dense: int) -> tuple[Layer, ...]:
@@ -59,8 +63,12 @@ def _row(channels: tuple[int, ...], pools: str, *dense: int) -> tuple[Layer, ...
 
 
 MODELS: dict[str, Network] = {
-    "small": Network(_row((16, 16, 32, 32, 32), "m-m--", 64), (14, 14, 1), start=Uniform(2.0)),
-    "narrow": Network(_row((32, 48, 64, 96, 96), "mmmm-", 128), (32, 32, 3), start=Uniform(2.0)),
+    "small": Network(
+        _row((16, 16, 32, 32, 32), "m-m--", 64), (14, 14, 1), start=Uniform(2.0), normalised=True
+    ),
+    "narrow": Network(
+        _row((32, 48, 64, 96, 96), "mmmm-", 128), (32, 32, 3), start=Uniform(2.0), normalised=True
+    ),
     "l6": Network(_row((128, 256, 256, 512, 512), "mmmm-", 256), (32, 32, 3), slope=0.5, start=GOE(8.35e-5)),
     "l12": Network(
         _row((128,) * 4 + (256,) * 4 + (512,) * 4, "--m-m---m---"), (32, 32, 3), slope=0.5, start=GOE(4.9e-5)
@@ -119,6 +127,8 @@ def network(
                 feedback=feedback and size > 1, **options,
             )
         )  # fmt: skip
+    if spec.normalised:
+        parts.append(BatchNorm())
     return HybridModel([*parts, Dense(spec.classes)], spec.input_shape, seed=seed, dtype=dtype, name=name)
 
 

@@ -72,12 +72,12 @@ OURS: dict[str, Settings] = {
         {
             1: Split((1, 1)),
             2: Split((3, 2)),
-            3: Split((8, 5), coupling=1.3, factor=1.3),
-            6: Split((16, 10), coupling=1.6, factor=1.3),
+            3: Split((5, 4)),
+            6: Split((12, 8), coupling=1.3, factor=1.3),
         },
     ),
     "narrow": Settings(
-        "narrow", {1: Split((1, 1)), 2: Split((3, 2)), 3: Split((8, 5), coupling=1.3, factor=1.3)}
+        "narrow", {1: Split((1, 1)), 2: Split((3, 4)), 3: Split((8, 5), coupling=1.3, factor=1.3)}
     ),
     "l6": Settings(
         "l6",

@@ -39,7 +39,7 @@ def run(request: Request, network: str = "both", data: str = "mnist") -> Outcome
         raise ValueError(
             f"unknown data {data!r} of scellier2023. Expected one of {', '.join(settings.DATA)}."
         )
-    setups = [_setup(name, request) for name in (settings.NETWORKS if network == "both" else (network,))]
+    setups = [_setup(name, request) for name in (settings.BOTH if network == "both" else (network,))]
     split = _load(data, request)
     request.parts.open(_depends_on(setups, data, split, request))
     trained = []

@@ -25,9 +25,13 @@ if TYPE_CHECKING:
     from ebana.datasets import Split
     from ebana.network import Network
 
-NETWORKS = ("resistive", "hopfield")
+BOTH = ("resistive", "hopfield")
+NETWORKS = (*BOTH, "hopfield-2")
+"""A circuit, a Hopfield network of equal size, and a deeper one whose free phase is too short for it."""
+
 DATA = ("mnist", "fashion-mnist")
-HIDDEN = 100
+HIDDEN: Mapping[str, tuple[int, ...]] = {"resistive": (100,), "hopfield": (100,), "hopfield-2": (100, 100)}
+"""Hidden units by network."""
 
 PHYSICAL: Mapping[str, GradientEstimator] = {
     "CL": ContrastiveLearning(),
@@ -43,7 +47,7 @@ PHYSICAL: Mapping[str, GradientEstimator] = {
 RULES = (*PHYSICAL, "TBP", "RBP")
 """With those that only software has."""
 
-SWEEPS = {"resistive": 3, "hopfield": 4}
+SWEEPS = {"resistive": 3, "hopfield": 4, "hopfield-2": 8}
 """Sweeps, or steps, that the rules in software take back: as many as the nudged phases take."""
 
 ORDER = (("NEP", "PEP"), ("NCpL", "PCpL"))
@@ -88,6 +92,17 @@ CHOSEN: Mapping[str, Mapping[str, Choice]] = {
         "TBP": Choice(1.0),
         "RBP": Choice(1.0),
     },
+    "hopfield-2": {
+        "CL": Choice(1.0),
+        "PEP": Choice(1.0, 0.5),
+        "NEP": Choice(1.0, 0.25),
+        "CEP": Choice(1.0, 0.1),
+        "PCpL": Choice(1.0, 0.9),
+        "NCpL": Choice(1.0, 0.9),
+        "CCpL": Choice(1.0, 0.1),
+        "TBP": Choice(1.0),
+        "RBP": Choice(1.0),
+    },
 }
 """By network and rule: the best of a few on 10,000 held-out images of Fashion-MNIST, after 10 epochs of one seed, by
 ``scripts/choose_rule_settings.py``. ``docs/results/learning-rules.md`` has all that was tried."""
@@ -95,6 +110,7 @@ CHOSEN: Mapping[str, Mapping[str, Choice]] = {
 COMMON: Mapping[str, Mapping[str, float]] = {
     "resistive": {"nudge": 0.2, "displacement": 0.25},
     "hopfield": {"nudge": 0.25, "displacement": 0.25},
+    "hopfield-2": {"nudge": 0.25, "displacement": 0.25},
 }
 """One strength for all rules of a kind, as the paper has it; the learning rates are then the network's own."""
 
@@ -112,15 +128,17 @@ class Setup:
     """What all rules share on a network.
 
     Args:
-        network: ``"resistive"`` or ``"hopfield"``.
+        network: one of :data:`NETWORKS`.
         epochs, batch_size: of a training.
         one_strength: whether all rules have the same strength and learning rates, as in the paper.
+        free_steps: steps of the free phases of a Hopfield network.
     """
 
     network: str
     epochs: int = 10
     batch_size: int = 256
     one_strength: bool = False
+    free_steps: int = 20
 
     def choice(self, rule: str) -> Choice:
         """Settings of a rule."""
@@ -142,8 +160,9 @@ class Setup:
 
     def build(self, inputs: int, classes: int, rate: float, seed: int) -> Network:
         """The network, its values drawn by ``seed``, its learning rates times ``rate``."""
-        if self.network == "hopfield":
-            return _hopfield([inputs, HIDDEN, classes], rate, seed)
+        if self.network != "resistive":
+            units = [inputs, *HIDDEN[self.network], classes]
+            return _hopfield(units, rate, seed, self.free_steps, SWEEPS[self.network])
         settings = RESISTIVE["xs"]
         rates = {layer: rate * lr for layer, lr in settings.lr.items()}  # type: ignore[union-attr]
         return replace(settings, lr=rates).build(inputs, classes, seed=seed, name="scellier2023-resistive")
@@ -177,20 +196,26 @@ HOPFIELD_START = 0.5
 """Its weights start at this share of Glorot's, and the hidden biases here, so that few units start at a bound."""
 
 
-def _hopfield(units: list[int], rate: float, seed: int) -> HopfieldNetwork:
+def _hopfield(
+    units: list[int], rate: float, seed: int, free_steps: int, nudged_steps: int
+) -> HopfieldNetwork:
     lr = [rate * HOPFIELD_RATE] * (len(units) - 1)
     network = HopfieldNetwork(
         units,
         seed=seed,
         lr=lr,
-        nudged_steps=SWEEPS["hopfield"],
+        free_steps=free_steps,
+        nudged_steps=nudged_steps,
         linear_output=True,
         name="scellier2023-hopfield",
     )
     start = {
         name: HOPFIELD_START * value for name, value in network.values.items() if name.endswith("weight")
     }
-    network.set_values(start | {"dense_1/bias": np.full(HIDDEN, HOPFIELD_START)})
+    biases = {
+        f"dense_{k}/bias": np.full(count, HOPFIELD_START) for k, count in enumerate(units[1:-1], start=1)
+    }
+    network.set_values(start | biases)
     return network
 
 
