@@ -11,8 +11,8 @@ import numpy as np
 
 from ebana._types import Array, Data, FilePath
 from ebana.compilation import compiled
-from ebana.hybrid.blocks import Block, CircuitBlock, Hopfield
-from ebana.hybrid.parts import Built, Context, Part, own_values
+from ebana.hybrid.blocks import Block, BlockPart, CircuitBlock
+from ebana.hybrid.parts import Built, Context, Part, naming, own_values
 from ebana.hybrid.sweeps import warn_of_sweeps
 from ebana.hybrid.system import INPUT, HybridSystem
 from ebana.inference import cast
@@ -21,7 +21,6 @@ from ebana.names import check_name
 from ebana.network import Network
 from ebana.parameters import Parameter
 from ebana.shown import Printed
-from ebana.training.data import as_dataset
 from ebana.training.history import History
 
 FEW = 16
@@ -36,7 +35,7 @@ class HybridModel(Network):
 
     Args:
         parts: :class:`Dense`, :class:`Conv2D`, :class:`BatchNorm` ..., :class:`Hopfield`, :class:`CircuitBlock`,
-            modules of Flax or Equinox by :func:`from_flax` and :func:`from_equinox`, pure functions.
+            :class:`EquilibriumBlock`, modules of Flax or Equinox by :func:`from_flax` and :func:`from_equinox`, pure functions.
         input_shape: shape of a sample: a number of columns, or ``(height, width, channels)``.
         seed: of the values to start from.
         dtype: precision of the digital parts and of Hopfield blocks; circuits compute in their engine's.
@@ -74,13 +73,13 @@ class HybridModel(Network):
         shapes = shape
         for key, part in self.parts.items():
             options: dict[str, Any] = {}
-            if isinstance(part, Hopfield | CircuitBlock):
+            if isinstance(part, BlockPart):
                 learned = any(p.trainable for p in parameters.values())
                 options = {"first": not learned, "dtype": dtype}
-            with _in_part(key):
+            with naming(key):
                 built[key] = part.build(shapes, rng, key, **options)
             shapes = built[key].shape
-            own = part.started() if isinstance(part, CircuitBlock) else built[key].parameters
+            own = part.started(built[key]) if isinstance(part, BlockPart) else built[key].parameters
             for p in own.values():
                 full = f"{key}/{p.name}"
                 parameters[full] = replace(p, name=full)
@@ -110,31 +109,30 @@ class HybridModel(Network):
         history counts states that were not found by block, as ``<block>_unconverged``. Where sweeps of a deep Hopfield
         network are too few, at the start or in the end, a :class:`~ebana.LearningWarning` tells how many would do.
         """
-        data = x if x is not None else options.get("train_dataloader")
-        few = self._few(data, y)
-        self._look_at_sweeps(few, "before training")
-        history = super().fit(x, y, **options)
-        self._look_at_sweeps(few, "after training")
-        return history
+        return super().fit(x, y, **options)
 
-    def _few(self, x: Data, y: Data) -> Data:
-        """Inputs of a few samples, or None where ``fit`` will refuse the data."""
-        try:
-            inputs = as_dataset(x, y, self.input_columns, self.output_units, need_outputs=False).inputs
-        except (ValueError, TypeError):
-            return None
-        return {name: array[:FEW] for name, array in inputs.items()}
+    def look_at_states(self, x: Data, when: str) -> None:
+        """Warn of blocks that are given too few sweeps for the first samples."""
+        few = {name: array[:FEW] for name, array in self._inputs(x).items()}
+        warn_of_sweeps(self, few, when)
 
-    def _look_at_sweeps(self, few: Data, when: str) -> None:
-        if few is not None:
-            warn_of_sweeps(self, few, when)
+    def unconverged_by_part(self, solution: Any) -> dict[str, int]:
+        """Samples that did not settle, by block; each counts in the first block that loses it."""
+        return {name: int((~np.asarray(mask)).sum()) for name, mask in solution.by_block.items()}
+
+    def _raise_unless_found(self, solution: Any, found: np.ndarray, what: str) -> None:
+        """Raise NotConverged with the blocks that lost samples."""
+        lost = {name: count for name, count in self.unconverged_by_part(solution).items() if count}
+        named = " and ".join(f"{count} in block {name!r}" for name, count in lost.items())
+        super()._raise_unless_found(solution, found, f"{what}, {named}" if lost else what)
 
     def given(self, x: Data) -> dict[str, np.ndarray]:
         """What comes in to each part for a batch, by name: what its author would measure there."""
         system = self._system
         with scope(system.traits):
             data = cast(system, self._inputs(x))
-            found = _given(as_argument(system), cast(system, self._values), data[INPUT])
+            run = _given if system.traits.traceable else _forward
+            found = run(as_argument(system), cast(system, self._values), data[INPUT])
             return {name: np.asarray(value) for name, value in found.items()}
 
     def power(self, x: Data) -> dict[str, Any]:
@@ -217,20 +215,6 @@ def _named(parts: Sequence[Any]) -> dict[str, Part]:
             )
         found[name] = part
     return found
-
-
-class _in_part:
-    """Names the part in errors of what it is made of."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, ValueError | TypeError) and repr(self.name) not in str(error):
-            raise type(error)(f"part {self.name!r}: {error}") from error
 
 
 def _forward(argument: Any, values: Mapping[str, Any], x: Any) -> dict[str, Array]:
