@@ -232,7 +232,7 @@ class Network(ABC):
         return {}
 
     def look_at_states(self, x: Data, when: str) -> None:
-        """Warn of what about the states at some inputs keeps learning from working, before and after training."""
+        """Warn of what about the states at some inputs keeps learning from working, around training."""
 
     def _raise_unless_found(self, solution: Any, found: np.ndarray, what: str) -> None:
         """Raise NotConverged where a state was not found."""
@@ -317,6 +317,7 @@ class Network(ABC):
         if isinstance(rule, Adjoint) and isinstance(self.system, Differentiable):
             return self._exact(data, loss, strict)
         estimators.check(rule, self.system, loss)
+        self.require_minimum()
         if rule.nudges:
             beta = self.check_beta(self.default_beta(rule) if beta is None else beta, rule, loss)
         result = inference.estimate(self.system, self._values, data, loss, rule, beta or 0.0)

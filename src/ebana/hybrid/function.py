@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array, Mask, Number, Values
+from ebana.compilation import arithmetic
 from ebana.host_calls import is_traced, on_host, require_spare_thread
 from ebana.learning import estimators
 from ebana.learning.estimators import GradientEstimator, Objective
@@ -249,7 +250,8 @@ def _argument(system: Any) -> Any:
     """A system as an argument of programs, or TypeError where it cannot be one."""
     argument = as_argument(system)
     try:
-        hash(jax.tree.structure(argument))
+        if argument is not system:  # it becomes part of the program's identity
+            hash(argument)
     except TypeError as error:
         raise TypeError(
             f"{type(system).__name__} can be no part of a program: {error}. Make it hashable, as a frozen data class "
@@ -367,6 +369,7 @@ def _forward(
     with scope(system.traits):
         run: Any = _settle if system.traits.traceable else _settle_on_host
         outputs, found, free = run(system, *_cast(system, values, inputs))
+    with _either(system, dtype):
         outputs = {name: y.astype(dtype) for name, y in outputs.items()}
     return (outputs, found), (argument, nudge, values, inputs, found, free)
 
@@ -407,9 +410,15 @@ def _backward(estimator: GradientEstimator, by_inputs: bool, kept: Any, cotangen
         by_value, by_input, lost = run(
             system, estimator, by_inputs, *cast, slopes, size, strength, found, free
         )
+    with _either(system, *(a.dtype for a in (*values.values(), *inputs.values()))):
         by_value = {n: _like(by_value.get(n), v) for n, v in values.items()}
         by_input = {n: _like(by_input.get(n), x) for n, x in inputs.items()}
     return None, None, by_value, by_input, lost.astype(jnp.float32)
+
+
+def _either(system: EnergySystem, *dtypes: Any) -> Any:
+    """Scope in which both a system's arrays and those around it keep their precision."""
+    return arithmetic("float64" in (system.traits.dtype, *(np.dtype(one).name for one in dtypes)))
 
 
 _settled.defvjp(_forward, _backward)

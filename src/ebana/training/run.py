@@ -479,8 +479,8 @@ class Run:
         lost = [f"{count:.0f} in {name!r}" for name, count in self.state.totals.counts.items() if count]
         where = f" ({', '.join(lost)})" if lost else ""
         raise NotConverged(
-            f"{self.state.totals.unconverged} operating points{where} did not converge in epoch {self.epoch + 1} of model "
-            f"{self.model.name!r}. Pass strict=False to leave their samples out and count them."
+            f"{self.state.totals.unconverged} operating points{where} did not converge in epoch {self.epoch + 1} of "
+            f"model {self.model.name!r}. Pass strict=False to leave their samples out and count them."
         )
 
     # -- checkpoints --------------------------------------------------------------------------------
