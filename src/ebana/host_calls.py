@@ -17,6 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from ebana._types import Array
 
@@ -59,7 +60,7 @@ def on_host(
 
 def is_traced(*arguments: Any) -> bool:
     """Whether some of the numbers of pytrees are not known yet, as within a program."""
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arguments))
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(arguments))
 
 
 def threads() -> int:

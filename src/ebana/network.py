@@ -233,6 +233,7 @@ class Network(ABC):
 
     def look_at_states(self, x: Data, when: str) -> None:
         """Warn of what about the states at some inputs keeps learning from working, around training."""
+        return
 
     def _raise_unless_found(self, solution: Any, found: np.ndarray, what: str) -> None:
         """Raise NotConverged where a state was not found."""

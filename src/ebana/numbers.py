@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from jax.core import Tracer
 
 
 def known_number(value: Any) -> Any:
@@ -24,9 +25,7 @@ def known_number(value: Any) -> Any:
 
 def is_unknown(value: Any) -> bool:
     """Whether a number is one of a program that is being traced."""
-    import jax
-
-    return isinstance(value, jax.core.Tracer)
+    return isinstance(value, Tracer)
 
 
 def real(

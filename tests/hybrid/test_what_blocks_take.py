@@ -132,7 +132,8 @@ def test_fit_compiles_nothing_for_other_numbers(monkeypatch):
     monkeypatch.setattr("ebana.training.step.train_step", counted)
     runs = [
         (0.01, Relaxation(30, 20), None), (np.float32(0.02), Relaxation(np.int64(40), np.int32(20)), 2),
-        (np.float64(0.01), Relaxation(30, 20, factor=np.float32(1.2)), np.float64(1.5)), (0.01, Relaxation(31, 21), 1.0),
+        (np.float64(0.01), Relaxation(30, 20, factor=np.float32(1.2)), np.float64(1.5)),
+        (0.01, Relaxation(31, 21), 1.0),
     ]  # fmt: skip
     for nudge, relaxation, beta in runs:
         part = Hopfield(STATES, nudge=nudge, relaxation=relaxation)

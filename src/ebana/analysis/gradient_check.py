@@ -222,12 +222,13 @@ def check_gradients(
         True
     """
     system: Any = model.system
-    if not isinstance(system, CircuitSystem | Composite):
+    parts = isinstance(system, Composite)
+    if not parts and not isinstance(system, CircuitSystem):
         raise TypeError(
             f"check_gradients({model.name!r}): there is no reference for a {type(system).__name__}. Expected the model "
             "of a circuit, or a HybridModel, of which it may be a part."
         )
-    names = trainable(system)
+    names = trainable(model.system)
     if not names:
         raise ValueError(
             f"model {model.name!r} has no trainable parameters, so there are no gradients to check."
@@ -236,12 +237,10 @@ def check_gradients(
     loss = model.checked_loss(loss_fn)
     strength = float(_share(system) * model.default_beta() if beta is None else beta)
     estimates = model.gradients(data, loss_fn=loss, beta=strength, estimator=estimator, nudge=nudge)
-    reference = (
-        PartsReference(model, data, loss) if isinstance(system, Composite) else Reference(model, data, loss)
-    )
+    reference = PartsReference(model, data, loss) if parts else Reference(model, data, loss)
     exact = reference.adjoint()
     sizes_of = estimates if exact is None else exact
-    size = {name: _size(system.parameters[name], model.values[name]) for name in estimates}
+    size = {name: _size(model.system.parameters[name], model.values[name]) for name in estimates}
     largest = max(size[name] * float(np.linalg.norm(sizes_of[name])) for name in estimates)
     rng = np.random.default_rng(seed)
     checks = []

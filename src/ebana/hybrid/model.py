@@ -35,7 +35,8 @@ class HybridModel(Network):
 
     Args:
         parts: :class:`Dense`, :class:`Conv2D`, :class:`BatchNorm` ..., :class:`Hopfield`, :class:`CircuitBlock`,
-            :class:`EquilibriumBlock`, modules of Flax or Equinox by :func:`from_flax` and :func:`from_equinox`, pure functions.
+            :class:`EquilibriumBlock`, modules of Flax or Equinox by :func:`from_flax` and :func:`from_equinox`, pure
+            functions.
         input_shape: shape of a sample: a number of columns, or ``(height, width, channels)``.
         seed: of the values to start from.
         dtype: precision of the digital parts and of Hopfield blocks; circuits compute in their engine's.
@@ -104,6 +105,8 @@ class HybridModel(Network):
 
     def fit(self, x: Data = None, y: Data = None, **options: Any) -> History:
         """Train; arguments as for :meth:`ebana.Model.fit`, with these differences.
+
+        With a block on an engine outside JAX a step runs operation by operation, on one device.
 
         ``beta`` is a factor on the nudge of every block, 1 by default. ``estimator`` is that of every block. The
         history counts states that were not found by block, as ``<block>_unconverged``. Where sweeps of a deep Hopfield

@@ -19,7 +19,7 @@ Neurosci. 15:633674 (2021).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -80,7 +80,7 @@ REFERENCE_SWEEPS, REFERENCE_TOLERANCE = 4000, 1e-13
 RELAXATION = tuple(one.name for one in fields(Relaxation))
 
 
-def _relaxation_of(_: None, numbers: Sequence[Any]) -> Relaxation:
+def _relaxation_of(_: None, numbers: Iterable[Any]) -> Relaxation:
     """Numbers of a pytree, whatever they are: derivatives, shapes and marks stand there too."""
     made = object.__new__(Relaxation)
     for name, number in zip(RELAXATION, numbers, strict=True):
@@ -214,7 +214,7 @@ class DeepHopfieldSystem:
     def check_beta(
         self, values: Values, beta: float, loss: LossLike, *, clamped: bool, reverses: bool
     ) -> None:
-        """Refuse a clamped nudge that would turn the last layer's energy upside down, and one that rounding swallows."""
+        """Refuse clamped nudges that turn the last layer's energy upside down, and nudges that rounding swallows."""
         slope = float(self.slopes[-1])
         self._check_move(beta, beta * slope)
         if clamped and reverses and loss.smoothness and beta * loss.smoothness * slope >= 1:
@@ -300,7 +300,8 @@ class DeepHopfieldSystem:
 
     def reference(self) -> DeepHopfieldSystem:
         """The same in double precision, relaxed until hardly a rounding is left: what a check of gradients holds to."""
-        relaxation = Relaxation(*2 * (REFERENCE_SWEEPS,), REFERENCE_TOLERANCE, self.relaxation.factor)
+        factor = self.relaxation.factor
+        relaxation = Relaxation(REFERENCE_SWEEPS, REFERENCE_SWEEPS, REFERENCE_TOLERANCE, factor)
         return replace(self, relaxation=relaxation, dtype="float64")
 
     # -- relaxing -----------------------------------------------------------------------------------------
