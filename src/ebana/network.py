@@ -16,7 +16,7 @@ from ebana.compilation import arithmetic
 from ebana.learning import estimators, losses
 from ebana.learning.adjoint import Adjoint
 from ebana.learning.estimators import GradientEstimator
-from ebana.learning.system import Differentiable, System
+from ebana.learning.system import Bounded, Differentiable, System
 from ebana.names import check_name
 from ebana.parameters import Parameter
 from ebana.spellings import unknown
@@ -113,7 +113,20 @@ class Network(ABC):
                     f"model {self.name!r} has no parameter {name!r}. It has: {', '.join(parameters)}."
                 )
             checked[name] = _checked(parameters[name], value)
+        self.require_minimum(checked)
         self._values |= checked
+
+    def require_minimum(self, values: Mapping[str, Any] | None = None) -> None:
+        """Raise ValueError where the energy has no minimum, with what is coupled too strongly.
+
+        Args:
+            values: some or all values by name, in the place of the model's.
+        """
+        if isinstance(self.system, Bounded):
+            try:
+                self.system.require_minimum({**self._values, **(values or {})})
+            except ValueError as error:
+                raise ValueError(f"model {self.name!r}: {error}") from error
 
     @property
     def input_columns(self) -> dict[str, int]:
@@ -196,8 +209,9 @@ class Network(ABC):
             strict: as for :meth:`predict`.
         """
         data, loss = self._dataset(x, y), self.checked_loss(loss_fn)
-        outputs = self._solve(data.inputs, strict).outputs
-        result = measure(loss, outputs, data.outputs)
+        states = self._solve(data.inputs, strict)
+        by_part = self.unconverged_by_part(states.solution)
+        result = measure(loss, states.outputs, data.outputs, by_part)
         if verbose:
             print(result)
         return result
@@ -211,6 +225,7 @@ class Network(ABC):
 
     def _solve(self, inputs: Mapping[str, Any], strict: bool) -> inference.FreeStates:
         """Free states and outputs as NumPy arrays; lost samples are NaN."""
+        self.require_minimum()
         states = inference.free_states(self.system, self._values, inputs)
         if strict:
             what = f"model {self.name!r}, engine {self.system.traits.name!r}"
@@ -218,6 +233,14 @@ class Network(ABC):
         for value in states.outputs.values():
             value[~states.found] = np.nan
         return states
+
+    def unconverged_by_part(self, solution: Any) -> dict[str, int]:
+        """Samples whose state was not found by part, for networks that are made of parts."""
+        return {}
+
+    def look_at_states(self, x: Data, when: str) -> None:
+        """Warn of what about the states at some inputs keeps learning from working, around training."""
+        return
 
     def _raise_unless_found(self, solution: Any, found: np.ndarray, what: str) -> None:
         """Raise NotConverged where a state was not found."""
@@ -302,6 +325,7 @@ class Network(ABC):
         if isinstance(rule, Adjoint) and isinstance(self.system, Differentiable):
             return self._exact(data, loss, strict)
         estimators.check(rule, self.system, loss)
+        self.require_minimum()
         if rule.nudges:
             beta = self.check_beta(self.default_beta(rule) if beta is None else beta, rule, loss)
         result = inference.estimate(self.system, self._values, data, loss, rule, beta or 0.0)

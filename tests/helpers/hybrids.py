@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from ebana import (
     AmplificationLayer,
     BiasVoltageLayer,
@@ -11,7 +15,9 @@ from ebana import (
     DiodeLayer,
     InputVoltageLayer,
     Model,
+    NativeEngine,
 )
+from ebana.engines.base import Result
 
 
 def small_circuit(seed=0, engine="native", inputs=3, hidden=5, units=2) -> Model:
@@ -24,3 +30,28 @@ def small_circuit(seed=0, engine="native", inputs=3, hidden=5, units=2) -> Model
     h = AmplificationLayer(name="amp", gain=4.0)(h)
     d = DenseLayer(units=2 * units, name="d2")(ConcatenateLayer("j2")([h, b]))
     return Model([x, b], CurrentLayer("y")(d), seed=seed, engine=engine, name=f"circuit {seed}")
+
+
+class Bench:
+    """The native engine as an engine outside JAX, that counts its calls and can fail."""
+
+    name, traceable = "bench", False
+
+    def __init__(self, lost=None, error=None):
+        self.lost, self.error, self.calls = lost, error, 0
+
+    def solve(self, circuit, parameters, inputs, nudge, start=None):
+        self.calls += 1
+        if self.error is not None:
+            raise self.error
+        point = NativeEngine().solve(circuit, dict(parameters), dict(inputs), nudge)
+        if self.lost is None:
+            return point
+        lost = np.isclose(np.asarray(inputs["x"]), self.lost).all(1)
+        code = np.where(lost, int(Result.ENGINE_FAILED), np.asarray(point.code))
+        return replace(point, v=np.where(lost[:, None], np.nan, np.asarray(point.v)), code=code)
+
+
+def without_sample(x) -> Bench:
+    """An engine that finds no operating point for one sample, and gives NaN."""
+    return Bench(lost=x)

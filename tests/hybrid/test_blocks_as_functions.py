@@ -100,7 +100,7 @@ def test_the_other_rules_of_the_family_give_them_too(exact, rule):
     ("rule", "named"),
     [
         ("coupled", "goes down an energy of its own"),
-        ("contrastive", "'along'"),
+        ("contrastive", "goes down an energy of its own"),
         ("linearised", "BehavioralDiode"),
     ],
 )

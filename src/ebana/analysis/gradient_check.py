@@ -22,12 +22,14 @@ import jax
 import numpy as np
 
 from ebana._types import ModelLike
+from ebana.compilation import compiled
 from ebana.engines.base import NotConverged
-from ebana.engines.native import NativeEngine
-from ebana.inference import cast, exact
+from ebana.inference import cast, estimate, exact
+from ebana.learning.adjoint import Adjoint
+from ebana.learning.estimators import Composite
 from ebana.learning.losses import Loss
-from ebana.learning.system import scope
-from ebana.learning.systems.circuit import CircuitSystem
+from ebana.learning.system import as_argument, from_argument, scope, trainable
+from ebana.learning.systems.circuit import REFERENCE_TOLERANCE, CircuitSystem
 from ebana.training.data import as_dataset
 
 Array = np.ndarray
@@ -49,9 +51,6 @@ NOTHING = 1e-9
 
 NOISE = 1e-6
 """Largest share of the sensitivity that an estimate may show for a parameter without effect."""
-
-REFERENCE_TOLERANCE = 1e-11
-"""Largest estimated error of the reference engine's operating points, volts."""
 
 UNIT_SIZES = {"conductance": 1e-6, "current": 1e-6}
 """Size of values that are all zero, by kind of parameter; 1 for the others."""
@@ -84,7 +83,7 @@ class ParameterCheck:
 
     Args:
         name: name of the parameter, ``"<layer>/<quantity>"``.
-        adjoint: agreement with the adjoint.
+        adjoint: agreement with the adjoint; that with finite differences where there is no adjoint.
         finite_differences: agreement with finite differences.
     """
 
@@ -199,10 +198,13 @@ def check_gradients(
     """Compare a model's gradients by equilibrium propagation with two references.
 
     Args:
-        model: the model; its engine finds the states of equilibrium propagation.
+        model: the model of a circuit, whose engine finds the states of equilibrium propagation; or a
+            :class:`~ebana.hybrid.HybridModel`, whose loss is computed in double precision with every block at rest, in
+            training mode. Parts that know single precision alone, and blocks of one's own, are used as they are.
         x, y: data, as for ``model.fit``; a dozen samples will do.
         loss_fn: a loss or its name.
-        beta: nudging strength, siemens; :data:`BETA_SHARE` of the model's default if not given.
+        beta: nudging strength, siemens, or the factor on the nudges of a hybrid model's blocks; :data:`BETA_SHARE` of
+            the model's default if not given, all of it for a hybrid model of single precision.
         estimator, nudge: as for ``model.gradients``.
         entries: finite differences are taken at so many entries of each parameter, drawn by ``seed``;
             at all of a smaller one.
@@ -219,32 +221,39 @@ def check_gradients(
         >>> check_gradients(stack3.build(0, "native"), stack3.data(0, 4), entries=4).passed
         True
     """
-    if not model.circuit.trainable:
+    system: Any = model.system
+    parts = isinstance(system, Composite)
+    if not parts and not isinstance(system, CircuitSystem):
+        raise TypeError(
+            f"check_gradients({model.name!r}): there is no reference for a {type(system).__name__}. Expected the model "
+            "of a circuit, or a HybridModel, of which it may be a part."
+        )
+    names = trainable(model.system)
+    if not names:
         raise ValueError(
             f"model {model.name!r} has no trainable parameters, so there are no gradients to check."
         )
     data = as_dataset(x, y, model.input_columns, model.output_units)
     loss = model.checked_loss(loss_fn)
-    strength = float(BETA_SHARE * model.default_beta() if beta is None else beta)
+    strength = float(_share(system) * model.default_beta() if beta is None else beta)
     estimates = model.gradients(data, loss_fn=loss, beta=strength, estimator=estimator, nudge=nudge)
-    reference = Reference(model, data, loss)
+    reference = PartsReference(model, data, loss) if parts else Reference(model, data, loss)
     exact = reference.adjoint()
-    size = {name: _size(model.circuit.parameters[name], model.values[name]) for name in estimates}
-    largest = max(size[name] * float(np.linalg.norm(exact[name])) for name in estimates)
+    sizes_of = estimates if exact is None else exact
+    size = {name: _size(model.system.parameters[name], model.values[name]) for name in estimates}
+    largest = max(size[name] * float(np.linalg.norm(sizes_of[name])) for name in estimates)
     rng = np.random.default_rng(seed)
     checks = []
-    for name in model.circuit.trainable:
-        estimate = estimates[name]
-        at = np.sort(rng.permutation(estimate.size)[:entries])
+    for name in names:
+        found = estimates[name]
+        at = np.sort(rng.permutation(found.size)[:entries])
         differences = reference.finite_differences(name, at, step * size[name])
         floor = largest / size[name]
-        checks.append(
-            ParameterCheck(
-                name,
-                _agreement(estimate.ravel(), exact[name].ravel(), floor),
-                _agreement(estimate.ravel()[at], differences, floor),
-            )
+        by_differences = _agreement(found.ravel()[at], differences, floor)
+        by_adjoint = (
+            by_differences if exact is None else _agreement(found.ravel(), exact[name].ravel(), floor)
         )
+        checks.append(ParameterCheck(name, by_adjoint, by_differences))
     return GradientCheck(tuple(checks), strength, len(data), cosine, relative_error)
 
 
@@ -260,13 +269,14 @@ class Reference:
     def __init__(self, model: ModelLike, data: Any, loss: Any) -> None:
         self.name = model.name
         self.loss, self.data = loss, data
-        self.system = CircuitSystem(model.circuit, NativeEngine(tolerance=REFERENCE_TOLERANCE))
+        circuit: Any = model.system
+        self.system: Any = circuit.reference()
         self.values = model.values
         with scope(self.system.traits):
             self.inputs, self.targets = (cast(self.system, a) for a in (data.inputs, data.outputs))
 
-    def adjoint(self) -> dict[str, Array]:
-        """The exact gradients."""
+    def adjoint(self) -> dict[str, Array] | None:
+        """The exact gradients; None where there is no adjoint."""
         _, v = self._solve(self.values)
         return exact(self.system, self.values, self.data, self.loss, v)
 
@@ -299,6 +309,58 @@ class Reference:
                     f"converge to {REFERENCE_TOLERANCE:g} V. Check fewer samples, or other ones."
                 )
             return cost, np.asarray(v)
+
+
+class PartsReference(Reference):
+    """The same for a model made of parts: its loss in training, with blocks settled in double precision.
+
+    Args:
+        model, data, loss: as for :class:`Reference`; the system states ``reference`` and ``training_outputs``.
+    """
+
+    def __init__(self, model: ModelLike, data: Any, loss: Any) -> None:
+        composite: Any = model.system
+        self.name = model.name
+        self.loss, self.data = loss, data
+        self.system = composite.reference()
+        self.values = model.values
+        with scope(self.system.traits):
+            self.inputs, self.targets = (cast(self.system, a) for a in (data.inputs, data.outputs))
+
+    def adjoint(self) -> dict[str, Array] | None:
+        """The exact gradients, by the adjoint in every block; None where one of them states no equations."""
+        try:
+            self.system.check_estimator(Adjoint())
+        except TypeError:
+            return None
+        found = estimate(self.system, self.values, self.data, self.loss, Adjoint(), 1.0)
+        return found.gradients
+
+    def _solve(self, values: Mapping[str, Any]) -> tuple[Any, Any]:
+        with scope(self.system.traits):
+            arrays = cast(self.system, values), self.inputs, self.targets
+            run = _cost_of_parts_jit if self.system.traits.traceable else _cost_of_parts
+            cost, found = run(as_argument(self.system), *arrays, self.loss.in_program())
+            if not np.asarray(found).all():
+                raise NotConverged(
+                    f"gradient check of model {self.name!r}: a block of the reference did not settle. Check fewer "
+                    "samples, or other ones."
+                )
+            return cost, None
+
+
+def _cost_of_parts(argument: Any, values: Any, inputs: Any, targets: Any, loss: Loss) -> tuple[Any, Any]:
+    outputs, found = from_argument(argument).training_outputs(values, inputs)
+    return sum(loss.cost(y, targets[name]).mean() for name, y in outputs.items()), found
+
+
+_cost_of_parts_jit = compiled(_cost_of_parts, 4)
+
+
+def _share(system: Any) -> float:
+    """The nudging strength of a check, as a share of the default: rounding of single precision leaves no less."""
+    single = isinstance(system, Composite) and system.traits.dtype == "float32"  # type: ignore[attr-defined]
+    return 1.0 if single else BETA_SHARE
 
 
 @partial(jax.jit, static_argnums=4)

@@ -1,4 +1,5 @@
 from .blocks import CircuitBlock as CircuitBlock
+from .blocks import EquilibriumBlock as EquilibriumBlock
 from .blocks import Hopfield as Hopfield
 from .bounds import keep_bounds as keep_bounds
 from .equinox_part import from_equinox as from_equinox

@@ -17,6 +17,7 @@ import numpy as np
 from ebana.learning.system import EnergySystem
 from ebana.learning.systems.deep_hopfield import Relaxation
 from ebana.network import Network
+from ebana.numbers import positive
 from ebana.parameters import Parameter
 
 NOTHING = "%"
@@ -93,14 +94,8 @@ def plain(relaxation: Relaxation | None) -> Relaxation | None:
 
 
 def plain_nudge(who: str, nudge: Any) -> float:
-    """A nudge as a number above zero, or ValueError."""
-    try:
-        number = float(nudge)
-    except (TypeError, ValueError):
-        number = -1.0
-    if not 0 < number < np.inf:
-        raise ValueError(f"{who}(nudge={nudge!r}). Expected a number above zero, in the system's own unit.")
-    return number
+    """A nudge as a number above zero, or ValueError; one that is traced as it is."""
+    return positive(who, "nudge", nudge, ", in the system's own unit")
 
 
 def listed_columns(columns: Mapping[str, int]) -> str:

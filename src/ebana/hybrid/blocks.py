@@ -1,4 +1,4 @@
-"""Energy-based parts of a hybrid model: deep Hopfield networks, and circuits on any engine."""
+"""Energy-based parts of a hybrid model: deep Hopfield networks, circuits on any engine, systems of one's own."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array, Number, Values
+from ebana.hybrid.adapters import listed_columns, start_values
 from ebana.hybrid.function import Equilibrium, equilibrium
 from ebana.hybrid.hopfield_layers import HopfieldLayer, hopfield
 from ebana.hybrid.parts import Applied, Built, Context, Part, Passed, Shape
 from ebana.learning.system import EnergySystem
 from ebana.learning.systems.deep_hopfield import INPUT, OUTPUT, Order, Relaxation
 from ebana.model import Model
+from ebana.numbers import positive, real
 from ebana.parameters import Parameter, Slot
 
 
@@ -77,7 +79,7 @@ def _block(
     *,
     nudge: Number | None,
     first: bool,
-    scales: tuple[Any, Any] = (1.0, 1.0),
+    scales: tuple[float, float] = (1.0, 1.0),
 ) -> Block:
     function = equilibrium(network, nudge=nudge, by_inputs=not first)
     system = function.system
@@ -87,8 +89,44 @@ def _block(
     )
 
 
+class BlockPart(Part):
+    """A description of a part that settles."""
+
+    def _check_numbers(self, *positives: str) -> None:
+        """Refuse numbers that cannot be meant, and keep those of NumPy as Python's: one type, one program."""
+        who = type(self).__name__
+        for what in positives:
+            if (value := getattr(self, what)) is not None:
+                object.__setattr__(self, what, positive(who, what, value))
+        rate = getattr(self, "learning_rate", None)
+        if rate is not None:
+            rate = real(who, "learning_rate", rate, "a number of at least 0, or None", least=0.0)
+            object.__setattr__(self, "learning_rate", rate)
+
+    def started(self, built: Built) -> Mapping[str, Parameter]:
+        """The parameters of the built part with the values to start from."""
+        return built.parameters
+
+    def build(
+        self,
+        shape: Shape,
+        rng: np.random.Generator,
+        where: str,
+        *,
+        first: bool = False,
+        dtype: Any = "float32",
+    ) -> Built:
+        """See :meth:`Part.build`.
+
+        Args:
+            first: whether nothing before it learns.
+            dtype: precision of the model.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no build()")
+
+
 @dataclass(frozen=True)
-class Hopfield(Part):
+class Hopfield(BlockPart):
     """A deep Hopfield network as a part; arguments as for :func:`~ebana.hybrid.hopfield`.
 
     Args:
@@ -118,6 +156,7 @@ class Hopfield(Part):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
+        self._check_numbers("nudge")
 
     def build(
         self,
@@ -145,7 +184,7 @@ class Hopfield(Part):
 
 
 @dataclass(frozen=True)
-class CircuitBlock(Part):
+class CircuitBlock(BlockPart):
     """A circuit as a part: numbers come in as volts and go out as numbers.
 
     Args:
@@ -168,12 +207,15 @@ class CircuitBlock(Part):
     trainable: bool = True
     name: str | None = None
 
+    def __post_init__(self) -> None:
+        self._check_numbers("input_scale", "output_scale", "nudge")
+
     @property
     def kind(self) -> str:
         """What it is called where it has no name."""
         return "circuit"
 
-    def started(self) -> dict[str, Parameter]:
+    def started(self, built: Built | None = None) -> Mapping[str, Parameter]:
         """Its parameters with the values that the model has now."""
         values, given = self.model.values, self.learning_rate
         found = {}
@@ -188,19 +230,104 @@ class CircuitBlock(Part):
     def build(
         self, shape: Shape, rng: np.random.Generator, where: str, *, first: bool = False, dtype: Any = None
     ) -> Built:
-        """See :meth:`Part.build`."""
+        """See :meth:`BlockPart.build`."""
         if not isinstance(self.model, Model):
             raise TypeError(f"part {where!r} holds {self.model!r}. Expected an ebana.Model.")
         self.model.require_outputs()
-        columns = sum(self.model.input_columns.values())
-        if int(np.prod(shape)) != columns:
-            inputs = ", ".join(f"{name!r} ({n})" for name, n in self.model.input_columns.items())
-            raise ValueError(
-                f"part {where!r} is given samples of shape {shape}, {int(np.prod(shape))} numbers. Model "
-                f"{self.model.name!r} takes {columns}: {inputs}."
+        scales = self.input_scale, self.output_scale
+        return _of_system(self.model.name, self.model, shape, where, self.nudge, first, scales)
+
+
+@dataclass(frozen=True)
+class EquilibriumBlock(BlockPart):
+    """Any system that settles as a part: one of your own, a Hopfield network, a circuit.
+
+    Numbers of a sample are its inputs in a row; its results are its outputs in a row.
+
+    Args:
+        system: an :class:`~ebana.learning.system.EnergySystem`, or a network that has one, whose values are copied.
+            Where something before it learns it needs ``input_contrast``; outside JAX it needs ``unknown_count`` and
+            ``restored`` (:class:`~ebana.learning.system.HostSystem`).
+        input_scale: what numbers are multiplied by on the way in, into the system's unit.
+        output_scale: what its outputs are multiplied by on the way out.
+        nudge: root mean square of the nudge over the outputs of a sample, in the system's own unit; None for the
+            system's default.
+        learning_rate: of all of its parameters; None for their own, or the optimizer's.
+        trainable: False for a system that stays as it is, while what is before and behind it learns.
+        name: for parameters and messages.
+
+    Example:
+        >>> from ebana.hybrid import HopfieldDense, HopfieldStates, HybridModel, hopfield
+        >>> system = hopfield([HopfieldStates(), HopfieldDense(3)], input_shape=(4,))
+        >>> model = HybridModel([EquilibriumBlock(system, name="block")], input_shape=4)
+        >>> model.predict(np.zeros((2, 4))).shape
+        (2, 3)
+    """
+
+    system: Any
+    input_scale: float = 1.0
+    output_scale: float = 1.0
+    nudge: float | None = None
+    learning_rate: float | None = None
+    trainable: bool = True
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        self._check_numbers("input_scale", "output_scale", "nudge")
+
+    @property
+    def kind(self) -> str:
+        """What it is called where it has no name."""
+        return "block"
+
+    def started(self, built: Built) -> Mapping[str, Parameter]:
+        """The system's parameters, with the present values of a network."""
+        values = start_values(self.system)
+        found = {}
+        for name, p in getattr(self.system, "system", self.system).parameters.items():
+            rate = p.learning_rate if self.learning_rate is None else self.learning_rate
+            learns = p.trainable and self.trainable
+            found[name] = replace(p, initial=values[name], learning_rate=rate, trainable=learns)
+        return found
+
+    def build(
+        self, shape: Shape, rng: np.random.Generator, where: str, *, first: bool = False, dtype: Any = None
+    ) -> Built:
+        """See :meth:`BlockPart.build`."""
+        system = getattr(self.system, "system", self.system)
+        lacks = [one for one in NEEDED if not hasattr(system, one)]
+        if lacks:
+            raise TypeError(
+                f"part {where!r} holds a {type(system).__name__}, which lacks {', '.join(lacks)}. Expected an "
+                "EnergySystem (ebana.learning.system), or a network that has one."
             )
-        units = sum(self.model.output_units.values())
-        return _block(
-            self.model, (units,), nudge=self.nudge, first=first,
-            scales=(self.input_scale, self.output_scale),
-        )  # fmt: skip
+        scales = self.input_scale, self.output_scale
+        return _of_system(type(system).__name__, self.system, shape, where, self.nudge, first, scales)
+
+
+NEEDED = (
+    "parameters", "input_columns", "output_units", "traits", "footprint", "relax", "outputs", "unknowns", "converged",
+    "identity", "default_beta", "check_beta", "factors", "current_nudge", "contrast",
+)  # fmt: skip
+"""What a system must have; derivatives by its inputs are needed only where something before it learns."""
+
+
+def _of_system(
+    name: str,
+    network: Any,
+    shape: Shape,
+    where: str,
+    nudge: float | None,
+    first: bool,
+    scales: tuple[float, float],
+) -> Block:
+    """A block of a system that takes all numbers of a sample and gives its outputs in a row."""
+    system = getattr(network, "system", network)
+    columns, count = sum(system.input_columns.values()), int(np.prod(shape))
+    if count != columns:
+        raise ValueError(
+            f"part {where!r} is given samples of shape {shape}, {count} numbers. {name!r} takes {columns}: "
+            f"{listed_columns(system.input_columns)}."
+        )
+    units = sum(system.output_units.values())
+    return _block(network, (units,), nudge=nudge, first=first, scales=scales)

@@ -25,7 +25,8 @@ def from_flax(module: Any, name: str | None = None) -> FlaxPart:
     Its parameters are trained by the model; batch statistics become parameters of the kind ``"statistic"``, which
     follow the data in training and are used as they are otherwise: of nnx by the attribute ``use_running_average``, of
     linen by an argument of ``__call__`` named ``use_running_average``, ``train`` or ``training``. In a batch that is
-    filled up the statistics are those of its real samples, some of them counted twice.
+    filled up, or some of whose samples did not settle in a block before, the statistics are those of the others, some
+    of them counted twice.
 
     Modules are deterministic: one that draws random numbers is refused. Call ``module.eval()`` on a module of nnx with
     dropout before it is handed over, or set the rate to 0.
@@ -89,7 +90,7 @@ class FlaxPart(Part):
 
 
 def _real(valid: Mask) -> Array:
-    """Rows of a batch with its real samples in the place of those that pad it."""
+    """Rows of a batch with samples that count in the place of those that do not."""
     rows = jnp.arange(valid.shape[0])
     first = jnp.argsort(~valid, stable=True)
     return jnp.where(valid, rows, first[rows % jnp.maximum(valid.sum(), 1)])

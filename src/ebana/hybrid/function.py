@@ -26,12 +26,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array, Mask, Number, Values
-from ebana.host_calls import on_host
+from ebana.compilation import arithmetic
+from ebana.host_calls import is_traced, on_host, require_spare_thread
 from ebana.hybrid.adapters import start_values
 from ebana.learning import estimators
 from ebana.learning.estimators import GradientEstimator, Objective
 from ebana.learning.system import EnergySystem, HostSystem, as_argument, from_argument, scope
 from ebana.learning.systems.deep_hopfield import Relaxation
+from ebana.numbers import positive
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class Equilibrium:
                 f"the values of the block lack {', '.join(map(repr, missing))}. Expected an array for each of "
                 f"{', '.join(system.parameters)}; initial_values() has those to start from."
             )
-        own = {name: jnp.asarray(values[name]) for name in system.parameters}
+        own = {name: _value(name, values[name], slot.shape) for name, slot in system.parameters.items()}
         with scope(system.traits):  # circuits are nudged by nanoamperes
             nudge = jnp.asarray(self.nudge, system.traits.dtype)
         return self.argument, nudge, own, named
@@ -181,8 +183,8 @@ class Equilibrium:
         return {name: value.copy() for name, value in self.start.items()}
 
     def with_(self, *, nudge: Number | None = None, relaxation: Relaxation | None = None) -> Equilibrium:
-        """The same block with another nudge or relaxation."""
-        changed = self if nudge is None else replace(self, nudge=nudge)
+        """The same block with another nudge or relaxation: numbers above zero, of any type."""
+        changed = self if nudge is None else replace(self, nudge=_plain_nudge(nudge))
         if relaxation is None:
             return changed
         return replace(changed, argument=as_argument(_relaxed_by(self.system, relaxation)))
@@ -250,12 +252,31 @@ def equilibrium(
     start = start_values(network)
     if nudge is None:
         nudge = rule.default_strength(system, start)
-    return Equilibrium(as_argument(system), nudge, rule, by_inputs, start)
+    return Equilibrium(_argument(system), _plain_nudge(nudge), rule, by_inputs, start)
+
+
+def _plain_nudge(nudge: Any) -> Any:
+    """A nudge as one type of number, so that programs are not compiled anew, or ValueError."""
+    return positive("equilibrium", "nudge", nudge, ", in the system's own unit")
+
+
+def _argument(system: Any) -> Any:
+    """A system as an argument of programs, or TypeError where it cannot be one."""
+    argument = as_argument(system)
+    try:
+        if argument is not system:  # it becomes part of the program's identity
+            hash(argument)
+    except TypeError as error:
+        raise TypeError(
+            f"{type(system).__name__} can be no part of a program: {error}. Make it hashable, as a frozen data class "
+            "of hashable fields is, or a JAX pytree whose arrays are leaves."
+        ) from error
+    return argument
 
 
 def check_rule(rule: GradientEstimator, system: Any) -> None:
     """Refuse a rule that cannot work in a block, or whose estimates are no derivatives of the loss behind it."""
-    if rule.displaces:
+    if rule.holds:
         raise ValueError(
             f"{rule!r} holds outputs and goes down an energy of its own, while what is before and behind a block goes "
             "down the loss. Use equilibrium propagation, or the adjoint."
@@ -285,15 +306,39 @@ def _named(system: EnergySystem, inputs: Any) -> dict[str, Array]:
             raise ValueError(
                 f"input {name!r} of the block has shape {x.shape}. Expected (samples, {columns[name]})."
             )
+    counts = {name: x.shape[0] for name, x in named.items()}
+    if len(set(counts.values())) > 1:
+        raise ValueError(f"inputs of the block have {counts} samples. Expected the same samples in each.")
+    if 0 in counts.values():
+        raise ValueError("the block is given a batch without samples. Expected at least one.")
     return named
+
+
+def _value(name: str, value: Any, shape: tuple[int, ...]) -> Array:
+    """A parameter's value as an array of its shape."""
+    array = _array(f"parameter {name!r}", value)
+    if array.shape != shape:
+        raise ValueError(f"parameter {name!r} of the block has shape {array.shape}. Expected {shape}.")
+    return array
 
 
 def _floating(name: str, x: Any) -> Array:
     """An input as floating-point numbers: outputs are in the precision of the inputs, and whole numbers have none."""
-    x = jnp.asarray(x)
-    if jnp.issubdtype(x.dtype, jnp.complexfloating):
-        raise ValueError(f"input {name!r} of the block is complex ({x.dtype}). Expected real numbers.")
+    x = _array(f"input {name!r}", x)
     return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)
+
+
+def _array(what: str, value: Any) -> Array:
+    """Real numbers as an array."""
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{what} of the block is a {type(value).__name__}, which makes no array of numbers: {error}"
+        ) from error
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise ValueError(f"{what} of the block is complex ({array.dtype}). Expected real numbers.")
+    return array
 
 
 def _as_given(outputs: dict[str, Array], inputs: Any) -> Any:
@@ -338,6 +383,7 @@ def _forward(
     with scope(system.traits):
         run: Any = _settle if system.traits.traceable else _settle_on_host
         outputs, found, free = run(system, *_cast(system, values, inputs))
+    with _either(system, dtype):
         outputs = {name: y.astype(dtype) for name, y in outputs.items()}
     return (outputs, found), (argument, nudge, values, inputs, found, free)
 
@@ -363,7 +409,7 @@ def _settle_on_host(
         jax.ShapeDtypeStruct((batch,), bool),
         {"v": jax.ShapeDtypeStruct((batch, system.unknown_count), dtype)},
     )
-    return on_host(host, shapes, values, inputs)
+    return _called(system, host, shapes, values, inputs)
 
 
 def _backward(estimator: GradientEstimator, by_inputs: bool, kept: Any, cotangents: Any) -> Any:
@@ -378,9 +424,15 @@ def _backward(estimator: GradientEstimator, by_inputs: bool, kept: Any, cotangen
         by_value, by_input, lost = run(
             system, estimator, by_inputs, *cast, slopes, size, strength, found, free
         )
+    with _either(system, *(a.dtype for a in (*values.values(), *inputs.values()))):
         by_value = {n: _like(by_value.get(n), v) for n, v in values.items()}
         by_input = {n: _like(by_input.get(n), x) for n, x in inputs.items()}
     return None, None, by_value, by_input, lost.astype(jnp.float32)
+
+
+def _either(system: EnergySystem, *dtypes: Any) -> Any:
+    """Scope in which both a system's arrays and those around it keep their precision."""
+    return arithmetic("float64" in (system.traits.dtype, *(np.dtype(one).name for one in dtypes)))
 
 
 _settled.defvjp(_forward, _backward)
@@ -447,7 +499,13 @@ def _derivatives_on_host(
 
     like = partial(jax.tree.map, lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype))
     shapes = (like(dict(values)), like(dict(inputs)), jax.ShapeDtypeStruct((), np.int32))
-    return on_host(host, shapes, values, inputs, slopes, size, nudge, found, free["v"])
+    return _called(system, host, shapes, values, inputs, slopes, size, nudge, found, free["v"])
+
+
+def _called(system: Any, host: Any, shapes: Any, *arguments: Any) -> Any:
+    if is_traced(arguments):
+        require_spare_thread(f"a block on engine {system.traits.name!r}")
+    return on_host(host, shapes, *arguments)
 
 
 def _cast(system: EnergySystem, *named: Values) -> tuple[dict[str, Array], ...]:

@@ -14,8 +14,8 @@ import numpy as np
 from ebana import inference
 from ebana._types import Array, Data, FilePath, Values
 from ebana.compilation import compiled
-from ebana.hybrid.blocks import Block, CircuitBlock, Hopfield
-from ebana.hybrid.parts import Built, Context, Part, own_values
+from ebana.hybrid.blocks import Block, BlockPart, CircuitBlock
+from ebana.hybrid.parts import Built, Context, Part, naming, own_values
 from ebana.hybrid.sweeps import warn_of_sweeps
 from ebana.hybrid.system import INPUT, HybridState, HybridSystem
 from ebana.inference import cast
@@ -24,7 +24,6 @@ from ebana.names import check_name
 from ebana.network import Network
 from ebana.parameters import Parameter
 from ebana.shown import Printed
-from ebana.training.data import as_dataset
 from ebana.training.history import History
 
 FEW = 16
@@ -39,7 +38,8 @@ class HybridModel(Network):
 
     Args:
         parts: :class:`Dense`, :class:`Conv2D`, :class:`BatchNorm` ..., :class:`Hopfield`, :class:`CircuitBlock`,
-            modules of Flax or Equinox by :func:`from_flax` and :func:`from_equinox`, pure functions.
+            :class:`EquilibriumBlock`, modules of Flax or Equinox by :func:`from_flax` and :func:`from_equinox`, pure
+            functions.
         input_shape: shape of a sample: a number of columns, or ``(height, width, channels)``.
         seed: of the values to start from.
         dtype: precision of the digital parts and of Hopfield blocks; circuits compute in their engine's.
@@ -77,13 +77,13 @@ class HybridModel(Network):
         shapes = shape
         for key, part in self.parts.items():
             options: dict[str, Any] = {}
-            if isinstance(part, Hopfield | CircuitBlock):
+            if isinstance(part, BlockPart):
                 learned = any(p.trainable for p in parameters.values())
                 options = {"first": not learned, "dtype": dtype}
-            with _in_part(key):
+            with naming(key):
                 built[key] = part.build(shapes, rng, key, **options)
             shapes = built[key].shape
-            own = part.started() if isinstance(part, CircuitBlock) else built[key].parameters
+            own = part.started(built[key]) if isinstance(part, BlockPart) else built[key].parameters
             for p in own.values():
                 full = f"{key}/{p.name}"
                 parameters[full] = replace(p, name=full)
@@ -109,32 +109,26 @@ class HybridModel(Network):
     def fit(self, x: Data = None, y: Data = None, **options: Any) -> History:
         """Train; arguments as for :meth:`ebana.Model.fit`, with these differences.
 
+        With a block on an engine outside JAX a step runs operation by operation, on one device.
+
         ``beta`` is a factor on the nudge of every block, 1 by default. ``estimator`` is that of every block. The
         history counts states that were not found by block, as ``<block>_unconverged``. Where sweeps of a deep Hopfield
         network are too few, at the start or in the end, a :class:`~ebana.LearningWarning` tells how many would do.
         """
-        data = x if x is not None else options.get("train_dataloader")
-        few = self._few(data, y)
-        self._look_at_sweeps(few, "before training")
-        history = super().fit(x, y, **options)
-        self._look_at_sweeps(few, "after training")
-        return history
+        return super().fit(x, y, **options)
 
-    def _few(self, x: Data, y: Data) -> Data:
-        """Inputs of a few samples, or None where ``fit`` will refuse the data."""
-        try:
-            inputs = as_dataset(x, y, self.input_columns, self.output_units, need_outputs=False).inputs
-        except (ValueError, TypeError):
-            return None
-        return {name: array[:FEW] for name, array in inputs.items()}
+    def look_at_states(self, x: Data, when: str) -> None:
+        """Warn of blocks that are given too few sweeps for the first samples."""
+        few = {name: array[:FEW] for name, array in self._inputs(x).items()}
+        warn_of_sweeps(self, few, when)
 
-    def _look_at_sweeps(self, few: Data, when: str) -> None:
-        if few is not None:
-            warn_of_sweeps(self, few, when)
+    def unconverged_by_part(self, solution: Any) -> dict[str, int]:
+        """Samples that did not settle, by block; each counts in the first block that loses it."""
+        return {name: int((~np.asarray(mask)).sum()) for name, mask in solution.by_block.items()}
 
     def _raise_unless_found(self, solution: HybridState, found: np.ndarray, what: str) -> None:
         """Raise NotConverged naming the blocks that did not settle."""
-        lost = {name: int((~np.asarray(mask)).sum()) for name, mask in solution.blocks.items()}
+        lost = self.unconverged_by_part(solution)
         parts = [f"{name!r} ({count})" for name, count in lost.items() if count]
         single = [n for n in lost if lost[n] and self._is_single(n)]
         what += f", blocks {', '.join(parts)}" if parts else ""
@@ -154,7 +148,8 @@ class HybridModel(Network):
         system = self._system
         with scope(system.traits):
             data = cast(system, self._inputs(x))
-            found = _given(as_argument(system), cast(system, self._values), data[INPUT])
+            run = _given if system.traits.traceable else _forward
+            found = run(as_argument(system), cast(system, self._values), data[INPUT])
             return {name: np.asarray(value) for name, value in found.items()}
 
     def power(self, x: Data) -> dict[str, Any]:
@@ -276,20 +271,6 @@ def _named(parts: Sequence[Any]) -> dict[str, Part]:
             )
         found[name] = part
     return found
-
-
-class _in_part:
-    """Names the part in errors of what it is made of."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, ValueError | TypeError) and repr(self.name) not in str(error):
-            raise type(error)(f"part {self.name!r}: {error}") from error
 
 
 def _forward(argument: Any, values: Mapping[str, Any], x: Any) -> dict[str, Array]:

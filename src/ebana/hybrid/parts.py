@@ -7,7 +7,8 @@ result applies them. Values are trained by the model's optimizer, statistics fol
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -61,7 +62,7 @@ class Context:
 
     Args:
         training: whether statistics are those of the batch, and follow it.
-        valid: mask of the real samples of the batch, ``(B,)``; None for all of them.
+        valid: mask of the samples that count, ``(B,)``: real ones that settled in every block before; None for all.
         beta: factor on the nudge of every block.
         estimator: how blocks estimate derivatives; None for the block's own.
         probe: a number whose derivative counts what was not found on the way back.
@@ -83,6 +84,17 @@ def own_values(values: Values, part: str) -> dict[str, Array]:
     """
     prefix = f"{part}/"
     return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
+
+
+@contextmanager
+def naming(part: str) -> Iterator[None]:
+    """Name the part in errors of what it is made of."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if type(error) not in (ValueError, TypeError) or repr(part) in str(error):
+            raise
+        raise type(error)(f"part {part!r}: {error}") from error
 
 
 class Part:
@@ -362,14 +374,14 @@ class BatchNorm(Part):
 
 
 def _moments(x: Array, valid: Mask | None) -> tuple[Array, Array, Array]:
-    """Mean and variance of each channel over the real samples, and over how many numbers."""
+    """Mean and variance of each channel over the samples that count, and over how many numbers."""
     axes = tuple(range(x.ndim - 1))
     each = x.size // (x.shape[0] * x.shape[-1])
-    real = jnp.ones(x.shape[0], x.dtype) if valid is None else valid.astype(x.dtype)
-    weight = real.reshape(-1, *(1,) * (x.ndim - 1))
-    count = jnp.maximum(real.sum() * each, 1)
-    mean = (x * weight).sum(axes) / count
-    return mean, (((x - mean) * weight) ** 2).sum(axes) / count, count
+    real = jnp.ones(x.shape[0], bool) if valid is None else valid
+    counts = real.reshape(-1, *(1,) * (x.ndim - 1))
+    count = jnp.maximum(real.sum() * each, 1).astype(x.dtype)
+    mean = jnp.where(counts, x, 0.0).sum(axes) / count
+    return mean, (jnp.where(counts, x - mean, 0.0) ** 2).sum(axes) / count, count
 
 
 @dataclass(frozen=True)

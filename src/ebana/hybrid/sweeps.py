@@ -81,7 +81,7 @@ def warn_of_sweeps(model: HybridModel, x: Data, when: str) -> None:
     """Warn of each block that is given too few sweeps, with the number that would do."""
     for name, sweeps in measure_sweeps(model, x).items():
         if not sweeps.enough:
-            warnings.warn(_told(model.name, name, sweeps, when), LearningWarning, stacklevel=4)
+            warnings.warn(_told(model.name, name, sweeps, when), LearningWarning, stacklevel=7)
 
 
 def _told(model: str, name: str, sweeps: Sweeps, when: str) -> str:

@@ -17,11 +17,11 @@ import numpy as np
 
 from ebana._types import Array, LossLike, Mask, Values
 from ebana.hybrid.blocks import Block
-from ebana.hybrid.function import check_rule
+from ebana.hybrid.function import Along, check_rule
 from ebana.hybrid.identity import identities
-from ebana.hybrid.parts import Built, Context, Shape, own_values
-from ebana.learning.estimators import Estimate, GradientEstimator, Objective
-from ebana.learning.system import Footprint, Precision, Traits, scope
+from ebana.hybrid.parts import Built, Context, Shape, naming, own_values
+from ebana.learning.estimators import Estimate, GradientEstimator, Objective, without
+from ebana.learning.system import Bounded, Footprint, Precision, Traits, as_argument, scope
 from ebana.parameters import Parameter, Slot
 
 INPUT, OUTPUT = "x", "y"
@@ -36,12 +36,12 @@ class HybridState:
     Args:
         y: outputs, ``(B, units)``.
         found: samples that settled in every block, ``(B,)``.
-        blocks: samples that settled, by block.
+        by_block: samples that settled by block, ``(B,)``; those lost in an earlier block are not lost again.
     """
 
     y: Array
     found: Mask
-    blocks: dict[str, Mask] = field(default_factory=dict)
+    by_block: dict[str, Mask] = field(default_factory=dict)
 
 
 @jax.tree_util.register_dataclass
@@ -52,7 +52,7 @@ class Forward:
     Args:
         y: outputs, ``(B, units)``.
         statistics: new values of statistics, by parameter.
-        found: samples that settled, by block, ``(B,)``.
+        found: samples that settled, by block, ``(B,)``; those lost in an earlier block are not lost again.
         given: what came in to each part, where it is kept.
     """
 
@@ -97,12 +97,30 @@ class HybridSystem:
         """The parts that settle, by name."""
         return {name: part for name, part in self.parts.items() if isinstance(part, Block)}
 
+    @cached_property
+    def idle(self) -> frozenset[str]:
+        """Blocks that no derivative is asked of: they learn nothing, and nothing before them does."""
+        found = []
+        for name, part in self.parts.items():
+            if any(p.trainable for n, p in self.parameters.items() if n.startswith(f"{name}/")):
+                break
+            if isinstance(part, Block):
+                found.append(name)
+        return frozenset(found)
+
     @property
     def traits(self) -> Traits:
-        """Made of JAX operations; what runs outside it is called back."""
-        heavy = any(block.block.system.traits.optimise_compilation for block in self.blocks.values())
+        """Compiled as a whole unless some block runs outside JAX: a program would call it back on its own threads."""
+        traits = {name: block.block.system.traits for name, block in self.blocks.items()}
+        outside = [f"block {n!r} on engine {t.name!r}" for n, t in traits.items() if not t.traceable]
         images = any(len(part.shape) == 3 for part in self.parts.values())
-        return Traits("hybrid", dtype=self.dtype, optimise_compilation=heavy or images)
+        return Traits(
+            "hybrid",
+            traceable=not outside,
+            dtype=self.dtype,
+            optimise_compilation=images or any(t.optimise_compilation for t in traits.values()),
+            outside=", ".join(outside),
+        )
 
     def footprint(self, samples: int, *, clamped: bool, loss: LossLike) -> Footprint:
         """Results of each part and their derivatives, and what blocks need."""
@@ -128,12 +146,26 @@ class HybridSystem:
     def check_beta(
         self, values: Values, beta: float, loss: LossLike, *, clamped: bool, reverses: bool
     ) -> None:
-        """Refuse clamped nudges: blocks know the slope of the loss alone."""
+        """Refuse clamped nudges, as blocks know the slope of the loss alone, and nudges that cannot be seen."""
         if clamped:
             raise ValueError(
                 "a clamped nudge follows the loss, and a block of a hybrid model knows the slope of its loss alone. "
                 "Use nudge='current'."
             )
+        for name, block in self.blocks.items():
+            if name not in self.idle:
+                strength = beta * float(block.block.nudge)
+                with naming(name):
+                    block.block.system.check_beta(
+                        own_values(values, name), strength, Along(), clamped=False, reverses=reverses
+                    )
+
+    def require_minimum(self, values: Values) -> None:
+        """Raise ValueError where the energy of a block has no minimum, with its name."""
+        for name, block in self.blocks.items():
+            if isinstance(block.block.system, Bounded):
+                with naming(name):
+                    block.block.system.require_minimum(own_values(values, name))
 
     # -- forward ----------------------------------------------------------------------------------------
 
@@ -155,6 +187,7 @@ class HybridSystem:
         statistics: dict[str, Array] = {}
         found: dict[str, Mask] = {}
         given: dict[str, Array] = {}
+        lost = jnp.zeros(y.shape[0], bool)
         for name, part in self.parts.items():
             if keep:
                 given[name] = y
@@ -163,7 +196,13 @@ class HybridSystem:
             y = passed.y
             statistics |= {f"{name}/{n}": v for n, v in passed.statistics.items()}
             if passed.found is not None:
-                found[name] = passed.found
+                found[name] = passed.found | lost
+                lost = lost | ~passed.found
+                y = jnp.where(
+                    passed.found.reshape(-1, *(1,) * (y.ndim - 1)), y, 0.0
+                )  # NaN reaches no other sample
+                valid = ~lost if context.valid is None else context.valid & ~lost
+                context = replace(context, valid=valid)
         return Forward(y.reshape(y.shape[0], -1), statistics, found, given)
 
     def relax(self, values: Values, inputs: Values, nudge: None, start: Any) -> HybridState:
@@ -189,8 +228,28 @@ class HybridSystem:
 
     def check_estimator(self, estimator: GradientEstimator) -> None:
         """Refuse what a block cannot do, and rules whose estimates are no derivatives of a loss."""
-        for block in self.blocks.values():
-            check_rule(estimator, block.block.system)
+        for name, block in self.blocks.items():
+            with naming(name):
+                check_rule(estimator, block.block.system)
+
+    # -- what a check of gradients needs -----------------------------------------------------------------
+
+    def reference(self) -> HybridSystem:
+        """The same in double precision, with blocks that settle all the way on engines of our own."""
+        parts: dict[str, Built] = {}
+        for name, part in self.parts.items():
+            system = getattr(part.block.system, "reference", None) if isinstance(part, Block) else None
+            if system is None:
+                parts[name] = part
+            else:
+                assert isinstance(part, Block)
+                parts[name] = replace(part, block=replace(part.block, argument=as_argument(system())))
+        return replace(self, parts=parts, dtype="float64")
+
+    def training_outputs(self, values: Values, inputs: Values) -> tuple[dict[str, Array], Mask]:
+        """Outputs of a batch in training mode, and the samples that settled."""
+        done = self.run(values, inputs[INPUT], Context(training=True))
+        return {OUTPUT: done.y}, _all(done)
 
     # -- learning -----------------------------------------------------------------------------------------
 
@@ -213,15 +272,17 @@ class HybridSystem:
             found = _all(done)
             used = found & objective.real(found)
             weight = objective.weights(used)
-            each = objective.loss.cost(jnp.where(used[:, None], done.y, 0.0), target)
+            counted = without({"y": done.y, "target": target}, used)
+            each = objective.loss.cost(counted["y"], counted["target"])
             return (weight * each).sum(), (done, found, used)
 
-        probes = {name: jnp.zeros((), jnp.float32) for name in self.blocks}
+        probes = {name: jnp.zeros((), jnp.float32) for name in self.blocks if name not in self.idle}
         argnums = (0, 1, 2) if objective.sensitivities else (0, 2)
         (*by, lost), (done, found, used) = jax.grad(cost, argnums, has_aux=True)(trained, x, probes)
         real = objective.real(found)
         counts = {
-            name: (~done.found[name] & real).sum() + lost[name].astype(jnp.int32) for name in done.found
+            name: (~mask & real).sum() + (lost[name].astype(jnp.int32) if name in lost else 0)
+            for name, mask in done.found.items()
         }
         unconverged = sum(counts.values(), jnp.zeros((), jnp.int32))
         state = HybridState(done.y, found, done.found)

@@ -8,14 +8,14 @@ with F the equations of the free state: Kirchhoff's current law for a circuit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from ebana._types import Array, LossLike, Mask, Values
-from ebana.learning.estimators import Estimate, GradientEstimator, Objective
+from ebana.learning.estimators import Estimate, GradientEstimator, Objective, without
 from ebana.learning.system import Differentiable, EnergySystem, LinearResponse, Readable, System, trainable
 
 Derivatives = tuple[dict[str, Array], dict[str, Array]]
@@ -50,7 +50,10 @@ class DifferentiatingEstimator(GradientEstimator):
         found = system.converged(free)
         real = objective.real(found)
         used = found & real
-        gradients, sensitivities = self.derivatives(system, values, objective, free, used)
+        counted = replace(
+            objective, inputs=without(objective.inputs, used), targets=without(objective.targets, used)
+        )
+        gradients, sensitivities = self.derivatives(system, values, counted, free, used)
         outputs, lost = system.outputs(free), (~found & real).sum()
         return Estimate(gradients, outputs, {"free": free}, {}, used, lost, sensitivities=sensitivities)
 

@@ -62,6 +62,18 @@ class Objective:
         return used / jnp.maximum(used.sum(), 1)
 
 
+def without(samples: Values, used: Mask) -> dict[str, Array]:
+    """Arrays ``{name: (B, n)}`` with zeros for the samples that do not count.
+
+    They may hold NaN, which no weight of zero takes away: zero times NaN is NaN.
+
+    Example:
+        >>> without({"x": jnp.array([[1.0], [jnp.nan]])}, jnp.array([True, False]))["x"].tolist()
+        [[1.0], [0.0]]
+    """
+    return {name: jnp.where(used.reshape(-1, *(1,) * (a.ndim - 1)), a, 0) for name, a in samples.items()}
+
+
 class Estimate(NamedTuple):
     """Result of one batch.
 
@@ -104,6 +116,7 @@ class GradientEstimator:
         displaces: whether its strength says how far outputs are moved, instead of how hard they are nudged. Unit,
             default and limits of a nudging strength are the system's; :meth:`unit`, :meth:`default_strength` and
             :meth:`check_strength` may say otherwise.
+        holds: whether it holds outputs at given values, and so goes down an energy of its own instead of the loss.
         clamped: whether its nudges are clamped ones.
         reverses: whether it nudges with the minus sign too, which a clamped nudge may not survive.
         samples_together: how many states of each sample it relaxes as one batch, or keeps, at most.
@@ -111,6 +124,7 @@ class GradientEstimator:
 
     nudges: bool = True
     displaces: bool = False
+    holds: bool = False
     clamped: bool = False
     reverses: bool = True
     samples_together: int = 2

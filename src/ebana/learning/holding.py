@@ -65,6 +65,7 @@ class ContrastiveLearning(ContrastiveEstimator):
     """
 
     nudges = False
+    holds = True
     reverses = False
     samples_together = 1
 
@@ -108,6 +109,7 @@ class CoupledLearning(ContrastiveEstimator):
     phases: CoupledVariant = "centered"
 
     displaces = True
+    holds = True
 
     def __post_init__(self) -> None:
         if self.phases not in STEPS:

@@ -40,6 +40,7 @@ class Traits:
             their common products once.
         optimise_compilation: whether training is long enough to be worth a slower compilation and donated buffers.
         unit: unit of the nudging strength for a squared error, or an empty string.
+        outside: which part of it runs outside JAX, in words, where it is made of parts.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Traits:
     phases_together: bool = True
     optimise_compilation: bool = False
     unit: str = ""
+    outside: str = ""
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,15 @@ class Clampable(Protocol):
         Shifts of zero leave a free state as it is, also where an output is read from more than it says: of the two
         nodes of a differential pair both are held.
         """
+        ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A system whose energy has a minimum at some values and at others none."""
+
+    def require_minimum(self, values: Values) -> None:
+        """Raise ValueError for values at which the energy has no minimum."""
         ...
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -73,11 +75,10 @@ def _differentiated_once(gradients: list[Tensor | None], depend: tuple[Tensor, .
 
 
 class _Programs:
-    """The two directions of a block, compiled."""
+    """The two directions of a block: compiled, or as they are for engines outside JAX."""
 
-    def __init__(self, quick: bool) -> None:
-        self.forward = compiled(_settle, quick=quick)
-        self.backward = compiled(_derive, quick=quick)
+    def __init__(self, compile: Callable[..., Any]) -> None:
+        self.forward, self.backward = compile(_settle), compile(_derive)
 
 
 def _settle(block: Equilibrium, values: Any, inputs: Any) -> tuple[Settled, Any]:
@@ -90,10 +91,13 @@ def _derive(block: Equilibrium, values: Any, inputs: Any, kept: Any, cotangents:
     return Derivatives(trained, found.inputs if block.by_inputs else {}, found.lost)
 
 
-_QUICK, _OPTIMISED = _Programs(True), _Programs(False)
+_QUICK, _OPTIMISED = _Programs(compiled), _Programs(partial(compiled, quick=False))
+_ON_HOST = _Programs(lambda function: function)
 
 
 def programs(block: Equilibrium) -> _Programs:
+    if not block.system.traits.traceable:
+        return _ON_HOST
     return _OPTIMISED if block.system.traits.optimise_compilation else _QUICK
 
 

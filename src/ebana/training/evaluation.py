@@ -25,6 +25,7 @@ class Evaluation:
         losses, accuracies: the same for each output by name.
         outputs: the output values, ``{name: (B, units)}``, volts; NaN where not converged.
         unconverged: number of samples that were left out.
+        unconverged_by_part: the same by block, for models made of parts.
     """
 
     loss: float
@@ -33,6 +34,7 @@ class Evaluation:
     accuracies: dict[str, float]
     outputs: dict[str, np.ndarray] = field(repr=False)
     unconverged: int = 0
+    unconverged_by_part: dict[str, int] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[float]:
         yield self.loss
@@ -43,12 +45,17 @@ class Evaluation:
         if len(self.accuracies) > 1:
             parts += [f"{name} {value:.2%}" for name, value in self.accuracies.items()]
         if self.unconverged:
-            parts.append(f"{self.unconverged} operating points not converged")
+            lost = [f"{count} in {name!r}" for name, count in self.unconverged_by_part.items() if count]
+            where = f" ({', '.join(lost)})" if lost else ""
+            parts.append(f"{self.unconverged} operating points not converged{where}")
         return ", ".join(parts)
 
 
 def measure(
-    loss: LossLike, outputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]
+    loss: LossLike,
+    outputs: Mapping[str, np.ndarray],
+    targets: Mapping[str, np.ndarray],
+    unconverged_by_part: Mapping[str, int] | None = None,
 ) -> Evaluation:
     """Compare outputs with targets; samples with NaN count as unconverged and are left out."""
     ok = ~np.isnan(next(iter(outputs.values()))).any(1)
@@ -69,4 +76,5 @@ def measure(
         accuracies,
         dict(outputs),
         int((~ok).sum()),
+        dict(unconverged_by_part or {}),
     )

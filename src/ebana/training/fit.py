@@ -24,7 +24,7 @@ from ebana.training.history import History
 from ebana.training.metrics import Metrics
 from ebana.training.placement import Placement
 from ebana.training.progress import Progress
-from ebana.training.run import Run, Settings
+from ebana.training.run import LOOKED_AT, Run, Settings
 from ebana.training.trainee import Trainee
 
 KERAS = {
@@ -168,10 +168,13 @@ def fit(
     warn_untrained(model.name, run.rates(run.total_steps))
     if resume is not None:
         run.restore(resume)
+    some = generator.dataset.select(slice(0, LOOKED_AT)).inputs
+    model.look_at_states(some, "before training")
     with Progress(settings.epochs, verbose=verbose) as progress:
         _tell_beta(run, rule, progress)
         history = run.go(progress)
     run.look_back()
+    model.look_at_states(some, "after training")
     _warn_unconverged(model, history)
     return history
 
@@ -275,8 +278,8 @@ def _placement(model: Trainee, devices: Any, batch_size: int) -> Placement:
     traits = model.system.traits
     if devices is not None and not traits.traceable:
         raise ValueError(
-            f"fit(devices={devices!r}): engine {traits.name!r} does not run on JAX's devices. "
-            "Leave devices out, or train on the native engine."
+            f"fit(devices={devices!r}): {traits.outside or f'engine {traits.name!r}'} does not run on JAX's "
+            "devices. Leave devices out, or train on the native engine."
         )
     return Placement.of(devices, batch_size)
 

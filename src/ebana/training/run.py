@@ -116,6 +116,7 @@ class Run:
         self.stop_training = False
         self.start: dict[str, int] | None = None
         self.warned = False
+        self.has_minimum = True
         self.whole = True
         """Whether values, curves and callbacks have seen the same steps, as between two chunks."""
         self.step_seconds: float | None = None
@@ -388,6 +389,7 @@ class Run:
         every = self.settings.every_epochs
         final = self.epoch == self.settings.epochs
         if last:
+            self._require_minimum()
             self._hand_back()
         if last and self.validation is not None:
             due = self.epoch % every == 0 if every else self._batches_due()
@@ -419,6 +421,7 @@ class Run:
     def _validate_batches(self, progress: Progress) -> None:
         if self.validation is None or not self._batches_due():
             return
+        self._require_minimum()
         self._hand_back()
         logs = self._validate()
         self.history.append_batch(self.step, logs)
@@ -431,13 +434,24 @@ class Run:
             "val_accuracy": result.accuracy,
             "val_unconverged": result.unconverged,
         }
+        logs |= {f"val_{name}_unconverged": count for name, count in result.unconverged_by_part.items()}
         if len(result.losses) > 1:
             logs |= {f"val_{name}_loss": value for name, value in result.losses.items()}
             logs |= {f"val_{name}_accuracy": value for name, value in result.accuracies.items()}
         return logs
 
+    def _require_minimum(self) -> None:
+        """Raise ValueError where training led to an energy without a minimum; the model keeps the values before."""
+        try:
+            self.model.require_minimum(self.state.values)
+        except ValueError as error:
+            self.has_minimum = False
+            raise ValueError(f"training ends after epoch {self.epoch}: {error}") from error
+
     def _hand_back(self) -> None:
         """Give the values and the optimizer's state to the objects that the user holds."""
+        if not self.has_minimum:
+            return
         leaves = jax.tree.leaves((self.state.values, self.state.optimizer))
         if any(isinstance(leaf, jax.Array) and leaf.is_deleted() for leaf in leaves):
             return  # interrupted inside a chunk that took over their memory: the last epoch's values stay
@@ -462,9 +476,11 @@ class Run:
         }
 
     def _raise_unconverged(self) -> None:
+        lost = [f"{count:.0f} in {name!r}" for name, count in self.state.totals.counts.items() if count]
+        where = f" ({', '.join(lost)})" if lost else ""
         raise NotConverged(
-            f"{self.state.totals.unconverged} operating points did not converge in epoch {self.epoch + 1} of model "
-            f"{self.model.name!r}. Pass strict=False to leave their samples out and count them."
+            f"{self.state.totals.unconverged} operating points{where} did not converge in epoch {self.epoch + 1} of "
+            f"model {self.model.name!r}. Pass strict=False to leave their samples out and count them."
         )
 
     # -- checkpoints --------------------------------------------------------------------------------

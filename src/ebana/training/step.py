@@ -168,7 +168,9 @@ def _apply(
     )
     values = {**values, **new}
     counted = found.counted
-    cost = {n: (loss.shown(y, targets[n]) * counted).sum() for n, y in found.outputs.items()}
+    cost: dict[str, Any] = {
+        name: jnp.where(counted, loss.shown(y, targets[name]), 0.0).sum() for name, y in found.outputs.items()
+    }
     right = {
         name: (loss.accuracy(found.outputs[name], targets[name], one_of) * counted).sum()
         for name, one_of in exclusive

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -59,6 +59,14 @@ class Trainee(Protocol):
 
     def check_beta(self, beta: float, estimator: GradientEstimator, loss: Loss) -> float:
         """Refuse strengths that cannot work."""
+        ...
+
+    def require_minimum(self, values: Mapping[str, Any] | None = None) -> None:
+        """Raise ValueError where the energy has no minimum at some values, or at the model's."""
+        ...
+
+    def look_at_states(self, x: Data, when: str) -> None:
+        """Warn of what about the states at some inputs keeps learning from working."""
         ...
 
     def idle_reasons(self, x: Data, still: float | None = None) -> str:

@@ -34,6 +34,9 @@ from ebana.physics.stiffness import output_stiffness
 ROUNDING = 8.0
 """Roundings of the largest potential by which a held output may pass an ideal diode's bound."""
 
+REFERENCE_TOLERANCE = 1e-11
+"""Largest estimated error of a reference's operating points, volts."""
+
 DEFAULT_BETA_SHARE = 0.002
 """The default nudging strength, as a share of the least conductance that holds an output."""
 
@@ -90,6 +93,10 @@ class CircuitSystem:
     def footprint(self, samples: int, *, clamped: bool, loss: LossLike) -> Footprint:
         """Memory of a batch, by the engine's plan of the circuit."""
         return footprint(self.circuit, self.engine, samples, clamped=clamped, loss=loss)
+
+    def reference(self) -> CircuitSystem:
+        """The same circuit on the built-in engine, to a tight tolerance: what a check of gradients holds to."""
+        return CircuitSystem(self.circuit, NativeEngine(tolerance=REFERENCE_TOLERANCE))
 
     def identity(self) -> dict[str, Any]:
         """The devices, which are no parameters."""

@@ -18,7 +18,7 @@ LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 def _convolution(x: Array, w: Array, padding: Any = "SAME") -> Array:
-    return lax.conv_general_dilated(x, w, (1, 1), padding, dimension_numbers=LAYOUT)
+    return lax.conv_general_dilated(jnp.asarray(x), jnp.asarray(w), (1, 1), padding, dimension_numbers=LAYOUT)
 
 
 @jax.custom_vjp

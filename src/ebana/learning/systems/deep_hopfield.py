@@ -18,8 +18,9 @@ Neurosci. 15:633674 (2021).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import jax
@@ -27,16 +28,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array, LossLike, Values
-from ebana.learning.system import Footprint, Precision, Traits, scope
+from ebana.compilation import compiled
+from ebana.learning.system import Footprint, LearningWarning, Precision, Traits, scope
 from ebana.learning.systems.convolution import Winners
 from ebana.learning.systems.couplings import Coupling, Weights
 from ebana.learning.systems.layered import INPUT, OUTPUT, OutputNudge, lost_as_zero
+from ebana.numbers import is_unknown, known_number, real
 from ebana.parameters import Parameter, Slot
 
 Order = Literal["sequential", "even-odd"]
 
 
-@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Relaxation:
     """How states are relaxed. Numbers are arguments of compiled programs: other ones compile nothing.
@@ -46,13 +48,63 @@ class Relaxation:
         tolerance: largest change of a state in the last sweep of a sample that counts as settled; None for a fixed
             number of sweeps, whose states count wherever they are finite.
         factor: how far each layer goes to what is best for it, 1 for just there. Somewhat more saves sweeps (successive
-            over-relaxation); above 2 nothing settles.
+            over-relaxation); from 2 on nothing settles.
+
+    Raises:
+        ValueError: for numbers that cannot be meant; those of a program that is traced are not known.
     """
 
     free_sweeps: Any = 20
     nudged_sweeps: Any = 10
     tolerance: Any = None
     factor: Any = 1.1
+
+    def __post_init__(self) -> None:
+        # Numbers of Python's: one type each, so that programs are not compiled anew.
+        for name in ("free_sweeps", "nudged_sweeps"):
+            object.__setattr__(self, name, _sweeps(name, getattr(self, name)))
+        if self.tolerance is not None:
+            least = real(
+                "Relaxation", "tolerance", self.tolerance, "a number of at least 0, or None", least=0.0
+            )
+            object.__setattr__(self, "tolerance", least)
+        factor = real(
+            "Relaxation", "factor", self.factor, "a number above 0 and below 2", above=0.0, below=2.0
+        )
+        object.__setattr__(self, "factor", factor)
+
+
+REFERENCE_SWEEPS, REFERENCE_TOLERANCE = 4000, 1e-13
+"""Sweeps and tolerance of a reference."""
+
+RELAXATION = tuple(one.name for one in fields(Relaxation))
+
+
+def _relaxation_of(_: None, numbers: Iterable[Any]) -> Relaxation:
+    """Numbers of a pytree, whatever they are: derivatives, shapes and marks stand there too."""
+    made = object.__new__(Relaxation)
+    for name, number in zip(RELAXATION, numbers, strict=True):
+        object.__setattr__(made, name, number)
+    return made
+
+
+jax.tree_util.register_pytree_with_keys(
+    Relaxation,
+    lambda one: ([(jax.tree_util.GetAttrKey(name), getattr(one, name)) for name in RELAXATION], None),
+    _relaxation_of,
+    lambda one: ([getattr(one, name) for name in RELAXATION], None),
+)
+
+
+def _sweeps(name: str, value: Any) -> Any:
+    """A number of sweeps as one of Python's, or ValueError."""
+    if is_unknown(value):
+        return value
+    number = known_number(value)
+    whole = isinstance(number, int) and not isinstance(number, bool)
+    if not whole or number < 1:
+        raise ValueError(f"Relaxation({name}={value!r}). Expected a whole number of at least 1.")
+    return number
 
 
 @dataclass(frozen=True)
@@ -162,12 +214,29 @@ class DeepHopfieldSystem:
     def check_beta(
         self, values: Values, beta: float, loss: LossLike, *, clamped: bool, reverses: bool
     ) -> None:
-        """Refuse a clamped nudge that would turn the last layer's energy upside down."""
+        """Refuse clamped nudges that turn the last layer's energy upside down, and nudges that rounding swallows."""
         slope = float(self.slopes[-1])
+        self._check_move(beta, beta * slope)
         if clamped and reverses and loss.smoothness and beta * loss.smoothness * slope >= 1:
             raise ValueError(
                 f"beta={beta:g} is too strong for a clamped nudge of strength -beta: the energy of output {OUTPUT!r} "
                 f"would have no minimum within its bounds. Choose beta below {1 / (loss.smoothness * slope):g}."
+            )
+
+    def _check_move(self, beta: float, moved: float) -> None:
+        """Refuse a nudge that rounding swallows, warn of one that the tolerance does."""
+        rounding = float(np.finfo(self.dtype).eps)
+        told = f"beta={beta:g} moves states of output {OUTPUT!r}, which lie in [0, 1], by about {moved:.1g}"
+        advice = f"Choose one nearer to {self.default_beta({}):g}, the default in {self.dtype}."
+        if moved < rounding:
+            raise ValueError(f"{told}: less than their rounding, {rounding:.1g}. {advice}")
+        tolerance = self.relaxation.tolerance
+        if tolerance is not None and moved < float(tolerance):
+            warnings.warn(
+                f"{told}, and states settle to a tolerance of {float(tolerance):.1g}: gradients are mostly what it "
+                f"leaves. {advice}",
+                LearningWarning,
+                stacklevel=6,
             )
 
     # -- weights ------------------------------------------------------------------------------------------
@@ -187,7 +256,8 @@ class DeepHopfieldSystem:
             weight, bias = values[f"{c.name}/weight"], values[f"{c.name}/bias"]
             if self.coupling is not None and k > 0:
                 most = self.coupling * self.bound / self._gain(k)
-                weight = weight * jnp.minimum(1.0, most / c.norm(weight)).astype(weight.dtype)
+                # the smaller of 1 and most / norm, in a form that has a derivative where the norm is zero
+                weight = weight * (most / jnp.maximum(c.norm(weight), most)).astype(weight.dtype)
             found.append(Weights(weight, bias))
         return tuple(found)
 
@@ -208,21 +278,31 @@ class DeepHopfieldSystem:
         States in [0, 1] always have one; neighbours without bounds need couplings below the convex bound of their row.
         """
         with scope(self.traits):
-            weights = self.weights({name: jnp.asarray(v, self.dtype) for name, v in values.items()})
             for first, last in _linear_rows(self.layers):
                 bound = convex_bound(last - first + 1)
                 for k in range(first + 1, last + 1):
-                    c, w = self.couplings[k], weights[k]
-                    assert c is not None
-                    assert w is not None
-                    norm = float(c.norm(w.weight) * self._gain(k))
-                    if norm >= bound:
+                    norm = self._norm(k, values)
+                    if not norm < bound:
                         names = " and ".join(repr(self.layers[i].name) for i in (k - 1, k))
                         raise ValueError(
                             f"the linear layers {names} are coupled with the norm {norm:.3g} (slopes included), and "
                             f"the energy has no minimum from {bound:.3g} on. Clamp one of them, start smaller "
                             "weights, or give coupling=0.9."
                         )
+
+    def _norm(self, k: int, values: Values) -> float:
+        """Norm of a coupling between two layers as the energy has it, slopes included."""
+        c = self.couplings[k]
+        assert c is not None
+        weight = jnp.asarray(values[f"{c.name}/weight"], self.dtype)
+        norm = float(_coupling_norm(c, weight) * self._gain(k))
+        return norm if self.coupling is None else min(norm, float(self.coupling) * self.bound)
+
+    def reference(self) -> DeepHopfieldSystem:
+        """The same in double precision, relaxed until hardly a rounding is left: what a check of gradients holds to."""
+        factor = self.relaxation.factor
+        relaxation = Relaxation(REFERENCE_SWEEPS, REFERENCE_SWEEPS, REFERENCE_TOLERANCE, factor)
+        return replace(self, relaxation=relaxation, dtype="float64")
 
     # -- relaxing -----------------------------------------------------------------------------------------
 
@@ -509,6 +589,9 @@ class DeepHopfieldSystem:
             tuple(s + sign * 0.5 * d for s, d in zip(free.layers, moved, strict=True)) for sign in (1, -1)
         )
         return replace(free, layers=plus), replace(free, layers=minus)
+
+
+_coupling_norm = compiled(lambda coupling, weight: coupling.norm(weight), 0)
 
 
 def convex_bound(layers: int) -> float:
