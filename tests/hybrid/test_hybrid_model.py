@@ -429,11 +429,11 @@ def test_blocks_that_do_not_settle_are_named():
         [HopfieldStates(), HopfieldDense(4)], relaxation=Relaxation(1, 1, 1e-9, factor=1.0), name="slow"
     )
     model = HybridModel([Hopfield([HopfieldStates(), HopfieldDense(4)], name="fast"), slow, Dense(3)], 4)
-    with pytest.raises(NotConverged, match=r"blocks 'slow' \(\d+\): \d+ of 10 states were not found"):
+    with pytest.raises(NotConverged, match=r"\d+ in block 'slow': \d+ of 10 states were not found"):
         model.predict(X)
 
 
 def test_a_circuit_in_single_precision_says_what_to_do():
     part = CircuitBlock(small_circuit(1, engine=NativeEngine(tolerance=1e-9, dtype="float32")), name="c")
-    with pytest.raises(NotConverged, match=r"'c' \(\d+\), of which 'c' compute in float32.*larger tolerance"):
+    with pytest.raises(NotConverged, match=r"\d+ in block 'c' \(in float32.*larger tolerance"):
         HybridModel([Dense(3), part, Dense(3)], 4).predict(X)

@@ -30,6 +30,12 @@ FEW = 16
 """Samples at which sweeps are looked at."""
 
 
+COARSE = (
+    " (in float32, where estimates of the error are coarse: give its engine a larger tolerance, dtype='float64', or "
+    "take a SweepEngine)"
+)
+
+
 class HybridModel(Network):
     """Digital parts and energy-based blocks in a row, trained end to end.
 
@@ -128,15 +134,11 @@ class HybridModel(Network):
 
     def _raise_unless_found(self, solution: HybridState, found: np.ndarray, what: str) -> None:
         """Raise NotConverged naming the blocks that did not settle."""
-        lost = self.unconverged_by_part(solution)
-        parts = [f"{name!r} ({count})" for name, count in lost.items() if count]
-        single = [n for n in lost if lost[n] and self._is_single(n)]
-        what += f", blocks {', '.join(parts)}" if parts else ""
-        if single:
-            what += (
-                f", of which {', '.join(map(repr, single))} compute in float32, where estimates of the error are "
-                "coarse: give their engine a larger tolerance, dtype='float64', or take a SweepEngine"
-            )
+        lost = {name: count for name, count in self.unconverged_by_part(solution).items() if count}
+        parts = [
+            f"{count} in block {name!r}{COARSE * self._is_single(name)}" for name, count in lost.items()
+        ]
+        what += f", {' and '.join(parts)}" if parts else ""
         inference.raise_unless_found(found, what)
 
     def _is_single(self, block: str) -> bool:
