@@ -135,9 +135,7 @@ class HybridModel(Network):
     def _raise_unless_found(self, solution: HybridState, found: np.ndarray, what: str) -> None:
         """Raise NotConverged naming the blocks that did not settle."""
         lost = {name: count for name, count in self.unconverged_by_part(solution).items() if count}
-        parts = [
-            f"{count} in block {name!r}{COARSE * self._is_single(name)}" for name, count in lost.items()
-        ]
+        parts = [f"{count} in block {name!r}{COARSE * self._is_single(name)}" for name, count in lost.items()]
         what += f", {' and '.join(parts)}" if parts else ""
         inference.raise_unless_found(found, what)
 

@@ -114,11 +114,14 @@ class HybridSystem:
         traits = {name: block.block.system.traits for name, block in self.blocks.items()}
         outside = [f"block {n!r} on engine {t.name!r}" for n, t in traits.items() if not t.traceable]
         images = any(len(part.shape) == 3 for part in self.parts.values())
+        images = images or len(self.input_shape) == 3
+        foreign = any(getattr(part, "label", "") for part in self.parts.values())
         return Traits(
             "hybrid",
             traceable=not outside,
             dtype=self.dtype,
             optimise_compilation=images or any(t.optimise_compilation for t in traits.values()),
+            steps_apart=images and foreign,
             outside=", ".join(outside),
         )
 

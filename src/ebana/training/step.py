@@ -208,6 +208,8 @@ def run_chunk(
     """
     if not system.traits.traceable:
         return _stepwise(spec, system, values, state, batches, steps, settings)
+    if system.traits.steps_apart:
+        return _apart(spec, system, values, state, batches, steps, settings)
     run = _optimised if system.traits.optimise_compilation else _compiled
     return run(spec, as_argument(system), values, state, batches, steps, settings)
 
@@ -231,6 +233,23 @@ def _stepwise(
     return dict(values), state, jax.tree.map(lambda *rows: jnp.stack(rows), *records), kept
 
 
+def _apart(
+    spec: StepSpec,
+    system: System,
+    values: Values,
+    state: object,
+    batches: Batches,
+    steps: int,
+    settings: Hyperparameters,
+) -> tuple[dict[str, Array], Any, Records, dict[str, Array] | None]:
+    """As :func:`_traced`, a program for each step."""
+    argument = as_argument(system)
+    carry = _beginning(spec, argument, dict(values), state, batches, settings)
+    for i in range(int(steps)):
+        carry = _next(spec, argument, carry, batches, jnp.int32(i), settings)
+    return carry
+
+
 def _traced(
     spec: StepSpec,
     argument: Any,
@@ -239,31 +258,60 @@ def _traced(
     batches: Batches,
     steps: Array,
     settings: Hyperparameters,
-) -> tuple[dict[str, Array], Any, Records, dict[str, Array] | None]:
-    system = from_argument(argument)
+) -> Carry:
+    def body(i: Array, carry: Carry) -> Carry:
+        return _stepped(spec, argument, carry, batches, i, settings)
 
-    def one(values: Values, state: Any, i: Any) -> tuple[dict[str, Array], Any, Records, Any]:
-        values, state, record, result = train_step(
-            spec, system, values, state, _batch(batches, i), settings.at(i)
-        )
-        return values, state, record, _states(system, result) if spec.keep_states else None
+    return jax.lax.fori_loop(0, steps, body, _started(spec, argument, dict(values), state, batches, settings))
 
-    shapes = jax.eval_shape(one, values, state, jnp.int32(0))
+
+def _started(
+    spec: StepSpec, argument: Any, values: Any, state: Any, batches: Batches, settings: Hyperparameters
+) -> Carry:
+    """What a chunk begins with: empty records and states beside the values."""
+
+    def one(values: Values, state: Any) -> Any:
+        return _step_of(spec, argument, values, state, batches, jnp.int32(0), settings)
+
+    shapes = jax.eval_shape(one, values, state)
     length = batches.indices.shape[0]
     records = jax.tree.map(lambda s: jnp.zeros((length, *s.shape), s.dtype), shapes[2])
-    kept = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes[3])
+    return values, state, records, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes[3])
 
-    def body(i: Array, carry: Any) -> Any:
-        values, state, records, _ = carry
-        values, state, record, kept = one(values, state, i)
-        records = jax.tree.map(lambda all_, new: all_.at[i].set(new), records, record)
-        return values, state, records, kept
 
-    return jax.lax.fori_loop(0, steps, body, (dict(values), state, records, kept))
+def _stepped(
+    spec: StepSpec, argument: Any, carry: Carry, batches: Batches, i: Array, settings: Hyperparameters
+) -> Carry:
+    """One step further."""
+    values, state, records, _ = carry
+    values, state, record, kept = _step_of(spec, argument, values, state, batches, i, settings)
+    records = jax.tree.map(lambda all_, new: all_.at[i].set(new), records, record)
+    return values, state, records, kept
 
+
+def _step_of(
+    spec: StepSpec,
+    argument: Any,
+    values: Values,
+    state: Any,
+    batches: Batches,
+    i: Array,
+    settings: Hyperparameters,
+) -> Carry:
+    system = from_argument(argument)
+    values, state, record, result = train_step(
+        spec, system, values, state, _batch(batches, i), settings.at(i)
+    )
+    return values, state, record, _states(system, result) if spec.keep_states else None
+
+
+Carry = tuple[dict[str, Array], Any, Records, dict[str, Array] | None]
+"""Values, optimizer state, records, and the states of the last step where they are kept."""
 
 _compiled = compiled(_traced, 0)
 _optimised = compiled(_traced, 0, quick=False, donate_argnums=(2, 3))
+_beginning = compiled(_started, 0)
+_next = compiled(_stepped, 0, quick=False, donate_argnums=2)
 
 
 def _states(system: System, result: Estimate) -> dict[str, Array]:
