@@ -311,7 +311,7 @@ Carry = tuple[dict[str, Array], Any, Records, dict[str, Array] | None]
 _compiled = compiled(_traced, 0)
 _optimised = compiled(_traced, 0, quick=False, donate_argnums=(2, 3))
 _beginning = compiled(_started, 0)
-_next = compiled(_stepped, 0, quick=False, donate_argnums=2)
+_next = compiled(_stepped, 0, quick=False, donate_argnums=(2,))
 
 
 def _states(system: System, result: Estimate) -> dict[str, Array]:
