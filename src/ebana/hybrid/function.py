@@ -37,10 +37,10 @@ from ebana.numbers import positive
 
 
 @dataclass(frozen=True)
-class Along:
+class LinearLoss:
     """A loss that is linear in the outputs, with the target for its slope."""
 
-    name: ClassVar[str] = "along"
+    name: ClassVar[str] = "linear"
     quadratic: ClassVar[bool] = False
     smoothness: ClassVar[float | None] = 0.0
 
@@ -281,7 +281,7 @@ def check_rule(rule: GradientEstimator, system: Any) -> None:
             f"{rule!r} holds outputs and goes down an energy of its own, while what is before and behind a block goes "
             "down the loss. Use equilibrium propagation, or the adjoint."
         )
-    rule.check(system, Along())
+    rule.check(system, LinearLoss())
 
 
 def _relaxed_by(system: Any, relaxation: Relaxation) -> Any:
@@ -462,7 +462,7 @@ def _derivatives(
 ) -> tuple[dict[str, Array], dict[str, Array], Array]:
     """Derivatives by values and inputs, and the number of nudged states that were not found."""
     objective = Objective(
-        inputs, slopes, Along(), valid=found, weight=size, free=free, sensitivities=by_inputs
+        inputs, slopes, LinearLoss(), valid=found, weight=size, free=free, sensitivities=by_inputs
     )
     estimate = estimator.estimate(system, values, objective, beta=nudge)
     if by_inputs and not estimate.sensitivities:

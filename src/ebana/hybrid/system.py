@@ -17,7 +17,7 @@ import numpy as np
 
 from ebana._types import Array, LossLike, Mask, Values
 from ebana.hybrid.blocks import Block
-from ebana.hybrid.function import Along, check_rule
+from ebana.hybrid.function import LinearLoss, check_rule
 from ebana.hybrid.identity import identities
 from ebana.hybrid.parts import Built, Context, Shape, naming, own_values
 from ebana.learning.estimators import Estimate, GradientEstimator, Objective, without
@@ -160,7 +160,7 @@ class HybridSystem:
                 strength = beta * float(block.block.nudge)
                 with naming(name):
                     block.block.system.check_beta(
-                        own_values(values, name), strength, Along(), clamped=False, reverses=reverses
+                        own_values(values, name), strength, LinearLoss(), clamped=False, reverses=reverses
                     )
 
     def require_minimum(self, values: Values) -> None:
