@@ -25,10 +25,11 @@ from ebana.hybrid.description import (
     restore_relaxation,
     restore_system,
 )
-from ebana.hybrid.function import Equilibrium, Settled, equilibrium
+from ebana.hybrid.directions import Settled
+from ebana.hybrid.function import Equilibrium, equilibrium
 from ebana.learning import estimators
 from ebana.learning.system import EnergySystem
-from ebana.learning.systems.deep_hopfield import Relaxation
+from ebana.learning.systems.deep_states import Relaxation
 from ebana.parameters import Parameter
 from ebana.program_cache import keep_programs
 

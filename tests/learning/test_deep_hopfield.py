@@ -23,7 +23,7 @@ from ebana.hybrid import (
 )
 from ebana.learning.estimators import Objective
 from ebana.learning.losses import MSE
-from ebana.learning.systems.deep_hopfield import convex_bound
+from ebana.learning.systems.convexity import convex_bound
 
 MANY = Relaxation(400, 200)
 NETWORKS = {

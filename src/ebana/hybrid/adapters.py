@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from ebana.learning.system import EnergySystem
-from ebana.learning.systems.deep_hopfield import Relaxation
+from ebana.learning.systems.deep_states import Relaxation
 from ebana.network import Network
 from ebana.numbers import positive
 from ebana.parameters import Parameter

@@ -17,7 +17,9 @@ from ebana.hybrid.function import Equilibrium, equilibrium
 from ebana.hybrid.hopfield_layers import HopfieldLayer, hopfield
 from ebana.hybrid.parts import Applied, Built, Context, Part, Passed, Shape
 from ebana.learning.system import EnergySystem
-from ebana.learning.systems.deep_hopfield import INPUT, OUTPUT, Order, Relaxation
+from ebana.learning.systems.deep_hopfield import Order
+from ebana.learning.systems.deep_states import Relaxation
+from ebana.learning.systems.layered import INPUT, OUTPUT
 from ebana.model import Model
 from ebana.numbers import positive, real
 from ebana.parameters import Parameter, Slot

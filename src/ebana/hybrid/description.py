@@ -18,10 +18,11 @@ from ebana.engines.base import Engine
 from ebana.engines.native import NativeEngine, SweepEngine
 from ebana.hybrid.adapters import plain
 from ebana.hybrid.blocks import CircuitBlock, Hopfield
+from ebana.hybrid.digital import Activation, BatchNorm, Conv2D, Dense, Flatten, Pool2D, RandomShift
 from ebana.hybrid.hopfield_layers import GOE, HopfieldConv2D, HopfieldDense, HopfieldStates, Uniform, hopfield
-from ebana.hybrid.parts import Activation, BatchNorm, Conv2D, Dense, Flatten, Pool2D, RandomShift
 from ebana.learning.systems.couplings import Coupling
-from ebana.learning.systems.deep_hopfield import DeepHopfieldSystem, Layer, Relaxation
+from ebana.learning.systems.deep_hopfield import DeepHopfieldSystem
+from ebana.learning.systems.deep_states import Layer, Relaxation
 from ebana.model import Model
 from ebana.storage.described import Described, corrupt
 

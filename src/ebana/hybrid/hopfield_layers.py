@@ -11,7 +11,8 @@ import numpy as np
 
 from ebana.learning.system import Precision
 from ebana.learning.systems.couplings import Coupling
-from ebana.learning.systems.deep_hopfield import DeepHopfieldSystem, Layer, Order, Relaxation
+from ebana.learning.systems.deep_hopfield import DeepHopfieldSystem, Order
+from ebana.learning.systems.deep_states import Layer, Relaxation
 from ebana.names import check_name
 from ebana.parameters import Parameter
 

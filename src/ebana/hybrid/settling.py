@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ebana.learning.systems.deep_hopfield import DeepHopfieldSystem, DeepState
+from ebana.learning.systems.deep_hopfield import DeepHopfieldSystem
+from ebana.learning.systems.deep_states import DeepState
 
 MOST = 16
 """How often the sweeps that are given are tried at most; at least eight of them count as given."""

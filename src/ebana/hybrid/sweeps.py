@@ -19,7 +19,9 @@ from ebana.hybrid.blocks import Block
 from ebana.hybrid.parts import own_values
 from ebana.hybrid.settling import follow, most_sweeps
 from ebana.learning.system import LearningWarning, as_argument, from_argument, scope
-from ebana.learning.systems.deep_hopfield import INPUT, OUTPUT, DeepHopfieldSystem, DeepState
+from ebana.learning.systems.deep_hopfield import DeepHopfieldSystem
+from ebana.learning.systems.deep_states import DeepState
+from ebana.learning.systems.layered import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     from ebana.hybrid.model import HybridModel

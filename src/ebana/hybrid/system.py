@@ -17,7 +17,8 @@ import numpy as np
 
 from ebana._types import Array, LossLike, Mask, Values
 from ebana.hybrid.blocks import Block
-from ebana.hybrid.function import LinearLoss, check_rule
+from ebana.hybrid.directions import LinearLoss
+from ebana.hybrid.function import check_rule
 from ebana.hybrid.identity import identities
 from ebana.hybrid.parts import Built, Context, Shape, naming, own_values
 from ebana.learning.estimators import Estimate, GradientEstimator, Objective, without

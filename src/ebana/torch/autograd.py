@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ebana.compilation import compiled
-from ebana.hybrid.function import Derivatives, Equilibrium, Settled
+from ebana.hybrid.directions import Derivatives, Settled
+from ebana.hybrid.function import Equilibrium
 from ebana.learning.system import scope, trainable
 from ebana.torch.tensors import array_of, tensor_of
 

@@ -14,7 +14,7 @@ from ebana.hybrid.adapters import bounds_in, listed_columns, plain, plain_nudge
 from ebana.hybrid.function import Equilibrium, equilibrium
 from ebana.learning import optimizers
 from ebana.learning.system import LearningWarning
-from ebana.learning.systems.deep_hopfield import Relaxation
+from ebana.learning.systems.deep_states import Relaxation
 from ebana.parameters import Parameter
 from ebana.torch.autograd import Settling
 from ebana.torch.registration import register

@@ -19,8 +19,8 @@ Neurosci. 15:633674 (2021).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import jax
@@ -30,118 +30,17 @@ import numpy as np
 from ebana._types import Array, LossLike, Values
 from ebana.compilation import compiled
 from ebana.learning.system import Footprint, LearningWarning, Precision, Traits, scope
+from ebana.learning.systems.convexity import convex_bound, linear_rows
 from ebana.learning.systems.convolution import Winners
 from ebana.learning.systems.couplings import Coupling, Weights
+from ebana.learning.systems.deep_states import DeepState, Layer, Relaxation
 from ebana.learning.systems.layered import INPUT, OUTPUT, OutputNudge, lost_as_zero
-from ebana.numbers import is_unknown, known_number, real
 from ebana.parameters import Parameter, Slot
 
 Order = Literal["sequential", "even-odd"]
 
-
-@dataclass(frozen=True)
-class Relaxation:
-    """How states are relaxed. Numbers are arguments of compiled programs: other ones compile nothing.
-
-    Args:
-        free_sweeps, nudged_sweeps: sweeps of the free and of the nudged phases; the most, with a tolerance.
-        tolerance: largest change of a state in the last sweep of a sample that counts as settled; None for a fixed
-            number of sweeps, whose states count wherever they are finite.
-        factor: how far each layer goes to what is best for it, 1 for just there. Somewhat more saves sweeps (successive
-            over-relaxation); from 2 on nothing settles.
-
-    Raises:
-        ValueError: for numbers that cannot be meant; those of a program that is traced are not known.
-    """
-
-    free_sweeps: Any = 20
-    nudged_sweeps: Any = 10
-    tolerance: Any = None
-    factor: Any = 1.1
-
-    def __post_init__(self) -> None:
-        # Numbers of Python's: one type each, so that programs are not compiled anew.
-        for name in ("free_sweeps", "nudged_sweeps"):
-            object.__setattr__(self, name, _sweeps(name, getattr(self, name)))
-        if self.tolerance is not None:
-            least = real(
-                "Relaxation", "tolerance", self.tolerance, "a number of at least 0, or None", least=0.0
-            )
-            object.__setattr__(self, "tolerance", least)
-        factor = real(
-            "Relaxation", "factor", self.factor, "a number above 0 and below 2", above=0.0, below=2.0
-        )
-        object.__setattr__(self, "factor", factor)
-
-
 REFERENCE_SWEEPS, REFERENCE_TOLERANCE = 4000, 1e-13
 """Sweeps and tolerance of a reference."""
-
-RELAXATION = tuple(one.name for one in fields(Relaxation))
-
-
-def _relaxation_of(_: None, numbers: Iterable[Any]) -> Relaxation:
-    """Numbers of a pytree, whatever they are: derivatives, shapes and marks stand there too."""
-    made = object.__new__(Relaxation)
-    for name, number in zip(RELAXATION, numbers, strict=True):
-        object.__setattr__(made, name, number)
-    return made
-
-
-jax.tree_util.register_pytree_with_keys(
-    Relaxation,
-    lambda one: ([(jax.tree_util.GetAttrKey(name), getattr(one, name)) for name in RELAXATION], None),
-    _relaxation_of,
-    lambda one: ([getattr(one, name) for name in RELAXATION], None),
-)
-
-
-def _sweeps(name: str, value: Any) -> Any:
-    """A number of sweeps as one of Python's, or ValueError."""
-    if is_unknown(value):
-        return value
-    number = known_number(value)
-    whole = isinstance(number, int) and not isinstance(number, bool)
-    if not whole or number < 1:
-        raise ValueError(f"Relaxation({name}={value!r}). Expected a whole number of at least 1.")
-    return number
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer of states.
-
-    Args:
-        name: its name.
-        shape: of the states of a sample.
-        clamped: whether states are kept within [0, 1].
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    clamped: bool = True
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class DeepState:
-    """States of a batch.
-
-    Args:
-        x: inputs, ``(B, *shape)``.
-        layers: states of each layer, ``(B, *shape)``.
-        ups: what pushes each layer from below, with the places that won in pooled windows (else None).
-        winners: the places that the last step down used, from which learning measures.
-        change: largest change of a state in the last sweep, ``(B,)``.
-        sweeps: sweeps done, ``(B,)``.
-    """
-
-    x: Array
-    layers: tuple[Array, ...]
-    ups: tuple[tuple[Array, Winners | None], ...]
-    winners: tuple[Winners | None, ...]
-    change: Array
-    sweeps: Array
 
 
 @dataclass(frozen=True)
@@ -166,7 +65,7 @@ class DeepHopfieldSystem:
     couplings: tuple[Coupling | None, ...]
     parameters: Mapping[str, Parameter] = field(repr=False)
     slopes: tuple[Any, ...]
-    relaxation: Relaxation = Relaxation()
+    relaxation: Relaxation = field(default_factory=Relaxation)
     coupling: Any = 0.9
     order: Order = "sequential"
     start: Literal["forward", "zeros"] = "forward"
@@ -278,7 +177,7 @@ class DeepHopfieldSystem:
         States in [0, 1] always have one; neighbours without bounds need couplings below the convex bound of their row.
         """
         with scope(self.traits):
-            for first, last in _linear_rows(self.layers):
+            for first, last in linear_rows(self.layers):
                 bound = convex_bound(last - first + 1)
                 for k in range(first + 1, last + 1):
                     norm = self._norm(k, values)
@@ -592,29 +491,6 @@ class DeepHopfieldSystem:
 
 
 _coupling_norm = compiled(lambda coupling, weight: coupling.norm(weight), 0)
-
-
-def convex_bound(layers: int) -> float:
-    """Norm of each coupling of a chain of layers below which its energy is convex.
-
-    Example:
-        >>> [round(convex_bound(n), 3) for n in (2, 3, 6)]
-        [1.0, 0.707, 0.555]
-    """
-    return float(0.5 / np.cos(np.pi / (layers + 1))) if layers > 1 else float("inf")
-
-
-def _linear_rows(layers: tuple[Layer, ...]) -> list[tuple[int, int]]:
-    """First and last of each row of two or more linear layers next to each other."""
-    rows, first = [], None
-    for k, layer in enumerate((*layers, Layer("", ()))):
-        if layer.clamped:
-            if first is not None and k - first > 1:
-                rows.append((first, k - 1))
-            first = None
-        elif first is None:
-            first = k
-    return rows
 
 
 def _largest_change(after: tuple[Array, ...], before: tuple[Array, ...]) -> Array:
