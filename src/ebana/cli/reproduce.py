@@ -29,7 +29,9 @@ def run(
     model: Annotated[
         str | None,
         typer.Option(
-            help="scellier2024: xs, 1h, 2h, 3h or xl; nest2024: small, narrow, l6 or l12.", show_default=False
+            help="scellier2024: xs, 1h, 2h, 3h or xl; nest2024: small, narrow or l6, with --published-settings l6, "
+            "l6-tol, l12, l12-tol or l15, with --gradients too static.",
+            show_default=False,
         ),
     ] = None,
     network: Annotated[
@@ -43,7 +45,7 @@ def run(
         str | None,
         typer.Option(
             help="scellier2023: mnist or fashion-mnist; scellier2024: mnist, fashion-mnist or k-mnist; nest2024: "
-            "fashion-mnist, mnist or cifar10.",
+            "fashion-mnist, mnist, cifar10, cifar100 or imagenet32.",
             show_default=False,
         ),
     ] = None,
@@ -56,7 +58,8 @@ def run(
     blocks: Annotated[
         int | None,
         typer.Option(
-            help="nest2024: layers of a block, 6, 3, 2 or 1; all of them if left out.", show_default=False
+            help="nest2024: layers of a block; all that the model has settings for if left out.",
+            show_default=False,
         ),
     ] = None,
     gradients: Annotated[
@@ -67,7 +70,11 @@ def run(
     ] = False,
     published_settings: Annotated[
         bool,
-        typer.Option("--published-settings", help="scellier2024: batches of 4 and SGD, as in the paper."),
+        typer.Option(
+            "--published-settings",
+            help="scellier2024: batches of 4 and SGD, as in the paper; scellier2023, nest2024: the paper's networks "
+            "and settings.",
+        ),
     ] = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="A shortened run with a lower bar, to see that it works.")
@@ -84,7 +91,7 @@ def run(
     seed: Seed = 0,
     seeds: Annotated[int, typer.Option(help="Number of seeds; the figure is their median.")] = 1,
     data_folder: Annotated[
-        Path | None, typer.Option(help="Folder with the four IDX files of the images.", show_default=False)
+        Path | None, typer.Option(help="Folder with the files of the images.", show_default=False)
     ] = None,
     out: Annotated[
         Path | None,
@@ -212,10 +219,12 @@ def reproduce(paper: str, request: Request, options: dict[str, Any]) -> Outcome:
     if paper == "nest2024":
         from ebana.reproductions import nest2024
 
-        model, data, size = options["model"] or "small", options["data"] or "fashion-mnist", options["blocks"]
+        model, data, size = options["model"], options["data"], options["blocks"]
         if options["gradients"]:
-            return nest2024.gradients(request, model, data, size or 2)
-        return nest2024.run(request, model, data, nest2024.BLOCKS if size is None else (size,))
+            return nest2024.gradients(request, model, data, size)
+        if model is None:
+            model = "l6" if request.published_settings else "small"
+        return nest2024.run(request, model, data, None if size is None else (size,))
     from ebana.reproductions import ebana2022
 
     return ebana2022.fashion(request) if options["fashion"] else ebana2022.table_1(request)

@@ -213,8 +213,7 @@ class DeepHopfieldSystem:
         x = jnp.asarray(inputs[INPUT]).reshape(-1, *self.input_shape)
         free = nudge is None
         at = self._start(weights, x) if start is None else (start.layers, start.ups)
-        sweeps = self.relaxation.free_sweeps if free else self.relaxation.nudged_sweeps
-        return self._relaxed(weights, x, at, sweeps, self._order(free), nudge)
+        return self._relaxed(weights, x, at, self.relaxation.limits(free), self._order(free), nudge)
 
     def check_clamps(self, displacement: float | None = None) -> None:
         """The last layer can be held at any values."""
@@ -226,7 +225,7 @@ class DeepHopfieldSystem:
         layers, ups = self._start(weights, x) if start is None else (start.layers, start.ups)
         layers = (*layers[:-1], jnp.asarray(outputs[OUTPUT]).reshape(layers[-1].shape))
         order = tuple(k for k in self._order(False) if k < len(layers) - 1)
-        return self._relaxed(weights, x, (layers, ups), self.relaxation.nudged_sweeps, order, None)
+        return self._relaxed(weights, x, (layers, ups), self.relaxation.limits(False), order, None)
 
     def displace(self, values: Values, inputs: Values, shifts: Values, state: DeepState) -> DeepState:
         """As :meth:`clamp`, at the last layer of a state and a shift."""
@@ -238,13 +237,13 @@ class DeepHopfieldSystem:
         weights: Any,
         x: Array,
         at: tuple[tuple[Array, ...], tuple[Any, ...]],
-        sweeps: Any,
+        limits: tuple[Any, Any],
         order: tuple[int, ...],
         nudge: OutputNudge | None,
     ) -> DeepState:
         """So many sweeps in an order, or as many as the tolerance takes, from states and what each pushes up."""
         layers, ups = at
-        tolerance = self.relaxation.tolerance
+        sweeps, tolerance = limits
         upwards = order == self._order(True)
 
         def step(carry: Any) -> Any:
@@ -265,7 +264,7 @@ class DeepHopfieldSystem:
         moved, after = self._sweep(weights, last, before, nudge, order)
         change, done = _largest_change(moved, last), jnp.full(x.shape[0], count + 1)
         winners = tuple(up[1] for up in (after if upwards else before))
-        return DeepState(x, moved, after, winners, change, done)
+        return DeepState(x, moved, after, winners, change, done, _within(change, tolerance))
 
     def _start(self, weights: Any, x: Array) -> tuple[tuple[Array, ...], tuple[Any, ...]]:
         """States that a free phase starts from, and what each pushes up."""
@@ -331,7 +330,8 @@ class DeepHopfieldSystem:
         ups = tuple(self._up(weights, k, s) for k, s in enumerate((x, *state.layers[:-1])))
         layers, ups = self._sweep(weights, state.layers, ups, nudge, self._order(nudge is None))
         change = _largest_change(layers, state.layers)
-        return DeepState(x, layers, ups, tuple(up[1] for up in ups), change, state.sweeps + 1)
+        settled = _within(change, self.relaxation.limits(nudge is None)[1])
+        return DeepState(x, layers, ups, tuple(up[1] for up in ups), change, state.sweeps + 1, settled)
 
     # -- what backpropagation through the relaxation needs -----------------------------------------------
 
@@ -382,9 +382,7 @@ class DeepHopfieldSystem:
 
     def converged(self, state: DeepState) -> Array:
         """Samples whose states are finite, and settled where there is a tolerance."""
-        finite = jnp.isfinite(_rows(state.layers[-1])).all(1)
-        tolerance = self.relaxation.tolerance
-        return finite if tolerance is None else finite & (state.change <= tolerance)
+        return jnp.isfinite(_rows(state.layers[-1])).all(1) & state.settled
 
     def factors(self, values: Values) -> dict[str, Array]:
         """One: there are no stages."""
@@ -496,6 +494,13 @@ _coupling_norm = compiled(lambda coupling, weight: coupling.norm(weight), 0)
 def _largest_change(after: tuple[Array, ...], before: tuple[Array, ...]) -> Array:
     each = [jnp.abs(_rows(a - b)).max(1) for a, b in zip(after, before, strict=True)]
     return jnp.stack(each).max(0)
+
+
+def _within(change: Array, tolerance: Any) -> Array:
+    """Samples whose largest change is within a tolerance, see :meth:`Relaxation.limits`."""
+    if tolerance is None:
+        return jnp.ones(change.shape, bool)
+    return (change <= tolerance) | (tolerance < 0)
 
 
 def _rows(s: Array) -> Array:

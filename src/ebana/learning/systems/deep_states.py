@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from ebana._types import Array
 from ebana.learning.systems.convolution import Winners
@@ -23,6 +24,8 @@ class Relaxation:
             number of sweeps, whose states count wherever they are finite.
         factor: how far each layer goes to what is best for it, 1 for just there. Somewhat more saves sweeps (successive
             over-relaxation); from 2 on nothing settles.
+        nudged_tolerance: the tolerance of nudged phases where it is another one; 0 for a fixed number of sweeps, whose
+            states count wherever they are finite.
 
     Raises:
         ValueError: for numbers that cannot be meant; those of a program that is traced are not known.
@@ -32,20 +35,28 @@ class Relaxation:
     nudged_sweeps: Any = 10
     tolerance: Any = None
     factor: Any = 1.1
+    nudged_tolerance: Any = None
 
     def __post_init__(self) -> None:
         # Numbers of Python's: one type each, so that programs are not compiled anew.
         for name in ("free_sweeps", "nudged_sweeps"):
             object.__setattr__(self, name, _sweeps(name, getattr(self, name)))
-        if self.tolerance is not None:
-            least = real(
-                "Relaxation", "tolerance", self.tolerance, "a number of at least 0, or None", least=0.0
-            )
-            object.__setattr__(self, "tolerance", least)
+        for name in ("tolerance", "nudged_tolerance"):
+            value = getattr(self, name)
+            if value is not None:
+                least = real("Relaxation", name, value, "a number of at least 0, or None", least=0.0)
+                object.__setattr__(self, name, least)
         factor = real(
             "Relaxation", "factor", self.factor, "a number above 0 and below 2", above=0.0, below=2.0
         )
         object.__setattr__(self, "factor", factor)
+
+    def limits(self, free: bool) -> tuple[Any, Any]:
+        """Sweeps and tolerance of a phase; a tolerance below zero lets everything count."""
+        if free:
+            return self.free_sweeps, self.tolerance
+        own = self.nudged_tolerance
+        return self.nudged_sweeps, self.tolerance if own is None else jnp.where(own > 0, own, -1.0)
 
 
 RELAXATION = tuple(one.name for one in fields(Relaxation))
@@ -105,6 +116,7 @@ class DeepState:
         winners: the places that the last step down used, from which learning measures.
         change: largest change of a state in the last sweep, ``(B,)``.
         sweeps: sweeps done, ``(B,)``.
+        settled: samples within the tolerance of their phase, ``(B,)``; all of them where there is none.
     """
 
     x: Array
@@ -113,3 +125,4 @@ class DeepState:
     winners: tuple[Winners | None, ...]
     change: Array
     sweeps: Array
+    settled: Array

@@ -5,7 +5,9 @@ Source: T. Nest, M. Ernoult, "Towards training digitally-tied analog blocks via 
 """
 
 from ebana.reproductions.nest2024.at_rest import run as gradients
+from ebana.reproductions.nest2024.data import DATA
 from ebana.reproductions.nest2024.networks import MODELS, Network, network
-from ebana.reproductions.nest2024.table import BLOCKS, DATA, run
+from ebana.reproductions.nest2024.published import PUBLISHED
+from ebana.reproductions.nest2024.table import run
 
-__all__ = ["BLOCKS", "DATA", "MODELS", "Network", "gradients", "network", "run"]
+__all__ = ["DATA", "MODELS", "PUBLISHED", "Network", "gradients", "network", "run"]

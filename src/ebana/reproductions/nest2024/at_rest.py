@@ -2,7 +2,7 @@
 
 How far is the estimate from the exact gradient, and after how many nudged sweeps? As in the paper, at the values that
 the network starts with, on a few images. The reference is the linear response of settled states, relaxed ten times as
-long.
+long. With the published settings the network is the paper's, with its start, order and numbers of sweeps.
 """
 
 from __future__ import annotations
@@ -16,15 +16,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.compilation import arithmetic
+from ebana.datasets.sources import SOURCES
 from ebana.hybrid import HybridModel, Relaxation
 from ebana.learning import estimators, losses
 from ebana.learning.estimators import Objective
-from ebana.reproductions.nest2024.data import load
-from ebana.reproductions.nest2024.networks import network
-from ebana.reproductions.nest2024.settings import OURS, PUBLISHED
-from ebana.reproductions.nest2024.table import PAPER
+from ebana.reproductions.images import fingerprint
+from ebana.reproductions.nest2024.data import load, require_fit
+from ebana.reproductions.nest2024.networks import network, sizes_of
+from ebana.reproductions.nest2024.published import STATIC
+from ebana.reproductions.nest2024.settings import Settings
+from ebana.reproductions.nest2024.table import PAPER, require_split, settings_of
 from ebana.reproductions.outcome import Outcome
 from ebana.reproductions.request import Request
+from ebana.training.data import Dataset
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,41 +55,115 @@ class Analysis:
     cosines: dict[str, list[float]]
 
 
-def run(request: Request, model: str = "small", data: str = "fashion-mnist", size: int = 2) -> Outcome:
-    """Compare gradients of a network in blocks of ``size`` layers.
+@dataclass(frozen=True)
+class Task:
+    """What is compared.
 
     Args:
-        request: what is asked.
-        model: a name of :data:`~ebana.reproductions.nest2024.networks.MODELS` that has settings.
-        data: a name of :data:`~ebana.reproductions.nest2024.table.DATA`.
-        size: layers of a block.
+        settings: of the network.
+        data: name of the set that the images are from.
+        size: the split of the settings.
+        images: how many of them.
+        relaxation: sweeps of the exact gradient, and free ones of the estimates.
+        coupling: share of the convex bound.
+        sweeps: nudged sweeps of the estimates.
+    """
+
+    settings: Settings
+    data: str
+    size: int
+    images: int
+    relaxation: Relaxation
+    coupling: float | None
+    sweeps: tuple[int, ...]
+
+    def network(self, seed: int) -> HybridModel:
+        """The network as it starts."""
+        settings = self.settings
+        sizes = settings.splits[self.size].sizes if self.size in settings.splits else None
+        spec = settings.network_of(self.size) if self.size in settings.splits else settings.network
+        return network(
+            spec, sizes or self.size, relaxation=self.relaxation, coupling=self.coupling, published=settings.published,
+            nudge=settings.nudge, seed=seed, name=f"nest2024-{settings.model}",
+        )  # fmt: skip
+
+    def to_dict(self) -> dict[str, Any]:
+        """The task as JSON-compatible values."""
+        return {
+            "model": self.settings.model,
+            "data": self.data,
+            "blocks": self.size,
+            "images": self.images,
+            "coupling": self.coupling,
+            "relaxation": asdict(self.relaxation),
+            "sweeps": list(self.sweeps),
+            "settings": self.settings.to_dict(),
+        }
+
+
+def task_of(model: str | None, data: str | None, size: int | None, request: Request) -> Task:
+    """What a request asks for.
 
     Raises:
-        ValueError: for an unknown model or data set.
+        ValueError: for a model or data set that is unknown, two that do not go together, and blocks that are no split.
     """
-    known = {**PUBLISHED, **OURS}
-    if model not in known:
-        raise ValueError(f"unknown model {model!r} of nest2024. Expected one of {', '.join(known)}.")
-    settings = known[model]
-    split = load(data, settings.network.input_shape, request)
-    images = split.x_train[:IMAGES], split.y_train[:IMAGES]
-    sweeps = SWEEPS[:4] if request.quick else SWEEPS
-    free = 10 * sweeps[-1]
+    if request.published_settings:
+        return _published(model, data, size, request)
+    settings, data = settings_of(model or "small", data, request)
+    size = 2 if size is None else size
+    sizes_of(len(settings.network.layers), size)
     coupling = settings.splits[size].coupling if size in settings.splits else 0.9
-    relaxation = Relaxation(free, free)
-    net = network(
-        settings.network,
-        size,
-        relaxation=relaxation,
-        coupling=coupling,
-        seed=request.seed,
-        name=f"nest2024-{model}",
+    sweeps = SWEEPS[:4] if request.quick else SWEEPS
+    relaxation = Relaxation(10 * sweeps[-1], 10 * sweeps[-1])
+    return Task(settings, data, size, IMAGES, relaxation, coupling, sweeps)
+
+
+def _published(model: str | None, data: str | None, size: int | None, request: Request) -> Task:
+    """The network of the static analysis, or a published recipe as it starts, with the sweeps of the paper."""
+    if model in (None, STATIC.model):
+        settings, data = STATIC, data or "cifar10"
+        require_fit(data, settings.model, {settings.model: settings.network})
+        settings = replace(settings, classes=len(SOURCES[data].classes))
+    else:
+        settings, data = settings_of(model, data, request)
+    size = settings.blocks[-1] if size is None else size
+    require_split(settings, size)
+    split = settings.splits[size]
+    free, nudged = split.sweeps
+    most = SWEEPS[3] if request.quick else nudged
+    sweeps = tuple(sorted({n for n in SWEEPS if n < most} | {min(most, nudged)}))
+    relaxation = replace(split.relaxation, free_sweeps=free, nudged_sweeps=10 * nudged)
+    return Task(settings, data, size, STATIC.batch_size, relaxation, split.coupling, sweeps)
+
+
+def run(
+    request: Request, model: str | None = None, data: str | None = None, size: int | None = None
+) -> Outcome:
+    """Compare gradients of a network at its start in blocks of ``size`` layers.
+
+    Args:
+        request: what is asked; with the published settings the network of the paper's static analysis, its number of
+            images and its sweeps.
+        model: a model that has settings; None for ``"small"``, with the published settings for ``"static"``.
+        data: a name of :data:`~ebana.reproductions.nest2024.data.DATA`; None for the first that the model takes.
+        size: layers of a block; None for 2, with the published settings for the smallest that they have.
+
+    Raises:
+        ValueError: for a model or data set that is unknown, two that do not go together, and blocks that are no split;
+            all of them before anything is loaded.
+    """
+    task = task_of(model, data, size, request)
+    model, data = task.settings.model, task.data
+    request.say(f"loading {data}")
+    split, origin = load(data, task.settings.network.input_shape, request)
+    images = Dataset({"x": split.x_train[: task.images]}, {"y": split.y_train[: task.images]})
+    request.parts.open(_depends_on(task, images, request))
+    request.say(f"comparing gradients of {model} in blocks of {task.size}, {task.images} images")
+    found = request.parts.of(
+        "cosines",
+        Analysis,
+        lambda: analyse(task.network(request.seed), images.inputs["x"], images.outputs["y"], task.sweeps),
     )
-    request.say(f"comparing gradients of {model} in blocks of {size}, {IMAGES} images")
-    request.parts.open(
-        {"name": "nest2024-gradients", "model": model, "data": data, "size": size, "sweeps": list(sweeps)}
-    )
-    found = request.parts.of("cosines", Analysis, lambda: analyse(net, *images, sweeps))
     last = {name: values[-1] for name, values in found.cosines.items()}
     worst = min(last, key=lambda n: last[n])
     missed = []
@@ -94,27 +172,54 @@ def run(request: Request, model: str = "small", data: str = "fashion-mnist", siz
     rows = [
         {
             "layer": name,
-            **{f"{n} sweeps": f"{c:.4f}" for n, c in zip(found.sweeps, values, strict=True) if n in _SHOWN},
+            **{
+                f"{n} sweeps": f"{c:.4f}"
+                for n, c in zip(found.sweeps, values, strict=True)
+                if _shown(n, found)
+            },
         }
         for name, values in found.cosines.items()
     ]
     return Outcome(
-        name=f"nest2024-gradients-{model}-{data}-blocks-{size}",
+        name=f"nest2024-gradients-{model}-{data}-blocks-{task.size}",
         published={
             "paper": PAPER,
             "reported": "gradients of equilibrium propagation match those of its reference",
         },
-        ours={"analysis": asdict(found), "wall_seconds": request.clock()},
+        ours={
+            "analysis": asdict(found),
+            "data": {"name": data, **asdict(origin)},
+            "wall_seconds": request.clock(),
+        },
         goal={"least_cosine": LEAST_COSINE},
         missed=tuple(missed),
         rows=tuple(rows),
         notes=(
             "Cosine between the centered estimate after so many nudged sweeps and the exact gradient, by layer.",
+            *task.settings.notes,
+            origin.told(data),
         ),
         shortened="four numbers of sweeps" if request.quick else "",
-        settings={"model": model, "data": data, "blocks": size, "coupling": coupling, "images": IMAGES},
+        settings=task.to_dict(),
         figures={"cosines": picture(found)},
     )
+
+
+def _depends_on(task: Task, images: Dataset, request: Request) -> dict[str, Any]:
+    """What the cosines depend on."""
+    from ebana import __version__
+
+    return {
+        "name": "nest2024-gradients",
+        "version": __version__,
+        **task.to_dict(),
+        "train": fingerprint(images),
+        "seed": request.seed,
+    }
+
+
+def _shown(count: int, found: Analysis) -> bool:
+    return count in _SHOWN or count == found.sweeps[-1]
 
 
 _SHOWN = (1, 3, 8, 32)

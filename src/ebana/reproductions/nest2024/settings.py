@@ -1,9 +1,9 @@
-"""Settings of the runs: ours for small networks, the published ones as they stand in the authors' configuration."""
+"""Settings of the runs, and ours for small networks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ebana.hybrid import Relaxation
@@ -19,17 +19,25 @@ class Split:
         coupling: share of the convex bound; None for free couplings.
         lr: learning rate of Adam, along half a cosine.
         factor: of over-relaxation.
+        tolerance: at which free phases end; their sweeps are then the most, and those of nudged phases fixed.
+        sizes: layers of each block; None for as many as the split's in each.
+        network: what is split, where it is not the network of the settings.
     """
 
     sweeps: tuple[int, int]
     coupling: float | None = 0.9
     lr: float = 3e-3
     factor: float = 1.1
+    tolerance: float | None = None
+    sizes: tuple[int, ...] | None = None
+    network: Network | None = None
 
     @property
     def relaxation(self) -> Relaxation:
-        """The sweeps, as a fixed number."""
-        return Relaxation(*self.sweeps, factor=self.factor)
+        """The sweeps."""
+        if self.tolerance is None:
+            return Relaxation(*self.sweeps, factor=self.factor)
+        return Relaxation(*self.sweeps, self.tolerance, self.factor, nudged_tolerance=0.0)
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class Settings:
     """Settings of a table.
 
     Args:
-        model: a name of :data:`~ebana.reproductions.nest2024.networks.MODELS`.
+        model: name of the network.
         splits: by layers a block.
         epochs: passes over the training images.
         batch_size: images of a step.
@@ -45,6 +53,10 @@ class Settings:
         published: even-odd updates from zeros.
         decay: weight decay, added to gradients.
         augment: whether training images are flipped and shifted.
+        least_lr: share of the learning rate that is left at the end of the half cosine.
+        base: the network; None for that of :data:`~ebana.reproductions.nest2024.networks.MODELS` of that name.
+        classes: number of classes.
+        notes: where the numbers are from, and which of them are ours.
     """
 
     model: str
@@ -55,15 +67,34 @@ class Settings:
     published: bool = False
     decay: float = 0.0
     augment: bool = False
+    least_lr: float = 0.0
+    base: Network | None = None
+    classes: int = 10
+    notes: tuple[str, ...] = ()
 
     @property
     def network(self) -> Network:
         """The network that is split."""
-        return MODELS[self.model]
+        return replace(self.base or MODELS[self.model], classes=self.classes)
+
+    def network_of(self, size: int) -> Network:
+        """The network of one split."""
+        return replace(self.splits[size].network or self.network, classes=self.classes)
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Layers a block of the splits, large to small."""
+        return tuple(sorted(self.splits, reverse=True))
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON-compatible values."""
-        return {**asdict(self), "splits": {str(n): asdict(s) for n, s in self.splits.items()}}
+        splits = {
+            str(n): {**asdict(split), "network": asdict(self.network_of(n))}
+            for n, split in self.splits.items()
+        }
+        told = {**asdict(self), "splits": splits, "notes": list(self.notes)}
+        del told["base"]  # it is in the splits
+        return told
 
 
 OURS: dict[str, Settings] = {
@@ -91,25 +122,3 @@ OURS: dict[str, Settings] = {
     ),
 }
 """By model: chosen on held-out training images."""
-
-PUBLISHED: dict[str, Settings] = {
-    "l6": Settings(
-        "l6",
-        {n: Split((60, 20), coupling=None, lr=1e-4, factor=1.0) for n in (1, 2, 3, 6)},
-        epochs=200,
-        batch_size=128,
-        published=True,
-        decay=3e-4,
-        augment=True,
-    ),
-    "l12": Settings(
-        "l12",
-        {n: Split((15, 15), coupling=None, lr=5e-5, factor=1.0) for n in (2, 3, 4)},
-        epochs=200,
-        batch_size=128,
-        published=True,
-        decay=3e-4,
-        augment=True,
-    ),
-}
-"""By model: those of the paper, where its configuration tells them."""
