@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from ebana.hybrid import Relaxation
 from ebana.reproductions import nest2024
-from ebana.reproductions.nest2024 import MODELS, Network, data, gradients, network, settings, table
+from ebana.reproductions.nest2024 import (
+    MODELS,
+    PUBLISHED,
+    Network,
+    at_rest,
+    data,
+    gradients,
+    network,
+    table,
+)
+from ebana.reproductions.nest2024.networks import sizes_of
+from ebana.reproductions.nest2024.pictures import picture
+from ebana.reproductions.nest2024.settings import OURS
 from ebana.reproductions.request import Request
 from ebana.storage.parts import Parts
+from ebana.training.data import Dataset
+from helpers import colour_files, idx_files
 
 TINY = Network((("conv", 3, 2), ("conv", 4, 2), ("conv", 4, 1), ("dense", 5, 1)), (8, 8, 1))
 
@@ -30,24 +47,19 @@ def test_a_split_keeps_layers_and_weights():
         network(TINY, 3)
 
 
-@pytest.mark.parametrize(("name", "count"), [("l6", 6), ("l12", 12), ("narrow", 6), ("small", 6)])
-def test_published_networks_have_their_layers(name, count):
-    spec = MODELS[name]
-    assert len(spec.layers) == count
-    if name == "l6":
-        assert [units for _, units, _ in spec.layers] == [128, 256, 256, 512, 512, 256]
-        net = network(spec, 6, published=True, coupling=None, relaxation=Relaxation(2, 1), augment=True)
-        assert net.system.blocks["hopfield_1"].block.system.order == "even-odd"
-        total = sum(p.initial.size for p in net.system.parameters.values() if p.trainable)
-        assert 4.9e6 < total < 5.0e6  # 4.96 million: hybrid.md
+@pytest.mark.parametrize("name", MODELS)
+def test_networks_have_their_layers(name):
+    assert len(MODELS[name].layers) == 6
 
 
-def test_published_settings_are_complete():
-    for name, found in settings.PUBLISHED.items():
-        assert name in MODELS
-        assert found.published
-        assert found.augment
-        assert all(split.coupling is None for split in found.splits.values())
+@pytest.mark.parametrize("settings", [*OURS.values(), *PUBLISHED.values()], ids=lambda s: s.model)
+def test_blocks_of_all_settings_are_those_that_there_are_settings_for(settings):
+    """Without ``--blocks`` a model is trained in all of its splits, large to small."""
+    assert settings.blocks == tuple(sorted(settings.splits, reverse=True))
+    for size, split in settings.splits.items():
+        assert sum(sizes_of(len(settings.network.layers), split.sizes or size)) == len(
+            settings.network.layers
+        )
 
 
 def test_images_are_normalised_by_fixed_numbers():
@@ -61,56 +73,180 @@ def test_images_are_normalised_by_fixed_numbers():
         data.prepare("mnist", pixels, (32, 32, 3))
 
 
+@pytest.mark.parametrize(
+    ("name", "mean", "deviation"),
+    [
+        ("cifar10", (0.4914, 0.4822, 0.4465), (0.6069, 0.5982, 0.6030)),
+        ("cifar100", (0.4914, 0.4822, 0.4465), (0.6069, 0.5982, 0.6030)),
+        ("imagenet32", (0.485, 0.456, 0.406), (0.3435, 0.3360, 0.3375)),
+    ],
+)
+def test_colours_are_normalised_by_the_published_numbers(name, mean, deviation):
+    pixels = np.random.default_rng(0).random((2, 3072), np.float32)
+    expected = (pixels.reshape(2, 32, 32, 3) - mean) / deviation
+    found = data.prepare(name, pixels, (32, 32, 3))
+    np.testing.assert_allclose(found.reshape(2, 32, 32, 3), expected, rtol=1e-4, atol=1e-5)
+    assert found.dtype == np.float32
+    assert np.shares_memory(found, pixels)  # the largest sets are in memory once
+
+
+# -- on images in the published files --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory):
+    """A folder with images in MNIST's format that a network can tell apart."""
+    return idx_files.write_set(tmp_path_factory.mktemp("squares"), train=200, test=60)
+
+
 @pytest.fixture
-def tiny(monkeypatch):
-    """A network and images that train in a moment, in the place of ``small``."""
-    rng = np.random.default_rng(0)
-    from ebana.datasets import load
-
-    digits = load("digits", seed=0)
-    split = digits.__class__(**digits.__dict__)
-
-    def found(name, shape, request):
-        return split
-
-    monkeypatch.setitem(MODELS, "tiny", TINY)
-    chosen = settings.Settings("tiny", {1: settings.Split((1, 1)), 2: settings.Split((3, 2))}, epochs=1)
-    monkeypatch.setitem(settings.OURS, "tiny", chosen)
-    monkeypatch.setattr(table, "load", found)
-    monkeypatch.setattr("ebana.reproductions.nest2024.at_rest.load", found)
-    return rng
+def ask(squares):
+    return partial(Request, quick=True, epochs=2, data_folder=squares)
 
 
-def test_a_table_is_made_and_goes_on_where_it_was_stopped(tiny, tmp_path):
-    ask = partial(Request, quick=True, epochs=1)
+def figures(outcome):
+    """What a resumed run has to find again."""
+    return [
+        {n: v for n, v in seed.items() if n not in ("seconds", "samples_per_second")}
+        for seed in outcome.ours["seeds"]
+    ]
+
+
+def test_a_run_that_is_stopped_goes_on_and_finds_the_same(ask, tmp_path):
     said = []
-    parts = Parts(tmp_path / "r")
-    whole = nest2024.run(ask(parts=parts, say=said.append), "tiny", "mnist", (2, 1))
-    parts.close()
+
+    def stop(text):
+        said.append(text)
+        if text.startswith("training") and "by BP" in text:
+            raise KeyboardInterrupt
+
+    run = partial(nest2024.run, model="small", data="mnist", blocks=(2,))
+    whole = run(ask(say=said.append))
+    assert [text.split(",")[0] for text in said] == [
+        "loading mnist",
+        "training blocks of 2 by EP",
+        "training blocks of 2 by BP",
+    ]
     assert [(r["layers a block"], r["trained by"]) for r in whole.rows] == [
         ("2", "equilibrium propagation"),
         ("2", "backpropagation"),
-        ("1", "backpropagation"),
     ]
-    assert len([text for text in said if text.startswith("training")]) == 3
-    said.clear()
-    again = nest2024.run(
-        ask(parts=Parts(tmp_path / "r", resume=True), say=said.append), "tiny", "mnist", (2, 1)
-    )
-    assert not any(text.startswith("training") for text in said)
-    assert again.ours["medians"] == whole.ours["medians"]
     assert whole.to_dict()["shortened"]
 
+    parts = Parts(tmp_path / "r")
+    with pytest.raises(KeyboardInterrupt):
+        run(ask(parts=parts, say=stop))
+    parts.close()
+    said.clear()
+    again = run(ask(parts=Parts(tmp_path / "r", resume=True), say=said.append))
+    assert [text for text in said if text.startswith("training")] == [
+        "training blocks of 2 by BP, seed 0, 2 epochs"
+    ]
+    assert figures(again) == figures(whole)
 
-def test_gradients_are_compared_layer_by_layer_with_a_figure(tiny, tmp_path):
-    found = nest2024.gradients(Request(quick=True), "tiny", "mnist", 2)
-    assert {"conv2d_1", "hopfield_1/conv2d_1", "conv2d_2", "hopfield_2/dense_1"} <= {
+
+def test_many_classes_tell_the_five_likeliest_and_a_copy_is_named(tmp_path, capsys):
+    """Colour images by the command line: a network of ours with as many classes as the data have."""
+    from ebana.cli.app import main
+
+    for name in ("cifar10", "cifar100"):
+        colour_files.write_set(tmp_path / name, name)
+    command = [
+        "reproduce",
+        "nest2024",
+        "--model",
+        "narrow",
+        "--blocks",
+        "1",
+        "--quick",
+        "--epochs",
+        "1",
+        "--json",
+    ]
+
+    def told(*options):
+        assert main([*command, *options]) == 0
+        return capsys.readouterr()
+
+    out = tmp_path / "out"
+    shown = told("--data", "cifar100", "--data-folder", str(tmp_path / "cifar100"), "--out", str(out))
+    assert "top-5 error" in shown.err
+    assert "Files of cifar100: SHA-256" in shown.err
+    assert sorted(p.name for p in out.iterdir()) == ["accuracy.png", "result.json"]
+
+    shown = told("--data-folder", str(tmp_path / "cifar10"), "--out", str(out))  # the first that narrow takes
+    result = json.loads(shown.out)
+    assert result["name"] == "nest2024-narrow-cifar10"
+    assert "copy of cifar10" in shown.err
+    assert "Not the published files of cifar10" in shown.err
+    assert result["ours"]["data"]["published"] is False
+    files = colour_files.LAYOUTS["cifar10"][0] + colour_files.LAYOUTS["cifar10"][1]
+    content = b"".join((tmp_path / "cifar10" / file).read_bytes() for file in files)
+    assert result["ours"]["data"]["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_the_published_bytes_are_known():
+    """Images with the first and last bytes of the published ones are taken for them, but not with one other byte."""
+    pixels = np.zeros((10000, 3, 1024), np.uint8)
+    for number, (first, last) in data.KNOWN["cifar10"].items():
+        pixels[number, 0, :3], pixels[number, 2, -3:] = first, last
+    rows = pixels.transpose(0, 2, 1).reshape(len(pixels), -1)
+    split = SimpleNamespace(x_train=rows / np.float32(255), scale=1.0, image_shape=(32, 32, 3))
+    assert data._is_published("cifar10", split) is True
+    rows[9999, -1] += 1
+    split.x_train = rows / np.float32(255)
+    assert data._is_published("cifar10", split) is False
+    assert data._is_published("mnist", split) is None
+
+
+def test_gradients_are_compared_layer_by_layer_with_a_figure(ask):
+    found = gradients(ask(), "small", "mnist", 2)
+    assert {"conv2d_1", "hopfield_1/conv2d_1", "conv2d_2", "hopfield_3/dense_1"} <= {
         r["layer"] for r in found.rows
     }
     cosines = found.ours["analysis"]["cosines"]
     assert all(values[-1] > 0.98 for values in cosines.values())
     assert cosines["conv2d_1"][-1] > cosines["conv2d_1"][0]
     assert found.figures["cosines"].axes[0].get_xlabel() == "nudged sweeps"
+
+
+def test_gradients_of_another_seed_or_of_other_images_are_not_gone_on_with(ask, squares, tmp_path):
+    """What a comparison depends on: seed, version, coupling and images among it."""
+    task = at_rest.task_of("small", "mnist", 2, ask())
+    split, _ = data.load("mnist", task.settings.network.input_shape, ask())
+    images = Dataset({"x": split.x_train[:10]}, {"y": split.y_train[:10]})
+    kept = at_rest._depends_on(task, images, ask())
+    assert {"version", "seed", "coupling", "train", "sweeps", "relaxation"} <= kept.keys()
+    parts = Parts(tmp_path / "r")
+    parts.open(kept)
+    parts.close()
+    with pytest.raises(ValueError, match=r"seed: 0 there, 1 here"):
+        gradients(ask(parts=Parts(tmp_path / "r", resume=True), seed=1), "small", "mnist", 2)
+    others = idx_files.write_set(tmp_path / "others", seed=1)
+    with pytest.raises(ValueError, match=r"train: .* there, .* here"):
+        gradients(ask(parts=Parts(tmp_path / "r", resume=True), data_folder=others), "small", "mnist", 2)
+
+
+def test_the_figure_shows_every_seed_beside_the_time():
+    trained = [
+        (size, method, error + seed, 90.0 * size) for size in (6, 2) for method, error in (("EP", 12.0), ("BP", 11.0))
+        for seed in range(3)
+    ]  # fmt: skip
+    figure = picture(trained)
+    accuracy, time = figure.axes
+    assert figure.get_size_inches()[0] * 25.4 == pytest.approx(80)
+    assert accuracy.get_ylabel() == "test accuracy (%)"
+    assert time.get_ylabel() == "time of a training (min)"
+    assert [label.get_text() for label in accuracy.get_xticklabels()] == ["6", "2"]
+    points = [
+        line
+        for line in accuracy.get_lines()
+        if line.get_label() in ("equilibrium propagation", "backpropagation")
+    ]
+    assert sorted(points[0].get_ydata()) == [86, 86, 87, 87, 88, 88]
+    assert len({line.get_marker() for line in points}) == len({line.get_color() for line in points}) == 2
+    texts = [*figure.legends[0].get_texts(), accuracy.xaxis.label, *time.get_yticklabels()]
+    assert min(text.get_fontsize() for text in texts) >= 7
 
 
 def test_splits_that_are_too_far_apart_are_told():
@@ -120,10 +256,33 @@ def test_splits_that_are_too_far_apart_are_told():
     assert far == ["blocks of 6 by EP (14.00%) and blocks of 1 by BP (10.00%) are 4.00% apart, more than 1%"]
 
 
-def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match="unknown model 'l7'"):
-        nest2024.run(Request(), "l7")
-    with pytest.raises(ValueError, match="unknown model 'l7'"):
-        gradients(Request(), "l7")
-    with pytest.raises(ValueError, match="--blocks 5 of model 'small' is unknown"):
-        nest2024.run(Request(), "small", "mnist", (5,))
+@pytest.mark.parametrize(
+    ("options", "arguments", "told"),
+    [
+        ({}, ("l7",), "unknown model 'l7' of nest2024. Expected one of small, narrow, l6"),
+        ({}, ("l12",), "with --published-settings also l12"),
+        ({}, ("small", "cifar"), "unknown data set 'cifar' of nest2024. Expected one of fashion-mnist, mnist, cifar10"),
+        ({}, ("small", "mnist", (5,)), "--blocks 5 of model 'small' is unknown. Expected 6, 3, 2"),
+        ({}, ("narrow", "mnist"), "Data that fit narrow: cifar10, cifar100, imagenet32; models that fit mnist: small"),
+        ({}, ("small", "cifar10"), "cifar10 has images of 32 x 32 pixels in colour, and model 'small' takes 14 x 14"),
+        ({"published_settings": True}, ("narrow",), "Expected l6 on cifar10; l6-tol on cifar10; l12 on cifar10, cif"),
+        ({"published_settings": True}, ("l15", "cifar10"), "no settings for model 'l15' on 'cifar10'"),
+        ({"published_settings": True}, ("l6", "cifar10", (1,)), "--blocks 1 of model 'l6' is unknown. Expected 6, 3"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_before_anything_is_loaded(options, arguments, told, tmp_path):
+    """The folder of the data is empty: whoever looked there first would say so."""
+    with pytest.raises(ValueError, match=re.escape(told)):
+        nest2024.run(Request(data_folder=tmp_path, **options), *arguments)
+    if len(arguments) < 3:
+        with pytest.raises(ValueError, match=re.escape(told)):
+            gradients(Request(data_folder=tmp_path, **options), *arguments)
+
+
+def test_gradients_are_of_splits_that_there_are(tmp_path):
+    with pytest.raises(ValueError, match="blocks of 4 layers do not divide the 6 layers"):
+        gradients(Request(data_folder=tmp_path), "small", "mnist", 4)
+    with pytest.raises(ValueError, match=r"--blocks 2 of model 'static' is unknown\. Expected 3"):
+        gradients(Request(data_folder=tmp_path, published_settings=True), size=2)
+    with pytest.raises(ValueError, match="Data that fit static: cifar10, cifar100, imagenet32"):
+        gradients(Request(data_folder=tmp_path, published_settings=True), data="mnist")

@@ -50,8 +50,8 @@ class Origin:
         if self.published is not False:
             return f"Files of {name}: SHA-256 {self.sha256}."
         return (
-            f"Not the published files of {name}, but a copy with other bytes, which may be lossy: figures are not to be "
-            f"compared with published ones. SHA-256 {self.sha256}."
+            f"Not the published files of {name}, but a copy with other bytes, which may be lossy: figures are not to "
+            f"be compared with published ones. SHA-256 {self.sha256}."
         )
 
 
@@ -146,8 +146,8 @@ KNOWN: dict[str, dict[int, tuple[tuple[int, ...], tuple[int, ...]]]] = {
         9999: ((62, 61, 60), (130, 130, 131)),
     }
 }
-"""By data set and training image, its first bytes (red, top left) and its last ones (blue, bottom right), as NumPy shows
-the published file ``data_batch_1``. The publisher's checksums are of archives, which cannot be told from files."""
+"""By data set and training image, its first bytes (red, top left) and its last ones (blue, bottom right), as NumPy
+shows the published file ``data_batch_1``. The publisher's checksums are of archives, and files have none."""
 
 
 def _is_published(name: str, split: Any) -> bool | None:

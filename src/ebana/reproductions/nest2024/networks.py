@@ -48,9 +48,9 @@ class Network:
         classes: number of classes.
         slope: of the hard sigmoid.
         start: how couplings within blocks start.
-        normalised_readout: whether the last states are normalised before the readout. A row of n layers that stays inside the
-            convex bound passes on less than a half of a signal at each coupling: what arrives is small, and a readout
-            at one learning rate with all others learns it slowly.
+        normalised_readout: whether the last states are normalised before the readout. A row of n layers that stays
+            inside the convex bound passes on less than a half of a signal at each coupling: what arrives is small,
+            and a readout at one learning rate with all others learns it slowly.
         linear: blocks whose last states have no bounds and no slope: none of them, the last one, or each.
         first_only: whether batch normalisation stands in the first block alone.
     """

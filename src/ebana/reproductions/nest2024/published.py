@@ -1,13 +1,13 @@
 """The published recipes: networks and settings as they stand in the authors' configuration.
 
 Sources: T. Nest, M. Ernoult, NeurIPS 2024, arXiv 2409.03306, and the configuration of its code
-(github.com/timothynest/hybrid_bp_ep_official, commit 9d5a3cf): channels and pools of each block, sweeps (T1, T2), slope,
-variance of the start, batch, learning rates, weight decay, epochs, tolerances, augmentation.
+(github.com/timothynest/hybrid_bp_ep_official, commit 9d5a3cf): channels and pools of each block, sweeps (T1, T2),
+slope, variance of the start, batch, learning rates, weight decay, epochs, tolerances, augmentation.
 
-Ours, in every recipe: the nudge, for each sample of a fixed size (the paper's is 0.2 times a sample's gradient) and along
-the loss's slope at the free state in the last block too; the learning rate that falls with every step, where the paper's
-falls with every epoch; all test images, where the paper's loader drops the last incomplete batch; running statistics that
-follow once a step.
+Ours, in every recipe: the nudge, for each sample of a fixed size (the paper's is 0.2 times a sample's gradient) and
+along the loss's slope at the free state in the last block too; the learning rate that falls with every step, where
+the paper's falls with every epoch; all test images, where the paper's loader drops the last incomplete batch; running
+statistics that follow once a step.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ PUBLISHED: dict[tuple[str, str], Settings] = {
     **_scaled("cifar100", 100),
     **_scaled("imagenet32", 1000),
 }
-"""By model and data set. ``l6-tol`` and ``l12-tol`` are Table 1 of the camera-ready paper, ``l6`` and ``l12`` on CIFAR-10
-its Table 7, the larger sets its Table 2."""
+"""By model and data set. ``l6-tol`` and ``l12-tol`` are Table 1 of the camera-ready paper, ``l6`` and ``l12`` on
+CIFAR-10 its Table 7, the larger sets its Table 2."""
 
 STATIC = Settings(
     "static",
