@@ -84,7 +84,7 @@ def plain(relaxation: Relaxation | None) -> Relaxation | None:
 
     Example:
         >>> plain(Relaxation(np.int64(3), tolerance=1))
-        Relaxation(free_sweeps=3, nudged_sweeps=10, tolerance=1.0, factor=1.1)
+        Relaxation(free_sweeps=3, nudged_sweeps=10, tolerance=1.0, factor=1.1, nudged_tolerance=None)
     """
     if relaxation is None:
         return None
