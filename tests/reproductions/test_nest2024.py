@@ -177,7 +177,7 @@ def test_many_classes_tell_the_five_likeliest_and_a_copy_is_named(tmp_path, caps
     shown = told("--data-folder", str(tmp_path / "cifar10"), "--out", str(out))  # the first that narrow takes
     result = json.loads(shown.out)
     assert result["name"] == "nest2024-narrow-cifar10"
-    assert "copy of cifar10" in shown.err
+    assert "lossy" in shown.err
     assert "Not the published files of cifar10" in shown.err
     assert result["ours"]["data"]["published"] is False
     files = colour_files.LAYOUTS["cifar10"][0] + colour_files.LAYOUTS["cifar10"][1]
@@ -223,7 +223,7 @@ def test_gradients_of_another_seed_or_of_other_images_are_not_gone_on_with(ask, 
     with pytest.raises(ValueError, match=r"seed: saved 0, now 1"):
         gradients(ask(parts=Parts(tmp_path / "r", resume=True), seed=1), "small", "mnist", 2)
     others = idx_files.write_set(tmp_path / "others", seed=1)
-    with pytest.raises(ValueError, match=r"train: saved .*, now "):
+    with pytest.raises(ValueError, match=r"train\.checksums\.x: saved \d+, now \d+"):
         gradients(ask(parts=Parts(tmp_path / "r", resume=True), data_folder=others), "small", "mnist", 2)
 
 
