@@ -196,7 +196,7 @@ def test_other_options_do_not_go_on(quick, monkeypatch):
         assert quick("--seeds", 2, "--out", "cut").code == 130
     refused = quick("--seeds", 2, "--out", "cut", "--resume", epochs=2)
     assert refused.code == 2
-    assert "holds parts of other work (settings: " in refused.err
+    assert "holds parts of other work (settings.epochs: saved 3, now 2)" in refused.err
     anew = quick("--seeds", 2, "--out", "cut", epochs=2)
     assert "finished already" not in anew.err
     assert anew.json["ours"]["epochs"] == 2
@@ -206,6 +206,12 @@ def test_resume_of_nothing_begins(quick):
     outcome = quick("--resume", epochs=1)
     assert "nothing unfinished in runs/scellier2024-xs-quick-seed0" in outcome.err
     assert outcome.json["ours"]["epochs"] == 1
+
+
+def test_published_settings_have_a_folder_of_their_own(quick):
+    """Else they would begin anew where a run with other settings is unfinished."""
+    told = quick("--published-settings", "--resume", epochs=1).err
+    assert "nothing unfinished in runs/scellier2024-xs-published-quick-seed0" in told
 
 
 def test_rows_of_a_table_go_on(ebana, tmp_path, monkeypatch):

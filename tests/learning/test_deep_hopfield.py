@@ -306,6 +306,32 @@ def test_a_tolerance_ends_sweeps_and_tells_samples_that_did_not_settle():
         assert not bool(early.converged(early.relax(values, {"x": jnp.asarray(x)}, None, None)).any())
 
 
+def test_nudged_phases_have_a_tolerance_of_their_own():
+    """With 0 they take all of their sweeps, and all of their states count; free phases end by theirs."""
+    system = made("dense")
+    values, x = drawn(system)
+    with jax.enable_x64(True):
+        inputs = {"x": jnp.asarray(x)}
+        push = system.current_nudge({"y": jnp.full((len(x), system.output_units["y"]), 1e-3)})
+
+        def phases(**tolerances):
+            relaxed = replace(system, relaxation=Relaxation(400, 7, **tolerances))
+            free = relaxed.relax(values, inputs, None, None)
+            nudged = relaxed.relax(values, inputs, push, free)
+            return [(int(s.sweeps[0]), bool(relaxed.converged(s).all())) for s in (free, nudged)]
+
+        (few, settled), both = phases(tolerance=1e-9)
+        assert few < 200
+        assert settled
+        assert both == (7, False)
+        assert phases(tolerance=1e-9, nudged_tolerance=0) == [(few, True), (7, True)]
+        sweeps, settled = phases(tolerance=1e-9, nudged_tolerance=1e-4)[1]
+        assert sweeps < 7
+        assert settled
+    with pytest.raises(ValueError, match="nudged_tolerance"):
+        Relaxation(nudged_tolerance=-1.0)
+
+
 def test_goe_kernels_are_symmetric_with_the_published_variances():
     system = hopfield([HopfieldStates(), HopfieldConv2D(64, start=GOE(0.3))], (4, 4, 64))
     w = system.parameters["conv2d_1/weight"].initial

@@ -131,7 +131,7 @@ def test_a_run_that_is_stopped_goes_on_and_finds_the_same(ask, tmp_path):
         ("2", "equilibrium propagation"),
         ("2", "backpropagation"),
     ]
-    assert whole.to_dict()["shortened"]
+    assert whole.to_dict()["shortened"] == "200 training and 60 test images, 2 epochs"
 
     parts = Parts(tmp_path / "r")
     with pytest.raises(KeyboardInterrupt):
@@ -151,18 +151,8 @@ def test_many_classes_tell_the_five_likeliest_and_a_copy_is_named(tmp_path, caps
 
     for name in ("cifar10", "cifar100"):
         colour_files.write_set(tmp_path / name, name)
-    command = [
-        "reproduce",
-        "nest2024",
-        "--model",
-        "narrow",
-        "--blocks",
-        "1",
-        "--quick",
-        "--epochs",
-        "1",
-        "--json",
-    ]
+    model = ("--model", "narrow", "--blocks", "1")
+    command = ("reproduce", "nest2024", *model, "--quick", "--epochs", "1", "--json")
 
     def told(*options):
         assert main([*command, *options]) == 0
@@ -247,6 +237,16 @@ def test_the_figure_shows_every_seed_beside_the_time():
     assert len({line.get_marker() for line in points}) == len({line.get_color() for line in points}) == 2
     texts = [*figure.legends[0].get_texts(), accuracy.xaxis.label, *time.get_yticklabels()]
     assert min(text.get_fontsize() for text in texts) >= 7
+
+
+def test_lines_of_many_layers_differ():
+    names = [f"layer_{k}" for k in range(16)]
+    figure = at_rest.picture(at_rest.Analysis((1, 2), {name: [0.9, 0.99] for name in names}))
+    looks = [
+        (line.get_color(), line.get_marker(), line.get_linestyle(), line.get_markerfacecolor())
+        for line in figure.axes[0].get_lines()
+    ]
+    assert len(set(looks)) == len(names)
 
 
 def test_splits_that_are_too_far_apart_are_told():

@@ -118,7 +118,7 @@ def run(
         check_seed(seed + seeds - 1)
         if epochs is not None:
             check_count("--epochs", epochs)
-        folder = out or _default_folder(paper, options, quick, seed)
+        folder = out or _default_folder(paper, options, published_settings, quick, seed)
         unfinished = Unfinished(folder, resume, terminal, context.obj)
         from ebana.reproductions.request import Request
 
@@ -189,7 +189,7 @@ def check_options(paper: str, options: dict[str, Any], published_settings: bool,
         )
 
 
-def _default_folder(paper: str, options: dict[str, Any], quick: bool, seed: int) -> Path:
+def _default_folder(paper: str, options: dict[str, Any], published: bool, quick: bool, seed: int) -> Path:
     """Where a run keeps what is finished, if no folder is given."""
     chosen = [
         options["model"],
@@ -198,7 +198,7 @@ def _default_folder(paper: str, options: dict[str, Any], quick: bool, seed: int)
         f"blocks-{options['blocks']}" if options["blocks"] else None,
         *(name for name in ("gradients", "fashion") if options[name]),
     ]
-    words = [paper, *filter(None, chosen), *["quick"] * quick]
+    words = [paper, *filter(None, chosen), *["published"] * published, *["quick"] * quick]
     return Path("runs", f"{'-'.join(words)}-seed{seed}")
 
 

@@ -270,6 +270,7 @@ def _layer(name: str) -> str:
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = a.astype(np.float64), b.astype(np.float64)  # sums of millions
     return float((a * b).sum() / (np.linalg.norm(a) * np.linalg.norm(b) + np.finfo(np.float32).tiny))
 
 
@@ -282,9 +283,11 @@ def picture(found: Analysis) -> Figure:
         figure = Picture(figsize=(6.2, 3.9), layout="constrained")
         axes = figure.subplots()
         for i, (name, cosines) in enumerate(found.cosines.items()):
+            again, k = divmod(i, len(PALETTE))  # a second round of colours has other lines and empty markers
             axes.plot(
-                found.sweeps, np.maximum(1.0 - np.array(cosines), 1e-7), label=name, color=PALETTE[i % len(PALETTE)],
-                linestyle=LINES[i % len(LINES)], marker=MARKERS[i % len(MARKERS)], markersize=4,
+                found.sweeps, np.maximum(1.0 - np.array(cosines), 1e-7), label=name, color=PALETTE[k],
+                linestyle=LINES[(k + again) % len(LINES)], marker=MARKERS[(k + again) % len(MARKERS)], markersize=4,
+                markerfacecolor="none" if again else PALETTE[k],
             )  # fmt: skip
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")

@@ -23,23 +23,7 @@ COLOURS = (32, 32, 3)
 SMALL = row((128, 256, 256, 512, 512), "mmmm-", 256)
 SMALL_IN_THREES = row((128, 256, 256, 512, 512), "mmmmm", 256)
 LARGE = (128,) * 4 + (256,) * 4 + (512,) * 4
-LARGEST = (
-    64,
-    64,
-    128,
-    128,
-    128,
-    128,
-    256,
-    256,
-    258,
-    256,
-    512,
-    512,
-    512,
-    512,
-    512,
-)  # 258: as in the configuration
+LARGEST = (64,) * 2 + (128,) * 4 + (256,) * 2 + (258, 256) + (512,) * 5  # 258: as in the configuration
 
 OURS_IN_ALL = (
     "Ours: the nudge (of a fixed size for each sample; published: 0.2 times a sample's gradient), a learning rate that "

@@ -106,7 +106,8 @@ def train(settings: Settings, data: str, blocks: Sequence[int], request: Request
         for job in jobs
         for size, method in [job]
     ]
-    return _outcome(settings, data, origin, jobs, trained, request)
+    shortened = f"{len(split.x_train)} training and {len(split.x_test)} test images, {settings.epochs} epochs"
+    return _outcome(settings, data, origin, jobs, trained, shortened, request)
 
 
 def require_split(settings: Settings, size: int) -> None:
@@ -247,6 +248,7 @@ def _outcome(
     origin: Origin,
     jobs: Sequence[tuple[int, str]],
     trained: list[Trained],
+    shortened: str,
     request: Request,
 ) -> Outcome:
     errors = {job: [t.test_error_percent for t in trained if (t.size, t.method) == job] for job in jobs}
@@ -289,7 +291,7 @@ def _outcome(
         missed=tuple(missed),
         rows=tuple(rows),
         notes=(f"Published: {reported}. {PAPER}.", *settings.notes, origin.told(data)),
-        shortened="2,000 training images, 2 epochs" if request.quick else "",
+        shortened=shortened if request.quick else "",
         settings=settings.to_dict(),
         figures={"accuracy": picture([(t.size, t.method, t.test_error_percent, t.seconds) for t in trained])},
     )
