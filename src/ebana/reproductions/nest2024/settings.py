@@ -108,7 +108,7 @@ OURS: dict[str, Settings] = {
         },
     ),
     "narrow": Settings(
-        "narrow", {1: Split((1, 1)), 2: Split((3, 4)), 3: Split((8, 5), coupling=1.3, factor=1.3)}
+        "narrow", {1: Split((1, 1)), 2: Split((3, 6)), 3: Split((8, 5), coupling=1.3, factor=1.3)}
     ),
     "l6": Settings(
         "l6",
