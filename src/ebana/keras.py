@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebana.hybrid.adapters import bounds_in, dotted, listed_columns, plain, plain_nudge
+from ebana.hybrid.adapters import bounds_in, dotted, listed_columns, plain_nudge
 from ebana.hybrid.description import (
     describe_relaxation,
     describe_system,
@@ -125,7 +125,7 @@ class EquilibriumLayer(keras.layers.Layer):
         self._given = system
         network, system = system, getattr(system, "system", system)
         self._block = equilibrium(
-            network, estimator, plain(relaxation), nudge=nudge, by_inputs=hasattr(system, "input_contrast")
+            network, estimator, relaxation, nudge=nudge, by_inputs=hasattr(system, "input_contrast")
         )
         self._start = self._block.initial_values()
         if not conductance_rate > 0:
@@ -137,7 +137,7 @@ class EquilibriumLayer(keras.layers.Layer):
         self._units = {name: self._unit(p) for name, p in system.parameters.items()}
         self._by_name: dict[str, Any] = {}
         self._settings: dict[str, Any] = {
-            "nudge": plain_nudge("EquilibriumLayer", self._block.nudge),
+            "nudge": self._block.nudge,
             **_numbers(self._relaxation),
         }
         self.input_spec = keras.layers.InputSpec(ndim=2, axes={-1: sum(system.input_columns.values())})
@@ -244,7 +244,7 @@ class EquilibriumLayer(keras.layers.Layer):
         found = {
             n: self._kept[n].value if self.built else a for n, a in self._settings.items() if n != "nudge"
         }
-        return plain(Relaxation(**_all_of(found)))
+        return Relaxation(**_all_of(found))
 
     @relaxation.setter
     def relaxation(self, relaxation: Relaxation) -> None:
@@ -333,8 +333,8 @@ keep_programs()
 
 
 def _numbers(relaxation: Relaxation | None) -> dict[str, Any]:
-    """The numbers that a relaxation has, as Python's."""
-    return {n: a for n, a in vars(plain(relaxation)).items() if a is not None} if relaxation else {}
+    """The numbers that a relaxation has."""
+    return {n: a for n, a in vars(relaxation).items() if a is not None} if relaxation else {}
 
 
 def _constant(value: Any) -> Any:

@@ -8,14 +8,12 @@ so that :func:`undotted` brings every name back.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
 
 from ebana.learning.system import EnergySystem
-from ebana.learning.systems.deep_states import Relaxation
 from ebana.network import Network
 from ebana.numbers import positive
 from ebana.parameters import Parameter
@@ -77,20 +75,6 @@ def bounds_in(parameter: Parameter, dtype: Any) -> tuple[float, float]:
     if float(high) > parameter.high:
         high = np.nextafter(high, kind(-np.inf))
     return float(low), float(high)
-
-
-def plain(relaxation: Relaxation | None) -> Relaxation | None:
-    """A relaxation with its numbers as Python's: one type each, so that programs are not compiled anew.
-
-    Example:
-        >>> plain(Relaxation(np.int64(3), tolerance=1))
-        Relaxation(free_sweeps=3, nudged_sweeps=10, tolerance=1.0, factor=1.1, nudged_tolerance=None)
-    """
-    if relaxation is None:
-        return None
-    numbers: dict[str, Any] = {field.name: getattr(relaxation, field.name) for field in fields(relaxation)}
-    kinds = {name: int if name.endswith("sweeps") else float for name in numbers}
-    return Relaxation(**{name: None if n is None else kinds[name](n) for name, n in numbers.items()})
 
 
 def plain_nudge(who: str, nudge: Any) -> float:

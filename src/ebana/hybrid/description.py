@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ import numpy as np
 from ebana import serialization
 from ebana.engines.base import Engine
 from ebana.engines.native import NativeEngine, SweepEngine
-from ebana.hybrid.adapters import plain
 from ebana.hybrid.blocks import CircuitBlock, Hopfield
 from ebana.hybrid.digital import Activation, BatchNorm, Conv2D, Dense, Flatten, Pool2D, RandomShift
 from ebana.hybrid.hopfield_layers import GOE, HopfieldConv2D, HopfieldDense, HopfieldStates, Uniform, hopfield
@@ -141,8 +140,8 @@ def restore_system(config: Mapping[str, Any]) -> Any:
 
 
 def describe_relaxation(relaxation: Relaxation | None) -> dict[str, Any] | None:
-    """A relaxation with its numbers as Python's."""
-    return describe(plain(relaxation))
+    """A relaxation with its numbers as Python's, also where it is that of a pytree and holds arrays."""
+    return None if relaxation is None else describe(replace(relaxation))
 
 
 def restore_relaxation(config: Mapping[str, Any] | None) -> Relaxation | None:

@@ -27,13 +27,12 @@ import numpy as np
 
 from ebana._types import Array, Number, Values
 from ebana.hybrid import directions
-from ebana.hybrid.adapters import start_values
+from ebana.hybrid.adapters import plain_nudge, start_values
 from ebana.hybrid.directions import Derivatives, LinearLoss, Settled
 from ebana.learning import estimators
 from ebana.learning.estimators import GradientEstimator
 from ebana.learning.system import EnergySystem, HostSystem, as_argument, from_argument, scope
 from ebana.learning.systems.deep_states import Relaxation
-from ebana.numbers import positive
 
 
 @partial(
@@ -144,7 +143,7 @@ class Equilibrium:
 
     def with_(self, *, nudge: Number | None = None, relaxation: Relaxation | None = None) -> Equilibrium:
         """The same block with another nudge or relaxation: numbers above zero, of any type."""
-        changed = self if nudge is None else replace(self, nudge=_plain_nudge(nudge))
+        changed = self if nudge is None else replace(self, nudge=plain_nudge("equilibrium", nudge))
         if relaxation is None:
             return changed
         return replace(changed, argument=as_argument(_relaxed_by(self.system, relaxation)))
@@ -212,12 +211,7 @@ def equilibrium(
     start = start_values(network)
     if nudge is None:
         nudge = rule.default_strength(system, start)
-    return Equilibrium(_argument(system), _plain_nudge(nudge), rule, by_inputs, start)
-
-
-def _plain_nudge(nudge: Any) -> Any:
-    """A nudge as one type of number, so that programs are not compiled anew, or ValueError."""
-    return positive("equilibrium", "nudge", nudge, ", in the system's own unit")
+    return Equilibrium(_argument(system), plain_nudge("equilibrium", nudge), rule, by_inputs, start)
 
 
 def _argument(system: Any) -> Any:
@@ -245,6 +239,8 @@ def check_rule(rule: GradientEstimator, system: Any) -> None:
 
 
 def _relaxed_by(system: Any, relaxation: Relaxation) -> Any:
+    if not isinstance(relaxation, Relaxation):
+        raise TypeError(f"equilibrium(relaxation={relaxation!r}). Expected a Relaxation.")
     if not isinstance(getattr(system, "relaxation", None), Relaxation):
         raise TypeError(
             f"equilibrium(relaxation=...): {type(system).__name__} settles in its own manner. Leave relaxation out; "

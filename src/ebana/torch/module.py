@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ebana.hybrid.adapters import bounds_in, listed_columns, plain, plain_nudge
+from ebana.hybrid.adapters import bounds_in, listed_columns, plain_nudge
 from ebana.hybrid.function import Equilibrium, equilibrium
 from ebana.learning import optimizers
 from ebana.learning.system import LearningWarning
@@ -82,9 +82,9 @@ class EquilibriumModule(nn.Module):
     ) -> None:
         super().__init__()
         by_inputs = hasattr(getattr(system, "system", system), "input_contrast")
-        block = equilibrium(system, estimator, plain(relaxation), nudge=nudge, by_inputs=by_inputs)
+        block = equilibrium(system, estimator, relaxation, nudge=nudge, by_inputs=by_inputs)
         values = block.initial_values()
-        self._shared = SharedBlock(block.with_(nudge=plain_nudge("EquilibriumModule", block.nudge)))
+        self._shared = SharedBlock(block)
         self.input_scale, self.output_scale = input_scale, output_scale
         self.found, self.lost = None, 0
         self._names: dict[str, str] = {}
@@ -183,7 +183,7 @@ class EquilibriumModule(nn.Module):
 
     @relaxation.setter
     def relaxation(self, relaxation: Relaxation) -> None:
-        self._shared = SharedBlock(self._block.with_(relaxation=plain(relaxation)))
+        self._shared = SharedBlock(self._block.with_(relaxation=relaxation))
 
     # -- parameters -------------------------------------------------------------------------------------
 
