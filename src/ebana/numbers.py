@@ -67,3 +67,15 @@ def positive(who: str, what: str, value: Any, unit: str = "") -> Any:
         2.0
     """
     return real(who, what, value, f"a number above zero{unit}", above=0.0)
+
+
+def whole(who: str, what: str, value: Any, least: int = 1) -> int:
+    """A whole number of Python's or NumPy's as one of Python's, or ValueError.
+
+    Example:
+        >>> whole("EarlyStopping", "patience", np.int64(3))
+        3
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{who}({what}={value!r}). Expected a whole number of at least {least}.")
+    return int(value)

@@ -15,6 +15,7 @@ from ebana._types import Array, Mask, Values
 from ebana.fingerprints import name_of
 from ebana.hybrid.parts import Applied, Built, Context, Part, Passed, Shape
 from ebana.learning.systems.convolution import convolve, pool
+from ebana.numbers import whole
 from ebana.parameters import Parameter
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -38,13 +39,6 @@ def _check_activation(who: str, activation: str | None) -> None:
 
 def _activated(activation: str | None, y: Array) -> Array:
     return y if activation is None else ACTIVATIONS[activation](y)
-
-
-def whole(who: str, what: str, value: Any, least: int = 1) -> int:
-    """A whole number that an argument takes, or ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{who}({what}={value!r}). Expected a whole number of at least {least}.")
-    return int(value)
 
 
 def image(who: str, where: str, shape: Shape) -> Shape:

@@ -123,9 +123,8 @@ def backward(estimator: GradientEstimator, by_inputs: bool, kept: Any, cotangent
         cast = _cast(system, values, inputs)
         run: Any = _derivatives if system.traits.traceable else _derivatives_on_host
         strength = jnp.asarray(nudge, size.dtype)
-        by_value, by_input, lost = run(
-            system, estimator, by_inputs, *cast, slopes, size, strength, found, free
-        )
+        objective = _objective(cast[1], slopes, size, found, free, by_inputs)
+        by_value, by_input, lost = run(system, estimator, cast[0], objective, strength)
     with _either(system, *(a.dtype for a in (*values.values(), *inputs.values()))):
         by_value = {n: _like(by_value.get(n), v) for n, v in values.items()}
         by_input = {n: _like(by_input.get(n), x) for n, x in inputs.items()}
@@ -150,24 +149,21 @@ def _normalised(g: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
     return size, {name: a / jnp.where(size > 0, size, 1.0)[:, None] for name, a in g.items()}
 
 
-def _derivatives(
-    system: EnergySystem,
-    estimator: GradientEstimator,
-    by_inputs: bool,
-    values: Values,
-    inputs: Values,
-    slopes: Values,
-    size: Array,
-    nudge: Array,
-    found: Mask,
-    free: Any,
-) -> tuple[dict[str, Array], dict[str, Array], Array]:
-    """Derivatives by values and inputs, and the number of nudged states that were not found."""
-    objective = Objective(
+def _objective(
+    inputs: Values, slopes: Values, size: Array, found: Mask, free: Any, by_inputs: bool
+) -> Objective:
+    """The loss whose slopes by the outputs of each sample are these times its size."""
+    return Objective(
         inputs, slopes, LinearLoss(), valid=found, weight=size, free=free, sensitivities=by_inputs
     )
+
+
+def _derivatives(
+    system: EnergySystem, estimator: GradientEstimator, values: Values, objective: Objective, nudge: Array
+) -> tuple[dict[str, Array], dict[str, Array], Array]:
+    """Derivatives by values and inputs, and the number of nudged states that were not found."""
     estimate = estimator.estimate(system, values, objective, beta=nudge)
-    if by_inputs and not estimate.sensitivities:
+    if objective.sensitivities and not estimate.sensitivities:
         raise TypeError(
             f"{type(estimator).__name__} gives no derivatives by the inputs (Estimate.sensitivities), which a block "
             "hands on to what is before it. Put the block first, with equilibrium(..., by_inputs=False)."
@@ -176,23 +172,16 @@ def _derivatives(
 
 
 def _derivatives_on_host(
-    system: Any,
-    estimator: GradientEstimator,
-    by_inputs: bool,
-    values: Values,
-    inputs: Values,
-    slopes: Values,
-    size: Array,
-    nudge: Array,
-    found: Mask,
-    free: Any,
+    system: Any, estimator: GradientEstimator, values: Values, objective: Objective, nudge: Array
 ) -> tuple[dict[str, Array], dict[str, Array], Array]:
+    """As :func:`_derivatives`, by an engine outside JAX."""
+    inputs, by_inputs = objective.inputs, objective.sensitivities
+
     def host(values: Any, inputs: Any, slopes: Any, size: Any, nudge: Any, found: Any, v: Any) -> Any:
         with scope(system.traits):
             state = system.restored(values, inputs, v, found)
-            by_value, by_input, lost = _derivatives(
-                system, estimator, by_inputs, values, inputs, slopes, size, nudge, found, state
-            )
+            there = _objective(inputs, slopes, size, found, state, by_inputs)
+            by_value, by_input, lost = _derivatives(system, estimator, values, there, nudge)
             return (
                 {n: by_value.get(n, np.zeros_like(a)) for n, a in values.items()},
                 {n: by_input.get(n, np.zeros_like(x)) for n, x in inputs.items()},
@@ -201,7 +190,8 @@ def _derivatives_on_host(
 
     like = partial(jax.tree.map, lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype))
     shapes = (like(dict(values)), like(dict(inputs)), jax.ShapeDtypeStruct((), np.int32))
-    return _called(system, host, shapes, values, inputs, slopes, size, nudge, found, free["v"])
+    given = objective.targets, objective.weight, nudge, objective.valid, objective.free["v"]
+    return _called(system, host, shapes, values, inputs, *given)
 
 
 def _called(system: Any, host: Any, shapes: Any, *arguments: Any) -> Any:

@@ -14,6 +14,7 @@ from ebana.learning.systems.couplings import Coupling
 from ebana.learning.systems.deep_hopfield import DeepHopfieldSystem, Order
 from ebana.learning.systems.deep_states import Layer, Relaxation
 from ebana.names import check_name
+from ebana.numbers import whole
 from ebana.parameters import Parameter
 
 
@@ -117,7 +118,7 @@ class HopfieldDense(_States):
     ) -> None:
         _set(
             self,
-            units=_whole("HopfieldDense", "units", units),
+            units=whole("HopfieldDense", "units", units),
             clamped=clamped,
             slope=slope,
             start=start,
@@ -159,10 +160,10 @@ class HopfieldConv2D(_States):
         name: str | None = None,
     ) -> None:
         what = "HopfieldConv2D"
-        if _whole(what, "kernel", kernel) % 2 == 0:
+        if whole(what, "kernel", kernel) % 2 == 0:
             raise ValueError(f"{what}(kernel={kernel!r}). Expected an odd number, so that sizes stay.")
         _set(
-            self, channels=_whole(what, "channels", channels), kernel=kernel, pool=_whole(what, "pool", pool),
+            self, channels=whole(what, "channels", channels), kernel=kernel, pool=whole(what, "pool", pool),
             clamped=clamped, slope=slope, start=start, name=name,
         )  # fmt: skip
         self.__post_init__()
@@ -218,7 +219,7 @@ def hopfield(
         >>> dict(system.output_units), sorted(system.parameters)[:2]
         ({'y': 10}, ['conv2d_1/bias', 'conv2d_1/weight'])
     """
-    shape = tuple(_whole("hopfield", "input_shape", n) for n in input_shape)
+    shape = tuple(whole("hopfield", "input_shape", n) for n in input_shape)
     if not layers:
         raise ValueError("hopfield(layers=[]). Expected at least one layer of states.")
     if coupling is not None and not (isinstance(coupling, int | float) and 0 < coupling < math.inf):
@@ -278,9 +279,3 @@ def _parameters(
 def _set(target: object, **fields: Any) -> None:
     for name, value in fields.items():
         object.__setattr__(target, name, value)
-
-
-def _whole(who: str, what: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{who}({what}={value!r}). Expected a whole number above zero.")
-    return int(value)

@@ -114,8 +114,7 @@ class HybridSystem:
         """Compiled as a whole unless some block runs outside JAX: a program would call it back on its own threads."""
         traits = {name: block.block.system.traits for name, block in self.blocks.items()}
         outside = [f"block {n!r} on engine {t.name!r}" for n, t in traits.items() if not t.traceable]
-        images = any(len(part.shape) == 3 for part in self.parts.values())
-        images = images or len(self.input_shape) == 3
+        images = 3 in map(len, (self.input_shape, *(part.shape for part in self.parts.values())))
         foreign = any(getattr(part, "label", "") for part in self.parts.values())
         return Traits(
             "hybrid",

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ebana.learning.system import trainable
+from ebana.numbers import whole
 from ebana.spellings import also
 from ebana.storage.atomic import append, check_target, replacing
 from ebana.storage.described import Described, check_arrays, number, optional
@@ -358,10 +359,3 @@ def _writable(path: PathLike, owner: str) -> None:
         ) from error
     if not os.access(target.parent, os.W_OK):
         raise PermissionError(f"{owner}: no permission to write to {target.parent}. Choose another path.")
-
-
-def whole(owner: str, what: str, value: object, least: int = 1) -> int:
-    """A whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{owner}({what}={value!r}). Expected a whole number of at least {least}.")
-    return int(value)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ebana.training.callbacks import Callback, whole
+from ebana.numbers import whole
+from ebana.training.callbacks import Callback
 from ebana.training.record import Record
 
 KEYS = {"epoch_num": "epochs", "epoch": "epochs", "batch_num": "batches", "batch": "batches"}

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from ebana._types import Array
 from ebana.learning.systems.convolution import Winners
-from ebana.numbers import is_unknown, known_number, real
+from ebana.numbers import is_unknown, known_number, real, whole
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,7 @@ def _sweeps(name: str, value: Any) -> Any:
     """A number of sweeps as one of Python's, or ValueError."""
     if is_unknown(value):
         return value
-    number = known_number(value)
-    whole = isinstance(number, int) and not isinstance(number, bool)
-    if not whole or number < 1:
-        raise ValueError(f"Relaxation({name}={value!r}). Expected a whole number of at least 1.")
-    return number
+    return whole("Relaxation", name, known_number(value))
 
 
 @dataclass(frozen=True)
