@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 if TYPE_CHECKING:
@@ -29,13 +31,36 @@ def of_program(program: ClosedJaxpr) -> str:
     """A checksum of a program's operations and constants.
 
     Example:
-        >>> import jax
         >>> double, twice = (jax.make_jaxpr(f)(1.0) for f in (lambda x: 2 * x, lambda y: 2 * y))
         >>> of_program(double) == of_program(twice), of_program(double) == of_program(jax.make_jaxpr(abs)(1.0))
         (True, False)
     """
-    constants = tuple((np.shape(c), np.asarray(c).dtype.str, np.asarray(c).tobytes()) for c in program.consts)
-    return checksum((without_addresses(str(program.jaxpr)), constants))
+    operations, constants = computation(program)
+    return checksum((without_addresses(operations), constants))
+
+
+def computation(program: ClosedJaxpr) -> tuple[str, tuple[Any, ...]]:
+    """The operations of a program as a text, and its constants, those of programs within it too.
+
+    Equal within a process for programs that compute the same.
+    """
+    return str(program.jaxpr), tuple(_constants(program))
+
+
+def _constants(program: Any) -> Iterator[tuple[Any, ...]]:
+    """Each constant as a hashable; a program that is compiled on its own keeps its own ones."""
+    for constant in getattr(program, "consts", ()):
+        is_key = isinstance(constant, jax.Array) and jnp.issubdtype(constant.dtype, jax.dtypes.prng_key)
+        array = np.asarray(jax.random.key_data(constant) if is_key else constant)
+        yield array.shape, array.dtype.str, array.tobytes()
+    for equation in program.eqns:
+        inner = jax.tree.leaves(list(equation.params.values()), is_leaf=_is_program)
+        for one in filter(_is_program, inner):
+            yield from _constants(one)
+
+
+def _is_program(value: Any) -> bool:
+    return hasattr(value, "eqns")
 
 
 def of_function(function: Callable[..., Any]) -> str:
