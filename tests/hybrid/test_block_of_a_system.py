@@ -14,6 +14,7 @@ import pytest
 from ebana import HopfieldNetwork, optimizers
 from ebana.analysis.gradient_check import check_gradients
 from ebana.hybrid import (
+    CircuitBlock,
     Dense,
     EquilibriumBlock,
     Hopfield,
@@ -139,6 +140,20 @@ def test_a_circuit_and_a_network_are_taken_with_their_present_values():
         for name, value in system.values.items():
             np.testing.assert_array_equal(network.values[f"own/{name}"], value)
         assert network.predict(X).shape == (6, 3)
+
+
+@pytest.mark.parametrize("rate", [None, 2e-7])
+def test_a_circuit_learns_as_fast_as_in_a_block_of_its_own(rate):
+    """An optimizer's rate for weights is no rate for siemens."""
+    rates = []
+    for part in (EquilibriumBlock, CircuitBlock):
+        network = HybridModel([part(small_circuit(inputs=4), learning_rate=rate, name="own"), Dense(3)], 4)
+        found = optimizers.Adam(lr=3e-3).rates(network.system.parameters, 0, 1, 1)
+        rates.append({name: float(r) for name, r in found.items()})
+    assert rates[0] == rates[1]
+    conductances = [r for name, r in rates[0].items() if name.endswith("conductance")]
+    assert conductances
+    assert max(conductances) < 1e-5
 
 
 def test_one_that_stays_as_it_is():

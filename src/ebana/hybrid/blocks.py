@@ -22,7 +22,7 @@ from ebana.learning.systems.deep_states import Relaxation
 from ebana.learning.systems.layered import INPUT, OUTPUT
 from ebana.model import Model
 from ebana.numbers import positive, real
-from ebana.parameters import Parameter, Slot
+from ebana.parameters import Kind, Parameter, Slot
 
 
 @partial(
@@ -219,15 +219,8 @@ class CircuitBlock(BlockPart):
 
     def started(self, built: Built | None = None) -> Mapping[str, Parameter]:
         """Its parameters with the values that the model has now."""
-        values, given = self.model.values, self.learning_rate
-        found = {}
-        for name, p in self.model.system.parameters.items():
-            rate = given if given is not None and p.kind == "conductance" else p.learning_rate
-            learns = p.trainable and self.trainable
-            found[name] = replace(
-                p, initial=values[name], learning_rate=rate, default_rate=True, trainable=learns
-            )
-        return found
+        found = _started(self.model, self.learning_rate, self.trainable, only="conductance")
+        return {name: replace(p, default_rate=True) for name, p in found.items()}
 
     def build(
         self, shape: Shape, rng: np.random.Generator, where: str, *, first: bool = False, dtype: Any = None
@@ -254,7 +247,8 @@ class EquilibriumBlock(BlockPart):
         output_scale: what its outputs are multiplied by on the way out.
         nudge: root mean square of the nudge over the outputs of a sample, in the system's own unit; None for the
             system's default.
-        learning_rate: of all of its parameters; None for their own, or the optimizer's.
+        learning_rate: of all of its parameters; None for their own, or the optimizer's; conductances then learn at
+            the optimizer's default for them, whatever rate it is given for weights.
         trainable: False for a system that stays as it is, while what is before and behind it learns.
         name: for parameters and messages.
 
@@ -284,13 +278,7 @@ class EquilibriumBlock(BlockPart):
 
     def started(self, built: Built) -> Mapping[str, Parameter]:
         """The system's parameters, with the present values of a network."""
-        values = start_values(self.system)
-        found = {}
-        for name, p in getattr(self.system, "system", self.system).parameters.items():
-            rate = p.learning_rate if self.learning_rate is None else self.learning_rate
-            learns = p.trainable and self.trainable
-            found[name] = replace(p, initial=values[name], learning_rate=rate, trainable=learns)
-        return found
+        return _started(self.system, self.learning_rate, self.trainable)
 
     def build(
         self, shape: Shape, rng: np.random.Generator, where: str, *, first: bool = False, dtype: Any = None
@@ -305,6 +293,27 @@ class EquilibriumBlock(BlockPart):
             )
         scales = self.input_scale, self.output_scale
         return _of_system(type(system).__name__, self.system, shape, where, self.nudge, first, scales)
+
+
+def _started(
+    network: Any, rate: float | None, learns: bool, only: Kind | None = None
+) -> dict[str, Parameter]:
+    """Parameters of a system, or of a network with the values that it has now.
+
+    Args:
+        rate: learning rate of all of them, or of ``only`` those of a kind; None for their own.
+        learns: whether those that are trained stay so.
+    """
+    values = start_values(network)
+    found = {}
+    for name, p in getattr(network, "system", network).parameters.items():
+        found[name] = replace(
+            p, initial=values[name],
+            learning_rate=rate if rate is not None and only in (None, p.kind) else p.learning_rate,
+            default_rate=p.default_rate or p.kind == "conductance",  # no rate for weights suits siemens
+            trainable=p.trainable and learns,
+        )  # fmt: skip
+    return found
 
 
 NEEDED = (
