@@ -7,6 +7,7 @@ import pytest
 
 from ebana.hybrid import Dense, Function, HybridModel
 from ebana.hybrid.system import HybridSystem
+from ebana.training import step
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(20, 16)), np.eye(3)[RNG.integers(0, 3, 20)]
@@ -22,14 +23,23 @@ def trained():
     return model, history.history["loss"]
 
 
-def test_the_same_is_learned(monkeypatch):
+@pytest.fixture
+def programs(monkeypatch):
+    """How many steps were programs of their own."""
+    counted, run = [], step._next
+    monkeypatch.setattr(step, "_next", lambda *given: counted.append(1) or run(*given))
+    return counted
+
+
+def test_the_same_is_learned(monkeypatch, programs):
     apart, losses = trained()
-    assert apart.system.traits.steps_apart
+    assert len(programs) == 6
     in_loop = HybridSystem.traits.fget
     monkeypatch.setattr(
         HybridSystem, "traits", property(lambda system: replace(in_loop(system), steps_apart=False))
     )
     looped, others = trained()
+    assert len(programs) == 6
     assert losses == pytest.approx(others, rel=1e-6)
     for name, value in apart.values.items():
         np.testing.assert_allclose(looped.values[name], value, rtol=1e-5, atol=1e-7)

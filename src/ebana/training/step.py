@@ -200,7 +200,8 @@ def run_chunk(
 ) -> tuple[dict[str, Array], Any, Records, dict[str, Array] | None]:
     """Run ``steps`` steps; compiled for systems that are traceable, one by one for others.
 
-    Where the system wants an optimised compilation, the buffers of values and state are donated.
+    Where the system wants an optimised compilation, the buffers of values and state are donated; those of steps that
+    are programs of their own are copies, so that what was given outlives an interruption.
 
     Returns:
         Values, optimizer state, :class:`Records` (entries beyond ``steps`` are zero), and the free and
