@@ -56,9 +56,15 @@ def keep_programs() -> Path | None:
 
 def folder() -> Path:
     """Where the programs for this kind of processor lie."""
+    return place("programs") / _processor()
+
+
+def place(kind: str) -> Path:
+    """Where what is costly to compute is kept, by kind; programs lie in the named folder itself."""
     named = os.environ.get(FOLDER)
-    base = Path(named).expanduser() if named else _user_folder() / "ebana" / "programs"
-    return base / _processor()
+    if not named:
+        return _user_folder() / "ebana" / kind
+    return Path(named).expanduser() / ("" if kind == "programs" else kind)
 
 
 def _user_folder() -> Path:

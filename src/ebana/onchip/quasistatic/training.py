@@ -1,0 +1,142 @@
+"""Training, point by point: free phase, nudged phase, update, with the charge on the weights carried from one to the next.
+
+In the update phase one line of cells of each crossbar is written: their nodes are driven to
+
+    w - clip(scale rate (z_nudged - z_free) r(p_nudged), step),        r(x) = max(x - threshold, 0),
+
+limited to the range of the weights; the others float. When the write line falls, the charge that the driven nodes have
+in the network of the update phase stays on them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ebana.onchip.quasistatic import cell
+from ebana.onchip.quasistatic.newton import output, solve, volts
+from ebana.onchip.quasistatic.numbers import Chip, Drive, State
+from ebana.onchip.quasistatic.wiring import Crossbar, Wiring
+
+
+class Memory(NamedTuple):
+    """What is carried from point to point.
+
+    Args:
+        state: voltages at the end of the last phase.
+        charges: on the weights' nodes, coulombs, for one of the parallel cells.
+        bit_lines: voltages that were last on the bit lines, by crossbar.
+        lost: points with a phase that did not converge, at which nothing was written.
+        steps: of Newton's method.
+    """
+
+    state: State
+    charges: jax.Array
+    bit_lines: tuple[jax.Array, ...]
+    lost: jax.Array
+    steps: jax.Array
+
+
+class Step(NamedTuple):
+    """A point of the training.
+
+    Args:
+        x: inputs, volts.
+        y: targets, volts.
+        lines: the line that is written in each crossbar.
+        rate: factor of all updates.
+        nudge: conductance to the targets, siemens.
+    """
+
+    x: jax.Array
+    y: jax.Array
+    lines: jax.Array
+    rate: jax.Array
+    nudge: jax.Array
+
+
+def begin(wiring: Wiring, chip: Chip, weights: jax.Array) -> Memory:
+    """The network with its weights set, volts by cell, while all other nodes are at ground."""
+    hidden = tuple(jnp.zeros(c.columns) for c in wiring.crossbars)
+    state = State(hidden, hidden[:-1], hidden[:-1], weights)
+    charges = _charges(wiring, chip, state, jnp.zeros(wiring.crossbars[0].rows))
+    bit_lines = tuple(jnp.zeros(c.cells // c.lines) for c in wiring.crossbars)
+    return Memory(state, charges, bit_lines, jnp.int32(0), jnp.int32(0))
+
+
+def _charges(wiring: Wiring, chip: Chip, state: State, x: jax.Array) -> jax.Array:
+    return cell.evaluate(wiring, chip, volts(wiring, state, x)).charge
+
+
+def infer(wiring: Wiring, chip: Chip, memory: Memory, x: jax.Array) -> tuple[Memory, jax.Array]:
+    """A point without nudge and update; returns the outputs in volts."""
+    y, nothing = jnp.zeros(wiring.crossbars[-1].columns), jnp.zeros(())
+    done = solve(wiring, chip, memory.state, _floating(memory, x, y, nothing))
+    out = output(chip.layers[-1], done.state.z[-1], y, nothing)
+    lost = memory.lost + ~done.converged
+    return memory._replace(state=done.state, lost=lost, steps=memory.steps + done.steps), out
+
+
+def learn(wiring: Wiring, chip: Chip, memory: Memory, point: Step) -> tuple[Memory, jax.Array]:
+    """A point of the training; returns the outputs of its free phase in volts."""
+    nothing = jnp.zeros(())
+    free = solve(wiring, chip, memory.state, _floating(memory, point.x, point.y, nothing))
+    nudged = solve(wiring, chip, free.state, _floating(memory, point.x, point.y, point.nudge))
+    masks = [_line(c, point.lines[k]) for k, c in enumerate(wiring.crossbars)]
+    driven = jnp.concatenate([mask.ravel() for mask in masks])
+    wanted = _wanted(wiring, chip, memory, free.state, nudged.state, point)
+    drive = Drive(point.x, point.y, nothing, memory.charges, driven, wanted)
+    written = solve(wiring, chip, nudged.state, drive)
+    fine = free.converged & nudged.converged & written.converged
+    charges = _charges(wiring, chip, written.state, point.x)
+    charges = jnp.where(fine & driven, charges, memory.charges)
+    lines = tuple(
+        jnp.sum(jnp.where(mask, written.state.w[place].reshape(shape), 0.0), axis=_across(c))
+        for (place, shape), c, mask in zip(wiring.places(), wiring.crossbars, masks, strict=True)
+    )
+    state = jax.tree.map(lambda new, old: jnp.where(fine, new, old), written.state, memory.state)
+    steps = memory.steps + free.steps + nudged.steps + written.steps
+    out = output(chip.layers[-1], free.state.z[-1], point.y, nothing)
+    return Memory(state, charges, lines, memory.lost + ~fine, steps), out
+
+
+def _floating(memory: Memory, x: jax.Array, y: jax.Array, nudge: jax.Array) -> Drive:
+    """No weight is driven."""
+    return Drive(x, y, nudge, memory.charges, jnp.zeros(memory.charges.shape, bool), memory.charges)
+
+
+def _across(crossbar: Crossbar) -> int:
+    """The axis of the crossbar that a bit line runs along."""
+    return 0 if crossbar.write == "rows" else 1
+
+
+def _line(crossbar: Crossbar, line: jax.Array) -> jax.Array:
+    """Mask of the cells on a write line."""
+    here = jnp.arange(crossbar.lines) == line
+    return jnp.broadcast_to(
+        jnp.expand_dims(here, 1 - _across(crossbar)), (crossbar.rows, crossbar.columns)
+    )
+
+
+def _wanted(
+    wiring: Wiring, chip: Chip, memory: Memory, free: State, nudged: State, point: Step
+) -> jax.Array:
+    """Voltages that the update circuits ask for, for all cells; those of one line are driven there."""
+    parts = []
+    inputs = (point.x, *nudged.p)
+    for k, ((place, shape), crossbar, layer) in enumerate(
+        zip(wiring.places(), wiring.crossbars, chip.layers, strict=True)
+    ):
+        read = nudged.w[place].reshape(shape)
+        if not crossbar.buffered:  # the bit line and the weight share their charges
+            share = layer.bit_line / (layer.capacitance * layer.multiplier + layer.bit_line)
+            read = read + share * (jnp.expand_dims(memory.bit_lines[k], _across(crossbar)) - read)
+        pre = inputs[k]
+        if crossbar.rectified:
+            pre = jnp.maximum(pre - layer.threshold, 0.0)
+        change = layer.scale * point.rate * (nudged.z[k] - free.z[k]) * pre[:, None]
+        wanted = read - jnp.clip(change, -layer.step, layer.step)
+        parts.append(jnp.clip(wanted, -layer.limit, layer.limit).ravel())
+    return jnp.concatenate(parts)
