@@ -1,0 +1,5 @@
+"""Circuits that train themselves: crossbars of transistors whose weights are charges, with the circuits that update them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

