@@ -30,6 +30,7 @@ from ebana.hybrid import (
     hopfield,
 )
 from ebana.training.step import train_step
+from helpers.frameworks import compilations
 from helpers.hybrids import Bench, small_circuit
 
 RNG = np.random.default_rng(0)
@@ -233,6 +234,20 @@ def test_devices_are_refused_for_an_engine_outside_jax_before_any_work():
     with pytest.raises(ValueError, match="block 'bench' on engine 'bench' does not run on JAX's devices"):
         model.fit(X, Y, devices=2, batch_size=2, **CE)
     assert engine.calls == 0
+
+
+def test_beside_an_engine_outside_jax_every_block_is_compiled_once():
+    """Loops of JAX that run outside of programs are compiled at every call, until the process has no room for more."""
+    blocks = [
+        CircuitBlock(small_circuit()),
+        Hopfield([HopfieldStates(), HopfieldDense(3)]),
+        CircuitBlock(small_circuit(engine=Bench())),
+    ]
+    model = HybridModel([Dense(3), blocks[0], Dense(4), blocks[1], blocks[2], Dense(3)], 3)
+    model.fit(X, Y, epochs=4, **CE)
+    with compilations() as compiled:
+        model.fit(X, Y, epochs=4, **CE)
+    assert compiled == []
 
 
 class BenchError(RuntimeError):

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array, Mask, Values
-from ebana.compilation import arithmetic
+from ebana.compilation import arithmetic, compiled
 from ebana.host_calls import is_traced, on_host, require_spare_thread
 from ebana.learning.estimators import GradientEstimator, Objective
 from ebana.learning.system import EnergySystem, from_argument, scope
@@ -83,8 +83,13 @@ def forward(
     system = from_argument(argument)
     dtype = jnp.result_type(*inputs.values())
     with scope(system.traits):
-        run: Any = _settle if system.traits.traceable else _settle_on_host
-        outputs, found, free = run(system, *_cast(system, values, inputs))
+        cast = _cast(system, values, inputs)
+        if not system.traits.traceable:
+            outputs, found, free = _settle_on_host(system, *cast)
+        elif is_traced((argument, *cast)):
+            outputs, found, free = _settle(system, *cast)
+        else:
+            outputs, found, free = _settle_program(argument, *cast)
     with _either(system, dtype):
         outputs = {name: y.astype(dtype) for name, y in outputs.items()}
     return (outputs, found), (argument, nudge, values, inputs, found, free)
@@ -93,6 +98,10 @@ def forward(
 def _settle(system: EnergySystem, values: Values, inputs: Values) -> tuple[dict[str, Array], Mask, Any]:
     free = system.relax(values, inputs, None, None)
     return system.outputs(free), system.converged(free), free
+
+
+_settle_program = compiled(lambda argument, *arrays: _settle(from_argument(argument), *arrays))
+"""For a block that is called outside of programs, beside an engine outside JAX: its loops are compiled once."""
 
 
 def _settle_on_host(
@@ -121,10 +130,15 @@ def backward(estimator: GradientEstimator, by_inputs: bool, kept: Any, cotangent
     with scope(system.traits):
         size, slopes = _normalised({name: a.astype(system.traits.dtype) for name, a in g.items()})
         cast = _cast(system, values, inputs)
-        run: Any = _derivatives if system.traits.traceable else _derivatives_on_host
         strength = jnp.asarray(nudge, size.dtype)
-        objective = _objective(cast[1], slopes, size, found, free, by_inputs)
-        by_value, by_input, lost = run(system, estimator, cast[0], objective, strength)
+        given = cast[0], cast[1], slopes, size, found, free, strength
+        if not system.traits.traceable:
+            objective = _objective(cast[1], slopes, size, found, free, by_inputs)
+            by_value, by_input, lost = _derivatives_on_host(system, estimator, cast[0], objective, strength)
+        elif is_traced((argument, *given)):
+            by_value, by_input, lost = _derive(estimator, by_inputs, argument, *given)
+        else:
+            by_value, by_input, lost = _derive_program(estimator, by_inputs, argument, *given)
     with _either(system, *(a.dtype for a in (*values.values(), *inputs.values()))):
         by_value = {n: _like(by_value.get(n), v) for n, v in values.items()}
         by_input = {n: _like(by_input.get(n), x) for n, x in inputs.items()}
@@ -169,6 +183,27 @@ def _derivatives(
             "hands on to what is before it. Put the block first, with equilibrium(..., by_inputs=False)."
         )
     return estimate.gradients, estimate.sensitivities, estimate.unconverged
+
+
+def _derive(
+    estimator: GradientEstimator,
+    by_inputs: bool,
+    argument: Any,
+    values: Values,
+    inputs: Values,
+    slopes: Values,
+    size: Array,
+    found: Mask,
+    free: Any,
+    nudge: Array,
+) -> tuple[dict[str, Array], dict[str, Array], Array]:
+    """As :func:`_derivatives`, of arrays alone."""
+    objective = _objective(inputs, slopes, size, found, free, by_inputs)
+    return _derivatives(from_argument(argument), estimator, values, objective, nudge)
+
+
+_derive_program = compiled(_derive, static_argnums=(0, 1))
+"""See :data:`_settle_program`."""
 
 
 def _derivatives_on_host(

@@ -22,7 +22,9 @@ def _check(owner: Any, *, above: str = "", least: str = "", any_: str = "", unit
     for what in above.split():
         object.__setattr__(owner, what, positive(who, what, getattr(owner, what), unit))
     for what in least.split():
-        value = real(who, what, getattr(owner, what), f"a number of {unit or 'one'}s of at least 0", least=0.0)
+        value = real(
+            who, what, getattr(owner, what), f"a number of {unit or 'one'}s of at least 0", least=0.0
+        )
         object.__setattr__(owner, what, value)
     for what in any_.split():
         object.__setattr__(owner, what, real(who, what, getattr(owner, what), f"a number of {unit}s"))

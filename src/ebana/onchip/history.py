@@ -34,7 +34,11 @@ class History:
 
     def __getitem__(self, name: str) -> np.ndarray:
         """A record by name: the measure, ``"weights"`` or ``"epoch"``, first axis over epochs."""
-        found = {"epoch": np.arange(1, len(self.scores) + 1), "weights": self.weights, self.measure: self.scores}
+        found = {
+            "epoch": np.arange(1, len(self.scores) + 1),
+            "weights": self.weights,
+            self.measure: self.scores,
+        }
         if name not in found:
             raise KeyError(f"the history has no {name!r}. It has: {', '.join(found)}.")
         return np.asarray(found[name])
@@ -50,7 +54,9 @@ class History:
 
         columns = [f"seed {seed}" for seed in self.seeds]
         index = pd.RangeIndex(1, self.epochs + 1, name="epoch")
-        return pd.DataFrame(np.reshape(self.scores, (self.epochs, len(columns))), index=index, columns=columns)
+        return pd.DataFrame(
+            np.reshape(self.scores, (self.epochs, len(columns))), index=index, columns=columns
+        )
 
     def last(self) -> dict[str, Any]:
         """The last epoch's scores: median and least over seeds."""

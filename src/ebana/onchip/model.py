@@ -153,7 +153,9 @@ class OnChip:
     def _tasks(self, task: Task | Sequence[Task]) -> list[Task]:
         each = [task] * len(self.seeds) if isinstance(task, Task) else list(task)
         if len(each) != len(self.seeds):
-            raise ValueError(f"{len(each)} tasks are given for {len(self.seeds)} seeds. Expected one, or one a seed.")
+            raise ValueError(
+                f"{len(each)} tasks are given for {len(self.seeds)} seeds. Expected one, or one a seed."
+            )
         return each
 
     def _stacked(self, arrays: Sequence[Any]) -> np.ndarray:
@@ -169,6 +171,8 @@ class OnChip:
                 f"data has features {x.shape[1:]} and targets {y.shape[1:]}. Expected (N, {features}) and (N, {outputs})."
             )
         if not np.isfinite(x).all() or x.min() < 0.0 or x.max() > 1.0:
-            raise ValueError(f"features lie from {x.min():.3g} to {x.max():.3g}. Expected numbers from 0 to 1; scale them.")
+            raise ValueError(
+                f"features lie from {x.min():.3g} to {x.max():.3g}. Expected numbers from 0 to 1; scale them."
+            )
         if not np.isfinite(y).all():
             raise ValueError("targets are NaN or infinite. Expected numbers from -1 to 1.")

@@ -44,7 +44,9 @@ class Stimulus:
 
 def joined(parts: Sequence[Stimulus]) -> Stimulus:
     """Parts one after another."""
-    return Stimulus(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("x", "y", "lines", "rate")))
+    return Stimulus(
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("x", "y", "lines", "rate"))
+    )
 
 
 def beside(parts: Sequence[Stimulus]) -> Stimulus:

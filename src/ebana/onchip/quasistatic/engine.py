@@ -106,7 +106,9 @@ class QuasiStatic:
         """Structure and numbers of networks of one structure, one in each lane."""
         structures = {wiring_of(network) for network in networks}
         if len(structures) != 1:
-            raise ValueError(f"networks of {len(structures)} structures are given. Expected one structure in all lanes.")
+            raise ValueError(
+                f"networks of {len(structures)} structures are given. Expected one structure in all lanes."
+            )
         structure = structures.pop()
         celsius = self.transistors.celsius
         layers = [tuple(numbers_of(n, layer, celsius) for layer in n.layers) for n in networks]

@@ -122,9 +122,7 @@ def _moved(hidden: jax.Array, here: jax.Array, after: jax.Array) -> jax.Array:
     return hidden[..., 0] + hidden[..., 1] * here + (hidden[..., 2:] * after).sum(-1)
 
 
-def _amplifiers(
-    layer: Layer, state: State, k: int, current: jax.Array, slope: jax.Array
-) -> jax.Array:
+def _amplifiers(layer: Layer, state: State, k: int, current: jax.Array, slope: jax.Array) -> jax.Array:
     """Solve the two equations at the outputs of each hidden amplifier.
 
     Returns:
@@ -133,9 +131,7 @@ def _amplifiers(
     """
     conductance = 1.0 / layer.resistance
     forward = layer.gain * state.z[k]
-    balance = current[:2].sum(-1) - conductance * jnp.stack(
-        [forward - state.p[k], -forward - state.n[k]]
-    )
+    balance = current[:2].sum(-1) - conductance * jnp.stack([forward - state.p[k], -forward - state.n[k]])
     drive = jnp.broadcast_to(conductance * layer.gain, state.z[k].shape)
     right = jnp.concatenate(
         [balance[..., None], jnp.stack([-drive, drive])[..., None], slope[:2, 2]], axis=-1
@@ -143,9 +139,7 @@ def _amplifiers(
     (pp, pn), (np_, nn) = slope[:2, :2].sum(-1)[..., None]
     pp, nn = pp + conductance, nn + conductance
     inverse = -1.0 / (pp * nn - pn * np_)
-    return jnp.stack(
-        [inverse * (nn * right[0] - pn * right[1]), inverse * (pp * right[1] - np_ * right[0])]
-    )
+    return jnp.stack([inverse * (nn * right[0] - pn * right[1]), inverse * (pp * right[1] - np_ * right[0])])
 
 
 class _Row(NamedTuple):

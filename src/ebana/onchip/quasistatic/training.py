@@ -115,14 +115,10 @@ def _across(crossbar: Crossbar) -> int:
 def _line(crossbar: Crossbar, line: jax.Array) -> jax.Array:
     """Mask of the cells on a write line."""
     here = jnp.arange(crossbar.lines) == line
-    return jnp.broadcast_to(
-        jnp.expand_dims(here, 1 - _across(crossbar)), (crossbar.rows, crossbar.columns)
-    )
+    return jnp.broadcast_to(jnp.expand_dims(here, 1 - _across(crossbar)), (crossbar.rows, crossbar.columns))
 
 
-def _wanted(
-    wiring: Wiring, chip: Chip, memory: Memory, free: State, nudged: State, point: Step
-) -> jax.Array:
+def _wanted(wiring: Wiring, chip: Chip, memory: Memory, free: State, nudged: State, point: Step) -> jax.Array:
     """Voltages that the update circuits ask for, for all cells; those of one line are driven there."""
     parts = []
     inputs = (point.x, *nudged.p)

@@ -106,7 +106,9 @@ def sky130(corner: Corner = "tt", sizes: tuple[Size, ...] = (), celsius: float =
                 "Expected one bin for each channel."
             )
     text = "\n".join(bins.values())
-    return Cards(text, {c: f"{c}fet" for c in bins}, celsius, f"SkyWater sky130 {corner} (Apache License 2.0)")
+    return Cards(
+        text, {c: f"{c}fet" for c in bins}, celsius, f"SkyWater sky130 {corner} (Apache License 2.0)"
+    )
 
 
 PUBLISHED_SIZES = (Size("n", 0.42e-6, 0.15e-6), Size("p", 1.302e-6, 0.15e-6))
@@ -159,11 +161,15 @@ def _value(node: ast.expr) -> float:
     match node:
         case ast.Constant(value=int() | float() as value):
             return float(value)
-        case ast.Name(id=name) if name.endswith("_diff"):  # stress by the layout, which counts with SA and SB only
+        case ast.Name(id=name) if name.endswith(
+            "_diff"
+        ):  # stress by the layout, which counts with SA and SB only
             return 0.0
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_value(operand)
-        case ast.BinOp(op=ast.Mult()) if "MC_MM_SWITCH" in {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}:
+        case ast.BinOp(op=ast.Mult()) if "MC_MM_SWITCH" in {
+            n.id for n in ast.walk(node) if isinstance(n, ast.Name)
+        }:
             return 0.0
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATIONS:
             return _OPERATIONS[type(op)](_value(left), _value(right))

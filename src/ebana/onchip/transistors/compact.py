@@ -203,7 +203,9 @@ def scaled(numbers: Mapping[str, float], size: Size) -> dict[str, float]:
     return {name: numbers[name] * factors.get(name, 1.0) for name in NUMBERS}
 
 
-def law_of(numbers: Sequence[Mapping[str, float]], sizes: Sequence[Size], celsius: float = REFERENCE) -> CompactLaw:
+def law_of(
+    numbers: Sequence[Mapping[str, float]], sizes: Sequence[Size], celsius: float = REFERENCE
+) -> CompactLaw:
     """The law of transistors with given numbers at a temperature."""
     kelvin, reference = celsius + ZERO_CELSIUS, REFERENCE + ZERO_CELSIUS
     table = {name: np.array([[one[name]] for one in numbers]) for name in NUMBERS}

@@ -49,7 +49,9 @@ def fit(size: Size, samples: characterise.Samples, start: Mapping[str, float] = 
     free = [name for name in NUMBERS if name not in ("by_kelvin", "mobility")]
 
     def numbers(x: np.ndarray) -> dict[str, float]:
-        values = {n: start[n] * np.exp(v) if n in POSITIVE else start[n] + v for n, v in zip(free, x, strict=True)}
+        values = {
+            n: start[n] * np.exp(v) if n in POSITIVE else start[n] + v for n, v in zip(free, x, strict=True)
+        }
         return {**start, **values}
 
     with arithmetic():
@@ -61,11 +63,17 @@ def fit(size: Size, samples: characterise.Samples, start: Mapping[str, float] = 
             i, q = at.current, at.charge
             weak = jnp.where(vds * sign > -0.55, 1.0, 0.1)
             return jnp.concatenate(
-                [weak * (i - current) / (jnp.abs(current) + FLOOR), (q - charge) / jnp.max(jnp.abs(charge)) * 3.0]
+                [
+                    weak * (i - current) / (jnp.abs(current) + FLOOR),
+                    (q - charge) / jnp.max(jnp.abs(charge)) * 3.0,
+                ]
             )
 
         found = least_squares(
-            lambda x: np.asarray(residual(law_of([numbers(x)], [size]))), np.zeros(len(free)), x_scale=0.1, max_nfev=300
+            lambda x: np.asarray(residual(law_of([numbers(x)], [size]))),
+            np.zeros(len(free)),
+            x_scale=0.1,
+            max_nfev=300,
         )
     return numbers(found.x)
 
@@ -80,7 +88,8 @@ def with_temperature(size: Size, corner: Corner, numbers: Mapping[str, float]) -
     inside = (g > 0.3) & (g < 2.0) & (d > 0.1) & (d < 2.0)
     kinds = (size,) if size.channel == "n" else (size,)
     measured = [
-        characterise.samples(sky130(corner, kinds, celsius), size).current[::4, ::4][inside] for celsius in TEMPERATURES
+        characterise.samples(sky130(corner, kinds, celsius), size).current[::4, ::4][inside]
+        for celsius in TEMPERATURES
     ]
 
     def residual(x: np.ndarray) -> np.ndarray:

@@ -55,7 +55,9 @@ class TableLaw:
         c = self.coefficients.at[cell].get(mode="promise_in_bounds")
         current, charge = ([c[..., k] for k in range(start, start + PARTS)] for start in (0, PARTS))
         beyond = (beyond_g, beyond_d)
-        return Point(*_polynomial(current, u, v, beyond, self.step), *_polynomial(charge, u, v, beyond, self.step))
+        return Point(
+            *_polynomial(current, u, v, beyond, self.step), *_polynomial(charge, u, v, beyond, self.step)
+        )
 
     def _place(self, volts: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Index of the cell, place in it from 0 to 1, and how far beyond the table, in steps."""
@@ -66,7 +68,11 @@ class TableLaw:
 
 
 def _polynomial(
-    c: Sequence[jax.Array], u: jax.Array, v: jax.Array, beyond: tuple[jax.Array, jax.Array], step: jax.Array | float
+    c: Sequence[jax.Array],
+    u: jax.Array,
+    v: jax.Array,
+    beyond: tuple[jax.Array, jax.Array],
+    step: jax.Array | float,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Value and two derivatives, by Horner's rule in ``v`` and then in ``u``."""
     rows = [c[ORDER * a : ORDER * (a + 1)] for a in range(ORDER)]
@@ -78,7 +84,9 @@ def _polynomial(
     return value + by_g * beyond[0] + by_d * beyond[1], by_g / step, by_d / step
 
 
-def table_law(current: Sequence[np.ndarray], charge: Sequence[np.ndarray], low: float, step: float) -> TableLaw:
+def table_law(
+    current: Sequence[np.ndarray], charge: Sequence[np.ndarray], low: float, step: float
+) -> TableLaw:
     """The law through samples on a square grid.
 
     Args:
