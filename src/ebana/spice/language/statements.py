@@ -84,8 +84,54 @@ class Ramp:
         return f"PWL(0 {self.before!r} {self.rise!r} {self.after!r})"
 
 
-def _value(value: float | Ramp) -> str:
-    return str(value) if isinstance(value, Ramp) else f"DC {value!r}"
+@dataclass(frozen=True, slots=True)
+class Waveform:
+    """A source's value over time: straight lines between corners, constant before the first and after the last.
+
+    Corners at which nothing bends are left out of the text: a simulator stops at each.
+
+    Args:
+        times: of the corners, seconds, increasing, the first at least 0.
+        values: there, volts or amperes.
+
+    Example:
+        >>> print(Waveform((0.0, 1e-9, 2e-9, 3e-9), (0.0, 0.0, 0.0, 1.8)))
+        PWL(0.0 0.0 2e-09 0.0 3e-09 1.8)
+    """
+
+    times: tuple[float, ...]
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.times) != len(self.values) or not self.times:
+            raise ValueError(f"Waveform has {len(self.times)} times and {len(self.values)} values. Expected equally many.")
+        late = next((k for k in range(1, len(self.times)) if not self.times[k] > self.times[k - 1]), None)
+        if late is not None or not self.times[0] >= 0.0:
+            at = self.times[late or 0]
+            raise ValueError(f"Waveform has a corner at {at!r} s out of order. Expected times from 0 s on that increase.")
+
+    def corners(self) -> tuple[tuple[float, float], ...]:
+        """Times and values, without those that lie within a constant stretch."""
+        points = tuple(zip(self.times, self.values, strict=True))
+        inner = (
+            here
+            for before, here, after in zip(points, points[1:], points[2:], strict=False)
+            if not before[1] == here[1] == after[1]
+        )
+        return (points[0], *inner, *points[1:][-1:])
+
+    def __str__(self) -> str:
+        words = [f"{t!r} {v!r}" for t, v in self.corners()]
+        words[0], words[-1] = f"PWL({words[0]}", f"{words[-1]})"
+        return wrapped(words if len(words) > 1 else [f"{words[0]})"])
+
+
+Value = float | Ramp | Waveform
+"""Of a source, by time."""
+
+
+def _value(value: Value) -> str:
+    return str(value) if isinstance(value, Ramp | Waveform) else f"DC {value!r}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +141,7 @@ class VoltageSource:
     name: str
     plus: str
     minus: str
-    volts: float | Ramp
+    volts: Value
 
     def __str__(self) -> str:
         return f"{self.name} {self.plus} {self.minus} {_value(self.volts)}"
@@ -108,7 +154,7 @@ class CurrentSource:
     name: str
     plus: str
     minus: str
-    amperes: float | Ramp
+    amperes: Value
 
     def __str__(self) -> str:
         return f"{self.name} {self.plus} {self.minus} {_value(self.amperes)}"
@@ -156,6 +202,46 @@ class Behavioural:
 
     def __str__(self) -> str:
         return f"{self.name} {self.plus} {self.minus} {self.quantity}={self.expression}"
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A switch between ``a`` and ``b`` of a model, by the voltage of ``control`` against ``reference``."""
+
+    name: str
+    a: str
+    b: str
+    control: str
+    reference: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.a} {self.b} {self.control} {self.reference} {self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchModel:
+    """What switches of a model do: they close above ``closes`` volts and open below ``opens``."""
+
+    name: str
+    opens: float
+    closes: float
+    on_ohms: float
+    off_ohms: float
+
+    def __str__(self) -> str:
+        middle, half = 0.5 * (self.closes + self.opens), 0.5 * (self.closes - self.opens)
+        return f".model {self.name} sw vt={middle!r} vh={half!r} ron={self.on_ohms!r} roff={self.off_ohms!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class StartVoltages:
+    """Voltages of nodes at t = 0."""
+
+    volts: tuple[tuple[str, float], ...]
+
+    def __str__(self) -> str:
+        return wrapped([".ic", *(f"v({node})={value!r}" for node, value in self.volts)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +320,7 @@ class Text:
 
 Statement = (
     Comment | Resistor | Capacitor | VoltageSource | CurrentSource | VoltageControlled | CurrentControlled
-    | Behavioural | DeviceLine | ModelCard | Instance | Definition | UserSubcircuit | Text
+    | Behavioural | Switch | SwitchModel | StartVoltages | DeviceLine | ModelCard | Instance | Definition | UserSubcircuit | Text
 )  # fmt: skip
 
 
@@ -255,12 +341,16 @@ class Transient:
         first: size of the first step at most, seconds.
         longest: size of every step at most, seconds.
         saved: names of the vectors that are kept, such as ``"v(a)"`` and ``"i(v1)"``; all of them where empty.
+        options: of the simulator, in its own language, such as ``"method=gear"``.
+        celsius: temperature, degrees; None for the simulator's own (27).
     """
 
     stop: float
     first: float
     longest: float
     saved: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    celsius: float | None = None
 
 
 Analysis = OperatingPoint | Transient
@@ -286,5 +376,5 @@ class Deck:
 
     def first_source(self) -> VoltageSource | None:
         """The first constant voltage source outside of subcircuits."""
-        found = (s for s in self.statements if isinstance(s, VoltageSource) and not isinstance(s.volts, Ramp))
+        found = (s for s in self.statements if isinstance(s, VoltageSource) and not isinstance(s.volts, Ramp | Waveform))
         return next(found, None)

@@ -51,6 +51,18 @@ def read(data: bytes) -> list[Plot]:
     return plots
 
 
+def layout(data: bytes) -> tuple[int, list[str]]:
+    """Where the binary points of a file's first analysis start, and the names of its vectors.
+
+    Raises:
+        SpiceError: for a file that is no raw file, holds text, or has no header yet.
+    """
+    header, names, at, binary = _header(data, 0)
+    if not binary or "complex" in header.get("flags", ""):
+        raise _damaged("its points are not real numbers in binary")
+    return at, names
+
+
 def _header(data: bytes, at: int) -> tuple[dict[str, str], list[str], int, bool]:
     """Fields by lower-case key, the names of the variables, where the points start, whether they are binary."""
     fields: dict[str, str] = {}

@@ -62,6 +62,10 @@ class Dialect:
         """Lines of tolerances, given gmin in siemens."""
         raise NotImplementedError
 
+    def options_of(self, deck: Deck) -> list[str]:
+        """Lines of a deck's options."""
+        return self.options(deck.gmin)
+
     def analysis(self, deck: Deck) -> list[str]:
         """Lines of the deck's analysis.
 
@@ -81,7 +85,7 @@ class Dialect:
         head = [str(Comment(line)) for line in deck.title]
         body = [line for statement in deck.statements for line in self.lines(statement)]
         analysis = [] if deck.analysis is None else self.analysis(deck)
-        return [*head, f"* Run with: {self.run}", *self.options(deck.gmin), *body, "", *analysis, ".end"]
+        return [*head, f"* Run with: {self.run}", *self.options_of(deck), *body, "", *analysis, ".end"]
 
     def lines(self, statement: Statement) -> Iterator[str]:
         """The lines of a statement.

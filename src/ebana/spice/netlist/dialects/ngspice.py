@@ -39,6 +39,14 @@ class Ngspice(Dialect):
         """See :meth:`Dialect.options`."""
         return [options_line(gmin)]
 
+    def options_of(self, deck: Deck) -> list[str]:
+        """Those of an analysis that states its own, else the tolerances of an operating point."""
+        if not isinstance(deck.analysis, Transient) or not deck.analysis.options:
+            return super().options_of(deck)
+        celsius = deck.analysis.celsius
+        warm = () if celsius is None else (f"temp={celsius!r}",)
+        return [" ".join([".options", *deck.analysis.options, f"gmin={deck.gmin!r}", *warm])]
+
     def analysis(self, deck: Deck) -> list[str]:
         """See :meth:`Dialect.analysis`."""
         match deck.analysis:
