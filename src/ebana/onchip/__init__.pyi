@@ -9,7 +9,9 @@ from .description import UpdateCircuit as UpdateCircuit
 from .history import History as History
 from .model import OnChip as OnChip
 from .quasistatic.engine import QuasiStatic as QuasiStatic
+from .engine import Engine as Engine
 from .synapse import Synapse as Synapse
 from .synapse import Transistor as Transistor
+from .transient import TransientEngine as TransientEngine
 from .transistors.cards import Cards as Cards
 from .transistors.process import Process as Process

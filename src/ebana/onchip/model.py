@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,8 +12,10 @@ import numpy as np
 from ebana.numbers import whole
 from ebana.onchip import stimulus, tasks
 from ebana.onchip.description import Network
+from ebana.onchip.engine import Engine, Part, by_crossbar
 from ebana.onchip.history import History
 from ebana.onchip.quasistatic.engine import QuasiStatic
+from ebana.onchip.stimulus import Stimulus
 from ebana.onchip.tasks import Task
 from ebana.progress import bar, time_left
 
@@ -39,7 +42,7 @@ class OnChip:
         network: Network | Sequence[Network],
         *,
         seeds: int | Sequence[int] = 0,
-        engine: QuasiStatic | None = None,
+        engine: Engine | None = None,
     ) -> None:
         self.seeds = (seeds,) if isinstance(seeds, int) else tuple(seeds)
         for seed in self.seeds:
@@ -50,14 +53,9 @@ class OnChip:
                 f"OnChip has {len(networks)} networks and {len(self.seeds)} seeds. Expected one network, or one a seed."
             )
         self.networks = networks
-        self.engine = engine or QuasiStatic()
-        self._structure, self._chip = self.engine.chip(networks)
-        start = [
-            np.concatenate([w.ravel() for w in stimulus.start_weights(n, seed)])
-            for n, seed in zip(networks, self.seeds, strict=True)
-        ]
-        self._memory = self.engine.begin(self._structure, self._chip, np.stack(start))
-        self._epochs = 0
+        self.engine: Engine = engine or QuasiStatic()
+        start = [stimulus.start_weights(n, seed) for n, seed in zip(networks, self.seeds, strict=True)]
+        self._state = self.engine.start(networks, start)
 
     @property
     def network(self) -> Network:
@@ -67,8 +65,7 @@ class OnChip:
     @property
     def weights(self) -> list[np.ndarray]:
         """Voltages on the weights' nodes of each crossbar, ``(seeds, rows, columns)``."""
-        w = np.asarray(self._memory.state.w)
-        return [w[:, place].reshape(-1, *shape) for place, shape in self._structure.places()]
+        return by_crossbar(self.network, self.engine.weights(self._state))
 
     # -- verbs ----------------------------------------------------------------------------------------------
 
@@ -80,7 +77,7 @@ class OnChip:
         verbose: bool | None = None,
         on_epoch: Callable[[History], object] | None = None,
     ) -> History:
-        """Let the circuit train itself.
+        """Let the circuits train themselves, then score them without updates.
 
         Args:
             task: data; or one for each seed, with equally many points.
@@ -89,39 +86,56 @@ class OnChip:
             on_epoch: called with the history after each epoch.
 
         Returns:
-            Scores and weights by epoch. A score is that of the free phases while it learned.
+            Scores and weights by epoch, and the final score. Those by epoch are of free phases while it learned.
         """
-        whole("OnChip.fit", "epochs", epochs)
+        epochs = whole("OnChip.fit", "epochs", epochs)
         each = self._tasks(task)
-        x, y = (self._stacked([getattr(t, name) for t in each]) for name in ("x", "y"))
+        x, y, test_x, test_y = (
+            self._stacked([getattr(t, name) for t in each]) for name in ("x", "y", "test_x", "test_y")
+        )
         self._check(x, y)
-        history = History(each[0].measure, self.seeds, weights=[np.asarray(self._memory.state.w)])
-        began, spent = time.monotonic(), time.process_time()
+        self._check(test_x, test_y)
+        self._check_swing(y)
+        drawn = [self._epoch(x, y, number, epochs) for number in range(epochs)]
+        parts = [points for points, _ in drawn] + [self._test(test_x)]
+        start = self.engine.weights(self._state)
+        history = History(each[0].measure, self.seeds, epochs, start.shape[1], test_x=test_x, test_y=test_y)
+        history.weights[0] = start
+        history.outputs = np.full(test_y.shape, np.nan)
+        lanes = np.arange(len(self.seeds))
+        began, spent = time.monotonic(), _processor_time()
+
+        def record(part: Part) -> None:
+            answers = np.swapaxes(self._unit(part.outputs, part.lanes), 0, 1)
+            history.lost[part.lanes] = part.lost
+            history.seconds = _processor_time() - spent
+            if part.index == epochs:
+                history.outputs[part.lanes] = answers
+                history.final[part.lanes] = tasks.score(answers, test_y[part.lanes], each[0].classes)
+                return
+            wanted = np.swapaxes(y[lanes, drawn[part.index][1]], 0, 1)[part.lanes]
+            history.scores[part.index, part.lanes] = tasks.score(answers, wanted, each[0].classes)
+            history.weights[part.index + 1, part.lanes] = part.weights
+            done = float(np.isfinite(history.scores).sum() / len(lanes))
+            latest = history.scores[part.index]
+            shown = f"{history.measure} {np.median(latest[np.isfinite(latest)]):.3f}"
+            progress.show(done, time_left(time.monotonic() - began, done, epochs), [shown])
+            if on_epoch is not None:
+                on_epoch(history)
+
         with bar("epoch", epochs, verbose) as progress:
-            for number in range(epochs):
-                outputs, shown = self._epoch(x, y, number, epochs)
-                lanes = np.arange(len(self.seeds))
-                wanted = np.swapaxes(y[lanes, shown], 0, 1)
-                found = np.swapaxes(self.unit(outputs), 0, 1)
-                history.scores.append(tasks.score(found, wanted, each[0].classes))
-                history.weights.append(np.asarray(self._memory.state.w))
-                history.lost = np.asarray(self._memory.lost)
-                history.seconds = time.process_time() - spent
-                left = time_left(time.monotonic() - began, number + 1, epochs)
-                progress.show(number + 1, left, [f"{history.measure} {np.median(history.scores[-1]):.3f}"])
-                if on_epoch is not None:
-                    on_epoch(history)
+            self._state = self.engine.train(self._state, parts, record)
         return history
 
-    def _epoch(self, x: np.ndarray, y: np.ndarray, number: int, epochs: int) -> tuple[np.ndarray, np.ndarray]:
+    def _epoch(self, x: np.ndarray, y: np.ndarray, number: int, epochs: int) -> tuple[Stimulus, np.ndarray]:
         parts = [
             stimulus.epoch(n, x[k : k + 1], y[k : k + 1], [seed], number, epochs)
             for k, (n, seed) in enumerate(zip(self.networks, self.seeds, strict=True))
         ]
-        points = stimulus.beside([p[0] for p in parts])
-        nudge = np.array([n.loss.nudge for n in self.networks])
-        self._memory, outputs = self.engine.run(self._structure, self._chip, self._memory, nudge, points)
-        return outputs, np.concatenate([p[1] for p in parts], axis=1)
+        return stimulus.beside([p[0] for p in parts]), np.concatenate([p[1] for p in parts], axis=1)
+
+    def _test(self, x: np.ndarray) -> Stimulus:
+        return stimulus.beside([stimulus.test(n, x[k : k + 1]) for k, n in enumerate(self.networks)])
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Outputs in units of the amplitude, of free phases without updates.
@@ -133,10 +147,13 @@ class OnChip:
             ``(seeds, N, outputs)``.
         """
         each = np.broadcast_to(np.asarray(x, float), (len(self.seeds), *np.shape(x)[-2:]))
-        points = stimulus.beside([stimulus.test(n, each[k : k + 1]) for k, n in enumerate(self.networks)])
-        nudge = np.zeros(len(self.seeds))
-        self._memory, outputs = self.engine.run(self._structure, self._chip, self._memory, nudge, points)
-        return np.swapaxes(self.unit(outputs), 0, 1)
+        answers = np.zeros((len(self.seeds), each.shape[1], self.network.shape[-1]))
+
+        def keep(part: Part) -> None:
+            answers[part.lanes] = np.swapaxes(self._unit(part.outputs, part.lanes), 0, 1)
+
+        self._state = self.engine.train(self._state, [self._test(each)], keep)
+        return answers
 
     def score(self, task: Task | Sequence[Task]) -> np.ndarray:
         """R2 or accuracy for each seed, on the points that the task scores."""
@@ -144,9 +161,9 @@ class OnChip:
         x, y = (self._stacked([getattr(t, name) for t in each]) for name in ("test_x", "test_y"))
         return tasks.score(self.predict(x), y, each[0].classes)
 
-    def unit(self, volts: np.ndarray) -> np.ndarray:
-        """Outputs in units of the amplitude, ``(..., seeds, outputs)``."""
-        return volts / np.array([n.loss.amplitude for n in self.networks])[:, None]
+    def _unit(self, volts: np.ndarray, lanes: slice) -> np.ndarray:
+        """Outputs in units of the amplitude, ``(..., lanes, outputs)``."""
+        return volts / np.array([n.loss.amplitude for n in self.networks])[lanes, None]
 
     # -- checks ---------------------------------------------------------------------------------------------
 
@@ -176,3 +193,23 @@ class OnChip:
             )
         if not np.isfinite(y).all():
             raise ValueError("targets are NaN or infinite. Expected numbers from -1 to 1.")
+
+    def _check_swing(self, y: np.ndarray) -> None:
+        """Refuse targets that the outputs cannot reach."""
+        for n in self.networks:
+            wanted = float(np.abs(y).max()) * n.loss.amplitude
+            if wanted > MOST_SWING:
+                raise ValueError(
+                    f"targets reach {wanted:.3g} V (amplitude {n.loss.amplitude:g} V). Expected at most {MOST_SWING:g} V, "
+                    "beyond which the outputs of such a circuit do not swing; choose a smaller SquaredLoss(amplitude=...)."
+                )
+
+
+MOST_SWING = 0.6
+"""Volts that outputs reach at most: the drains' junctions conduct beyond."""
+
+
+def _processor_time() -> float:
+    """Seconds of this process and of the simulators that have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime

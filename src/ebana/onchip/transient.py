@@ -5,15 +5,16 @@ Weights are charges on their capacitors throughout; nothing is set from outside 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ebana.onchip.circuit import END, NUDGE, Timing, circuit, timing
 from ebana.onchip.description import Network
+from ebana.onchip.engine import OnPart, Part, by_crossbar, flat
 from ebana.onchip.quasistatic.engine import wiring_of
-from ebana.onchip.stimulus import Stimulus
+from ebana.onchip.stimulus import Stimulus, joined
 from ebana.onchip.transistors.process import Process, process
 from ebana.spice.language.statements import Text, Transient
 from ebana.spice.netlist.deck import deck_of
@@ -29,14 +30,27 @@ class Trained:
     """What a transient tells of a training.
 
     Args:
-        outputs: at the end of each free phase, volts, ``(points, outputs)``; NaN for points that were not reached.
-        weights: voltages after each point, ``(points, cells)``, or None where they were not kept.
-        done: number of points.
+        outputs: at the end of each free phase, volts, ``(done, outputs)``.
+        weights: voltages after each point, ``(done, cells)``.
+        done: number of points that were reached.
     """
 
     outputs: np.ndarray
-    weights: np.ndarray | None
+    weights: np.ndarray
     done: int
+
+
+@dataclass(frozen=True, eq=False)
+class Chip:
+    """A network with its weights.
+
+    Args:
+        network: the circuit.
+        weights: voltages of each crossbar, ``(rows, columns)``.
+    """
+
+    network: Network
+    weights: tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)
@@ -55,69 +69,83 @@ class TransientEngine:
     def __post_init__(self) -> None:
         object.__setattr__(self, "transistors", process(self.transistors))
 
-    def deck(
-        self, network: Network, weights: list[np.ndarray], stimulus: Stimulus, *, keep_weights: bool = False
-    ) -> tuple[str, Timing]:
+    def deck(self, chip: Chip, stimulus: Stimulus) -> tuple[str, Timing]:
         """The deck of a whole training of one seed, and when its phases are."""
+        network = chip.network
         cards = self.transistors.cards(wiring_of(network).sizes)
-        built = circuit(network, cards, weights, stimulus)
+        built = circuit(network, cards, list(chip.weights), stimulus)
         when = timing(network, stimulus.points)
-        saved = [f"v({name})" for name in output_names(network)]
-        if keep_weights:
-            saved += [f"v({name})" for name in weight_names(network)]
-        clock = network.clock
-        analysis = Transient(
-            when.stop, clock.settle / 4, clock.settle, tuple(saved), self.options, self.transistors.celsius
-        )
+        saved = tuple(f"v({name})" for name in (*output_names(network), *weight_names(network)))
+        settle, celsius = network.clock.settle, self.transistors.celsius
+        analysis = Transient(when.stop, settle / 4, settle, saved, self.options, celsius)
         title = f"a circuit that trains itself: {network.name}, {stimulus.points} points"
-        deck = deck_of(
-            built, built.initial(), {}, {}, (), title=title, analysis=analysis, extra=(Text(cards.text),)
-        )
-        return DIALECT.deck(deck), when
+        given = built, built.initial(), {}, {}, ()
+        return DIALECT.deck(deck_of(*given, title=title, analysis=analysis, extra=(Text(cards.text),))), when
 
-    def train(
-        self,
-        network: Network,
-        weights: list[np.ndarray],
-        stimulus: Stimulus,
-        *,
-        keep_weights: bool = False,
-        on_points: Callable[[Trained], object] | None = None,
+    def start(self, networks: Sequence[Network], weights: Sequence[Sequence[np.ndarray]]) -> list[Chip]:
+        """See :meth:`ebana.onchip.engine.Engine.start`."""
+        return [Chip(n, tuple(w)) for n, w in zip(networks, weights, strict=True)]
+
+    def train(self, state: list[Chip], parts: Sequence[Stimulus], on_part: OnPart) -> list[Chip]:
+        """See :meth:`ebana.onchip.engine.Engine.train`; one seed after another, each as one simulation.
+
+        Raises:
+            Stopped: when the simulator stops half way; parts that were done until then have been told.
+        """
+        return [self._trained(chip, k, [part.lane(k) for part in parts], on_part) for k, chip in enumerate(state)]
+
+    def _trained(self, chip: Chip, lane: int, parts: list[Stimulus], on_part: OnPart) -> Chip:
+        ends = np.cumsum([part.points for part in parts])
+        told = 0
+
+        def report(found: Trained) -> None:
+            nonlocal told
+            while told < len(ends) and found.done >= ends[told]:
+                here = slice(ends[told] - parts[told].points, ends[told])
+                weights = found.weights[None, ends[told] - 1]
+                outputs = found.outputs[here, None]
+                on_part(Part(told, slice(lane, lane + 1), outputs, weights, np.zeros(1, int)))
+                told += 1
+
+        found = self.simulate(chip, joined(parts), report)
+        report(found)
+        return replace(chip, weights=tuple(by_crossbar(chip.network, found.weights[-1])))
+
+    def weights(self, state: list[Chip]) -> np.ndarray:
+        """See :meth:`ebana.onchip.engine.Engine.weights`."""
+        return np.stack([flat(chip.weights) for chip in state])
+
+    def simulate(
+        self, chip: Chip, stimulus: Stimulus, on_points: Callable[[Trained], object] | None = None
     ) -> Trained:
         """Simulate a whole training of one seed.
 
         Args:
-            network: the circuit.
-            weights: start voltages of each crossbar.
+            chip: the network and its start weights.
             stimulus: of one seed.
-            keep_weights: whether weights are kept after each point.
             on_points: called now and then with what was reached; an exception that it raises ends the run.
 
         Raises:
             Stopped: when the simulator stops half way; what it computed is in ``error.course``.
         """
-        deck, when = self.deck(network, weights, stimulus, keep_weights=keep_weights)
+        deck, when = self.deck(chip, stimulus)
 
         def report(course: Course) -> None:
             if on_points is not None:
-                on_points(self.read(network, when, course, keep_weights=keep_weights))
+                on_points(self.read(chip.network, when, course))
 
         try:
             course = run_transient(deck, when.stop, report)
         except Stopped as error:
             report(error.course)
             raise
-        return self.read(network, when, course, keep_weights=keep_weights)
+        return self.read(chip.network, when, course)
 
-    def read(self, network: Network, when: Timing, course: Course, *, keep_weights: bool) -> Trained:
+    def read(self, network: Network, when: Timing, course: Course) -> Trained:
         """Outputs and weights at the ends of phases, from what a simulation reached."""
         time = course.vectors.get("time", np.zeros(0))
-        reached = time[-1] if len(time) else -1.0
-        done = int((when.edges[:, END] <= reached).sum())
-        outputs = np.full((len(when.edges), network.shape[-1]), np.nan)
-        outputs[:done] = self._at(course, output_names(network), when.edges[:done, NUDGE])
-        if not keep_weights:
-            return Trained(outputs, None, done)
+        done = int((when.edges[:, END] <= (time[-1] if len(time) else -1.0)).sum())
+        outputs = self._at(course, output_names(network), when.edges[:done, NUDGE])
         return Trained(outputs, self._at(course, weight_names(network), when.edges[:done, END]), done)
 
     def _at(self, course: Course, names: list[str], times: np.ndarray) -> np.ndarray:

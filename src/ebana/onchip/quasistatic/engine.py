@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from ebana.compilation import arithmetic, compiled
 from ebana.devices.silicon import BOLTZMANN, CHARGE, ZERO_CELSIUS
 from ebana.onchip.description import Layer, Network
+from ebana.onchip.engine import OnPart, Part, flat
 from ebana.onchip.quasistatic import numbers, training
 from ebana.onchip.quasistatic.numbers import Chip
 from ebana.onchip.quasistatic.training import Memory, Step
@@ -115,24 +116,51 @@ class QuasiStatic:
         together = jax.tree.map(lambda *values: np.asarray(values, float), *layers)
         return structure, Chip(self.transistors.law(structure.sizes), together)
 
-    def begin(self, structure: Wiring, chip: Chip, weights: np.ndarray) -> Memory:
-        """Networks with weights set, ``(lanes, cells)``, volts."""
+    def start(self, networks: Sequence[Network], weights: Sequence[Sequence[np.ndarray]]) -> Lanes:
+        """See :meth:`ebana.onchip.engine.Engine.start`."""
+        structure, chip = self.chip(networks)
+        nudge = np.array([n.loss.nudge for n in networks])
         with arithmetic():
-            return begin(structure, chip, jnp.asarray(weights))
+            memory = begin(structure, chip, jnp.asarray(np.stack([flat(w) for w in weights])))
+        return Lanes(structure, chip, nudge, memory)
 
-    def run(
-        self, structure: Wiring, chip: Chip, memory: Memory, nudge: np.ndarray, stimulus: Stimulus
-    ) -> tuple[Memory, np.ndarray]:
-        """Apply a stimulus; returns the outputs in the free phase of each point, ``(T, lanes, outputs)``, volts.
+    def train(self, state: Lanes, parts: Sequence[Stimulus], on_part: OnPart) -> Lanes:
+        """See :meth:`ebana.onchip.engine.Engine.train`."""
+        for index, part in enumerate(parts):
+            state, outputs = self.apply(state, part)
+            lost = np.asarray(state.memory.lost)
+            on_part(Part(index, slice(None), outputs, self.weights(state), lost))
+        return state
 
-        Args:
-            nudge: conductance to the targets by lane, siemens.
-        """
+    def apply(self, state: Lanes, stimulus: Stimulus) -> tuple[Lanes, np.ndarray]:
+        """Apply a stimulus; returns the outputs at the end of each free phase, ``(points, seeds, outputs)``, volts."""
         with arithmetic():
             if not stimulus.learning:
-                memory, out = infer(structure, chip, memory, jnp.asarray(stimulus.x))
+                memory, out = infer(state.structure, state.chip, state.memory, jnp.asarray(stimulus.x))
             else:
-                points = np.broadcast_to(nudge, stimulus.rate.shape)
-                steps: Any = Step(stimulus.x, stimulus.y, stimulus.lines, stimulus.rate, points)
-                memory, out = learn(structure, chip, memory, jax.tree.map(jnp.asarray, steps))
-            return memory, np.asarray(out)
+                nudge = np.broadcast_to(state.nudge, stimulus.rate.shape)
+                steps: Any = Step(stimulus.x, stimulus.y, stimulus.lines, stimulus.rate, nudge)
+                steps = jax.tree.map(jnp.asarray, steps)
+                memory, out = learn(state.structure, state.chip, state.memory, steps)
+            return replace(state, memory=memory), np.asarray(out)
+
+    def weights(self, state: Lanes) -> np.ndarray:
+        """See :meth:`ebana.onchip.engine.Engine.weights`."""
+        return np.asarray(state.memory.state.w)
+
+
+@dataclass(frozen=True, eq=False)
+class Lanes:
+    """Networks side by side.
+
+    Args:
+        structure: of all of them.
+        chip: their numbers.
+        nudge: conductance to the targets, siemens, by lane.
+        memory: voltages and charges.
+    """
+
+    structure: Wiring
+    chip: Chip
+    nudge: np.ndarray
+    memory: Memory
