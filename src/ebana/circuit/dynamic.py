@@ -11,12 +11,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from ebana.circuit.element import GROUND, Element, per_unit, with_ground
+from ebana.circuit.element import Element, per_unit, with_ground
 from ebana.spice.language import statements as spice
 from ebana.spice.language.statements import Statement, Waveform
 from ebana.units import si
 
 
+@dataclass(frozen=True, eq=False)
 class Pins(Element):
     """Units whose terminals are columns of one table, ``pins`` of shape ``(k, terminals)``."""
 
@@ -72,7 +73,6 @@ class Transistors(Pins):
         channel: ``"n"`` or ``"p"``, for drawings.
     """
 
-    pins: np.ndarray
     model: str
     width: float
     length: float
@@ -109,7 +109,6 @@ class Capacitors(Pins):
         start: voltage at t = 0, volts, of each or of all.
     """
 
-    pins: np.ndarray
     farads: np.ndarray | float
     start: np.ndarray | float = 0.0
 
@@ -141,7 +140,6 @@ class Switches(Pins):
         on_ohms, off_ohms: resistances.
     """
 
-    pins: np.ndarray
     opens: float = 0.7
     closes: float = 1.1
     on_ohms: float = 10.0
@@ -169,7 +167,6 @@ class WaveformSources(Pins):
         waves: of each.
     """
 
-    pins: np.ndarray
     waves: tuple[Waveform, ...]
 
     roles = ("node",)
@@ -203,7 +200,6 @@ class ControlledVoltages(Pins):
         gain: of each or of all.
     """
 
-    pins: np.ndarray
     gain: np.ndarray | float
 
     roles = ("plus", "minus", "control plus", "control minus")
@@ -216,7 +212,8 @@ class ControlledVoltages(Pins):
         """See :meth:`Element.statements`."""
         gain = per_unit(np.ravel(self.gain), self.units).tolist()
         for k, (name, pins) in enumerate(self._rows(nodes)):
-            yield spice.VoltageControlled(f"{self.letter}{name}", *pins, gain[k])
+            plus, minus, high, low = pins
+            yield spice.VoltageControlled(f"{self.letter}{name}", plus, minus, high, low, gain[k])
 
     def label(self, values: object, k: int) -> str:  # type: ignore[override]
         """See :meth:`Element.label`."""
@@ -242,7 +239,6 @@ class Selectors(Pins):
         threshold: of the rectifier, volts; None for none.
     """
 
-    pins: np.ndarray
     full: float = 1.8
     threshold: float | None = None
 
@@ -277,7 +273,6 @@ class UpdateMultipliers(Pins):
         step, limit: volts.
     """
 
-    pins: np.ndarray
     scale: float
     threshold: float | None
     step: float

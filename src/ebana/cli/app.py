@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from ebana.cli import check, evaluate, info, netlist, parity, reproduce, train
+from ebana.cli import check, evaluate, info, netlist, onchip, parity, reproduce, train
 from ebana.cli.failures import describe, exit_code, stopped_code
 from ebana.interruption import Terminated, watched
 
@@ -51,7 +51,7 @@ def _common(
         os.environ[DEBUG] = "1"
 
 
-for command in (train, evaluate, netlist, check, parity, reproduce, info):
+for command in (train, evaluate, netlist, check, parity, reproduce, onchip, info):
     app.command(command.NAME)(command.run)
 
 

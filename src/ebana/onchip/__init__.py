@@ -1,4 +1,4 @@
-"""Circuits that train themselves: crossbars of transistors whose weights are charges, with the circuits that update them."""
+"""Circuits that train themselves: crossbars of transistors, weights that are charges, and what updates them."""
 
 import lazy_loader
 

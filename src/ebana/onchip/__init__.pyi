@@ -6,10 +6,10 @@ from .description import Layer as Layer
 from .description import Network as Network
 from .description import SquaredLoss as SquaredLoss
 from .description import UpdateCircuit as UpdateCircuit
+from .engine import Engine as Engine
 from .history import History as History
 from .model import OnChip as OnChip
 from .quasistatic.engine import QuasiStatic as QuasiStatic
-from .engine import Engine as Engine
 from .synapse import Synapse as Synapse
 from .synapse import Transistor as Transistor
 from .transient import TransientEngine as TransientEngine

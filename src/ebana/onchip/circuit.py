@@ -2,8 +2,8 @@
 
 Phases of a point, with the edges of the clock between them:
 
-    edge 0 | free phase: X applied, errors' references sampled   | edge 1 | nudged phase: targets joined, wanted weights sampled
-    edge 2 | update: bit lines driven, selected weights written  | edge 3 | gap
+    edge 0 | free phase: inputs applied, references sampled  | edge 1 | nudged phase: targets joined, wishes sampled
+    edge 2 | update: bit lines driven, weights written        | edge 3 | gap
 
 Sampling switches open early in a falling edge (at 1.3 V of 1.8 V), the others close late in a rising one, so that one
 edge ends a phase and begins the next.
@@ -38,10 +38,11 @@ from ebana.spice.language.statements import Waveform
 SUPPLY = 1.8
 """Volts of a clock that is high."""
 
-EARLY = {"opens": 1.3, "closes": 1.5}
-"""Of switches that sample or write: they open before others do."""
+EARLY = (1.3, 1.5)
+"""Volts below which switches that sample or write open, and above which they close: they open before others do."""
 
-LATE = {"opens": 0.7, "closes": 1.1}
+LATE = (0.7, 1.1)
+"""The same of other switches."""
 
 FREE, NUDGE, UPDATE, END = range(4)
 """Edges of a point: the free phase begins, the nudged one, the update, the gap."""
@@ -108,7 +109,7 @@ class _Builder:
         self.network, self.cards, self.stimulus = network, cards, stimulus
         self.time = timing(network, stimulus.points)
         self.build_ = CircuitBuilder()
-        self.learns = (stimulus.lines[:, 0] >= 0).any(axis=1)
+        self.learns = np.asarray((stimulus.lines[:, 0] >= 0).any(axis=1))
 
     def build(self, weights: list[np.ndarray]) -> Circuit:
         rows, inverted = self._inputs()
@@ -185,9 +186,7 @@ class _Builder:
         self.build_.add(Capacitors(f"cw{k}", pins(w, GROUND), farads, weights.ravel()))
         return w
 
-    def _amplifiers(
-        self, k: int, layer: Layer, z: np.ndarray, last: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _amplifiers(self, k: int, layer: Layer, z: np.ndarray, last: bool) -> tuple[np.ndarray, np.ndarray]:
         """Amplifiers on all columns; returns their outputs and inverted outputs."""
         stated = layer.amplifier
         if stated.mirrored:
@@ -217,7 +216,7 @@ class _Builder:
         loss = self.network.loss
         between = self.build_.nodes("between", len(outputs))
         self.build_.add(
-            Switches("nudging", pins(outputs, between, self.clock["nudge"]), **LATE, on_ohms=loss.switch)
+            Switches("nudging", pins(outputs, between, self.clock["nudge"]), *LATE, on_ohms=loss.switch)
         )
         self.build_.resistors("target", between, self.targets, loss.conductance)
 
@@ -242,7 +241,7 @@ class _Builder:
             Switches(
                 f"writing{k}",
                 pins(across.ravel(), np.tile(bit, lines), np.repeat(write, bits)),
-                **EARLY,
+                *EARLY,
             )
         )
         base = self._read(k, across, select) if stated.buffered else bit
@@ -270,19 +269,26 @@ class _Builder:
         """The free phase's voltages, behind a buffer so that the capacitor does not slow the node."""
         buffer, held = self.build_.nodes(f"zb{k}", len(z)), self.build_.nodes(f"h{k}", len(z))
         self.build_.add(ControlledVoltages(f"zbuf{k}", pins(buffer, GROUND, z, GROUND), 1.0))
-        self.build_.add(Switches(f"hold{k}", pins(buffer, held, self.clock["free"]), **EARLY))
+        self.build_.add(Switches(f"hold{k}", pins(buffer, held, self.clock["free"]), *EARLY))
         self.build_.add(Capacitors(f"ch{k}", pins(held, GROUND), farads))
         return held
 
     def _read(self, k: int, across: np.ndarray, select: np.ndarray) -> np.ndarray:
         """Voltages of the selected weights, read through buffers."""
         read = self.build_.nodes(f"read{k}", across.shape[1])
-        table = [[out, *self._lines(select, column, None)] for out, column in zip(read, across.T, strict=True)]
+        table = [
+            [out, *self._lines(select, column, None)] for out, column in zip(read, across.T, strict=True)
+        ]
         self.build_.add(Selectors(f"reader{k}", np.array(table), SUPPLY))
         return read
 
     def _selected(
-        self, name: str, select: np.ndarray, plus: np.ndarray, minus: np.ndarray | None, threshold: float | None
+        self,
+        name: str,
+        select: np.ndarray,
+        plus: np.ndarray,
+        minus: np.ndarray | None,
+        threshold: float | None,
     ) -> int:
         """The voltage, or difference, of the selected line."""
         out = int(self.build_.nodes(name, 1)[0])
@@ -298,7 +304,7 @@ class _Builder:
         """Hold the wanted voltages, and drive the bit lines there in the update phase."""
         build, size = self.build_, len(bit)
         held, driver = build.nodes(f"s{k}", size), build.nodes(f"drive{k}", size)
-        build.add(Switches(f"sampling{k}", pins(wanted, held, self.clock["sample"]), **EARLY))
+        build.add(Switches(f"sampling{k}", pins(wanted, held, self.clock["sample"]), *EARLY))
         build.add(Capacitors(f"cs{k}", pins(held, GROUND), farads))
         build.add(ControlledVoltages(f"driver{k}", pins(driver, GROUND, held, GROUND), 1.0))
-        build.add(Switches(f"driving{k}", pins(driver, bit, self.clock["update"]), **LATE))
+        build.add(Switches(f"driving{k}", pins(driver, bit, self.clock["update"]), *LATE))

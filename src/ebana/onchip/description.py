@@ -3,8 +3,8 @@
 A network is a list of layers between inputs and targets. A layer is a crossbar of synapses, an amplifier on each of its
 columns, and the update circuits of its weights:
 
-    inputs -> [crossbar -> amplifiers] -> [crossbar -> amplifiers] -> outputs <- conductance to the target (nudged phase)
-                  ^ update circuits          ^ update circuits
+    inputs -> [crossbar -> amplifiers] -> [crossbar -> amplifiers] -> outputs <- conductance to the target
+                  ^ update circuits          ^ update circuits                   (nudged phase)
 """
 
 from __future__ import annotations
@@ -240,8 +240,8 @@ class Network:
         object.__setattr__(self, "layers", tuple(self.layers))
         if len(self.layers) < 2:
             raise ValueError(
-                f"Network(layers=...) has {len(self.layers)} layers. Expected two or more: the first one's crossbar lies between "
-                "the inputs and the hidden units."
+                f"Network(layers=...) has {len(self.layers)} layers. Expected two or more: the first one's "
+                "crossbar lies between the inputs and the hidden units."
             )
         _check(self, above="decay")
 

@@ -79,4 +79,9 @@ class History:
             {"seed": seed, self.measure: round(float(score), 6), "lost": int(lost)}
             for seed, score, lost in zip(self.seeds, self.final, self.lost, strict=True)
         ]
-        return {"seeds": seeds, "median": self.median, "least": self.least, "cpu_seconds": round(self.seconds, 3)}
+        return {
+            "seeds": seeds,
+            "median": self.median,
+            "least": self.least,
+            "cpu_seconds": round(self.seconds, 3),
+        }

@@ -101,7 +101,7 @@ class OnChip:
         start = self.engine.weights(self._state)
         history = History(each[0].measure, self.seeds, epochs, start.shape[1], test_x=test_x, test_y=test_y)
         history.weights[0] = start
-        history.outputs = np.full(test_y.shape, np.nan)
+        history.outputs = answered = np.full(test_y.shape, np.nan)
         lanes = np.arange(len(self.seeds))
         began, spent = time.monotonic(), _processor_time()
 
@@ -110,7 +110,7 @@ class OnChip:
             history.lost[part.lanes] = part.lost
             history.seconds = _processor_time() - spent
             if part.index == epochs:
-                history.outputs[part.lanes] = answers
+                answered[part.lanes] = answers
                 history.final[part.lanes] = tasks.score(answers, test_y[part.lanes], each[0].classes)
                 return
             wanted = np.swapaxes(y[lanes, drawn[part.index][1]], 0, 1)[part.lanes]
@@ -185,7 +185,8 @@ class OnChip:
         features, outputs = self.network.inputs.features, self.network.shape[-1]
         if x.shape[-1] != features or y.shape[-1] != outputs or x.shape[1] != y.shape[1]:
             raise ValueError(
-                f"data has features {x.shape[1:]} and targets {y.shape[1:]}. Expected (N, {features}) and (N, {outputs})."
+                f"data has features {x.shape[1:]} and targets {y.shape[1:]}. "
+                f"Expected (N, {features}) and (N, {outputs})."
             )
         if not np.isfinite(x).all() or x.min() < 0.0 or x.max() > 1.0:
             raise ValueError(
@@ -200,8 +201,9 @@ class OnChip:
             wanted = float(np.abs(y).max()) * n.loss.amplitude
             if wanted > MOST_SWING:
                 raise ValueError(
-                    f"targets reach {wanted:.3g} V (amplitude {n.loss.amplitude:g} V). Expected at most {MOST_SWING:g} V, "
-                    "beyond which the outputs of such a circuit do not swing; choose a smaller SquaredLoss(amplitude=...)."
+                    f"targets reach {wanted:.3g} V (amplitude {n.loss.amplitude:g} V). Expected at most "
+                    f"{MOST_SWING:g} V, beyond which the outputs of such a circuit do not swing; choose a smaller "
+                    "SquaredLoss(amplitude=...)."
                 )
 
 

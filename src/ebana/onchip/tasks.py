@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -105,7 +106,7 @@ def iris(seed: int = 0) -> Task:
     """Fisher's irises: 105 flowers to train on and 45 to score, split by the seed, each feature scaled to 0..1."""
     from sklearn.datasets import load_iris
 
-    data = load_iris()
+    data: Any = load_iris()
     order = np.random.default_rng([seed, 2]).permutation(len(data.target))
     train, test = order[:105], order[105:]
     low, high = data.data[train].min(0), data.data[train].max(0)

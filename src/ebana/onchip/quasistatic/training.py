@@ -1,4 +1,4 @@
-"""Training, point by point: free phase, nudged phase, update, with the charge on the weights carried from one to the next.
+"""Training, point by point: free phase, nudged phase, update, with the charge on the weights carried on.
 
 In the update phase one line of cells of each crossbar is written: their nodes are driven to
 
@@ -10,7 +10,7 @@ in the network of the update phase stays on them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -50,11 +50,11 @@ class Step(NamedTuple):
         nudge: conductance to the targets, siemens.
     """
 
-    x: jax.Array
-    y: jax.Array
-    lines: jax.Array
-    rate: jax.Array
-    nudge: jax.Array
+    x: Any
+    y: Any
+    lines: Any
+    rate: Any
+    nudge: Any
 
 
 def begin(wiring: Wiring, chip: Chip, weights: jax.Array) -> Memory:

@@ -173,4 +173,6 @@ def _value(node: ast.expr) -> float:
             return 0.0
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATIONS:
             return _OPERATIONS[type(op)](_value(left), _value(right))
+        case _:
+            pass
     raise ValueError(f"the cards have the expression {ast.unparse(node)!r}, which is not understood here.")

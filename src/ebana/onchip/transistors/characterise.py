@@ -1,8 +1,8 @@
 """Tables of transistors, made from cards by ngspice and kept on disk.
 
 The drain current is a DC sweep. The charge on the gate is the integral of the gate's current over slow ramps, so that
-overlap and fringe are in it as the cards state them; a simulator's ``@m[qg]`` leaves them out, and has the other sign for
-a p channel.
+overlap and fringe are in it as the cards state them; a simulator's ``@m[qg]`` leaves them out, and has the other sign
+for a p channel.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,10 +86,8 @@ def samples(cards: Cards, size: Size, timeout: float = 300.0) -> Samples:
         np.savez_compressed(
             buffer, current=found.current, charge=found.charge, drain_capacitance=found.drain_capacitance
         )
-        try:
+        with suppress(OSError):  # a folder that cannot be written to is passed over, as for programs
             write_atomically(path, buffer.getvalue())
-        except OSError:  # a folder that cannot be written to is passed over, as for programs
-            pass
     return found
 
 
@@ -125,7 +124,8 @@ def _run(lines: list[str], timeout: float) -> dict[str, np.ndarray]:
             plot = rawfile.read(data)[-1]
         except (OSError, IndexError):
             raise NgspiceError(
-                f"ngspice computed nothing of a transistor from the cards (exit code {code}). It said:\n{said.strip()[-2000:]}"
+                f"ngspice computed nothing of a transistor from the cards (exit code {code}). It said:\n"
+                f"{said.strip()[-2000:]}"
             ) from None
     return plot.vectors
 
@@ -137,7 +137,7 @@ def _currents(cards: Cards, size: Size, timeout: float) -> np.ndarray:
     for k, vds in enumerate(volts.tolist()):
         lines += [_device(cards, size, str(k), f"d{k}", "g"), f"Vd{k} d{k} 0 {vds!r}"]
     lines += ["Vg g 0 0", f".dc Vg {-REACH} {REACH} {STEP}", ".save v(g)"]
-    lines += _saves([f"i(Vd{k})" for k in range(len(volts))]) + [".end"]
+    lines += [*_saves([f"i(Vd{k})" for k in range(len(volts))]), ".end"]
     found = _run(lines, timeout)
     return -np.stack([found[f"i(vd{k})"] for k in range(len(volts))], axis=1)
 
@@ -164,7 +164,7 @@ def _charges(cards: Cards, size: Size, timeout: float) -> tuple[np.ndarray, floa
     off = int(sampled[np.argmin(abs(volts[sampled] - reverse))])
     step = RAMP / 800
     lines += [f".tran {step!r} {start + RAMP!r} 0 {step!r}"]
-    lines += _saves([f"i(Vg{k})" for k in sampled] + [f"i(Vd{off})"]) + [".end"]
+    lines += [*_saves([*(f"i(Vg{k})" for k in sampled), f"i(Vd{off})"]), ".end"]
     found = _run(lines, timeout)
     time = found["time"]
     at = start + (volts + REACH) / (2 * REACH) * RAMP

@@ -1,20 +1,20 @@
 """A compact law of MOS transistors with few numbers, for circuits without any cards.
 
-The current follows the interpolation of Enz, Krummenacher and Vittoz (1995), with ``U = kT/q`` and all voltages against the
-source (and bulk), for a p channel with all signs reversed:
+The current follows the interpolation of Enz, Krummenacher and Vittoz (1995), with ``U = kT/q`` and all voltages against
+the source (and bulk), for a p channel with all signs reversed:
 
     v_p = (vgs - vt + sigma vds) / n,    f = ln(1 + e^(v_p / 2U)),    r = ln(1 + e^((v_p - vds) / 2U))
     I   = I_s (f^2 - r^2) (1 + lambda |vds|) / (1 + theta f + delta |f - r|) - the current of the drain's junction
 
-with drain-induced lowering of the threshold (``sigma``), shortening of the channel (``lambda``), and loss of mobility by
-the fields across and along the channel (``theta``, ``delta``). The charge on the gate is that of the channel by the same
-``f`` and ``r`` (Ward and Dutton's integral), of overlaps, and of accumulation:
+with drain-induced lowering of the threshold (``sigma``), shortening of the channel (``lambda``), and loss of mobility
+by the fields across and along the channel (``theta``, ``delta``). The charge on the gate is that of the channel by the
+same ``f`` and ``r`` (Ward and Dutton's integral), of overlaps, and of accumulation:
 
     Q = C [2/3 (a^2 + a b + b^2) / (a + b) - 1/2] + C_s vgs + C_d (vgs - vds) - C_a W ln(1 + e^((v_a - vgs) / W)),
     a = sqrt(1/4 + f^2),    b = sqrt(1/4 + r^2)
 
-Both are smooth functions of the voltages, so that charge is conserved and Newton's method converges. The numbers that come
-with the package were fitted to the cards of the SkyWater process (:mod:`ebana.onchip.transistors.fitting`).
+Both are smooth functions of the voltages, so that charge is conserved and Newton's method converges. The numbers that
+come with the package were fitted to the cards of the SkyWater process (:mod:`ebana.onchip.transistors.fitting`).
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -57,7 +58,7 @@ def fit(size: Size, samples: characterise.Samples, start: Mapping[str, float] = 
     with arithmetic():
 
         @jax.jit
-        def residual(law):  # noqa: ANN001, ANN202
+        def residual(law: Any) -> Any:
             here = jax.tree.map(lambda leaf: leaf[0], law)
             at = here.at(vgs, vds)
             i, q = at.current, at.charge
@@ -86,9 +87,8 @@ def with_temperature(size: Size, corner: Corner, numbers: Mapping[str, float]) -
     volts = characterise.grid()[::4]
     g, d = (sign * v for v in np.meshgrid(volts, volts, indexing="ij"))
     inside = (g > 0.3) & (g < 2.0) & (d > 0.1) & (d < 2.0)
-    kinds = (size,) if size.channel == "n" else (size,)
     measured = [
-        characterise.samples(sky130(corner, kinds, celsius), size).current[::4, ::4][inside]
+        characterise.samples(sky130(corner, (size,), celsius), size).current[::4, ::4][inside]
         for celsius in TEMPERATURES
     ]
 

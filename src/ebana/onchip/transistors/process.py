@@ -57,7 +57,7 @@ class Process:
         return characterise.law_of([characterise.samples(cards, size) for size in sizes])
 
     def cards(self, sizes: tuple[Size, ...]) -> Cards:
-        """The cards for transistors of some sizes; the compact law has none, so that those it was fitted to are given."""
+        """The cards for transistors of some sizes; of the compact law, those that it was fitted to."""
         if isinstance(self.source, Cards):
             return self.source
         return sky130(self.corner, sizes, self.celsius)

@@ -1,9 +1,9 @@
 """Laws of transistors as tables: bicubic splines through samples of current and charge.
 
 A spline through samples ``f[i, j]`` at ``vgs = low + i h`` and ``vds = low + j h`` is twice continuously
-differentiable, so that Newton's method converges quadratically on it; its error is of order ``h^4``. It is kept as the
-sixteen coefficients of each cell, ``f = sum_ab c_ab u^a v^b`` with ``u, v`` in [0, 1] from the cell's corner. Outside of
-the sampled range the law goes on along its tangent plane.
+differentiable, so that Newton's method converges quadratically on it; its error is of order ``h^4``. It is kept as
+the sixteen coefficients of each cell, ``f = sum_ab c_ab u^a v^b`` with ``u, v`` in [0, 1] from the cell's corner.
+Outside of the sampled range the law goes on along its tangent plane.
 """
 
 from __future__ import annotations

@@ -104,11 +104,15 @@ class Waveform:
 
     def __post_init__(self) -> None:
         if len(self.times) != len(self.values) or not self.times:
-            raise ValueError(f"Waveform has {len(self.times)} times and {len(self.values)} values. Expected equally many.")
+            raise ValueError(
+                f"Waveform has {len(self.times)} times and {len(self.values)} values. Expected equally many."
+            )
         late = next((k for k in range(1, len(self.times)) if not self.times[k] > self.times[k - 1]), None)
         if late is not None or not self.times[0] >= 0.0:
             at = self.times[late or 0]
-            raise ValueError(f"Waveform has a corner at {at!r} s out of order. Expected times from 0 s on that increase.")
+            raise ValueError(
+                f"Waveform has a corner at {at!r} s out of order. Expected times from 0 s on that increase."
+            )
 
     def corners(self) -> tuple[tuple[float, float], ...]:
         """Times and values, without those that lie within a constant stretch."""
@@ -320,7 +324,8 @@ class Text:
 
 Statement = (
     Comment | Resistor | Capacitor | VoltageSource | CurrentSource | VoltageControlled | CurrentControlled
-    | Behavioural | Switch | SwitchModel | StartVoltages | DeviceLine | ModelCard | Instance | Definition | UserSubcircuit | Text
+    | Behavioural | Switch | SwitchModel | StartVoltages
+    | DeviceLine | ModelCard | Instance | Definition | UserSubcircuit | Text
 )  # fmt: skip
 
 
@@ -376,5 +381,9 @@ class Deck:
 
     def first_source(self) -> VoltageSource | None:
         """The first constant voltage source outside of subcircuits."""
-        found = (s for s in self.statements if isinstance(s, VoltageSource) and not isinstance(s.volts, Ramp | Waveform))
+        found = (
+            s
+            for s in self.statements
+            if isinstance(s, VoltageSource) and not isinstance(s.volts, Ramp | Waveform)
+        )
         return next(found, None)

@@ -70,15 +70,15 @@ def run_transient(deck: str, stop: float, on_progress: Callable[[Course], object
     course = Course(vectors, bool(time[-1] >= stop * (1.0 - 1e-9)), said)
     if not course.complete:
         raise Stopped(
-            f"ngspice stopped at {time[-1]:.4g} s of {stop:.4g} s (exit code {code}); what it computed until then is kept. "
-            f"It said:\n{_last_words(said)}",
+            f"ngspice stopped at {time[-1]:.4g} s of {stop:.4g} s (exit code {code}); what it computed until then "
+            f"is kept. It said:\n{_last_words(said)}",
             course,
         )
     return course
 
 
 def growing(path: Path) -> dict[str, np.ndarray]:
-    """Vectors of a raw file with one analysis that may still be written: whole points alone, nothing where it has none."""
+    """Vectors of a raw file that may still be written: whole points alone, nothing where it has none."""
     try:
         data = path.read_bytes()
         start, names = rawfile.layout(data)

@@ -1,0 +1,115 @@
+"""Circuits that learn the tasks, with settings that carry from seed to seed.
+
+Settings were searched (Optuna's TPE) with the compact law on seeds 1000 to 1007 and are reported on other seeds:
+``docs/results/onchip.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ebana.onchip import tasks
+from ebana.onchip.description import Amplifier, Inputs, Layer, Network, SquaredLoss, UpdateCircuit
+from ebana.onchip.tasks import Task
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Numbers of a network with one hidden layer.
+
+    Args:
+        hidden: units.
+        epochs: of a training.
+        scales: of the updates of both layers, 1/V.
+        step: most that a write changes a weight, volts.
+        decay: factor of updates at the end.
+        conductance: of the nudge, siemens.
+        amplitude: of the targets, volts.
+        inputs: volts of a feature of 1.
+        gain, backward: of hidden amplifiers.
+        leaks: of both layers' nodes, siemens.
+        clamp: bias of the hidden clamps, volts.
+        spreads: of both layers' start weights, volts.
+        multiplier: synapses in parallel in the second crossbar.
+    """
+
+    hidden: int
+    epochs: int
+    scales: tuple[float, float]
+    step: float
+    decay: float
+    conductance: float
+    amplitude: float
+    inputs: float
+    gain: float
+    backward: float
+    leaks: tuple[float, float]
+    clamp: float
+    spreads: tuple[float, float]
+    multiplier: float
+
+
+SINE = Settings(
+    hidden=32, epochs=40, scales=(518.0, 2.65), step=0.0654, decay=0.129, conductance=3.38e-4, amplitude=0.195,
+    inputs=1.08, gain=3.72, backward=0.204, leaks=(5.5e-6, 4.57e-4), clamp=0.579, spreads=(0.809, 0.854),
+    multiplier=2.0,
+)  # fmt: skip
+
+CLASSES = Settings(
+    hidden=20, epochs=10, scales=(376.0, 0.282), step=0.0842, decay=0.0742, conductance=7.54e-3, amplitude=0.399,
+    inputs=0.952, gain=2.85, backward=0.169, leaks=(1.71e-6, 3.17e-4), clamp=0.476, spreads=(1.91, 0.677),
+    multiplier=1.0,
+)  # fmt: skip
+
+CALM = Settings(
+    hidden=8, epochs=15, scales=(19.1, 0.384), step=0.1, decay=0.0565, conductance=2.56e-4, amplitude=0.278,
+    inputs=0.988, gain=3.86, backward=0.557, leaks=(3.85e-5, 4.88e-5), clamp=0.593, spreads=(0.845, 1.11),
+    multiplier=2.0,
+)  # fmt: skip
+"""Updates that do not overshoot: two engines stay together over thousands of points. Not every seed learns the sine."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A task and the settings for it."""
+
+    task: Callable[[int], Task]
+    settings: Settings
+    epochs: int
+
+
+RECIPES: dict[str, Recipe] = {
+    "sine": Recipe(tasks.sine, SINE, 40),
+    "xor": Recipe(tasks.xor, CLASSES, 10),
+    "moons": Recipe(tasks.moons, CLASSES, 15),
+    "iris": Recipe(tasks.iris, CLASSES, 15),
+}
+"""By name of the task."""
+
+
+def network(settings: Settings, features: int, outputs: int = 1, hidden: int | None = None) -> Network:
+    """The network with one hidden layer that settings describe.
+
+    Example:
+        >>> network(SINE, 1).name
+        '3-32-1'
+    """
+    updates = [UpdateCircuit(scale, step=settings.step) for scale in settings.scales]
+    leaks, spreads = settings.leaks, settings.spreads
+    amplifier = Amplifier(settings.gain, settings.backward, leak=leaks[0], clamp=settings.clamp)
+    return Network(
+        Inputs(features, settings.inputs),
+        (
+            Layer(hidden or settings.hidden, amplifier, updates[0], spread=spreads[0]),
+            Layer(
+                outputs,
+                Amplifier(leak=leaks[1], load=1e-4),
+                updates[1],
+                multiplier=settings.multiplier,
+                spread=spreads[1],
+            ),
+        ),
+        loss=SquaredLoss(settings.conductance, settings.amplitude),
+        decay=settings.decay,
+    )
