@@ -19,25 +19,10 @@ from ebana.onchip.transistors.process import Process, process
 from ebana.spice.language.statements import Text, Transient
 from ebana.spice.netlist.deck import deck_of
 from ebana.spice.netlist.dialects.ngspice import DIALECT
-from ebana.spice.simulators.transients import Course, Stopped, run_transient
+from ebana.spice.simulators.transients import run_transient
 
 OPTIONS = ("method=gear", "reltol=3e-3", "trtol=50")
 """Outputs are within 0.01 mV of those at reltol=1e-5, in a third of the time."""
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """What a transient tells of a training.
-
-    Args:
-        outputs: at the end of each free phase, volts, ``(done, outputs)``.
-        weights: voltages after each point, ``(done, cells)``.
-        done: number of points that were reached.
-    """
-
-    outputs: np.ndarray
-    weights: np.ndarray
-    done: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +95,6 @@ class TransientEngine:
                 told += 1
 
         found = self.simulate(chip, joined(parts), report)
-        report(found)
         return replace(chip, weights=tuple(by_crossbar(chip.network, found.weights[-1])))
 
     def weights(self, state: list[Chip]) -> np.ndarray:
@@ -128,33 +112,77 @@ class TransientEngine:
             on_points: called now and then with what was reached; an exception that it raises ends the run.
 
         Raises:
-            Stopped: when the simulator stops half way; what it computed is in ``error.course``.
+            Stopped: when the simulator stops half way; ``on_points`` has been told what it computed until then.
         """
         deck, when = self.deck(chip, stimulus)
+        found = Trained(chip.network, when)
 
-        def report(course: Course) -> None:
+        def take(names: list[str], rows: np.ndarray) -> None:
+            found.take(names, rows)
             if on_points is not None:
-                on_points(self.read(chip.network, when, course))
+                on_points(found)
 
-        try:
-            course = run_transient(deck, when.stop, report)
-        except Stopped as error:
-            report(error.course)
-            raise
-        return self.read(chip.network, when, course)
+        run_transient(deck, when.stop, take)
+        return found
 
-    def read(self, network: Network, when: Timing, course: Course) -> Trained:
-        """Outputs and weights at the ends of phases, from what a simulation reached."""
-        time = course.vectors.get("time", np.zeros(0))
-        done = int((when.edges[:, END] <= (time[-1] if len(time) else -1.0)).sum())
-        outputs = self._at(course, output_names(network), when.edges[:done, NUDGE])
-        return Trained(outputs, self._at(course, weight_names(network), when.edges[:done, END]), done)
 
-    def _at(self, course: Course, names: list[str], times: np.ndarray) -> np.ndarray:
-        if not len(times):
-            return np.zeros((0, len(names)))
-        time = course.vectors["time"]
-        return np.stack([np.interp(times, time, course.vectors[f"v({name})"]) for name in names], axis=1)
+class Trained:
+    """What a simulation has told of a training so far.
+
+    Args:
+        network: that trains.
+        when: its phases are.
+
+    Attributes:
+        outputs: at the end of each free phase, volts, ``(points, outputs)``; NaN where not reached.
+        weights: voltages after each point, ``(points, cells)``; NaN where not reached.
+        done: number of points that were reached.
+    """
+
+    def __init__(self, network: Network, when: Timing) -> None:
+        self.done = 0
+        self._read = Samples([f"v({n})" for n in output_names(network)], when.edges[:, NUDGE])
+        self._written = Samples([f"v({n})" for n in weight_names(network)], when.edges[:, END])
+        self.outputs, self.weights = self._read.values, self._written.values
+
+    def take(self, names: list[str], rows: np.ndarray) -> None:
+        """Take new points of the simulation."""
+        self._read.take(names, rows)
+        self._written.take(names, rows)
+        self.done = self._written.done
+
+
+class Samples:
+    """Values of some vectors at given times, by straight lines between the points of a simulation.
+
+    Args:
+        names: of the vectors.
+        times: increasing, seconds.
+
+    Example:
+        >>> samples = Samples(["v(a)"], np.array([0.5, 1.5]))
+        >>> samples.take(["time", "v(a)"], np.array([[0.0, 0.0], [1.0, 2.0]]))
+        >>> samples.take(["time", "v(a)"], np.array([[2.0, 0.0]]))
+        >>> samples.values.tolist()
+        [[1.0], [1.0]]
+    """
+
+    def __init__(self, names: list[str], times: np.ndarray) -> None:
+        self.names, self.times, self.done = names, times, 0
+        self.values = np.full((len(times), len(names)), np.nan)
+        self._last: np.ndarray | None = None
+
+    def take(self, names: list[str], rows: np.ndarray) -> None:
+        """Take new points, a row each, with the time in the first column."""
+        rows = rows if self._last is None else np.concatenate([self._last[None], rows])
+        self._last = rows[-1]
+        end = int(np.searchsorted(self.times, rows[-1, 0], side="right"))
+        here = self.times[self.done : end]
+        if len(here):
+            columns = [names.index(name) for name in self.names]
+            found = [np.interp(here, rows[:, 0], rows[:, column]) for column in columns]
+            self.values[self.done : end] = np.stack(found, axis=1)
+        self.done = end
 
 
 def output_names(network: Network) -> list[str]:

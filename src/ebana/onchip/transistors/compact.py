@@ -112,8 +112,9 @@ class CompactLaw:
         current = self._channel_current(vds, (f, f_g, f_d), (r, r_g, r_d))
         charge = self._charge(vgs, vds, (f, f_g, f_d), (r, r_g, r_d))
         junction, conducting = _softplus((-vds - self.built_in) / self.softness)
+        at_rest, _ = _softplus(-self.built_in / self.softness)  # no current without a voltage
         return Point(
-            self.sign * (current[0] - self.junction * self.softness * junction),
+            self.sign * (current[0] - self.junction * self.softness * (junction - at_rest)),
             current[1],
             current[2] + self.junction * conducting,
             self.sign * charge[0],

@@ -52,7 +52,7 @@ class TableLaw:
         i, u, beyond_g = self._place(vgs)
         j, v, beyond_d = self._place(vds)
         cell = (jnp.asarray(which, jnp.int32) * self.cells + i) * self.cells + j
-        c = self.coefficients.at[cell].get(mode="promise_in_bounds")
+        c = jnp.asarray(self.coefficients).at[cell].get(mode="promise_in_bounds")
         current, charge = ([c[..., k] for k in range(start, start + PARTS)] for start in (0, PARTS))
         beyond = (beyond_g, beyond_d)
         return Point(

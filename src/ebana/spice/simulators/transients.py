@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,78 +16,89 @@ FILE = "out.raw"
 LONGEST = 30 * 86400.0
 """Seconds that a transient may take: it shows how far it is, and can be stopped."""
 
+AT_ONCE = 2**26
+"""Bytes that are read at once."""
 
-@dataclass(frozen=True)
-class Course:
-    """What a transient computed.
-
-    Args:
-        vectors: values by lower-case name, ``"time"`` among them, each ``(points,)``.
-        complete: whether it reached its end.
-        said: what the program said.
-    """
-
-    vectors: dict[str, np.ndarray]
-    complete: bool
-    said: str = ""
+OnRows = Callable[[list[str], np.ndarray], object]
+"""Takes lower-case names of vectors, ``"time"`` first, and new points, ``(points, vectors)``."""
 
 
 class Stopped(NgspiceError):
-    """A transient that stopped half way; ``course`` is what was computed until then."""
+    """A transient that stopped half way; what it computed until then was handed over.
 
-    def __init__(self, message: str, course: Course) -> None:
+    Args:
+        message: for people.
+        reached: seconds that it simulated.
+    """
+
+    def __init__(self, message: str, reached: float) -> None:
         super().__init__(message)
-        self.course = course
+        self.reached = reached
 
 
-def run_transient(deck: str, stop: float, on_progress: Callable[[Course], object] | None = None) -> Course:
-    """Run a deck with one transient.
+def run_transient(deck: str, stop: float, on_rows: OnRows) -> None:
+    """Run a deck with one transient, and hand its points over as they come.
 
     Args:
         deck: its text.
         stop: seconds that it simulates.
-        on_progress: called with what there is now and then; an exception that it raises ends the run.
+        on_rows: called with new points now and then; an exception that it raises ends the run.
 
     Raises:
         EngineNotInstalled: when ngspice is not found.
-        Stopped: when it ends half way; the error holds what was computed.
+        Stopped: when it ends half way.
         NgspiceError: when it computes nothing.
     """
     with tempfile.TemporaryDirectory(prefix="ebana-") as name:
         folder = Path(name)
-        path = folder / FILE
-
-        def tick() -> None:
-            if on_progress is not None:
-                on_progress(Course(growing(path), complete=False))
-
-        code, said = run_program(deck, folder, "-r", FILE, timeout=LONGEST, tick=tick)
-        vectors = growing(path)
-    time = vectors.get("time", np.zeros(0))
-    if not len(time):
-        raise NgspiceError(f"ngspice computed nothing (exit code {code}). It said:\n{_last_words(said)}")
-    course = Course(vectors, bool(time[-1] >= stop * (1.0 - 1e-9)), said)
-    if not course.complete:
+        growing = Growing(folder / FILE, on_rows)
+        code, said = run_program(deck, folder, "-r", FILE, timeout=LONGEST, tick=growing.read)
+        growing.read()
+    words = "\n".join(line for line in said.strip().splitlines() if line.strip())[-1500:]
+    if growing.reached is None:
+        raise NgspiceError(f"ngspice computed nothing (exit code {code}). It said:\n{words}")
+    if growing.reached < stop * (1.0 - 1e-9):
         raise Stopped(
-            f"ngspice stopped at {time[-1]:.4g} s of {stop:.4g} s (exit code {code}); what it computed until then "
-            f"is kept. It said:\n{_last_words(said)}",
-            course,
+            f"ngspice stopped at {growing.reached:.4g} s of {stop:.4g} s (exit code {code}); what it computed until "
+            f"then is kept. It said:\n{words}",
+            growing.reached,
         )
-    return course
 
 
-def growing(path: Path) -> dict[str, np.ndarray]:
-    """Vectors of a raw file that may still be written: whole points alone, nothing where it has none."""
-    try:
-        data = path.read_bytes()
-        start, names = rawfile.layout(data)
-    except (OSError, SpiceError):
-        return {}
-    width = len(names)
-    points = (len(data) - start) // (8 * width)
-    table = np.frombuffer(data, np.float64, points * width, start).reshape(points, width)
-    return {name: table[:, k].copy() for k, name in enumerate(names)}
+class Growing:
+    """A raw file with one analysis that is still being written.
 
+    Args:
+        path: of the file, which may not be there yet.
+        on_rows: takes each whole point once.
+    """
 
-def _last_words(said: str) -> str:
-    return "\n".join(line for line in said.strip().splitlines() if line.strip())[-1500:]
+    def __init__(self, path: Path, on_rows: OnRows) -> None:
+        self.path, self.on_rows = path, on_rows
+        self.reached: float | None = None
+        """Time of the last point, seconds; None before the first."""
+        self._names: list[str] = []
+        self._at = 0
+
+    def read(self) -> None:
+        """Hand over the points that have come since."""
+        if not self._names and not self._begin():
+            return
+        width = 8 * len(self._names)
+        while points := min(self.path.stat().st_size - self._at, AT_ONCE) // width:
+            with self.path.open("rb") as file:
+                file.seek(self._at)
+                data = file.read(points * width)
+            rows = np.frombuffer(data, np.float64).reshape(-1, len(self._names))
+            self._at += len(data)
+            self.reached = float(rows[-1, 0])
+            self.on_rows(self._names, rows)
+
+    def _begin(self) -> bool:
+        """Read the header, if it is there."""
+        try:
+            with self.path.open("rb") as file:
+                self._at, self._names = rawfile.layout(file.read(AT_ONCE))
+        except (OSError, SpiceError):
+            return False
+        return True

