@@ -25,10 +25,17 @@ def points(network, count=12, seed=0):
     [
         (chip(4, 1), 0.2),
         (chip(3, 2, write="columns"), 0.2),
-        (chip(3, 1, buffered=False, bit_line=1e-18), 0.2),
+        (chip(3, 1, buffered=False, bit_line=1e-18), 0.5),
+        (chip(4, 1, buffered=False, bit_line=10e-15), 0.5),
         (chip(3, 2, 1), 1.0),
     ],
-    ids=["one hidden layer", "columns first", "read by the bit line", "two hidden layers"],
+    ids=[
+        "one hidden layer",
+        "columns first",
+        "read by the bit line",
+        "a bit line of 10 fF",
+        "two hidden layers",
+    ],
 )
 def test_both_engines_agree_point_by_point(network, millivolts):
     """Outputs and weights of a training, all phases and writes inside of one simulation."""
@@ -79,7 +86,7 @@ def test_cards_that_ngspice_refuses_are_told_in_its_words():
     engine = TransientEngine(Process(Cards(card, {"n": "mine", "p": "other"})))
     network = chip(3, 1)
     start = tuple(stimulus.start_weights(network, 0))
-    with pytest.raises(NgspiceError, match="ngspice (computed nothing|stopped)"):
+    with pytest.raises(NgspiceError, match=r"ngspice (computed nothing|stopped)"):
         engine.simulate(Chip(network, start), points(network, 2))
 
 
@@ -87,7 +94,7 @@ def test_cards_that_ngspice_refuses_are_told_in_its_words():
 def test_a_simulation_that_ends_early_tells_how_far_it_came():
     rows = []
     deck = "* rc\nV1 a 0 1\nR1 a b 1k\nC1 b 0 1n\n.tran 1n 1u uic\n.end\n"
-    with pytest.raises(Stopped, match="stopped at 1e-06 s of 2e-06 s") as caught:
+    with pytest.raises(Stopped, match=r"stopped at 1e-06 s of 2e-06 s") as caught:
         run_transient(deck, 2e-6, lambda names, new: rows.append(new))
     assert caught.value.reached == pytest.approx(1e-6)
     found = np.concatenate(rows)

@@ -20,7 +20,6 @@ class Settings:
 
     Args:
         hidden: units.
-        epochs: of a training.
         scales: of the updates of both layers, 1/V.
         step: most that a write changes a weight, volts.
         decay: factor of updates at the end.
@@ -35,7 +34,6 @@ class Settings:
     """
 
     hidden: int
-    epochs: int
     scales: tuple[float, float]
     step: float
     decay: float
@@ -51,19 +49,19 @@ class Settings:
 
 
 SINE = Settings(
-    hidden=32, epochs=40, scales=(518.0, 2.65), step=0.0654, decay=0.129, conductance=3.38e-4, amplitude=0.195,
+    hidden=32, scales=(518.0, 2.65), step=0.0654, decay=0.129, conductance=3.38e-4, amplitude=0.195,
     inputs=1.08, gain=3.72, backward=0.204, leaks=(5.5e-6, 4.57e-4), clamp=0.579, spreads=(0.809, 0.854),
     multiplier=2.0,
 )  # fmt: skip
 
 CLASSES = Settings(
-    hidden=20, epochs=10, scales=(376.0, 0.282), step=0.0842, decay=0.0742, conductance=7.54e-3, amplitude=0.399,
+    hidden=20, scales=(376.0, 0.282), step=0.0842, decay=0.0742, conductance=7.54e-3, amplitude=0.399,
     inputs=0.952, gain=2.85, backward=0.169, leaks=(1.71e-6, 3.17e-4), clamp=0.476, spreads=(1.91, 0.677),
     multiplier=1.0,
 )  # fmt: skip
 
 CALM = Settings(
-    hidden=8, epochs=15, scales=(19.1, 0.384), step=0.1, decay=0.0565, conductance=2.56e-4, amplitude=0.278,
+    hidden=8, scales=(19.1, 0.384), step=0.1, decay=0.0565, conductance=2.56e-4, amplitude=0.278,
     inputs=0.988, gain=3.86, backward=0.557, leaks=(3.85e-5, 4.88e-5), clamp=0.593, spreads=(0.845, 1.11),
     multiplier=2.0,
 )  # fmt: skip
@@ -80,7 +78,7 @@ class Recipe:
 
 
 RECIPES: dict[str, Recipe] = {
-    "sine": Recipe(tasks.sine, SINE, 40),
+    "sine": Recipe(tasks.sine, SINE, 80),
     "xor": Recipe(tasks.xor, CLASSES, 10),
     "moons": Recipe(tasks.moons, CLASSES, 15),
     "iris": Recipe(tasks.iris, CLASSES, 15),

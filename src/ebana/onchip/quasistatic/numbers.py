@@ -75,7 +75,8 @@ class Drive(NamedTuple):
         x: voltages of the inputs.
         y: targets, volts.
         nudge: conductance from each output to its target, siemens; nothing in the free phase.
-        charges: on the weights' nodes that float.
+        charges: on the weights' nodes that float, for one of the parallel cells, and on the bit lines joined to them.
+        joined: capacitance of those bit lines, by cell, farads.
         driven: mask of those that are held.
         wanted: voltages that they are held at.
     """
@@ -84,5 +85,6 @@ class Drive(NamedTuple):
     y: Any
     nudge: Any
     charges: Any
+    joined: Any
     driven: Any
     wanted: Any

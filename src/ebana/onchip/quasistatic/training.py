@@ -1,6 +1,7 @@
 """Training, point by point: free phase, nudged phase, update, with the charge on the weights carried on.
 
-In the update phase one line of cells of each crossbar is written: their nodes are driven to
+Where weights are read by their bit lines, these join the weights of the selected line in the nudged phase, and charge
+is shared. In the update phase one line of cells of each crossbar is written: their nodes are driven to
 
     w - clip(scale rate (z_nudged - z_free) r(p_nudged), step),        r(x) = max(x - threshold, 0),
 
@@ -83,11 +84,13 @@ def learn(wiring: Wiring, chip: Chip, memory: Memory, point: Step) -> tuple[Memo
     """A point of the training; returns the outputs of its free phase in volts."""
     nothing = jnp.zeros(())
     free = solve(wiring, chip, memory.state, _floating(memory, point.x, point.y, nothing))
-    nudged = solve(wiring, chip, free.state, _floating(memory, point.x, point.y, point.nudge))
     masks = [_line(c, point.lines[k]) for k, c in enumerate(wiring.crossbars)]
+    joined, shared = _bit_lines(wiring, chip, memory, masks)
+    drive = _floating(memory, point.x, point.y, point.nudge)
+    nudged = solve(wiring, chip, free.state, drive._replace(joined=joined, charges=memory.charges + shared))
     driven = jnp.concatenate([mask.ravel() for mask in masks])
-    wanted = _wanted(wiring, chip, memory, free.state, nudged.state, point)
-    drive = Drive(point.x, point.y, nothing, memory.charges, driven, wanted)
+    wanted = _wanted(wiring, chip, free.state, nudged.state, point)
+    drive = drive._replace(nudge=nothing, driven=driven, wanted=wanted)
     written = solve(wiring, chip, nudged.state, drive)
     fine = free.converged & nudged.converged & written.converged
     charges = _charges(wiring, chip, written.state, point.x)
@@ -104,7 +107,8 @@ def learn(wiring: Wiring, chip: Chip, memory: Memory, point: Step) -> tuple[Memo
 
 def _floating(memory: Memory, x: jax.Array, y: jax.Array, nudge: jax.Array) -> Drive:
     """No weight is driven."""
-    return Drive(x, y, nudge, memory.charges, jnp.zeros(memory.charges.shape, bool), memory.charges)
+    none = jnp.zeros_like(memory.charges)
+    return Drive(x, y, nudge, memory.charges, none, jnp.zeros(none.shape, bool), none)
 
 
 def _across(crossbar: Crossbar) -> int:
@@ -118,7 +122,23 @@ def _line(crossbar: Crossbar, line: jax.Array) -> jax.Array:
     return jnp.broadcast_to(jnp.expand_dims(here, 1 - _across(crossbar)), (crossbar.rows, crossbar.columns))
 
 
-def _wanted(wiring: Wiring, chip: Chip, memory: Memory, free: State, nudged: State, point: Step) -> jax.Array:
+def _bit_lines(
+    wiring: Wiring, chip: Chip, memory: Memory, masks: list[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    """Capacitance of the bit lines that the cells on a write line are joined to while they are read, and its charge.
+
+    Weights that are read through a buffer are joined to none.
+    """
+    capacitances, charges = [], []
+    for k, (crossbar, layer) in enumerate(zip(wiring.crossbars, chip.layers, strict=True)):
+        farads = 0.0 if crossbar.buffered else layer.bit_line / layer.multiplier
+        here = jnp.where(masks[k], farads, 0.0)
+        capacitances.append(here.ravel())
+        charges.append((here * jnp.expand_dims(memory.bit_lines[k], _across(crossbar))).ravel())
+    return jnp.concatenate(capacitances), jnp.concatenate(charges)
+
+
+def _wanted(wiring: Wiring, chip: Chip, free: State, nudged: State, point: Step) -> jax.Array:
     """Voltages that the update circuits ask for, for all cells; those of one line are driven there."""
     parts = []
     inputs = (point.x, *nudged.p)
@@ -126,9 +146,6 @@ def _wanted(wiring: Wiring, chip: Chip, memory: Memory, free: State, nudged: Sta
         zip(wiring.places(), wiring.crossbars, chip.layers, strict=True)
     ):
         read = nudged.w[place].reshape(shape)
-        if not crossbar.buffered:  # the bit line and the weight share their charges
-            share = layer.bit_line / (layer.capacitance * layer.multiplier + layer.bit_line)
-            read = read + share * (jnp.expand_dims(memory.bit_lines[k], _across(crossbar)) - read)
         pre = inputs[k]
         if crossbar.rectified:
             pre = jnp.maximum(pre - layer.threshold, 0.0)
