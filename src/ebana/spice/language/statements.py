@@ -10,11 +10,12 @@ statement is its text in ngspice's language; lines that grow long are continued 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from ebana.spice.language.cards import ModelCard
+from ebana.spice.language.waveform import Waveform
 
 GROUND = "0"
 
@@ -84,8 +85,15 @@ class Ramp:
         return f"PWL(0 {self.before!r} {self.rise!r} {self.after!r})"
 
 
-def _value(value: float | Ramp) -> str:
-    return str(value) if isinstance(value, Ramp) else f"DC {value!r}"
+Course = float | Ramp | Waveform
+"""What a source gives: a constant, or a value over time."""
+
+
+def _source(name: str, plus: str, minus: str, value: Course) -> str:
+    if isinstance(value, Waveform):
+        first, *more = value.words()
+        return wrapped([f"{name} {plus} {minus} {first}", *more])
+    return f"{name} {plus} {minus} " + (str(value) if isinstance(value, Ramp) else f"DC {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +103,10 @@ class VoltageSource:
     name: str
     plus: str
     minus: str
-    volts: float | Ramp
+    volts: Course
 
     def __str__(self) -> str:
-        return f"{self.name} {self.plus} {self.minus} {_value(self.volts)}"
+        return _source(self.name, self.plus, self.minus, self.volts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +116,73 @@ class CurrentSource:
     name: str
     plus: str
     minus: str
-    amperes: float | Ramp
+    amperes: Course
 
     def __str__(self) -> str:
-        return f"{self.name} {self.plus} {self.minus} {_value(self.amperes)}"
+        return _source(self.name, self.plus, self.minus, self.amperes)
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A switch from ``a`` to ``b`` that the voltage between two nodes turns on and off, of a :class:`SwitchModel`."""
+
+    name: str
+    a: str
+    b: str
+    control_plus: str
+    control_minus: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.a} {self.b} {self.control_plus} {self.control_minus} {self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchModel:
+    """The card of switches with hysteresis.
+
+    Args:
+        name: of the model.
+        on_volts: control voltage above which a switch closes.
+        off_volts: control voltage below which it opens, not above ``on_volts``.
+        on_ohms: resistance of a closed switch.
+        off_ohms: resistance of an open one.
+
+    Example:
+        >>> str(SwitchModel("s", 1.5, 0.5, 10.0, 1e12))
+        '.model s sw(vt=1.0 vh=0.5 ron=10.0 roff=1000000000000.0)'
+    """
+
+    name: str
+    on_volts: float
+    off_volts: float
+    on_ohms: float
+    off_ohms: float
+
+    def __str__(self) -> str:
+        middle, half = (self.on_volts + self.off_volts) / 2, (self.on_volts - self.off_volts) / 2
+        return f".model {self.name} sw(vt={middle!r} vh={half!r} ron={self.on_ohms!r} roff={self.off_ohms!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class StartVoltages:
+    """Voltages of nodes at t = 0 of a transient that starts from them, as ``(node, volts)``.
+
+    Example:
+        >>> str(StartVoltages((("m_0", 0.5), ("m_1", -0.25))))
+        '.ic v(m_0)=0.5 v(m_1)=-0.25'
+    """
+
+    volts: tuple[tuple[str, float], ...]
+
+    @staticmethod
+    def of(volts: Mapping[str, float]) -> StartVoltages:
+        """From volts by the name of the node."""
+        return StartVoltages(tuple((node, float(value)) for node, value in volts.items()))
+
+    def __str__(self) -> str:
+        words = [f"v({node})={volts!r}" for node, volts in self.volts]
+        return wrapped([".ic", *words]) if words else str(Comment("no start voltages"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +305,8 @@ class Text:
 
 Statement = (
     Comment | Resistor | Capacitor | VoltageSource | CurrentSource | VoltageControlled | CurrentControlled
-    | Behavioural | DeviceLine | ModelCard | Instance | Definition | UserSubcircuit | Text
+    | Behavioural | Switch | SwitchModel | StartVoltages | DeviceLine | ModelCard | Instance | Definition
+    | UserSubcircuit | Text
 )  # fmt: skip
 
 
@@ -248,19 +320,28 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class Transient:
-    """The course over time from the capacitors' start voltages.
+    """The course over time.
 
     Args:
         stop: seconds to simulate.
         first: size of the first step at most, seconds.
         longest: size of every step at most, seconds.
         saved: names of the vectors that are kept, such as ``"v(a)"`` and ``"i(v1)"``; all of them where empty.
+        use_start: whether it starts from the voltages that are stated (of capacitors, and
+            :class:`StartVoltages`; 0 V where none is), else from the operating point.
+        method: of integration, ``"trap"`` or ``"gear"``; empty for the simulator's own.
+        reltol: relative tolerance of steps in time and of Newton's steps; None for that of operating points.
+        trtol: factor by which the error of a step in time may exceed the tolerances; None for the simulator's own.
     """
 
     stop: float
     first: float
     longest: float
     saved: tuple[str, ...] = ()
+    use_start: bool = True
+    method: Literal["", "trap", "gear"] = ""
+    reltol: float | None = None
+    trtol: float | None = None
 
 
 Analysis = OperatingPoint | Transient
@@ -286,5 +367,7 @@ class Deck:
 
     def first_source(self) -> VoltageSource | None:
         """The first constant voltage source outside of subcircuits."""
-        found = (s for s in self.statements if isinstance(s, VoltageSource) and not isinstance(s.volts, Ramp))
+        found = (
+            s for s in self.statements if isinstance(s, VoltageSource) and isinstance(s.volts, float | int)
+        )
         return next(found, None)

@@ -18,14 +18,21 @@ RELTOL, VNTOL = 1e-6, 1e-9
 _POINT = [".control", "set num_threads=1", "set numdgt=16", "op", "print all", "quit 0", ".endc"]
 
 
-def options_line(gmin: float) -> str:
-    """Tolerances of the operating point, and gmin.
+def options_line(gmin: float, transient: Transient | None = None) -> str:
+    """Tolerances of the operating point (or those that a transient states), and gmin.
 
     The last Newton step is held to 1e-6 of each potential and, convergence being quadratic, leaves an
     error far below a nanovolt. Tighter ones can ask for less than the rounding of ``dv / RON``, or of a
-    diode's series resistance behind 1e-7 S, and send ngspice into its slow fallbacks.
+    diode's series resistance behind 1e-7 S, and send ngspice into its slow fallbacks. A transient's own relative
+    tolerance moves that in volts with it: both say the same of a millivolt.
     """
-    return f".options reltol={RELTOL!r} abstol=1e-12 vntol={VNTOL!r} gmin={float(gmin)!r}"
+    reltol, vntol, more = RELTOL, VNTOL, ""
+    if transient is not None:
+        if transient.reltol is not None:
+            reltol, vntol = float(transient.reltol), float(transient.reltol) * (VNTOL / RELTOL)
+        more += f" method={transient.method}" if transient.method else ""
+        more += f" trtol={float(transient.trtol)!r}" if transient.trtol is not None else ""
+    return f".options reltol={reltol!r} abstol=1e-12 vntol={vntol!r} gmin={float(gmin)!r}{more}"
 
 
 class Ngspice(Dialect):
@@ -35,9 +42,9 @@ class Ngspice(Dialect):
     run = "ngspice -b <this file>"
     conditional = "ternary_fcn"
 
-    def options(self, gmin: float) -> list[str]:
+    def options(self, deck: Deck) -> list[str]:
         """See :meth:`Dialect.options`."""
-        return [options_line(gmin)]
+        return [options_line(deck.gmin, deck.analysis if isinstance(deck.analysis, Transient) else None)]
 
     def analysis(self, deck: Deck) -> list[str]:
         """See :meth:`Dialect.analysis`."""
@@ -45,7 +52,11 @@ class Ngspice(Dialect):
             case OperatingPoint():
                 return list(_POINT)
             case Transient(stop, first, longest, saved):
-                return [*(f".save {name}" for name in saved), f".tran {first!r} {stop!r} 0 {longest!r} uic"]
+                start = " uic" if deck.analysis.use_start else ""
+                return [
+                    *(f".save {name}" for name in saved),
+                    f".tran {first!r} {stop!r} 0 {longest!r}{start}",
+                ]
             case _:
                 return []
 
