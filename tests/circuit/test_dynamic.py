@@ -299,6 +299,42 @@ def test_selectors_lead_the_selected_row_on(threshold: float | None) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-7)
 
 
+# -- parts --------------------------------------------------------------------------------------------------
+
+
+def ladder() -> tuple[Circuit, np.ndarray]:
+    """Seven cells with one of each kind that a deck has in a block, no two alike."""
+    k = 7
+    share = np.arange(1, k + 1) / k
+    build = CircuitBuilder()
+    (x, clock) = build.waveforms("x", [steps(1.8, 0.6), steps(0.0, 1.8)])
+    y, z, h = build.nodes("y", k), build.nodes("z", k), build.nodes("h", k)
+    supply = np.full(k, x)
+    build.resistors("load", supply, y, 1e-4)
+    build.transistors(
+        "m", y, supply, build.ground(), build.ground(), "nsq", w=share * 1e-6, l=1e-6, cards=SQUARE
+    )
+    build.voltage_controlled_voltages("e", z, build.ground(), y, build.ground(), share)
+    build.voltage_controlled_currents("g", y, build.ground(), z, build.ground(), 1e-5 * share)
+    on = np.where(np.arange(k) % 2, 1.0, 1.7)
+    build.switches("s", z, h, [clock], on_volts=on, off_volts=0.5, on_ohms=1e3, off_ohms=1e12)
+    build.capacitors("c", h, build.ground(), 1e-11 * share, start=0.1 * share)
+    return build.build(), np.concatenate([y, z, h])
+
+
+@needs_ngspice
+def test_arrays_that_are_written_in_parts_are_the_same_circuit(monkeypatch) -> None:
+    circuit, nodes = ladder()
+    t, whole = simulated(circuit, nodes, 2e-6)
+    monkeypatch.setattr("ebana.spice.netlist.parts.MAX_PORTS", 8)
+    deck = transient_deck(circuit, None, Transient(1e-6, 1e-9, 1e-8))
+    assert deck.count(".subckt") > 12
+    other, cut = simulated(circuit, nodes, 2e-6)
+    when = np.array([0.4, 0.9, 1.2, 1.9]) * 1e-6
+    np.testing.assert_allclose(at(other, cut, when), at(t, whole, when), atol=1e-6)
+    assert all(len(np.unique(np.round(cells, 6))) == 7 for cells in whole[-1].reshape(3, 7))
+
+
 # -- what is refused --------------------------------------------------------------------------------------
 
 

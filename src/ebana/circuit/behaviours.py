@@ -65,6 +65,15 @@ class _Outputs(Element):
         for k, node in enumerate(named(nodes, self.outputs)):
             yield spice.Behavioural(f"B{node}", node, "0", self.expression(nodes, k), "V")
 
+    @property
+    def block_name(self) -> str:
+        """What a schematic calls each unit."""
+        return self.kind
+
+    def ports(self) -> tuple[Sequence[str], np.ndarray]:
+        """Names of what enters and leaves each unit, and the nodes of each, ``(k, ports)``."""
+        raise NotImplementedError
+
     def expression(self, nodes: Sequence[str], k: int) -> str:
         """The voltage of unit k over the potentials of nodes, whose names are given, ground last."""
         raise NotImplementedError
@@ -95,7 +104,7 @@ class Selectors(_Outputs):
 
     index_fields: ClassVar = ("outputs", "selects", "plus", "minus")
     kind = "selectors"
-    symbol = "behaviour"
+    symbol = "block"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -123,6 +132,15 @@ class Selectors(_Outputs):
     def part(self, place: Place) -> Self:
         """It is written inline, and so never cut: its select lines are as many as they are."""
         raise NotImplementedError(f"selectors {self.name!r} are not written in parts")
+
+    def ports(self) -> tuple[Sequence[str], np.ndarray]:
+        """See above: the output, then select line, plus and minus of each row, without what is ground for all."""
+        named_nodes = [("out", self.outputs)]
+        for r, select in enumerate(self.selects):
+            of_row = (np.full(self.units, select), self.plus[:, r], self.minus[:, r])
+            named_nodes += [(f"{what}{r}", nodes) for what, nodes in zip("s+-", of_row, strict=True)]
+        drawn = [(name, nodes) for name, nodes in named_nodes if (nodes != GROUND).any()]
+        return [name for name, _ in drawn], np.stack([nodes for _, nodes in drawn], 1)
 
     def expression(self, nodes: Sequence[str], k: int) -> str:
         """See :class:`Selectors`."""
@@ -175,7 +193,11 @@ class UpdateMultipliers(_Outputs, UnitArray):
     number_fields: ClassVar = ("scale", "threshold", "step", "limit")
     positive_fields: ClassVar = ("step", "limit")
     kind = "update multipliers"
-    symbol = "behaviour"
+    symbol = "block"
+
+    def ports(self) -> tuple[Sequence[str], np.ndarray]:
+        """See above."""
+        return ("out", "base", "e+", "e-", "rate", "in"), np.stack(self.terminals(), 1)
 
     def expression(self, nodes: Sequence[str], k: int) -> str:
         """See :class:`UpdateMultipliers`."""

@@ -278,7 +278,6 @@ class _Controlled(UnitArray):
 
     index_fields: ClassVar = ("plus", "minus", "control_plus", "control_minus")
     number_fields: ClassVar = ("gain",)
-    symbol = "controlled source"
     letter: ClassVar[str]
     """Its first letter in SPICE."""
 
@@ -294,6 +293,7 @@ class VoltageControlledVoltages(_Controlled):
     """``v(plus) - v(minus) = gain (v(control_plus) - v(control_minus))``; gains a number or one for each."""
 
     kind = "voltage-controlled voltages"
+    symbol = "controlled voltage"
     letter = "E"
 
     def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
@@ -317,6 +317,7 @@ class VoltageControlledCurrents(_Controlled):
     """
 
     kind = "voltage-controlled currents"
+    symbol = "controlled current"
     letter = "G"
 
     def label(self, values: Values, k: int) -> str:

@@ -303,6 +303,15 @@ class Subcircuits(Element):
         for group in self.model.fixed:
             yield from pairwise(pins[:, position] for position in group)
 
+    @property
+    def block_name(self) -> str:
+        """What a schematic calls each instance."""
+        return self.model.name
+
+    def ports(self) -> tuple[Sequence[str], np.ndarray]:
+        """Names of the pins, and the nodes at those of each instance, ``(k, pins)``."""
+        return self.model.pins, self.pins
+
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """The definition inside the block, where its names are its own, and its instances."""
         yield spice.UserSubcircuit(self.name, self.model.name, self.model.text)
