@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebana.circuit import Circuit, CircuitBuilder
-from ebana.circuit.dynamic import Selectors, UpdateMultipliers
 from ebana.reports import symbols as svg
 from ebana.reports.schematic import draw_circuit
 from ebana.reports.schematic_uprights import Upright, _columns, _span
@@ -37,8 +36,10 @@ def cell() -> Circuit:
     build.switches("drive", t[:1], b, update, on_volts=0.9, off_volts=0.7)
     build.voltage_controlled_currents("load", z, build.ground(), z, x[:1], 1e-6)
     build.voltage_controlled_voltages("e", build.nodes("ep", 1), build.ground(), z, build.ground(), -4.0)
-    build.add(Selectors("sel", t[1:], select, x, build.ground(), 1.8))
-    build.add(UpdateMultipliers("upd", t[:1], b, z, x[:1], x[1:], t[1:], 2.0, 0.1, 0.1, 0.9))
+    build.selectors("sel", t[1:], select, x, build.ground(), full=1.8)
+    build.update_multipliers(
+        "upd", t[:1], b, z, x[:1], x[1:], t[1:], scale=2.0, threshold=0.1, step=0.1, limit=0.9
+    )
     build.output("y", z, folded=False)
     return build.build()
 

@@ -13,8 +13,10 @@ from ebana.circuit.checks import check
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.dynamic import (
     Capacitors,
+    Selectors,
     Switches,
     Transistors,
+    UpdateMultipliers,
     VoltageControlledCurrents,
     VoltageControlledVoltages,
     WaveformSources,
@@ -347,6 +349,39 @@ class CircuitBuilder:
     ) -> None:
         """Currents of ``gain`` siemens times the voltage between two other nodes, out of ``plus`` into ``minus``."""
         self._add(VoltageControlledCurrents(name, plus, minus, control_plus, control_minus, gain))
+
+    def selectors(
+        self,
+        name: str,
+        outputs: np.ndarray,
+        selects: np.ndarray,
+        plus: np.ndarray,
+        minus: np.ndarray,
+        *,
+        full: float,
+        threshold: float | None = None,
+    ) -> None:
+        """Hold ``outputs`` at the voltages of the rows that select lines choose; see :class:`Selectors`."""
+        self._add(Selectors(name, outputs, selects, plus, minus, full, threshold))
+
+    def update_multipliers(
+        self,
+        name: str,
+        outputs: np.ndarray,
+        base: np.ndarray,
+        error_plus: np.ndarray,
+        error_minus: np.ndarray,
+        rate: np.ndarray,
+        inputs: np.ndarray,
+        *,
+        scale: Any,
+        threshold: Any = None,
+        step: Any,
+        limit: Any,
+    ) -> None:
+        """Hold ``outputs`` at what memories are to have after an update; see :class:`UpdateMultipliers`."""
+        ends = (outputs, base, error_plus, error_minus, rate, inputs)
+        self._add(UpdateMultipliers(name, *ends, scale, threshold, step, limit))
 
     def output(self, name: str, nodes: np.ndarray, *, folded: bool = True) -> None:
         """Read (and nudge) ``nodes``; folded outputs take them as ``v+, v-`` pairs."""
