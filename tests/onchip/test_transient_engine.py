@@ -8,7 +8,6 @@ import pytest
 from ebana.onchip import Cards, OnChip, Process, QuasiStatic, TransientEngine, stimulus, tasks
 from ebana.onchip.transient import Chip, Samples
 from ebana.spice.simulators.errors import NgspiceError
-from ebana.spice.simulators.transients import Stopped, run_transient
 from helpers.chips import chip, needs_cards
 from helpers.simulators import needs_ngspice
 
@@ -90,17 +89,6 @@ def test_cards_that_ngspice_refuses_are_told_in_its_words():
         engine.simulate(Chip(network, start), points(network, 2))
 
 
-@needs_ngspice
-def test_a_simulation_that_ends_early_tells_how_far_it_came():
-    rows = []
-    deck = "* rc\nV1 a 0 1\nR1 a b 1k\nC1 b 0 1n\n.tran 1n 1u uic\n.end\n"
-    with pytest.raises(Stopped, match=r"stopped at 1e-06 s of 2e-06 s") as caught:
-        run_transient(deck, 2e-6, lambda names, new: rows.append(new))
-    assert caught.value.reached == pytest.approx(1e-6)
-    found = np.concatenate(rows)
-    np.testing.assert_allclose(found[:, 2], 1 - np.exp(-found[:, 0] / 1e-6), atol=2e-3)  # time, a, b
-
-
 def test_samples_do_not_depend_on_the_pieces_they_come_in():
     rng = np.random.default_rng(0)
     time = np.sort(rng.uniform(0, 1, 60))
@@ -121,9 +109,11 @@ def test_the_deck_starts_from_charges_and_is_never_touched_again():
     start = stimulus.start_weights(network, 0)
     deck, when = TransientEngine().deck(Chip(network, tuple(start)), points(network, 3))
     lines = deck.splitlines()
-    starts = [line for line in lines if line.startswith(".ic")]
-    assert len(starts) == 3 * 3 + 3
-    assert sum(line.startswith("Msyn0") for line in lines) == 2 * 9
+    stated = " ".join(lines).split(".ic ")[1].split(".")[0]
+    assert deck.count(".ic ") == 1
+    assert stated.count("v(w0_") > 0
+    assert deck.count(" v(w0_") + deck.count(" v(w1_") >= 3 * 3 + 3
+    assert sum(line.startswith("M") for line in lines) == 2 * (9 + 3)
     assert any(line.endswith("uic") and line.startswith(".tran") for line in lines)
     assert when.edges.shape == (3, 4)
     assert when.stop == pytest.approx(3 * network.clock.period + 2e-9)

@@ -134,12 +134,14 @@ def injected_power(current: Array, v: Array) -> Array:
 
 
 @singledispatch
-def absorbed_by(element: Any, parameters: Values, state: State) -> Array:
+def absorbed_by(element: Any, parameters: Values, state: State | None) -> Array:
     """Power that an array of elements takes up, ``(B,)``, watts; negative where it delivers.
 
     Raises:
         NotImplementedError: for an element whose current is not known.
     """
+    if element.blocks_direct_current:
+        return np.zeros(0 if state is None else len(state.p))
     known = ", ".join(kind.__name__ for kind in absorbed_by.registry if kind is not object)
     raise NotImplementedError(
         f"the power of element {element.name!r} ({type(element).__name__}) is not known: its current does not "

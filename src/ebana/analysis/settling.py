@@ -133,6 +133,7 @@ def measure_settling(
     """
     model.require_outputs()
     element_power.check_known(model.circuit)
+    _check_charges(model.circuit)
     inputs = as_dataset(x, None, model.input_columns, model.output_units, need_outputs=False).inputs
     setup = _Setup.of(model, inputs, capacitance, sample, previous, tolerance, rise)
     first, *longer = [_checked("duration", duration)] if duration is not None else setup.durations()
@@ -149,6 +150,17 @@ def measure_settling(
         f"its operating point after {si(length, 's')}, and the tolerance is {si(within, 'V')}. "
         "Give a longer duration, or a larger tolerance."
     )
+
+
+def _check_charges(circuit: Circuit) -> None:
+    """Refuse elements whose charge at the beginning the old state does not set."""
+    for element in circuit.elements:
+        if element.blocks_direct_current:
+            raise NotImplementedError(
+                f"settling between samples does not take {element.name!r}, {element.title()}, as it would not begin at "
+                "the old sample's voltages. Leave it out and give its farads to the nodes by capacitance=, or simulate "
+                "the circuit with ebana.spice.netlist.transient."
+            )
 
 
 # -- what is simulated -----------------------------------------------------------------------------------

@@ -5,6 +5,16 @@ from typing import Any
 
 from ebana.circuit.builder import CircuitBuilder
 from ebana.circuit.circuit import Circuit
+from ebana.circuit.dynamic import (
+    Capacitors,
+    Selectors,
+    Switches,
+    Transistors,
+    UpdateMultipliers,
+    VoltageControlledCurrents,
+    VoltageControlledVoltages,
+    WaveformSources,
+)
 from ebana.circuit.elements import (
     GROUND,
     Amplifiers,
@@ -18,6 +28,7 @@ from ebana.circuit.elements import (
     VoltageSources,
 )
 from ebana.parameters import Parameter
+from ebana.spice.language.waveform import Waveform
 
 _ELSEWHERE: dict[str, str] = dict.fromkeys(
     ("BehavioralDiode", "Device", "IdealDiode", "JunctionDiode", "MosDiode", "Mosfet"), "ebana.devices"
@@ -39,6 +50,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "GROUND",
     "Amplifiers",
+    "Capacitors",
     "Circuit",
     "CircuitBuilder",
     "Crossbar",
@@ -48,6 +60,14 @@ __all__ = [
     "Output",
     "Parameter",
     "Resistors",
+    "Selectors",
     "Subcircuits",
+    "Switches",
+    "Transistors",
+    "UpdateMultipliers",
+    "VoltageControlledCurrents",
+    "VoltageControlledVoltages",
     "VoltageSources",
+    "Waveform",
+    "WaveformSources",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -11,6 +11,16 @@ import numpy as np
 
 from ebana.circuit.checks import check
 from ebana.circuit.circuit import Circuit
+from ebana.circuit.dynamic import (
+    Capacitors,
+    Selectors,
+    Switches,
+    Transistors,
+    UpdateMultipliers,
+    VoltageControlledCurrents,
+    VoltageControlledVoltages,
+    WaveformSources,
+)
 from ebana.circuit.elements import (
     GROUND,
     INDEX,
@@ -31,6 +41,7 @@ from ebana.frozen import FrozenMapping
 from ebana.names import check_name
 from ebana.parameters import Kind, Parameter
 from ebana.spice.language.subcircuit import Subcircuit
+from ebana.spice.language.waveform import Waveform
 
 DEFAULT_CONDUCTANCE_BOUNDS = (1e-9, 1.0)
 """Bounds in siemens for conductances whose owner states none."""
@@ -129,6 +140,13 @@ class CircuitBuilder:
             np.broadcast_to(np.arange(voltage.size), (size,)) if voltage.size == size else np.zeros(size, int)
         )
         self._add(VoltageSources(name, nodes, columns, np.broadcast_to(scale, (size,)), parameter=parameter))
+        return nodes
+
+    def waveforms(self, name: str, waves: Sequence[Waveform]) -> np.ndarray:
+        """Add nodes held at voltages over time, one waveform each; returns their indices."""
+        waves = tuple(waves)
+        nodes = self._group(name, "source", len(waves))
+        self._add(WaveformSources(name, nodes, waves))
         return nodes
 
     def clamp(self, group: str, input: str, columns: object, scale: object) -> None:
@@ -269,6 +287,101 @@ class CircuitBuilder:
         outputs = self._group(name, "amplified", len(inputs))
         self._add(Amplifiers(name, inputs, outputs, gain, shift, backward))
         return outputs
+
+    # -- elements of circuits in time ---------------------------------------------------------------
+
+    def transistors(
+        self,
+        name: str,
+        drain: np.ndarray,
+        gate: np.ndarray,
+        source: np.ndarray,
+        bulk: np.ndarray,
+        model: str,
+        *,
+        w: Any,
+        l: Any,  # noqa: E741
+        m: Any = 1.0,
+        cards: str = "",
+    ) -> None:
+        """MOS transistors of a model, ``w`` and ``l`` in metres; ``cards`` define the model."""
+        self._add(Transistors(name, drain, gate, source, bulk, model, w, l, m, cards))
+
+    def capacitors(self, name: str, a: np.ndarray, b: np.ndarray, farads: Any, start: Any = None) -> None:
+        """Capacitors from ``a[i]`` to ``b[i]``, with ``start`` volts at t = 0 where given."""
+        self._add(Capacitors(name, a, b, farads, start))
+
+    def switches(
+        self,
+        name: str,
+        a: np.ndarray,
+        b: np.ndarray,
+        control: np.ndarray,
+        *,
+        on_volts: Any,
+        off_volts: Any,
+        on_ohms: Any = 1.0,
+        off_ohms: Any = 1e12,
+    ) -> None:
+        """Switches that close where ``control`` rises above ``on_volts`` until it falls below ``off_volts``."""
+        self._add(Switches(name, a, b, control, on_volts, off_volts, on_ohms, off_ohms))
+
+    def voltage_controlled_voltages(
+        self,
+        name: str,
+        plus: np.ndarray,
+        minus: np.ndarray,
+        control_plus: np.ndarray,
+        control_minus: np.ndarray,
+        gain: Any,
+    ) -> None:
+        """Sources of ``gain`` times the voltage between two other nodes."""
+        self._add(VoltageControlledVoltages(name, plus, minus, control_plus, control_minus, gain))
+
+    def voltage_controlled_currents(
+        self,
+        name: str,
+        plus: np.ndarray,
+        minus: np.ndarray,
+        control_plus: np.ndarray,
+        control_minus: np.ndarray,
+        gain: Any,
+    ) -> None:
+        """Currents of ``gain`` siemens times the voltage between two other nodes, out of ``plus`` into ``minus``."""
+        self._add(VoltageControlledCurrents(name, plus, minus, control_plus, control_minus, gain))
+
+    def selectors(
+        self,
+        name: str,
+        outputs: np.ndarray,
+        selects: np.ndarray,
+        plus: np.ndarray,
+        minus: np.ndarray,
+        *,
+        full: float,
+        threshold: float | None = None,
+    ) -> None:
+        """Hold ``outputs`` at the voltages of the rows that select lines choose; see :class:`Selectors`."""
+        self._add(Selectors(name, outputs, selects, plus, minus, full, threshold))
+
+    def update_multipliers(
+        self,
+        name: str,
+        outputs: np.ndarray,
+        base: np.ndarray,
+        error_plus: np.ndarray,
+        error_minus: np.ndarray,
+        rate: np.ndarray,
+        inputs: np.ndarray,
+        *,
+        scale: Any,
+        threshold: Any = None,
+        step: Any,
+        limit: Any,
+    ) -> None:
+        """Hold ``outputs`` at what memories are to have after an update; see :class:`UpdateMultipliers`."""
+        ends = (outputs, base, error_plus, error_minus, rate, inputs)
+        self._add(UpdateMultipliers(name, *ends, scale, threshold, step, limit))
 
     def output(self, name: str, nodes: np.ndarray, *, folded: bool = True) -> None:
         """Read (and nudge) ``nodes``; folded outputs take them as ``v+, v-`` pairs."""

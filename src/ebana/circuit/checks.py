@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
 from ebana.circuit.circuit import Circuit, connected
-from ebana.circuit.elements import GROUND, Amplifiers, Branches, CurrentSources, Subcircuits, VoltageSources
+from ebana.circuit.elements import GROUND, Amplifiers, Branches, CurrentSources, VoltageSources
 from ebana.spice.language.subcircuit import NeedsSpice
 
 
@@ -43,11 +41,12 @@ COMPUTED = (Branches, CurrentSources, VoltageSources, Amplifiers)
 def _check_computed(circuit: Circuit) -> None:
     """An element that is solvable by its own word is left out of no equation."""
     for element in circuit.elements:
-        if element.solvable and not isinstance(element, COMPUTED):
+        if element.solvable and not (isinstance(element, COMPUTED) or element.blocks_direct_current):
             raise ValueError(
                 f"element {element.name!r}, {element.title()}, states solvable = True, but nothing here would compute "
                 f"its currents. Expected a subclass of {', '.join(kind.__name__ for kind in COMPUTED)}: derive it from "
-                "Branches, which states ends() and a law, or leave solvable False, and SPICE solves it."
+                "Branches, which states ends() and a law, or leave solvable False, and SPICE solves it; one "
+                "without any direct current states blocks_direct_current = True."
             )
 
 
@@ -82,8 +81,8 @@ def _check_shapes(circuit: Circuit) -> None:
 def _check_sources(circuit: Circuit) -> None:
     """Every held node needs one voltage source: two on one node are a loop, and none leaves it undetermined."""
     count = np.zeros(circuit.size, int)
-    for element in circuit.each(VoltageSources):
-        np.add.at(count, element.nodes, 1)
+    for element in circuit.elements:
+        np.add.at(count, element.sources(), 1)
     held = np.zeros(circuit.size, bool)
     held[circuit.sources] = True
     for wrong, why, what in (
@@ -91,9 +90,13 @@ def _check_sources(circuit: Circuit) -> None:
         (
             held & (count == 0),
             "held nodes without a voltage source",
-            "Drive each with input(), bias() or drive()",
+            "Drive each with input(), bias(), waveforms() or drive()",
         ),
-        (~held & (count > 0), "voltage sources on nodes that are not held", "Use nodes of input() or bias()"),
+        (
+            ~held & (count > 0),
+            "voltage sources on nodes that are not held",
+            "Use nodes of input(), bias() or waveforms()",
+        ),
     ):
         if wrong.any():
             names = ", ".join(circuit.node_name(int(n)) for n in np.flatnonzero(wrong)[:8])
@@ -127,8 +130,8 @@ def _check_blocks(circuit: Circuit) -> None:
 
 
 def _check_loops(circuit: Circuit) -> None:
-    """No voltage source of a block may join two nodes that others hold already."""
-    blocks = [block for block in circuit.each(Subcircuits) if block.model.fixed]
+    """No voltage source of an element may join two nodes that others hold already."""
+    blocks = [(block, pairs) for block in circuit.elements if (pairs := list(block.fixed()))]
     parent = list(range(circuit.size + 1))
     if blocks:
         for nodes in (circuit.sources, *(amplifier.outputs for amplifier in circuit.amplifiers)):
@@ -140,18 +143,15 @@ def _check_loops(circuit: Circuit) -> None:
             parent[node] = node = parent[parent[node]]
         return node
 
-    for block in blocks:
-        for pins in block.pins:
-            for group in block.model.fixed:
-                nodes = [GROUND if pin == GROUND else int(pins[pin]) for pin in group]
-                for a, b in pairwise(nodes):
-                    if root(a % len(parent)) == root(b % len(parent)):
-                        raise ValueError(
-                            f"a voltage source inside of {block.name!r}, the subcircuit {block.model.name!r}, closes a "
-                            f"loop of voltage sources at {circuit.node_name(a)} and {circuit.node_name(b)}. Put a "
-                            "resistance in series with it, or leave the node to it alone."
-                        )
-                    parent[root(a % len(parent))] = root(b % len(parent))
+    for block, pairs in blocks:
+        for a, b in ((int(a), int(b)) for first, second in pairs for a, b in zip(first, second, strict=True)):
+            if root(a % len(parent)) == root(b % len(parent)):
+                raise ValueError(
+                    f"a voltage source inside of {block.name!r}, {block.title()}, closes a loop of voltage sources at "
+                    f"{circuit.node_name(a)} and {circuit.node_name(b)}. Put a resistance in series with it, or leave "
+                    "the node to it alone."
+                )
+            parent[root(a % len(parent))] = root(b % len(parent))
 
 
 def _check_grounded(circuit: Circuit) -> None:

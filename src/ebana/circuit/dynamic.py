@@ -1,323 +1,325 @@
-"""Elements whose value or state changes in time: transistors, capacitors, switches, waveforms, controlled sources.
+"""Elements of circuits that are simulated in time: what stores, what switches, what changes by a clock.
 
-They make up circuits that are simulated in time (:mod:`ebana.onchip`). Their currents are SPICE's; numbers are fields.
+A transient simulation takes all of them (:func:`ebana.spice.netlist.transient.transient_deck`). An operating point
+has no current through a capacitor; of the others SPICE alone knows the currents, so that the native engine refuses
+them by name.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ebana.circuit.element import Element, per_unit, with_ground
+from ebana.circuit.behaviours import Selectors, UpdateMultipliers
+from ebana.circuit.element import Element, named, with_ground
+from ebana.circuit.unit_array import UnitArray
 from ebana.spice.language import statements as spice
-from ebana.spice.language.statements import Statement, Waveform
+from ebana.spice.language.statements import Statement
+from ebana.spice.language.waveform import Waveform
 from ebana.units import si
 
+if TYPE_CHECKING:
+    from ebana._types import Values
 
-@dataclass(frozen=True, eq=False)
-class Pins(Element):
-    """Units whose terminals are columns of one table, ``pins`` of shape ``(k, terminals)``."""
+__all__ = [
+    "Capacitors",
+    "Selectors",
+    "Switches",
+    "Transistors",
+    "UpdateMultipliers",
+    "VoltageControlledCurrents",
+    "VoltageControlledVoltages",
+    "WaveformSources",
+]
 
-    pins: np.ndarray
-    inline = True
-    index_fields = ("pins",)
+Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
 
-    roles: ClassVar[tuple[str, ...]] = ()
-    """What each terminal is."""
 
-    carriers: ClassVar[tuple[int, ...]] = ()
-    """Terminals between which current flows; the others sense a voltage."""
-
-    def terminals(self) -> tuple[np.ndarray, ...]:
-        """See :meth:`Element.terminals`."""
-        return tuple(self.pins.T)
-
-    @property
-    def units(self) -> int:
-        """Number of equal elements in the array."""
-        return len(self.pins)
-
-    def check(self) -> None:
-        """See :meth:`Element.check`."""
-        if self.pins.ndim != 2 or (self.roles and self.pins.shape[1] != len(self.roles)):
-            raise ValueError(
-                f"element {self.name!r}, {self.title()}, has pins of shape {self.pins.shape}. "
-                f"Expected a row for each unit with {', '.join(self.roles)}."
-            )
-
-    def joined(self, among: np.ndarray, *, amplified: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """See :meth:`Element.joined`."""
-        nodes = with_ground(self.pins[:, list(self.carriers)], among)
-        for a, b in zip(nodes.T, nodes.T[1:], strict=False):
-            both = among[a] & among[b]
-            yield a[both], b[both]
-
-    def _rows(self, nodes: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-        """Name of each unit, and of its nodes."""
-        for i, pins in enumerate(self.pins.tolist()):
-            yield f"{self.name}_{i}", [str(nodes[pin]) for pin in pins]
+def _joined(among: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Those pairs of nodes of which both may join."""
+    a, b = with_ground(first, among), with_ground(second, among)
+    both = among[a] & among[b]
+    return a[both], b[both]
 
 
 @dataclass(frozen=True, eq=False)
-class Transistors(Pins):
-    """MOS transistors of a SPICE model.
+class Transistors(UnitArray):
+    """``k`` MOS transistors of one model.
 
     Args:
-        pins: drain, gate, source and bulk of each.
-        model: name of the model, which the deck's cards define.
-        width, length: metres.
-        multiplier: so many in parallel.
-        channel: ``"n"`` or ``"p"``, for drawings.
+        drain, gate, source, bulk: nodes.
+        model: name of the model.
+        w, l: width and length, metres; a number or one for each.
+        m: how many in parallel; a number or one for each.
+        cards: text that defines the model, of any level; a deck holds it once for all arrays that share it.
     """
 
+    drain: np.ndarray
+    gate: np.ndarray
+    source: np.ndarray
+    bulk: np.ndarray
     model: str
-    width: float
-    length: float
-    multiplier: float = 1.0
-    channel: str = "n"
+    w: np.ndarray
+    l: np.ndarray  # noqa: E741
+    m: np.ndarray = 1.0  # type: ignore[assignment]
+    cards: str = ""
 
-    roles = ("drain", "gate", "source", "bulk")
-    carriers = (0, 2)
+    index_fields: ClassVar = ("drain", "gate", "source", "bulk")
+    number_fields: ClassVar = ("w", "l", "m")
+    positive_fields: ClassVar = ("w", "l", "m")
     kind = "transistors"
-    symbol = "mos"
+
+    @property
+    def channel(self) -> str:
+        """``"n"`` or ``"p"``: by the card, or by the first letter of the model's name where no card is here."""
+        found = re.search(rf"(?im)^\s*\.model\s+{re.escape(self.model)}(?:\.\d+)?\s+([np])mos\b", self.cards)
+        return found[1].lower() if found else ("p" if self.model[:1].lower() == "p" else "n")
+
+    @property
+    def symbol(self) -> str:  # type: ignore[override]
+        """``"nmos"`` or ``"pmos"``."""
+        return f"{self.channel}mos"
+
+    def check(self) -> None:
+        """Refuse cards that define other models only; cards that include files may define any."""
+        defined = re.findall(r"(?im)^\s*\.model\s+(\S+?)(?:\.\d+)?\s", self.cards)
+        names = {name.lower() for name in defined}
+        if self.model.lower() not in names and not re.search(r"(?im)^\s*\.(inc|lib)", self.cards) and names:
+            raise ValueError(
+                f"transistors {self.name!r} are of the model {self.model!r}, and their cards define "
+                f"{', '.join(sorted(names))}. Expected '.model {self.model} ...' among the cards."
+            )
+
+    def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
+        """See :meth:`Element.joined`: the channel, and the junction to the bulk; a gate is insulated."""
+        yield _joined(among, self.drain, self.source)
+        yield _joined(among, self.source, self.bulk)
+
+    def definitions(self) -> Iterator[Statement]:
+        """See :meth:`Element.definitions`."""
+        if self.cards:
+            yield spice.Text(self.cards)
 
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """See :meth:`Element.statements`."""
-        size = (("w", repr(self.width)), ("l", repr(self.length)), ("m", repr(self.multiplier)))
-        for name, pins in self._rows(nodes):
-            yield spice.DeviceLine(f"M{name}", tuple(pins), self.model, size)
+        ends = zip(*(named(nodes, n) for n in self.terminals()), strict=True)
+        sizes = zip(self.w.tolist(), self.l.tolist(), self.m.tolist(), strict=True)
+        for i, (four, size) in enumerate(zip(ends, sizes, strict=True)):
+            stated = tuple((key, repr(value)) for key, value in zip("wlm", size, strict=True))
+            yield spice.DeviceLine(f"M{i}", four, self.model, stated)
 
     def describe(self) -> str:
         """See :meth:`Element.describe`."""
-        return f"{self.units} transistors {self.model}, {self.caption()}"
+        return f"{self.units} transistors of the model {self.model!r}"
 
     def caption(self) -> str:
         """See :meth:`Element.caption`."""
-        return f"{si(self.width, 'm', 3)} by {si(self.length, 'm', 3)}"
+        return f"transistors {self.model}"
+
+    def label(self, values: Values, k: int) -> str:
+        """See :meth:`Element.label`: width over length, and how many in parallel."""
+        size = f"{self.w[k] * 1e6:.3g}/{self.l[k] * 1e6:.3g} µm"
+        return size if self.m[k] == 1 else f"{self.m[k]:.3g}×{size}"
 
 
 @dataclass(frozen=True, eq=False)
-class Capacitors(Pins):
-    """Capacitors that start from a voltage.
+class Capacitors(UnitArray):
+    """``k`` capacitors from ``a[i]`` to ``b[i]``, with the charge ``C v``.
 
     Args:
-        pins: the two ends of each.
-        farads: capacitance of each, or of all.
-        start: voltage at t = 0, volts, of each or of all.
+        a, b: nodes.
+        farads: a number or one for each.
+        start: volts from ``a`` to ``b`` at t = 0, a number or one for each; None for what the nodes start from.
     """
 
-    farads: np.ndarray | float
-    start: np.ndarray | float = 0.0
+    a: np.ndarray
+    b: np.ndarray
+    farads: np.ndarray
+    start: np.ndarray | None = None
 
-    roles = ("a", "b")
-    carriers = (0, 1)
+    index_fields: ClassVar = ("a", "b")
+    number_fields: ClassVar = ("farads", "start")
+    positive_fields: ClassVar = ("farads",)
+    solvable = True
+    blocks_direct_current = True
     kind = "capacitors"
     symbol = "capacitor"
 
+    def charge(self, dv: np.ndarray) -> np.ndarray:
+        """Coulombs on the first end of each, from the voltages over them, ``(..., k)``."""
+        return self.farads * dv
+
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """See :meth:`Element.statements`."""
-        farads, start = (per_unit(np.ravel(v), self.units).tolist() for v in (self.farads, self.start))
-        for k, (name, (a, b)) in enumerate(self._rows(nodes)):
-            yield spice.Capacitor(f"C{name}", a, b, farads[k])
-            if b == "0" and start[k]:
-                yield spice.StartVoltages(((a, start[k]),))
+        starts = [None] * self.units if self.start is None else self.start.tolist()
+        given = zip(named(nodes, self.a), named(nodes, self.b), self.farads.tolist(), starts, strict=True)
+        return (spice.Capacitor(f"C{i}", *values) for i, values in enumerate(given))
 
-    def label(self, values: object, k: int) -> str:  # type: ignore[override]
+    def label(self, values: Values, k: int) -> str:
         """See :meth:`Element.label`."""
-        return si(float(per_unit(np.ravel(self.farads), self.units)[k]), "F", 3)
+        return si(float(self.farads[k]), "F", 3)
 
 
 @dataclass(frozen=True, eq=False)
-class Switches(Pins):
-    """Switches with hysteresis, by a node's voltage against ground.
+class Switches(UnitArray):
+    """``k`` switches from ``a[i]`` to ``b[i]`` with hysteresis, each turned on and off by a node.
 
     Args:
-        pins: the two ends, and the control of each.
-        opens, closes: volts below which it opens and above which it closes.
-        on_ohms, off_ohms: resistances.
+        a, b: nodes.
+        control: nodes whose potential closes and opens them.
+        on_volts: a switch closes where its control rises above; a number or one for each.
+        off_volts: it opens where its control falls below, at most ``on_volts``.
+        on_ohms, off_ohms: resistance of a closed and of an open switch.
     """
 
-    opens: float = 0.7
-    closes: float = 1.1
-    on_ohms: float = 10.0
-    off_ohms: float = 1e13
+    a: np.ndarray
+    b: np.ndarray
+    control: np.ndarray
+    on_volts: np.ndarray
+    off_volts: np.ndarray
+    on_ohms: np.ndarray
+    off_ohms: np.ndarray
 
-    roles = ("a", "b", "control")
-    carriers = (0, 1)
+    index_fields: ClassVar = ("a", "b", "control")
+    number_fields: ClassVar = ("on_volts", "off_volts", "on_ohms", "off_ohms")
+    positive_fields: ClassVar = ("on_ohms", "off_ohms")
     kind = "switches"
     symbol = "switch"
 
-    def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
-        """See :meth:`Element.statements`."""
-        model = f"sw_{self.name}"
-        yield spice.SwitchModel(model, self.opens, self.closes, self.on_ohms, self.off_ohms)
-        for name, (a, b, control) in self._rows(nodes):
-            yield spice.Switch(f"S{name}", a, b, control, "0", model)
-
-
-@dataclass(frozen=True, eq=False)
-class WaveformSources(Pins):
-    """Voltages over time, of nodes against ground.
-
-    Args:
-        pins: the node of each, ``(k, 1)``.
-        waves: of each.
-    """
-
-    waves: tuple[Waveform, ...]
-
-    roles = ("node",)
-    kind = "waveforms"
-    symbol = "voltage source"
-
     def check(self) -> None:
-        """See :meth:`Element.check`."""
-        super().check()
-        if len(self.waves) != self.units:
+        """Refuse switches that would open above the voltage at which they close."""
+        wrong = np.flatnonzero(self.off_volts > self.on_volts)
+        if wrong.size:
+            k = int(wrong[0])
             raise ValueError(
-                f"element {self.name!r} has {len(self.waves)} waveforms for {self.units} nodes. Expected one each."
+                f"switches {self.name!r}: unit {k} closes above {self.on_volts[k]:g} V and opens below "
+                f"{self.off_volts[k]:g} V. Expected off_volts at most on_volts."
             )
 
-    def joined(self, among: np.ndarray, *, amplified: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """See :meth:`Element.joined`: a source ties its node to ground."""
-        yield from _to_ground(self.pins[:, 0], among)
+    def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
+        """See :meth:`Element.joined`."""
+        yield _joined(among, self.a, self.b)
 
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
-        """See :meth:`Element.statements`."""
-        for (name, (node,)), wave in zip(self._rows(nodes), self.waves, strict=True):
-            yield spice.VoltageSource(f"V{name}", node, "0", wave)
+        """A model card for each law, and a line for each switch."""
+        laws = list(zip(*(getattr(self, name).tolist() for name in self.number_fields), strict=True))
+        models = {law: f"sw{i}" for i, law in enumerate(dict.fromkeys(laws))}
+        yield from (spice.SwitchModel(name, *law) for law, name in models.items())
+        ends = zip(*(named(nodes, n) for n in self.terminals()), strict=True)
+        for i, ((a, b, control), law) in enumerate(zip(ends, laws, strict=True)):
+            yield spice.Switch(f"S{i}", a, b, control, "0", models[law])
+
+    def label(self, values: Values, k: int) -> str:
+        """See :meth:`Element.label`: the voltage at which it closes."""
+        return f"> {si(float(self.on_volts[k]), 'V', 3)}"
 
 
 @dataclass(frozen=True, eq=False)
-class ControlledVoltages(Pins):
-    """Voltage sources by a voltage: ``v(plus) - v(minus) = gain (v(c+) - v(c-))``.
+class WaveformSources(Element):
+    """Sources that hold ``nodes[i]`` at ``waves[i]``, volts over time."""
 
-    Args:
-        pins: plus, minus, and the two controls of each.
-        gain: of each or of all.
+    nodes: np.ndarray
+    waves: tuple[Waveform, ...]
+
+    index_fields: ClassVar = ("nodes",)
+    inline = True
+    kind = "waveform sources"
+    symbol = "waveform source"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "waves", tuple(self.waves))
+        wrong = [wave for wave in self.waves if not isinstance(wave, Waveform)]
+        if len(self.waves) != len(self.nodes) or wrong:
+            received = (
+                f"{len(self.waves)} waves" if not wrong else f"a {type(wrong[0]).__name__} among its waves"
+            )
+            raise ValueError(
+                f"waveform sources {self.name!r} at {len(self.nodes)} nodes have {received}. "
+                "Expected a Waveform for each node."
+            )
+
+    def terminals(self) -> tuple[np.ndarray, ...]:
+        """The nodes."""
+        return (self.nodes,)
+
+    def sources(self) -> np.ndarray:
+        """See :meth:`Element.sources`."""
+        return self.nodes
+
+    def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
+        """See :meth:`Element.statements`."""
+        for node, wave in zip(named(nodes, self.nodes), self.waves, strict=True):
+            yield spice.VoltageSource(f"V{node}", node, "0", wave)
+
+    def label(self, values: Values, k: int) -> str:
+        """See :meth:`Element.label`: the range of its values."""
+        low, high = min(self.waves[k].values), max(self.waves[k].values)
+        return si(low, "V", 3) if low == high else f"{si(low, 'V', 3)} … {si(high, 'V', 3)}"
+
+    def title(self) -> str:
+        """See :meth:`Element.title`."""
+        return f"an array of {self.kind}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Controlled(UnitArray):
+    """A source from ``minus[i]`` to ``plus[i]`` of ``gain`` times the voltage between two other nodes."""
+
+    plus: np.ndarray
+    minus: np.ndarray
+    control_plus: np.ndarray
+    control_minus: np.ndarray
+    gain: np.ndarray
+
+    index_fields: ClassVar = ("plus", "minus", "control_plus", "control_minus")
+    number_fields: ClassVar = ("gain",)
+    letter: ClassVar[str]
+    """Its first letter in SPICE."""
+
+    def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
+        """See :meth:`Element.statements`."""
+        ends = zip(*(named(nodes, n) for n in self.terminals()), strict=True)
+        for i, ((plus, minus, over, under), gain) in enumerate(zip(ends, self.gain.tolist(), strict=True)):
+            yield spice.VoltageControlled(f"{self.letter}{i}", plus, minus, over, under, gain)
+
+
+@dataclass(frozen=True, eq=False)
+class VoltageControlledVoltages(_Controlled):
+    """``v(plus) - v(minus) = gain (v(control_plus) - v(control_minus))``; gains a number or one for each."""
+
+    kind = "voltage-controlled voltages"
+    symbol = "controlled voltage"
+    letter = "E"
+
+    def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
+        """See :meth:`Element.joined`: it holds its ends at a voltage."""
+        yield _joined(among, self.plus, self.minus)
+
+    def fixed(self) -> Pairs:
+        """See :meth:`Element.fixed`."""
+        yield self.plus, self.minus
+
+    def label(self, values: Values, k: int) -> str:
+        """See :meth:`Element.label`."""
+        return f"×{self.gain[k]:.4g}"
+
+
+@dataclass(frozen=True, eq=False)
+class VoltageControlledCurrents(_Controlled):
+    """Amperes ``gain (v(control_plus) - v(control_minus))`` that flow from ``plus`` through the source to ``minus``.
+
+    It takes them out of the node ``plus``. Gains in siemens, a number or one for each.
     """
 
-    gain: np.ndarray | float
-
-    roles = ("plus", "minus", "control plus", "control minus")
-    carriers = (0, 1)
-    kind = "controlled sources"
-    symbol = "controlled source"
-    letter: ClassVar[str] = "E"
-
-    def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
-        """See :meth:`Element.statements`."""
-        gain = per_unit(np.ravel(self.gain), self.units).tolist()
-        for k, (name, pins) in enumerate(self._rows(nodes)):
-            plus, minus, high, low = pins
-            yield spice.VoltageControlled(f"{self.letter}{name}", plus, minus, high, low, gain[k])
-
-    def label(self, values: object, k: int) -> str:  # type: ignore[override]
-        """See :meth:`Element.label`."""
-        return f"{float(per_unit(np.ravel(self.gain), self.units)[k]):.3g}"
-
-
-@dataclass(frozen=True, eq=False)
-class ControlledCurrents(ControlledVoltages):
-    """Current sources by a voltage: ``gain (v(c+) - v(c-))`` amperes out of the first pin and into the second."""
-
+    kind = "voltage-controlled currents"
+    symbol = "controlled current"
     letter = "G"
 
-
-@dataclass(frozen=True, eq=False)
-class Selectors(Pins):
-    """The voltage of the lines that are selected: ``sum_r v(select_r) / full (v(plus_r) - v(minus_r))``.
-
-    Rectified above a threshold where one is given. Ideal multiplexers, as behavioural sources.
-
-    Args:
-        pins: the output, then ``select, plus, minus`` of each line.
-        full: voltage of a selected line, volts.
-        threshold: of the rectifier, volts; None for none.
-    """
-
-    full: float = 1.8
-    threshold: float | None = None
-
-    kind = "selectors"
-    symbol = "block"
-
-    def joined(self, among: np.ndarray, *, amplified: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """See :meth:`Element.joined`: a source ties its output to ground."""
-        yield from _to_ground(self.pins[:, 0], among)
-
-    def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
-        """See :meth:`Element.statements`."""
-        for name, (out, *lines) in self._rows(nodes):
-            terms = [
-                f"v({select})*{_difference(plus, minus)}"
-                for select, plus, minus in zip(lines[::3], lines[1::3], lines[2::3], strict=True)
-            ]
-            total = f"({'+'.join(terms)})/{self.full!r}"
-            yield spice.Behavioural(f"B{name}", out, "0", _rectified(total, self.threshold), "V")
-
-
-@dataclass(frozen=True, eq=False)
-class UpdateMultipliers(Pins):
-    """What a weight should become: ``clip(base - clip(scale rate error max(input - threshold, 0), step), limit)``.
-
-    The error is a difference of two voltages; ideal, as a behavioural source.
-
-    Args:
-        pins: output, base, error plus, error minus, rate, input of each.
-        scale: 1/V.
-        threshold: of the rectifier, volts; None for none.
-        step, limit: volts.
-    """
-
-    scale: float
-    threshold: float | None
-    step: float
-    limit: float
-
-    roles = ("output", "base", "error plus", "error minus", "rate", "input")
-    kind = "update circuits"
-    symbol = "block"
-
-    def joined(self, among: np.ndarray, *, amplified: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """See :meth:`Element.joined`: a source ties its output to ground."""
-        yield from _to_ground(self.pins[:, 0], among)
-
-    def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
-        """See :meth:`Element.statements`."""
-        for name, (out, base, plus, minus, rate, given) in self._rows(nodes):
-            product = f"{self.scale!r}*v({rate})*{_difference(plus, minus)}*{_rectified(f'v({given})', self.threshold)}"
-            wanted = f"v({base})-{_clipped(product, self.step)}"
-            yield spice.Behavioural(f"B{name}", out, "0", _clipped(wanted, self.limit), "V")
-
-
-def _to_ground(nodes: np.ndarray, among: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    last = len(among) - 1
-    found = with_ground(nodes, among)
-    found = found[among[found]] if among[last] else found[:0]
-    yield found, np.full(len(found), last)
-
-
-def _difference(plus: str, minus: str) -> str:
-    return f"v({plus})" if minus == "0" else f"(v({plus})-v({minus}))"
-
-
-def _rectified(expression: str, threshold: float | None) -> str:
-    return expression if threshold is None else f"max({expression}-{threshold!r},0)"
-
-
-def _clipped(expression: str, limit: float) -> str:
-    return f"max(min({expression},{limit!r}),{-limit!r})"
-
-
-def pins(*columns: object) -> np.ndarray:
-    """A table of terminals from arrays of nodes, or single nodes, one for each role.
-
-    Example:
-        >>> pins([0, 1], GROUND).tolist()
-        [[0, -1], [1, -1]]
-    """
-    return np.stack(np.broadcast_arrays(*(np.ravel(np.asarray(c, int)) for c in columns)), axis=1)
+    def label(self, values: Values, k: int) -> str:
+        """See :meth:`Element.label`."""
+        return si(float(self.gain[k]), "S", 3)

@@ -55,6 +55,11 @@ def as_slice(index: np.ndarray) -> slice | np.ndarray:
     return index.astype(INDEX)
 
 
+def named(nodes: Sequence[str], indices: np.ndarray) -> list[str]:
+    """Names of nodes, from those of all nodes, ground last."""
+    return [str(nodes[i]) for i in indices.tolist()]
+
+
 def at_nodes(p: Array, nodes: np.ndarray) -> Array:
     """Columns of an array over all nodes, ``(B, N + 1)``."""
     return p[:, as_slice(nodes)]
@@ -104,6 +109,9 @@ class Element:
 
     solvable: ClassVar[bool] = False
     """Whether Python knows its currents."""
+
+    blocks_direct_current: ClassVar[bool] = False
+    """Whether no direct current flows through it, so that operating points are the same without it."""
 
     inline: ClassVar[bool] = False
     """Whether its SPICE form stands in the deck itself, not in a subcircuit of its own."""
@@ -174,7 +182,19 @@ class Element:
         """
         yield from ()
 
+    def sources(self) -> np.ndarray:
+        """The source nodes that it holds; none of most kinds."""
+        return np.zeros(0, INDEX)
+
+    def fixed(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pairs of nodes, neither of them a source node, between which it holds a voltage."""
+        yield from ()
+
     # -- SPICE ----------------------------------------------------------------------------------------
+
+    def definitions(self) -> Iterator[Statement]:
+        """Statements that a deck holds once for all arrays that share them, such as cards of models."""
+        yield from ()
 
     def numbers(self, parameters: Values) -> np.ndarray:
         """The numbers in its SPICE form, a table: kinds by units (rows by columns of a crossbar)."""

@@ -21,6 +21,7 @@ from ebana.circuit.element import (
     Reference,
     as_slice,
     at_nodes,
+    named,
     per_unit,
     with_ground,
 )
@@ -81,10 +82,6 @@ class NodeGroup:
         return self.owner or self.name
 
 
-def _names(nodes: Sequence[str], indices: np.ndarray) -> list[str]:
-    return [str(nodes[i]) for i in indices.tolist()]
-
-
 def ohms(siemens: np.ndarray) -> np.ndarray:
     """Resistances whose inverses are the conductances to the last bit, in few digits where they have few.
 
@@ -137,8 +134,8 @@ class Crossbar(Branches):
 
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """See :meth:`Element.statements`."""
-        columns = _names(nodes, self.columns)
-        for i, (row, of_row) in enumerate(zip(_names(nodes, self.rows), numbers.tolist(), strict=True)):
+        columns = named(nodes, self.columns)
+        for i, (row, of_row) in enumerate(zip(named(nodes, self.rows), numbers.tolist(), strict=True)):
             for j, (column, ohms) in enumerate(zip(columns, of_row, strict=True)):
                 yield spice.Resistor(f"R{i}_{j}", row, column, ohms)
 
@@ -188,7 +185,7 @@ class Resistors(Branches):
 
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """See :meth:`Element.statements`."""
-        ends = zip(_names(nodes, self.a), _names(nodes, self.b), numbers[0].tolist(), strict=True)
+        ends = zip(named(nodes, self.a), named(nodes, self.b), numbers[0].tolist(), strict=True)
         return (spice.Resistor(f"R{i}", *values) for i, values in enumerate(ends))
 
 
@@ -242,7 +239,7 @@ class Devices(Branches):
         """The model card, and a line for each device."""
         yield from self.model.card_statements()
         columns = numbers.T.tolist()
-        for i, (a, b) in enumerate(zip(_names(nodes, self.a), _names(nodes, self.b), strict=True)):
+        for i, (a, b) in enumerate(zip(named(nodes, self.a), named(nodes, self.b), strict=True)):
             own = dict(zip(self.parameters, columns[i], strict=True))
             for statement in self.model.pick(i, self.units).statements(str(i), a, b, own):
                 yield self._checked(statement)
@@ -300,11 +297,26 @@ class Subcircuits(Element):
                 both = among[a] & among[b]
                 yield a[both], b[both]
 
+    def fixed(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """See :meth:`Element.fixed`: by the voltage sources inside."""
+        pins = np.append(self.pins, np.full((len(self.pins), 1), GROUND), axis=1)  # a block's ground, at -1
+        for group in self.model.fixed:
+            yield from pairwise(pins[:, position] for position in group)
+
+    @property
+    def block_name(self) -> str:
+        """What a schematic calls each instance."""
+        return self.model.name
+
+    def ports(self) -> tuple[Sequence[str], np.ndarray]:
+        """Names of the pins, and the nodes at those of each instance, ``(k, pins)``."""
+        return self.model.pins, self.pins
+
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """The definition inside the block, where its names are its own, and its instances."""
         yield spice.UserSubcircuit(self.name, self.model.name, self.model.text)
         for i, pins in enumerate(self.pins):
-            yield spice.Instance(f"X{i}", tuple(_names(nodes, pins)), self.model.name)
+            yield spice.Instance(f"X{i}", tuple(named(nodes, pins)), self.model.name)
 
     def describe(self) -> str:
         """See :meth:`Element.describe`."""
@@ -350,7 +362,7 @@ class CurrentSources(Element):
 
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """See :meth:`Element.statements`."""
-        ends = zip(_names(nodes, self.nodes), numbers[0].tolist(), strict=True)
+        ends = zip(named(nodes, self.nodes), numbers[0].tolist(), strict=True)
         return (spice.CurrentSource(f"I{i}", "0", node, amperes) for i, (node, amperes) in enumerate(ends))
 
     def label(self, values: Values, k: int) -> str:
@@ -387,6 +399,10 @@ class VoltageSources(Element):
         """The nodes."""
         return (self.nodes,)
 
+    def sources(self) -> np.ndarray:
+        """See :meth:`Element.sources`."""
+        return self.nodes
+
     def references(self) -> Iterator[Reference]:
         """See :meth:`Element.references`."""
         if self.parameter is not None:
@@ -401,7 +417,7 @@ class VoltageSources(Element):
 
     def handles(self, block: str, nodes: Sequence[str]) -> list[str]:
         """See :meth:`Element.handles`."""
-        return [f"v{node.lower()}" for node in _names(nodes, self.nodes)]
+        return [f"v{node.lower()}" for node in named(nodes, self.nodes)]
 
     def volts(self, inputs: Values, batch: int) -> np.ndarray:
         """Potentials of sources that an input drives, ``(B, k)``; zero for an input not given."""
@@ -411,7 +427,7 @@ class VoltageSources(Element):
 
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """See :meth:`Element.statements`; the numbers may hold :class:`~ebana.spice.language.statements.Ramp`."""
-        for node, volts in zip(_names(nodes, self.nodes), numbers[0].tolist(), strict=True):
+        for node, volts in zip(named(nodes, self.nodes), numbers[0].tolist(), strict=True):
             yield spice.VoltageSource(f"V{node}", node, "0", volts)
 
     def describe(self) -> str:
@@ -482,7 +498,7 @@ class Amplifiers(Element):
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """E gives ``A h``, V adds ``s (1 - A)`` and measures the current, F draws its share from ``h``."""
         gain, offset, kappa = numbers.tolist()
-        ends = zip(_names(nodes, self.inputs), _names(nodes, self.outputs), strict=True)
+        ends = zip(named(nodes, self.inputs), named(nodes, self.outputs), strict=True)
         for i, (h, w) in enumerate(ends):
             yield spice.VoltageControlled(f"E{i}", f"m{i}", "0", h, "0", gain[i])
             yield spice.VoltageSource(f"V{i}", w, f"m{i}", offset[i])

@@ -11,29 +11,19 @@ edge ends a phase and begins the next.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ebana.circuit.builder import CircuitBuilder
 from ebana.circuit.circuit import Circuit
-from ebana.circuit.dynamic import (
-    Capacitors,
-    ControlledCurrents,
-    ControlledVoltages,
-    Selectors,
-    Switches,
-    Transistors,
-    UpdateMultipliers,
-    WaveformSources,
-    pins,
-)
 from ebana.circuit.element import GROUND
 from ebana.devices.junction.diode import JunctionDiode
 from ebana.onchip.description import Layer, Network
 from ebana.onchip.stimulus import Stimulus
 from ebana.onchip.transistors.cards import Cards
-from ebana.spice.language.statements import Waveform
+from ebana.spice.language.waveform import Waveform
 
 SUPPLY = 1.8
 """Volts of a clock that is high."""
@@ -43,6 +33,9 @@ EARLY = (1.3, 1.5)
 
 LATE = (0.7, 1.1)
 """The same of other switches."""
+
+OPEN = 1e13
+"""Ohms of an open switch."""
 
 FREE, NUDGE, UPDATE, END = range(4)
 """Edges of a point: the free phase begins, the nudged one, the update, the gap."""
@@ -69,7 +62,7 @@ class Timing:
             at = float(self.edges[k, FREE])
             times += [at, at + self.edge]
             volts += [float(values[k - 1]), float(values[k])]
-        return Waveform((*times, self.stop), (*volts, float(values[-1])))
+        return Waveform([*times, self.stop], [*volts, float(values[-1])])
 
     def clock(self, up: int, down: int, when: np.ndarray) -> Waveform:
         """A clock that is high between two edges of the points where it is wanted."""
@@ -78,7 +71,7 @@ class Timing:
             rise, fall = float(self.edges[k, up]), float(self.edges[k, down])
             times += [rise, rise + self.edge, fall, fall + self.edge]
             volts += [0.0, SUPPLY, SUPPLY, 0.0]
-        return Waveform((*times, self.stop), (*volts, 0.0))
+        return Waveform([*times, self.stop], [*volts, 0.0])
 
 
 def timing(network: Network, points: int) -> Timing:
@@ -90,16 +83,25 @@ def timing(network: Network, points: int) -> Timing:
     return Timing(edges, clock.edge, points * clock.period + 2 * clock.edge)
 
 
-def circuit(network: Network, cards: Cards, weights: list[np.ndarray], stimulus: Stimulus) -> Circuit:
+def circuit(network: Network, cards: Cards, stimulus: Stimulus) -> Circuit:
     """The circuit of one seed, with all that is applied to it.
 
     Args:
         network: what it is made of.
         cards: of its transistors.
-        weights: start voltages of each crossbar, ``(rows, columns)``.
         stimulus: of one seed.
     """
-    return _Builder(network, cards, stimulus).build(weights)
+    return _Builder(network, cards, stimulus).build()
+
+
+def start_voltages(built: Circuit, weights: Sequence[np.ndarray]) -> dict[int, float]:
+    """Start voltages of the weights' nodes, by node: a capacitor's own would leave the gates on it at ground."""
+    groups = {group.name: group.indices for group in built.groups}
+    return {
+        int(node): float(volts)
+        for k, w in enumerate(weights)
+        for node, volts in zip(groups[f"w{k}"], np.ravel(w), strict=True)
+    }
 
 
 class _Builder:
@@ -111,12 +113,12 @@ class _Builder:
         self.build_ = CircuitBuilder()
         self.learns = np.asarray((stimulus.lines[:, 0] >= 0).any(axis=1))
 
-    def build(self, weights: list[np.ndarray]) -> Circuit:
+    def build(self) -> Circuit:
         rows, inverted = self._inputs()
         self._clocks()
         for k, layer in enumerate(self.network.layers):
             z = self.build_.nodes(f"z{k}", layer.units)
-            w = self._crossbar(k, layer, weights[k], rows, inverted, z)
+            w = self._crossbar(k, layer, rows, inverted, z)
             self._update(k, layer, rows, z, w)
             last = k == len(self.network.layers) - 1
             rows, inverted = self._amplifiers(k, layer, z, last)
@@ -125,14 +127,12 @@ class _Builder:
     # -- what is applied -------------------------------------------------------------------------------------
 
     def _waves(self, name: str, waves: list[Waveform]) -> np.ndarray:
-        nodes = self.build_.nodes(name, len(waves))
-        self.build_.add(WaveformSources(name, pins(nodes), tuple(waves)))
-        return nodes
+        return self.build_.waveforms(name, waves)
 
     def _inputs(self) -> tuple[np.ndarray, np.ndarray]:
         x = self._waves("x", [self.time.wave(column) for column in self.stimulus.x[:, 0].T])
         inverted = self.build_.nodes("xn", len(x))
-        self.build_.add(ControlledVoltages("xn", pins(inverted, GROUND, x, GROUND), -1.0))
+        self._follower("xn", inverted, x, -1.0)
         return x, inverted
 
     def _clocks(self) -> None:
@@ -144,7 +144,7 @@ class _Builder:
             "update": self.time.clock(UPDATE, END, self.learns),
             "rate": self.time.wave(self.stimulus.rate[:, 0]),
         }
-        self.clock = {name: int(self._waves(name, [wave])[0]) for name, wave in waves.items()}
+        self.clock = {name: self._waves(name, [wave]) for name, wave in waves.items()}
         self.targets = self._waves("y", [self.time.wave(column) for column in self.stimulus.y[:, 0].T])
 
     # -- blocks ----------------------------------------------------------------------------------------------
@@ -153,14 +153,13 @@ class _Builder:
         self,
         k: int,
         layer: Layer,
-        weights: np.ndarray,
         rows: np.ndarray,
         inverted: np.ndarray,
         z: np.ndarray,
     ) -> np.ndarray:
         """Synapses at all crossings; returns the weights' nodes, ``(rows, columns)``."""
         shape = (len(rows), layer.units)
-        w = self.build_.nodes(f"w{k}", weights.size).reshape(shape)
+        w = self.build_.nodes(f"w{k}", len(rows) * layer.units).reshape(shape)
         at = {
             "p": np.broadcast_to(rows[:, None], shape),
             "n": np.broadcast_to(inverted[:, None], shape),
@@ -171,19 +170,17 @@ class _Builder:
         synapse = self.network.synapse
         multiplier = layer.multiplier * synapse.multiplier
         for t, one in enumerate(synapse.transistors):
-            self.build_.add(
-                Transistors(
-                    f"syn{k}_{t}",
-                    pins(at[one.drain], at[one.gate], at[one.source], at[one.source]),
-                    self.cards.model(one.size.channel),
-                    one.size.width,
-                    one.size.length,
-                    multiplier,
-                    one.size.channel,
-                )
+            self.build_.transistors(
+                f"syn{k}_{t}",
+                *(at[end].ravel() for end in (one.drain, one.gate, one.source, one.source)),
+                self.cards.model(one.size.channel),
+                w=one.size.width,
+                l=one.size.length,
+                m=multiplier,
+                cards=self.cards.text,
             )
         farads = synapse.capacitance * multiplier
-        self.build_.add(Capacitors(f"cw{k}", pins(w, GROUND), farads, weights.ravel()))
+        self._capacitors(f"cw{k}", w, farads)
         return w
 
     def _amplifiers(self, k: int, layer: Layer, z: np.ndarray, last: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -191,16 +188,16 @@ class _Builder:
         stated = layer.amplifier
         if stated.mirrored:
             raise NotImplementedError("mirrored clamps have no circuit yet; use Amplifier(mirrored=False).")
-        ground, size = GROUND, layer.units
+        size = layer.units
         self.build_.resistors(f"leak{k}", z, self.build_.ground(size), stated.leak)
         sides = []
         for name, gain in (("p", stated.gain), ("n", -stated.gain))[: 1 if last else 2]:
             inner, outer = self.build_.nodes(f"e{name}{k}", size), self.build_.nodes(f"{name}{k}", size)
-            self.build_.add(ControlledVoltages(f"amp{name}{k}", pins(inner, ground, z, ground), gain))
+            self._follower(f"amp{name}{k}", inner, z, gain)
             self.build_.resistors(f"r{name}{k}", inner, outer, 1.0 / stated.resistance)
             back = stated.backward / stated.resistance
             ends = (inner, outer) if name == "p" else (outer, inner)
-            self.build_.add(ControlledCurrents(f"back{name}{k}", pins(z, ground, *ends), back))
+            self.build_.voltage_controlled_currents(f"back{name}{k}", z, self._ground, *ends, back)
             if stated.load:
                 self.build_.resistors(f"load{name}{k}", outer, self.build_.ground(size), stated.load)
             sides.append(outer)
@@ -215,9 +212,7 @@ class _Builder:
     def _nudge(self, outputs: np.ndarray) -> None:
         loss = self.network.loss
         between = self.build_.nodes("between", len(outputs))
-        self.build_.add(
-            Switches("nudging", pins(outputs, between, self.clock["nudge"]), *LATE, on_ohms=loss.switch)
-        )
+        self._switches("nudging", outputs, between, self.clock["nudge"], LATE, loss.switch)
         self.build_.resistors("target", between, self.targets, loss.conductance)
 
     def _update(self, k: int, layer: Layer, rows: np.ndarray, z: np.ndarray, w: np.ndarray) -> None:
@@ -236,14 +231,8 @@ class _Builder:
         across = w if by_rows else w.T  # (lines, bit lines)
         bits = across.shape[1]
         bit = build.nodes(f"bit{k}", bits)
-        build.add(Capacitors(f"cbit{k}", pins(bit, GROUND), max(stated.bit_line, 1e-18)))
-        build.add(
-            Switches(
-                f"writing{k}",
-                pins(across.ravel(), np.tile(bit, lines), np.repeat(write, bits)),
-                *EARLY,
-            )
-        )
+        self._capacitors(f"cbit{k}", bit, max(stated.bit_line, 1e-18))
+        self._switches(f"writing{k}", across.ravel(), np.tile(bit, lines), np.repeat(write, bits), EARLY)
         base = self._read(k, across, select) if stated.buffered else bit
         threshold = stated.threshold
         if by_rows:
@@ -251,35 +240,26 @@ class _Builder:
             plus, minus = z, held
         else:
             given, pre_threshold = rows, threshold
-            plus, minus = self._selected(f"error{k}", select, z, held, None), GROUND
+            plus, minus = self._selected(f"error{k}", select, z, held, None), self._ground
         wanted = build.nodes(f"wanted{k}", bits)
-        build.add(
-            UpdateMultipliers(
-                f"update{k}",
-                pins(wanted, base, plus, minus, self.clock["rate"], given),
-                stated.scale,
-                pre_threshold,
-                stated.step,
-                stated.limit,
-            )
-        )
+        build.update_multipliers(
+            f"update{k}", wanted, base, plus, minus, self.clock["rate"], given,
+            scale=stated.scale, threshold=pre_threshold, step=stated.step, limit=stated.limit,
+        )  # fmt: skip
         self._drive(k, wanted, bit, stated.hold)
 
     def _held(self, k: int, z: np.ndarray, farads: float) -> np.ndarray:
         """The free phase's voltages, behind a buffer so that the capacitor does not slow the node."""
         buffer, held = self.build_.nodes(f"zb{k}", len(z)), self.build_.nodes(f"h{k}", len(z))
-        self.build_.add(ControlledVoltages(f"zbuf{k}", pins(buffer, GROUND, z, GROUND), 1.0))
-        self.build_.add(Switches(f"hold{k}", pins(buffer, held, self.clock["free"]), *EARLY))
-        self.build_.add(Capacitors(f"ch{k}", pins(held, GROUND), farads))
+        self._follower(f"zbuf{k}", buffer, z, 1.0)
+        self._switches(f"hold{k}", buffer, held, self.clock["free"], EARLY)
+        self._capacitors(f"ch{k}", held, farads)
         return held
 
     def _read(self, k: int, across: np.ndarray, select: np.ndarray) -> np.ndarray:
         """Voltages of the selected weights, read through buffers."""
         read = self.build_.nodes(f"read{k}", across.shape[1])
-        table = [
-            [out, *self._lines(select, column, None)] for out, column in zip(read, across.T, strict=True)
-        ]
-        self.build_.add(Selectors(f"reader{k}", np.array(table), SUPPLY))
+        self.build_.selectors(f"reader{k}", read, select, across.T, GROUND, full=SUPPLY)
         return read
 
     def _selected(
@@ -289,22 +269,45 @@ class _Builder:
         plus: np.ndarray,
         minus: np.ndarray | None,
         threshold: float | None,
-    ) -> int:
+    ) -> np.ndarray:
         """The voltage, or difference, of the selected line."""
-        out = int(self.build_.nodes(name, 1)[0])
-        table = np.array([[out, *self._lines(select, plus, minus)]])
-        self.build_.add(Selectors(f"{name}_s", table, SUPPLY, threshold))
+        out = self.build_.nodes(name, 1)
+        ends = np.full(len(plus), GROUND) if minus is None else minus
+        options = {"full": SUPPLY, "threshold": threshold}
+        self.build_.selectors(f"{name}_s", out, select, plus[None], ends[None], **options)
         return out
 
-    def _lines(self, select: np.ndarray, plus: np.ndarray, minus: np.ndarray | None) -> list[int]:
-        ends = np.full(len(plus), GROUND) if minus is None else minus
-        return np.stack([select, plus, ends], axis=1).ravel().tolist()
+    # -- elements --------------------------------------------------------------------------------------------
+
+    @property
+    def _ground(self) -> np.ndarray:
+        return self.build_.ground()
+
+    def _capacitors(self, name: str, nodes: np.ndarray, farads: float) -> None:
+        self.build_.capacitors(name, nodes.ravel(), self._ground, farads)
+
+    def _follower(self, name: str, outputs: np.ndarray, inputs: np.ndarray, gain: float) -> None:
+        """Outputs of ``gain`` times the voltages of inputs."""
+        self.build_.voltage_controlled_voltages(name, outputs, self._ground, inputs, self._ground, gain)
+
+    def _switches(
+        self,
+        name: str,
+        a: np.ndarray,
+        b: np.ndarray,
+        control: np.ndarray,
+        volts: tuple[float, float],
+        ohms: float = 10.0,
+    ) -> None:
+        opens, closes = volts
+        self.build_.switches(
+            name, a, b, control, on_volts=closes, off_volts=opens, on_ohms=ohms, off_ohms=OPEN
+        )
 
     def _drive(self, k: int, wanted: np.ndarray, bit: np.ndarray, farads: float) -> None:
         """Hold the wanted voltages, and drive the bit lines there in the update phase."""
-        build, size = self.build_, len(bit)
-        held, driver = build.nodes(f"s{k}", size), build.nodes(f"drive{k}", size)
-        build.add(Switches(f"sampling{k}", pins(wanted, held, self.clock["sample"]), *EARLY))
-        build.add(Capacitors(f"cs{k}", pins(held, GROUND), farads))
-        build.add(ControlledVoltages(f"driver{k}", pins(driver, GROUND, held, GROUND), 1.0))
-        build.add(Switches(f"driving{k}", pins(driver, bit, self.clock["update"]), *LATE))
+        held, driver = self.build_.nodes(f"s{k}", len(bit)), self.build_.nodes(f"drive{k}", len(bit))
+        self._switches(f"sampling{k}", wanted, held, self.clock["sample"], EARLY)
+        self._capacitors(f"cs{k}", held, farads)
+        self._follower(f"driver{k}", driver, held, 1.0)
+        self._switches(f"driving{k}", driver, bit, self.clock["update"], LATE)

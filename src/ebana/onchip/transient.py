@@ -10,19 +10,18 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ebana.onchip.circuit import END, NUDGE, Timing, circuit, timing
+from ebana.onchip.circuit import END, NUDGE, Timing, circuit, start_voltages, timing
 from ebana.onchip.description import Network
 from ebana.onchip.engine import OnPart, Part, by_crossbar, flat
 from ebana.onchip.quasistatic.engine import wiring_of
 from ebana.onchip.stimulus import Stimulus, joined
 from ebana.onchip.transistors.process import Process, process
-from ebana.spice.language.statements import Text, Transient
-from ebana.spice.netlist.deck import deck_of
-from ebana.spice.netlist.dialects.ngspice import DIALECT
-from ebana.spice.simulators.transients import run_transient
+from ebana.spice.language.statements import Transient
+from ebana.spice.netlist.transient import transient_deck
+from ebana.spice.simulators.transient import run_transient
 
-OPTIONS = ("method=gear", "reltol=3e-3", "trtol=50")
-"""Outputs are within 0.01 mV of those at reltol=1e-5, in a third of the time."""
+RELTOL, TRTOL = 3e-3, 50.0
+"""With Gear's method, outputs are within 0.01 mV of those at reltol=1e-5, in a third of the time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +43,12 @@ class TransientEngine:
 
     Args:
         transistors: of the process; ``"sky130"`` where left out.
-        options: of the simulator.
+        reltol, trtol: tolerances of the simulator.
     """
 
     transistors: Process = field(default_factory=lambda: Process("sky130"))
-    options: tuple[str, ...] = OPTIONS
+    reltol: float = RELTOL
+    trtol: float = TRTOL
     name = "transient"
 
     def __post_init__(self) -> None:
@@ -58,14 +58,17 @@ class TransientEngine:
         """The deck of a whole training of one seed, and when its phases are."""
         network = chip.network
         cards = self.transistors.cards(wiring_of(network).sizes)
-        built = circuit(network, cards, list(chip.weights), stimulus)
+        built = circuit(network, cards, stimulus)
         when = timing(network, stimulus.points)
         saved = tuple(f"v({name})" for name in (*output_names(network), *weight_names(network)))
-        settle, celsius = network.clock.settle, self.transistors.celsius
-        analysis = Transient(when.stop, settle / 4, settle, saved, self.options, celsius)
+        settle = network.clock.settle
+        analysis = Transient(
+            when.stop, settle / 4, settle, saved, method="gear", reltol=self.reltol, trtol=self.trtol
+        )
         title = f"a circuit that trains itself: {network.name}, {stimulus.points} points"
-        given = built, built.initial(), {}, {}, ()
-        return DIALECT.deck(deck_of(*given, title=title, analysis=analysis, extra=(Text(cards.text),))), when
+        celsius = self.transistors.celsius
+        start = start_voltages(built, chip.weights)
+        return transient_deck(built, None, analysis, celsius=celsius, title=title, start=start), when
 
     def start(self, networks: Sequence[Network], weights: Sequence[Sequence[np.ndarray]]) -> list[Chip]:
         """See :meth:`ebana.onchip.engine.Engine.start`."""
@@ -75,7 +78,7 @@ class TransientEngine:
         """See :meth:`ebana.onchip.engine.Engine.train`; one seed after another, each as one simulation.
 
         Raises:
-            Stopped: when the simulator stops half way; parts that were done until then have been told.
+            TransientFailed: when the simulator stops half way; parts that were done until then have been told.
         """
         return [
             self._trained(chip, k, [part.lane(k) for part in parts], on_part) for k, chip in enumerate(state)
@@ -112,7 +115,7 @@ class TransientEngine:
             on_points: called now and then with what was reached; an exception that it raises ends the run.
 
         Raises:
-            Stopped: when the simulator stops half way; ``on_points`` has been told what it computed until then.
+            TransientFailed: when the simulator stops half way; ``on_points`` has been told what it computed until then.
         """
         deck, when = self.deck(chip, stimulus)
         found = Trained(chip.network, when)
@@ -122,7 +125,9 @@ class TransientEngine:
             if on_points is not None:
                 on_points(found)
 
-        run_transient(deck, when.stop, take)
+        run = run_transient(deck, on_rows=take)
+        if run.stopped_by is not None:
+            raise run.stopped_by
         return found
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ebana._types import Array, FreePotentials, NodePotentials, Values
 from ebana.circuit.circuit import Circuit
+from ebana.circuit.dynamic import WaveformSources
 from ebana.circuit.element import INDEX, Branches, as_slice, at_nodes
 from ebana.circuit.elements import CurrentSources, NodeGroup, VoltageSources
 
@@ -23,7 +24,7 @@ HELD = 1e-9
 
 
 def source_potentials(circuit: Circuit, parameters: Values, inputs: Values) -> Iterator[tuple[Any, Array]]:
-    """Each array of voltage sources with its potentials, shape ``(B, k)`` or ``(1, k)``."""
+    """Each array of voltage sources with its potentials, shape ``(B, k)`` or ``(1, k)``; of waveforms at t = 0."""
     for element in circuit.each(VoltageSources):
         value = parameters[element.parameter][None] if element.parameter else inputs[element.input]
         scale = element.scale.astype(
@@ -31,6 +32,8 @@ def source_potentials(circuit: Circuit, parameters: Values, inputs: Values) -> I
         )  # a copy in the precision in force
         value = at_nodes(value, element.columns)
         yield element, value if (element.scale == 1.0).all() else value * scale
+    for element in circuit.each(WaveformSources):
+        yield element, jnp.asarray([wave.at(0.0) for wave in element.waves])[None]
 
 
 def potentials(circuit: Circuit, parameters: Values, inputs: Values, v: FreePotentials) -> NodePotentials:

@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 
 from ebana.circuit import Circuit
+from ebana.circuit.dynamic import WaveformSources
 from ebana.circuit.elements import (
     GROUND,
     Amplifiers,
     Branches,
     Crossbar,
     CurrentSources,
+    Element,
     Output,
-    Subcircuits,
     VoltageSources,
 )
 from ebana.reports import symbols as svg
 from ebana.reports.schematic_layout import OUTPUTS, SOURCES, Band, Plan, plan
+from ebana.reports.schematic_uprights import uprights
 from ebana.reports.style import BLUE, GREEN, PURPLE, VERMILLION
 from ebana.units import si
 
@@ -35,6 +37,10 @@ resistor, length of what hangs below a track."""
 
 MARGIN, HEADER, SOURCE = 0.3, 0.62, 1.0
 LONGEST = 22
+
+
+UPRIGHT = ("nmos", "pmos", "capacitor", "switch", "controlled voltage", "controlled current")
+"""Symbols that :mod:`ebana.reports.schematic_uprights` draws."""
 
 
 class CircuitTooLarge(ValueError):
@@ -70,7 +76,7 @@ def draw_circuit(circuit: Circuit, values: Mapping[str, Any] | None = None, *, t
 def _check(circuit: Circuit) -> None:
     parts = 0
     for element in circuit.elements:
-        if not element.inline and _Sheet.rule(element) is None:
+        if not element.sources().size and _Sheet.rule(element) is None:
             raise NotImplementedError(
                 f"element {element.name!r} ({type(element).__name__}) has no symbol and cannot be "
                 f"drawn{_why(element)}. Use model.plot(), which draws the layers."
@@ -114,6 +120,7 @@ class _Sheet:
             "current source": _Sheet._current_sources,
             "block": _Sheet._blocks,
         }
+        rules |= dict.fromkeys(UPRIGHT, uprights)
         return rules.get(element.symbol)
 
     def drawn(self, title: str) -> str:
@@ -161,6 +168,11 @@ class _Sheet:
         """Name of a node, short enough for its place."""
         return _short(self.circuit.node_name(node))
 
+    @property
+    def ground_row(self) -> float:
+        """Height of the wires of what has both ends at ground."""
+        return self.top - PITCH
+
     def _label_zone(self, nodes: list[int]) -> None:
         """Room for the names of tracks that begin in this band, at its right."""
         for node in nodes:
@@ -178,9 +190,10 @@ class _Sheet:
             volts, element, place = self._volts(node)
             self.labels[node] = x + 0.2
             self.touches[node] += [x + 0.3, x + 0.25 + room]
-            self._part(
-                "voltage source", element.name, place, f"{self.circuit.node_name(node)}: {volts}",
-                svg.voltage_source(x, y, BLUE), svg.text(x + 0.2, y + 0.13, volts),
+            symbol = svg.waveform_source if element.symbol == "waveform source" else svg.voltage_source
+            self.part(
+                element.symbol, element.name, place, f"{self.circuit.node_name(node)}: {volts}",
+                symbol(x, y, BLUE), svg.text(x + 0.2, y + 0.13, volts),
             )  # fmt: skip
             if node in self.plan.rails:
                 self.parts.append(
@@ -189,7 +202,10 @@ class _Sheet:
         self.x += max(SOURCE, 0.8 + room)
         return SOURCES, ""
 
-    def _volts(self, node: int) -> tuple[str, VoltageSources, int]:
+    def _volts(self, node: int) -> tuple[str, Element, int]:
+        for element in self.circuit.each(WaveformSources):
+            for k in np.flatnonzero(element.nodes == node).tolist():
+                return element.label(self.values, k), element, k
         for element in self.circuit.each(VoltageSources):
             for k in np.flatnonzero(element.nodes == node).tolist():
                 scale, column = float(element.scale[k]), int(element.columns[k])
@@ -212,7 +228,7 @@ class _Sheet:
                 if (row := int(element.rows[i])) != GROUND:
                     self.touch(row, attach)
                 value = si(g[i, j], "S", 3)
-                self._part(
+                self.part(
                     "resistor", element.name, f"{i},{j}", f"{element.name}[{i},{j}]: {value}",
                     svg.resistor((attach, y), (x, y + DROP), VERMILLION), svg.text(x + 0.05, y + 0.24, value),
                 )  # fmt: skip
@@ -265,7 +281,7 @@ class _Sheet:
             if w in apart:
                 self.parts.append(svg.line([(enter[0], self.y(h)), enter]))
             words = f"×{gain[i]:.4g}" + (f", s {si(shift[i], 'V', 3)}" if shift[i] else "")
-            self._part(
+            self.part(
                 "amplifier", element.name, i,
                 f"{element.name}[{i}]: gain {gain[i]:.4g}, shift {si(shift[i], 'V')}, backward gain {kappa[i]:.4g}",
                 svg.line([enter, (x + 0.25, y)]), svg.amplifier(x, y, PURPLE),
@@ -304,7 +320,7 @@ class _Sheet:
         end = svg.ground(x, y + HANG) if other == GROUND else svg.rail(x, y + HANG)
         flag = "" if other == GROUND else self.name(other)
         words = element.label(self.values, k)
-        self._part(
+        self.part(
             _kind(element), element.name, k, self._title(element, k),
             self._symbol(element, x, y, y + HANG, down=down), end,
             svg.text(x + 0.13, y + 0.19, words), svg.text(x + 0.13, y + HANG + 0.04, flag, color=svg.SOFT),
@@ -321,7 +337,7 @@ class _Sheet:
             ends[column : column + 1] = [self.plan.slot[lower]]
             x = self.x + 0.3 + column * COLUMN
             y, low = self.touch(upper, x)[1], self.touch(lower, x)[1]
-            self._part(
+            self.part(
                 _kind(element), element.name, k, self._title(element, k),
                 self._symbol(element, x, y + 0.06, y + 0.5, down=upper == a),
                 svg.line([(x, y), (x, y + 0.06)]), svg.line([(x, y + 0.5), (x, low)]),
@@ -337,48 +353,48 @@ class _Sheet:
             x = self.x + 0.3 + column * COLUMN
             y = self.touch(node, x)[1]
             words = element.label(self.values, k)
-            self._part(
+            self.part(
                 "current source", element.name, k, f"{element.name}[{k}]: {words}",
                 svg.current_source(x, y, y + HANG, BLUE), svg.ground(x, y + HANG), svg.text(x + 0.16, y + 0.23, words),
             )  # fmt: skip
         self.x += 0.3 + max(used.values(), default=0) * COLUMN + 0.75
         return element.name, element.caption()
 
-    def _blocks(self, element: Subcircuits) -> tuple[str, str]:
+    def _blocks(self, element: Any) -> tuple[str, str]:
         """A box for each instance below the lowest of its tracks, its pins named where their wires enter it."""
-        names = [_short(pin) for pin in element.model.pins]
+        pins, nodes = element.ports()
+        names = [_short(pin) for pin in pins]
         step = max(0.2, max(svg.width(name) for name in names) + 0.1)
-        for k, pins in enumerate(element.pins.tolist()):
-            left = self.x + 0.3
-            top = max((self.y(n) for n in pins if n != GROUND), default=self.top) + 0.14
-            right, bottom = left + step * len(pins), top + 0.22
-            wires, labels = [], []
-            for j, (node, name) in enumerate(zip(pins, names, strict=True)):
-                x = left + step * (j + 0.5)
-                if node == GROUND:
-                    wires.append(svg.ground(x, bottom))
-                else:
-                    wires.append(svg.line([(x, self.touch(node, x)[1]), (x, top)]))
-                labels.append(svg.text(x - svg.width(name) / 2, top + 0.14, name))
-            corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
-            self._part(
-                "block",
-                element.name,
-                k,
-                self._block_title(element, k),
-                *wires,
-                svg.shape(corners, GREEN),
-                *labels,
-            )
-            self.x = right
+        for k in range(len(nodes)):
+            self._box(element, k, names, nodes[k].tolist(), step)
         self.x += 0.25
-        name = element.model.name
+        name = element.block_name
         return element.name, element.caption().replace(name, _short(name))
 
-    def _block_title(self, element: Subcircuits, k: int) -> str:
-        nodes = ("ground" if n == GROUND else self.circuit.node_name(n) for n in element.pins[k].tolist())
-        pins = ", ".join(f"{pin} at {node}" for pin, node in zip(element.model.pins, nodes, strict=True))
-        return f"{element.name}[{k}]: {element.model.name}, {pins}"
+    def _box(self, element: Any, k: int, names: list[str], nodes: list[int], step: float) -> None:
+        words = element.label(self.values, k)
+        left = self.x + 0.3
+        top = max((self.y(n) for n in nodes if n != GROUND), default=self.top) + 0.14
+        right = left + max(step * len(nodes), svg.width(words) + 0.1)
+        bottom = top + (0.36 if words else 0.22)
+        wires, labels = [], [svg.text(left + 0.05, top + 0.28, words)] if words else []
+        for j, (node, name) in enumerate(zip(nodes, names, strict=True)):
+            x = left + step * (j + 0.5)
+            if node == GROUND:
+                wires.append(svg.ground(x, bottom))
+            else:
+                wires.append(svg.line([(x, self.touch(node, x)[1]), (x, top)]))
+            labels.append(svg.text(x - svg.width(name) / 2, top + 0.14, name))
+        corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+        title = self._block_title(element, k)
+        self.part("block", element.name, k, title, *wires, svg.shape(corners, GREEN), *labels)
+        self.x = right
+
+    def _block_title(self, element: Any, k: int) -> str:
+        names, nodes = element.ports()
+        at = ("ground" if n == GROUND else self.circuit.node_name(n) for n in nodes[k].tolist())
+        pins = ", ".join(f"{pin} at {node}" for pin, node in zip(names, at, strict=True))
+        return f"{element.name}[{k}]: {element.block_name}, {pins}"
 
     def _outputs(self) -> tuple[str, str]:
         x = self.x + 0.3
@@ -391,7 +407,7 @@ class _Sheet:
                 longest = max(longest, svg.width(words, svg.NORMAL))
                 self.touches[node] = [*(at for at in self.touches[node] if at != x), x]
                 y = self.y(node)
-                self._part(
+                self.part(
                     "output", port.name, k, words, "" if again else svg.terminal(x, y, BLUE),
                     svg.text(x + 0.12, y + 0.04 + 0.13 * again, words, size=svg.NORMAL),
                 )  # fmt: skip
@@ -400,7 +416,8 @@ class _Sheet:
 
     # -- parts ---------------------------------------------------------------------------------------------
 
-    def _part(self, kind: str, element: str, place: object, title: str, *content: str) -> None:
+    def part(self, kind: str, element: str, place: object, title: str, *content: str) -> None:
+        """Add a part with its name and its place in its array."""
         self.parts.append(
             svg.group(f"part {kind}", [("element", element), ("part", str(place))], title, *content)
         )

@@ -74,7 +74,7 @@ def _rails(circuit: Circuit) -> frozenset[int]:
         if isinstance(element, Branches) and not element.linear:
             ends = zip(*(nodes.tolist() for nodes in element.ends()), strict=True)
             biases -= {n for a, b in ends if {a, b} <= held | {GROUND} for n in (a, b)}
-        elif not element.inline:
+        elif not element.sources().size:
             biases -= set(_nodes(element))
     read = {int(n) for port in circuit.outputs for n in port.nodes}
     used = {n for e in circuit.each(Branches) if not e.linear for n in _nodes(e)}
@@ -86,7 +86,7 @@ def _bands(circuit: Circuit) -> list[Band]:
     bands: list[Band] = []
     waiting = [int(n) for n in circuit.sources]
     for element in circuit.elements:
-        if element.inline:
+        if element.sources().size:
             continue
         new = [n for n in waiting if n in set(_nodes(element))]
         if new:

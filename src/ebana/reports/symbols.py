@@ -172,3 +172,70 @@ def amplifier(x: float, y: float, color: str) -> str:
 def terminal(x: float, y: float, color: str) -> str:
     """An output."""
     return circle(x, y, 0.05, color)
+
+
+def capacitor(x: float, top: float, bottom: float, color: str) -> str:
+    """Two plates."""
+    upper, lower = (top + bottom) / 2 - 0.028, (top + bottom) / 2 + 0.028
+    plates = "".join(line([(x - 0.095, y), (x + 0.095, y)], color, 1.8) for y in (upper, lower))
+    return line([(x, top), (x, upper)]) + line([(x, lower), (x, bottom)]) + plates
+
+
+def switch(x: float, top: float, bottom: float, color: str) -> str:
+    """An open contact whose lever is moved from the left."""
+    middle = (top + bottom) / 2
+    upper, lower = middle - 0.09, middle + 0.09
+    lever = line([(x, lower), (x - 0.09, upper + 0.02)], color, 1.8)
+    ends = "".join(circle(x, y, 0.018, color) for y in (upper, lower))
+    pull = f'<g stroke-dasharray="1.6 1.6">{line([(x - 0.2, middle), (x - 0.055, middle)], color)}</g>'
+    return line([(x, top), (x, upper)]) + line([(x, lower), (x, bottom)]) + pull + lever + ends
+
+
+def transistor(x: float, top: float, bottom: float, color: str, *, down: bool, p_channel: bool) -> str:
+    """A MOS transistor whose gate points to the left; its drain is above (``down``) or below.
+
+    An arrow on the source points out of an n channel and into a p channel, whose gate has a ring.
+    """
+    middle = (top + bottom) / 2
+    channel, gate, half = x - 0.085, x - 0.125, 0.085
+    upper, lower = middle - half, middle + half
+    leads = line([(x, top), (x, upper), (channel, upper)]) + line([(channel, lower), (x, lower), (x, bottom)])
+    bars = line([(channel, upper - 0.03), (channel, lower + 0.03)], color, 1.8)
+    bars += line([(gate, upper), (gate, lower)], color, 1.8)
+    ring = circle(gate - 0.024, middle, 0.02, color) if p_channel else ""
+    source = lower if down else upper
+    base, tip = (x - 0.015, channel + 0.015) if p_channel else (channel + 0.02, x - 0.01)
+    arrow = shape([(base, source - 0.028), (base, source + 0.028), (tip, source)], color, color)
+    return leads + line([(x - 0.2, middle), (gate, middle)]) + bars + ring + arrow
+
+
+def controlled_source(x: float, top: float, bottom: float, color: str, *, down: bool, current: bool) -> str:
+    """A diamond with a plus at its first end, or with an arrow away from it."""
+    middle, size, sign = (top + bottom) / 2, 0.125, 1 if down else -1
+    corners = [(x, middle - size), (x + size, middle), (x, middle + size), (x - size, middle)]
+    body = line([(x, top), (x, bottom)]) + shape(corners, color)
+    if current:
+        tip, base = middle + 0.075 * sign, middle + 0.02 * sign
+        return (
+            body
+            + line([(x, middle - 0.075 * sign), (x, base)], color)
+            + shape([(x - 0.03, base), (x + 0.03, base), (x, tip)], color, color)
+        )
+    plus, minus = middle - 0.055 * sign, middle + 0.055 * sign
+    return (
+        body
+        + line([(x - 0.025, plus), (x + 0.025, plus)], color)
+        + line([(x, plus - 0.025), (x, plus + 0.025)], color)
+        + line([(x - 0.025, minus), (x + 0.025, minus)], color)
+    )
+
+
+def waveform_source(x: float, y: float, color: str) -> str:
+    """A source from ground (left) to a wire (right) whose voltage changes in time."""
+    steps = [(-0.085, 0.04), (-0.045, 0.04), (-0.03, -0.045), (0.03, -0.045), (0.045, 0.04), (0.085, 0.04)]
+    return (
+        line([(x - 0.27, y), (x + 0.3, y)])
+        + ground(x - 0.27, y)
+        + circle(x, y, 0.125, color)
+        + line([(x + dx, y + dy) for dx, dy in steps], color)
+    )

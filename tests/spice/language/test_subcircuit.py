@@ -251,9 +251,7 @@ def test_a_pin_that_a_block_leaves_floating_is_named() -> None:
 def test_a_voltage_source_of_a_block_between_held_nodes_is_named() -> None:
     follower = block("V1 a b 0.5")
     assert circuit(follower, driven=True).size == 6
-    message = (
-        r"inside of 'cells', the subcircuit 'cell', closes a loop of voltage sources at ground and x\[0\]"
-    )
+    message = r"inside of 'cells', the SPICE subcircuit 'cell', closes a loop of voltage sources at ground and x\[0\]"
     with pytest.raises(ValueError, match=message):
         circuit(block("V1 a 0 0.5\nR1 a b 1k"), driven=True)
 

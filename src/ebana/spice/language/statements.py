@@ -10,11 +10,12 @@ statement is its text in ngspice's language; lines that grow long are continued 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from ebana.spice.language.cards import ModelCard
+from ebana.spice.language.waveform import Waveform
 
 GROUND = "0"
 
@@ -84,58 +85,15 @@ class Ramp:
         return f"PWL(0 {self.before!r} {self.rise!r} {self.after!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Waveform:
-    """A source's value over time: straight lines between corners, constant before the first and after the last.
-
-    Corners at which nothing bends are left out of the text: a simulator stops at each.
-
-    Args:
-        times: of the corners, seconds, increasing, the first at least 0.
-        values: there, volts or amperes.
-
-    Example:
-        >>> print(Waveform((0.0, 1e-9, 2e-9, 3e-9), (0.0, 0.0, 0.0, 1.8)))
-        PWL(0.0 0.0 2e-09 0.0 3e-09 1.8)
-    """
-
-    times: tuple[float, ...]
-    values: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.times) != len(self.values) or not self.times:
-            raise ValueError(
-                f"Waveform has {len(self.times)} times and {len(self.values)} values. Expected equally many."
-            )
-        late = next((k for k in range(1, len(self.times)) if not self.times[k] > self.times[k - 1]), None)
-        if late is not None or not self.times[0] >= 0.0:
-            at = self.times[late or 0]
-            raise ValueError(
-                f"Waveform has a corner at {at!r} s out of order. Expected times from 0 s on that increase."
-            )
-
-    def corners(self) -> tuple[tuple[float, float], ...]:
-        """Times and values, without those that lie within a constant stretch."""
-        points = tuple(zip(self.times, self.values, strict=True))
-        inner = (
-            here
-            for before, here, after in zip(points, points[1:], points[2:], strict=False)
-            if not before[1] == here[1] == after[1]
-        )
-        return (points[0], *inner, *points[1:][-1:])
-
-    def __str__(self) -> str:
-        words = [f"{t!r} {v!r}" for t, v in self.corners()]
-        words[0], words[-1] = f"PWL({words[0]}", f"{words[-1]})"
-        return wrapped(words if len(words) > 1 else [f"{words[0]})"])
+Course = float | Ramp | Waveform
+"""What a source gives: a constant, or a value over time."""
 
 
-Value = float | Ramp | Waveform
-"""Of a source, by time."""
-
-
-def _value(value: Value) -> str:
-    return str(value) if isinstance(value, Ramp | Waveform) else f"DC {value!r}"
+def _source(name: str, plus: str, minus: str, value: Course) -> str:
+    if isinstance(value, Waveform):
+        first, *more = value.words()
+        return wrapped([f"{name} {plus} {minus} {first}", *more])
+    return f"{name} {plus} {minus} " + (str(value) if isinstance(value, Ramp) else f"DC {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +103,10 @@ class VoltageSource:
     name: str
     plus: str
     minus: str
-    volts: Value
+    volts: Course
 
     def __str__(self) -> str:
-        return f"{self.name} {self.plus} {self.minus} {_value(self.volts)}"
+        return _source(self.name, self.plus, self.minus, self.volts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +116,73 @@ class CurrentSource:
     name: str
     plus: str
     minus: str
-    amperes: Value
+    amperes: Course
 
     def __str__(self) -> str:
-        return f"{self.name} {self.plus} {self.minus} {_value(self.amperes)}"
+        return _source(self.name, self.plus, self.minus, self.amperes)
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A switch from ``a`` to ``b`` that the voltage between two nodes turns on and off, of a :class:`SwitchModel`."""
+
+    name: str
+    a: str
+    b: str
+    control_plus: str
+    control_minus: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.a} {self.b} {self.control_plus} {self.control_minus} {self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchModel:
+    """The card of switches with hysteresis.
+
+    Args:
+        name: of the model.
+        on_volts: control voltage above which a switch closes.
+        off_volts: control voltage below which it opens, not above ``on_volts``.
+        on_ohms: resistance of a closed switch.
+        off_ohms: resistance of an open one.
+
+    Example:
+        >>> str(SwitchModel("s", 1.5, 0.5, 10.0, 1e12))
+        '.model s sw(vt=1.0 vh=0.5 ron=10.0 roff=1000000000000.0)'
+    """
+
+    name: str
+    on_volts: float
+    off_volts: float
+    on_ohms: float
+    off_ohms: float
+
+    def __str__(self) -> str:
+        middle, half = (self.on_volts + self.off_volts) / 2, (self.on_volts - self.off_volts) / 2
+        return f".model {self.name} sw(vt={middle!r} vh={half!r} ron={self.on_ohms!r} roff={self.off_ohms!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class StartVoltages:
+    """Voltages of nodes at t = 0 of a transient that starts from them, as ``(node, volts)``.
+
+    Example:
+        >>> str(StartVoltages((("m_0", 0.5), ("m_1", -0.25))))
+        '.ic v(m_0)=0.5 v(m_1)=-0.25'
+    """
+
+    volts: tuple[tuple[str, float], ...]
+
+    @staticmethod
+    def of(volts: Mapping[str, float]) -> StartVoltages:
+        """From volts by the name of the node."""
+        return StartVoltages(tuple((node, float(value)) for node, value in volts.items()))
+
+    def __str__(self) -> str:
+        words = [f"v({node})={volts!r}" for node, volts in self.volts]
+        return wrapped([".ic", *words]) if words else str(Comment("no start voltages"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,46 +227,6 @@ class Behavioural:
 
     def __str__(self) -> str:
         return f"{self.name} {self.plus} {self.minus} {self.quantity}={self.expression}"
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """A switch between ``a`` and ``b`` of a model, by the voltage of ``control`` against ``reference``."""
-
-    name: str
-    a: str
-    b: str
-    control: str
-    reference: str
-    model: str
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.a} {self.b} {self.control} {self.reference} {self.model}"
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchModel:
-    """What switches of a model do: they close above ``closes`` volts and open below ``opens``."""
-
-    name: str
-    opens: float
-    closes: float
-    on_ohms: float
-    off_ohms: float
-
-    def __str__(self) -> str:
-        middle, half = 0.5 * (self.closes + self.opens), 0.5 * (self.closes - self.opens)
-        return f".model {self.name} sw vt={middle!r} vh={half!r} ron={self.on_ohms!r} roff={self.off_ohms!r}"
-
-
-@dataclass(frozen=True, slots=True)
-class StartVoltages:
-    """Voltages of nodes at t = 0."""
-
-    volts: tuple[tuple[str, float], ...]
-
-    def __str__(self) -> str:
-        return wrapped([".ic", *(f"v({node})={value!r}" for node, value in self.volts)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,8 +305,8 @@ class Text:
 
 Statement = (
     Comment | Resistor | Capacitor | VoltageSource | CurrentSource | VoltageControlled | CurrentControlled
-    | Behavioural | Switch | SwitchModel | StartVoltages
-    | DeviceLine | ModelCard | Instance | Definition | UserSubcircuit | Text
+    | Behavioural | Switch | SwitchModel | StartVoltages | DeviceLine | ModelCard | Instance | Definition
+    | UserSubcircuit | Text
 )  # fmt: skip
 
 
@@ -339,23 +320,28 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class Transient:
-    """The course over time from the capacitors' start voltages.
+    """The course over time.
 
     Args:
         stop: seconds to simulate.
         first: size of the first step at most, seconds.
         longest: size of every step at most, seconds.
         saved: names of the vectors that are kept, such as ``"v(a)"`` and ``"i(v1)"``; all of them where empty.
-        options: of the simulator, in its own language, such as ``"method=gear"``.
-        celsius: temperature, degrees; None for the simulator's own (27).
+        use_start: whether it starts from the voltages that are stated (of capacitors, and
+            :class:`StartVoltages`; 0 V where none is), else from the operating point.
+        method: of integration, ``"trap"`` or ``"gear"``; empty for the simulator's own.
+        reltol: relative tolerance of steps in time and of Newton's steps; None for that of operating points.
+        trtol: factor by which the error of a step in time may exceed the tolerances; None for the simulator's own.
     """
 
     stop: float
     first: float
     longest: float
     saved: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
-    celsius: float | None = None
+    use_start: bool = True
+    method: Literal["", "trap", "gear"] = ""
+    reltol: float | None = None
+    trtol: float | None = None
 
 
 Analysis = OperatingPoint | Transient
@@ -382,8 +368,6 @@ class Deck:
     def first_source(self) -> VoltageSource | None:
         """The first constant voltage source outside of subcircuits."""
         found = (
-            s
-            for s in self.statements
-            if isinstance(s, VoltageSource) and not isinstance(s.volts, Ramp | Waveform)
+            s for s in self.statements if isinstance(s, VoltageSource) and isinstance(s.volts, float | int)
         )
         return next(found, None)

@@ -14,6 +14,7 @@ What is made here are statements (:mod:`ebana.spice.language.statements`); a dia
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -171,7 +172,7 @@ def deck_of(
     """
     names = Names.of(circuit) if names is None else names
     _check_finite(circuit, parameters, voltages)
-    statements: list[Statement] = []
+    statements = _definitions(circuit)
     for element in sorted(circuit.elements, key=lambda element: not element.inline):
         given = voltages.get(element.name)
         numbers = element.numbers(parameters) if given is None else np.asarray(given)[None]
@@ -183,6 +184,27 @@ def deck_of(
     return Deck(
         (title, _size(circuit)), gmin_of(circuit), (*statements, *extra), tuple(names.nodes[:-1]), analysis
     )
+
+
+_MODEL = re.compile(r"^\s*\.model\s+(\S+)", re.IGNORECASE | re.MULTILINE)
+
+
+def _definitions(circuit: Circuit) -> list[Statement]:
+    """What arrays of elements share, once; two texts that define one name are refused."""
+    owners: dict[Statement, str] = {}
+    for element in circuit.elements:
+        for statement in element.definitions():
+            owners.setdefault(statement, element.name)
+    taken: dict[str, str] = {}
+    for statement, owner in owners.items():
+        for name in dict.fromkeys(name.lower() for name in _MODEL.findall(str(statement))):
+            if name in taken:
+                raise ValueError(
+                    f"elements {taken[name]!r} and {owner!r} bring different cards that both define the model "
+                    f"{name!r}, and a deck has one of each name. Give both the same text, or rename a model."
+                )
+            taken[name] = owner
+    return [*([Comment()] if owners else []), *owners]
 
 
 def _size(circuit: Circuit) -> str:

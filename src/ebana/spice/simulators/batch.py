@@ -55,25 +55,26 @@ def run(deck: str, *, timeout: float = 60.0) -> dict[str, np.ndarray]:
 
 def run_all(deck: str, *, timeout: float = 60.0) -> list[Plot]:
     """The same with the results of every analysis, in the order of the simulator."""
-    _check_text(deck)
+    check_text(deck)
     deck = _with_dot_lines(deck)
     with scratch("run") as folder:
         code, said = run_program(deck, folder, "-r", RAW, timeout=timeout)
         raw = folder / RAW
         if code != 0:
-            raise SpiceError(_explained(f"ngspice ended with code {code}", said, deck))
+            raise SpiceError(explained(f"ngspice ended with code {code}", said, deck))
         plots = read(raw.read_bytes()) if raw.exists() else []
     if not plots or not all(plot.vectors and len(next(iter(plot.vectors.values()))) for plot in plots):
         raise SpiceError(
-            _explained("ngspice gave no results; the deck needs an analysis such as '.op'", said, deck)
+            explained("ngspice gave no results; the deck needs an analysis such as '.op'", said, deck)
         )
     unsure = _unsure(plots, said) or _missing(plots, deck)
     if unsure:
-        raise SpiceError(_explained(f"ngspice gave results that do not stand: {unsure}", said, deck))
+        raise SpiceError(explained(f"ngspice gave results that do not stand: {unsure}", said, deck))
     return plots
 
 
-def _check_text(deck: object) -> None:
+def check_text(deck: object) -> None:
+    """Refuse what is no text, and a text that simulators would read a part of."""
     if not isinstance(deck, str):
         raise TypeError(
             f"a deck of type {type(deck).__name__}. Expected its text; a file: Path(...).read_text()."
@@ -128,7 +129,7 @@ def _unsure(plots: list[Plot], said: str) -> str:
     return f"NaN in {', '.join(bad[:_QUOTED])}" if bad else ""
 
 
-def _explained(what: str, said: str, deck: str) -> str:
+def explained(what: str, said: str, deck: str) -> str:
     """What happened, the simulator's own words, and the lines of the deck that they name."""
     words = list(_complaints(said.splitlines()))
     numbers = dict.fromkeys(int(n) for n in _LINE.findall("\n".join(words)))

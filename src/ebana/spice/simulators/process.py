@@ -99,6 +99,7 @@ def run_program(
                     _still_running(timeout, deadline, tick)
         except BaseException:
             process.kill()
+            process.wait()  # at Ctrl-C leaving the context does not
             raise
     return process.returncode, (out + b"\n" + err).decode("utf-8", "replace")
 

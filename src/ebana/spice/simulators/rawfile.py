@@ -7,6 +7,7 @@ doubles of the machine's byte order, complex ones in pairs, all variables of the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -51,16 +52,83 @@ def read(data: bytes) -> list[Plot]:
     return plots
 
 
-def layout(data: bytes) -> tuple[int, list[str]]:
-    """Where the binary points of a file's first analysis start, and the names of its vectors.
+class Growing:
+    """A raw file of one analysis in binary while a simulator writes it.
 
-    Raises:
-        SpiceError: for a file that is no raw file, holds text, or has no header yet.
+    Args:
+        path: of the file, which need not exist yet.
     """
-    header, names, at, binary = _header(data, 0)
-    if not binary or "complex" in header.get("flags", ""):
-        raise _damaged("its points are not real numbers in binary")
-    return at, names
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._names: list[str] = []
+        self._start = 0
+        self._given = 0
+
+    def last(self) -> float:
+        """The last point's first variable, the time of a transient; 0 before the first point."""
+        count, width = self._points(), len(self._names) * _DOUBLE
+        if not count:
+            return 0.0
+        with self._path.open("rb") as file:
+            file.seek(self._start + (count - 1) * width)
+            return float(np.frombuffer(file.read(_DOUBLE), np.float64)[0])
+
+    def new_rows(self) -> tuple[list[str], np.ndarray]:
+        """Names of the variables, and the points that have come since the last call, ``(points, variables)``."""
+        count, width = self._points(), len(self._names)
+        offset = self._start + self._given * width * _DOUBLE
+        new = min(count - self._given, _AT_ONCE // max(width, 1))
+        if new <= 0:
+            return self._names, np.zeros((0, width))
+        table = np.fromfile(self._path, np.float64, new * width, offset=offset).reshape(new, width)
+        self._given += new
+        return self._names, table
+
+    def vectors(self) -> dict[str, np.ndarray]:
+        """The whole points that there are, by lower-case name; empty before the header is whole."""
+        count, width = self._points(), len(self._names)
+        if not width:
+            return {}
+        table = np.fromfile(self._path, np.float64, count * width, offset=self._start).reshape(count, width)
+        return {name: table[:, k].copy() for k, name in enumerate(self._names)}
+
+    def finished(self) -> bool:
+        """Whether the header states the points that there are, which it does at the end."""
+        count = self._points()
+        if not self._names:
+            return False
+        with self._path.open("rb") as file:
+            fields, *_ = _header(file.read(self._start), 0)
+        return 0 < _count(fields, "no. points") == count
+
+    def _points(self) -> int:
+        """Number of whole points."""
+        if not self._names and not self._begun():
+            return 0
+        return (self._path.stat().st_size - self._start) // (_DOUBLE * len(self._names))
+
+    def _begun(self) -> bool:
+        """Read the header, if it is whole."""
+        try:
+            with self._path.open("rb") as file:
+                data = file.read(_LONGEST_HEADER)
+        except FileNotFoundError:
+            return False
+        if b"Binary:\n" not in data:
+            return False
+        fields, self._names, self._start, _ = _header(data, 0)
+        if "complex" in fields.get("flags", ""):
+            raise _damaged("it holds complex numbers where a course over time was expected")
+        return True
+
+
+_DOUBLE = 8
+_AT_ONCE = 2**23
+"""Numbers that are handed over at once."""
+
+_LONGEST_HEADER = 1 << 26
+"""Bytes within which a header ends: a hundred for each of half a million variables."""
 
 
 def _header(data: bytes, at: int) -> tuple[dict[str, str], list[str], int, bool]:

@@ -24,6 +24,7 @@ from ebana.spice.language.statements import (
     Definition,
     DeviceLine,
     Statement,
+    SwitchModel,
     Text,
     UserSubcircuit,
 )
@@ -58,13 +59,9 @@ class Dialect:
     known: ClassVar[cards.Known]
     """What it knows of diodes."""
 
-    def options(self, gmin: float) -> list[str]:
-        """Lines of tolerances, given gmin in siemens."""
+    def options(self, deck: Deck) -> list[str]:
+        """Lines of tolerances: the deck's gmin, and what its analysis asks for."""
         raise NotImplementedError
-
-    def options_of(self, deck: Deck) -> list[str]:
-        """Lines of a deck's options."""
-        return self.options(deck.gmin)
 
     def analysis(self, deck: Deck) -> list[str]:
         """Lines of the deck's analysis.
@@ -85,7 +82,7 @@ class Dialect:
         head = [str(Comment(line)) for line in deck.title]
         body = [line for statement in deck.statements for line in self.lines(statement)]
         analysis = [] if deck.analysis is None else self.analysis(deck)
-        return [*head, f"* Run with: {self.run}", *self.options_of(deck), *body, "", *analysis, ".end"]
+        return [*head, f"* Run with: {self.run}", *self.options(deck), *body, "", *analysis, ".end"]
 
     def lines(self, statement: Statement) -> Iterator[str]:
         """The lines of a statement.
@@ -105,6 +102,8 @@ class Dialect:
                 yield self.behavioural(statement)
             case ModelCard():
                 yield cards.model_card(statement, self.name, self.known)
+            case SwitchModel():
+                yield self.switch_model(statement)
             case DeviceLine():
                 yield cards.device_line(statement, self.name, self.known)
             case Text():
@@ -123,6 +122,10 @@ class Dialect:
             ) from error
         left, right = self.brackets
         return f"{source.name} {source.plus} {source.minus} {source.quantity}={left}{expression}{right}"
+
+    def switch_model(self, card: SwitchModel) -> str:
+        """The card of switches with hysteresis."""
+        return str(card)
 
     def user_subcircuit(self, block: UserSubcircuit) -> Iterator[str]:
         """Blocks of a user are text for ngspice."""

@@ -19,9 +19,9 @@ class Ltspice(Dialect):
     conditional = "if"
     known = Known(diode=names("trs1 trs2"), line=names("m"))
 
-    def options(self, gmin: float) -> list[str]:
+    def options(self, deck: Deck) -> list[str]:
         """See :meth:`Dialect.options`."""
-        return [f".options reltol=1e-6 abstol=1e-12 vntol=1e-9 gmin={gmin!r} numdgt=15"]
+        return [f".options reltol=1e-6 abstol=1e-12 vntol=1e-9 gmin={deck.gmin!r} numdgt=15"]
 
     def analysis(self, deck: Deck) -> list[str]:
         """See :meth:`Dialect.analysis`."""

@@ -18,14 +18,27 @@ RELTOL, VNTOL = 1e-6, 1e-9
 _POINT = [".control", "set num_threads=1", "set numdgt=16", "op", "print all", "quit 0", ".endc"]
 
 
-def options_line(gmin: float) -> str:
-    """Tolerances of the operating point, and gmin.
+def options_line(gmin: float, transient: Transient | None = None) -> str:
+    """Tolerances of the operating point (or those that a transient states), and gmin.
 
     The last Newton step is held to 1e-6 of each potential and, convergence being quadratic, leaves an
     error far below a nanovolt. Tighter ones can ask for less than the rounding of ``dv / RON``, or of a
-    diode's series resistance behind 1e-7 S, and send ngspice into its slow fallbacks.
+    diode's series resistance behind 1e-7 S, and send ngspice into its slow fallbacks. A transient's own relative
+    tolerance moves that in volts with it: both say the same of a millivolt.
     """
-    return f".options reltol={RELTOL!r} abstol=1e-12 vntol={VNTOL!r} gmin={float(gmin)!r}"
+    reltol, vntol, more = RELTOL, VNTOL, ""
+    if transient is not None:
+        if transient.reltol is not None:
+            reltol, vntol = float(transient.reltol), float(transient.reltol) * (VNTOL / RELTOL)
+        more += f" method={transient.method}" if transient.method else ""
+        more += f" trtol={float(transient.trtol)!r}" if transient.trtol is not None else ""
+    return f".options reltol={reltol!r} abstol=1e-12 vntol={vntol!r} gmin={float(gmin)!r}{more}"
+
+
+def _transient_line(transient: Transient) -> str:
+    """Its numbers may be NumPy's, whose text is another."""
+    first, stop, longest = (float(t) for t in (transient.first, transient.stop, transient.longest))
+    return f".tran {first!r} {stop!r} 0 {longest!r}" + (" uic" if transient.use_start else "")
 
 
 class Ngspice(Dialect):
@@ -35,25 +48,17 @@ class Ngspice(Dialect):
     run = "ngspice -b <this file>"
     conditional = "ternary_fcn"
 
-    def options(self, gmin: float) -> list[str]:
+    def options(self, deck: Deck) -> list[str]:
         """See :meth:`Dialect.options`."""
-        return [options_line(gmin)]
-
-    def options_of(self, deck: Deck) -> list[str]:
-        """Those of an analysis that states its own, else the tolerances of an operating point."""
-        if not isinstance(deck.analysis, Transient) or not deck.analysis.options:
-            return super().options_of(deck)
-        celsius = deck.analysis.celsius
-        warm = () if celsius is None else (f"temp={celsius!r}",)
-        return [" ".join([".options", *deck.analysis.options, f"gmin={deck.gmin!r}", *warm])]
+        return [options_line(deck.gmin, deck.analysis if isinstance(deck.analysis, Transient) else None)]
 
     def analysis(self, deck: Deck) -> list[str]:
         """See :meth:`Dialect.analysis`."""
         match deck.analysis:
             case OperatingPoint():
                 return list(_POINT)
-            case Transient(stop, first, longest, saved):
-                return [*(f".save {name}" for name in saved), f".tran {first!r} {stop!r} 0 {longest!r} uic"]
+            case Transient(saved=saved):
+                return [*(f".save {name}" for name in saved), _transient_line(deck.analysis)]
             case _:
                 return []
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ebana.spice.language.statements import WIDTH, Deck, OperatingPoint
+from ebana.spice.language.statements import WIDTH, Deck, OperatingPoint, SwitchModel
 from ebana.spice.netlist.dialects.cards import Known, names
 from ebana.spice.netlist.dialects.dialect import Dialect
 
@@ -19,9 +19,9 @@ class Xyce(Dialect):
     brackets = ("{", "}")
     known = Known(second=names("trs1 trs2 isr nr"), line=names("m"), parallel="AREA")
 
-    def options(self, gmin: float) -> list[str]:
+    def options(self, deck: Deck) -> list[str]:
         """See :meth:`Dialect.options`."""
-        return [f".options device gmin={gmin!r}", ".options nonlin reltol=1e-6 abstol=1e-9"]
+        return [f".options device gmin={deck.gmin!r}", ".options nonlin reltol=1e-6 abstol=1e-9"]
 
     def analysis(self, deck: Deck) -> list[str]:
         """See :meth:`Dialect.analysis`; a sweep of one point writes its result, which ``.op`` does not."""
@@ -38,6 +38,14 @@ class Xyce(Dialect):
                 printed.append("+")
             printed[-1] += f" {word}"
         return [point, *printed]
+
+    def switch_model(self, card: SwitchModel) -> str:
+        """Its switches change smoothly between two voltages, and remember nothing."""
+        raise ValueError(
+            f"the switches of model {card.name!r} have no form in the dialect 'xyce': they close above "
+            f"{card.on_volts!r} V and open below {card.off_volts!r} V, and a switch there has one resistance for each "
+            "control voltage. Write the deck for ngspice or LTspice."
+        )
 
 
 DIALECT = Xyce()
