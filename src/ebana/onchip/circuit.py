@@ -170,9 +170,13 @@ class _Builder:
         synapse = self.network.synapse
         multiplier = layer.multiplier * synapse.multiplier
         for t, one in enumerate(synapse.transistors):
+            drain, gate, source = (at[end].ravel() for end in (one.drain, one.gate, one.source))
             self.build_.transistors(
                 f"syn{k}_{t}",
-                *(at[end].ravel() for end in (one.drain, one.gate, one.source, one.source)),
+                drain,
+                gate,
+                source,
+                source,
                 self.cards.model(one.size.channel),
                 w=one.size.width,
                 l=one.size.length,
@@ -259,7 +263,7 @@ class _Builder:
     def _read(self, k: int, across: np.ndarray, select: np.ndarray) -> np.ndarray:
         """Voltages of the selected weights, read through buffers."""
         read = self.build_.nodes(f"read{k}", across.shape[1])
-        self.build_.selectors(f"reader{k}", read, select, across.T, GROUND, full=SUPPLY)
+        self.build_.selectors(f"reader{k}", read, select, across.T, self._ground, full=SUPPLY)
         return read
 
     def _selected(

@@ -99,10 +99,12 @@ def learn(wiring: Wiring, chip: Chip, memory: Memory, point: Step) -> tuple[Memo
         jnp.sum(jnp.where(mask, written.state.w[place].reshape(shape), 0.0), axis=_across(c))
         for (place, shape), c, mask in zip(wiring.places(), wiring.crossbars, masks, strict=True)
     )
-    state = jax.tree.map(lambda new, old: jnp.where(fine, new, old), written.state, memory.state)
+    kept = jax.tree.map(
+        lambda new, old: jnp.where(fine, new, old), (written.state, lines), (memory.state, memory.bit_lines)
+    )
     steps = memory.steps + free.steps + nudged.steps + written.steps
     out = output(chip.layers[-1], free.state.z[-1], point.y, nothing)
-    return Memory(state, charges, lines, memory.lost + ~fine, steps), out
+    return Memory(kept[0], charges, kept[1], memory.lost + ~fine, steps), out
 
 
 def _floating(memory: Memory, x: jax.Array, y: jax.Array, nudge: jax.Array) -> Drive:
