@@ -24,7 +24,12 @@ def test_the_json_line_and_the_files(tmp_path, capsys):
     command = ["onchip", "sine", *SMALL, "--seeds", "2", "--seed", "5", "--out", str(out), "--json"]
     assert main(command) == 0
     told = lines(capsys)
-    assert [told[key] for key in ("task", "engine", "network", "epochs")] == ["sine", "quasistatic", "3-3-1", 2]
+    assert [told[key] for key in ("task", "engine", "network", "epochs")] == [
+        "sine",
+        "quasistatic",
+        "3-3-1",
+        2,
+    ]
     assert [one["seed"] for one in told["seeds"]] == [5, 6]
     assert set(told["seeds"][0]) == {"seed", "r2", "cpu_seconds", "lost"}
     scores = [one["r2"] for one in told["seeds"]]
@@ -57,9 +62,15 @@ def test_a_whole_training_in_ngspice(tmp_path, capsys):
     ("words", "told"),
     [
         (["cosine"], "TASK 'cosine' is unknown. Expected one of sine, xor, moons, iris"),
-        (["sine", "--engine", "spice"], "--engine 'spice' is unknown. Expected one of quasistatic, transient"),
+        (
+            ["sine", "--engine", "spice"],
+            "--engine 'spice' is unknown. Expected one of quasistatic, transient",
+        ),
         (["sine", "--corner", "xx"], "--corner 'xx' is unknown"),
-        (["sine", "--transistors", "bsim"], "--transistors 'bsim' is unknown. Expected one of compact, sky130"),
+        (
+            ["sine", "--transistors", "bsim"],
+            "--transistors 'bsim' is unknown. Expected one of compact, sky130",
+        ),
         (["sine", "--seeds", "0"], "--seeds 0"),
         (["sine", "--epochs", "0"], "--epochs 0"),
         (["sine", "--engine", "transient", "--transistors", "compact"], "a simulator needs cards"),

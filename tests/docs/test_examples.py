@@ -78,7 +78,9 @@ def test_all_examples_are_listed():
     assert [f.name for f in EXAMPLES if f"({f.name})" not in text] == []
 
 
-@pytest.mark.parametrize("name", ["chip", "custom_device", "custom_layer", "custom_loss", "custom_rule"])
+@pytest.mark.parametrize(
+    "name", ["chip", "custom_device", "custom_layer", "custom_loss", "custom_rule", "own_synapse"]
+)
 def test_extensions_stay_short(name):
     """The marked part of an example that extends the package takes under thirty lines of code."""
     text = (ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8")
