@@ -81,11 +81,14 @@ def _answers(axes: Axes, history: History, lane: int) -> None:
     found = (out[:, 0] > 0).astype(int) if single else out.argmax(-1)
     for k, (color, mark) in enumerate(zip((BLUE, ORANGE, "#009E73"), "os^", strict=True)):
         here = classes == k
-        axes.plot(x[here, 0], x[here, -1], mark, color=color, markersize=3.5, label=f"class {k}", alpha=0.8)
+        if here.any():
+            axes.plot(
+                x[here, 0], x[here, -1], mark, color=color, markersize=3.5, label=f"class {k}", alpha=0.8
+            )
     wrong = classes != found
     axes.plot(x[wrong, 0], x[wrong, -1], "x", color="black", markersize=6, label="taken for another")
     axes.set(xlabel="first feature", ylabel="last feature", title=_of(history, lane))
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def _of(history: History, lane: int) -> str:
