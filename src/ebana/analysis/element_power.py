@@ -21,6 +21,7 @@ import jax
 import numpy as np
 
 from ebana.circuit import Circuit
+from ebana.circuit.element import Element
 from ebana.circuit.elements import Amplifiers, Branches, CurrentSources, VoltageSources
 from ebana.compilation import arithmetic
 from ebana.physics import energy, kirchhoff
@@ -140,7 +141,7 @@ def absorbed_by(element: Any, parameters: Values, state: State | None) -> Array:
     Raises:
         NotImplementedError: for an element whose current is not known.
     """
-    if element.blocks_direct_current:
+    if isinstance(element, Element) and element.blocks_direct_current:
         return np.zeros(0 if state is None else len(state.p))
     known = ", ".join(kind.__name__ for kind in absorbed_by.registry if kind is not object)
     raise NotImplementedError(

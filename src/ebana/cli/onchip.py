@@ -135,6 +135,7 @@ def _trained(
 ) -> dict[str, Any]:
     from ebana.onchip import OnChip, Process, QuasiStatic, TransientEngine, figures
     from ebana.onchip.recipes import RECIPES, network
+    from ebana.reports.rendering import save
 
     recipe = RECIPES[task]
     process = Process(transistors or ("sky130" if engine == "transient" else "compact"), corner)  # type: ignore[arg-type]
@@ -177,7 +178,7 @@ def _trained(
         if pictured is not None:
             picture = folder / "training.png"
             title = f"{task}, {circuit.name}, {engine}, {process.name}"
-            figures.training(pictured, title).savefig(picture, dpi=160)
+            save(figures.training(pictured, title), picture)
     unfinished.remove()
     _show(result, first.measure, terminal)
     return result

@@ -7,7 +7,6 @@ for a p channel.
 
 from __future__ import annotations
 
-import io
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,7 +22,8 @@ from ebana.program_cache import place
 from ebana.spice.simulators import rawfile
 from ebana.spice.simulators.errors import NgspiceError
 from ebana.spice.simulators.process import run_program
-from ebana.storage.atomic import write_atomically
+from ebana.storage import archive
+from ebana.storage.archive import CorruptFile
 
 STEP = 0.025
 """Volts between two samples."""
@@ -37,7 +37,9 @@ RAMP = 4e-6
 EVERY = 2
 """Charge is sampled at every so many drain voltages, with a spline between: it bends less than the current."""
 
-VERSION = 1
+VERSION = 2
+
+KIND = "transistor"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,26 +79,27 @@ def samples(cards: Cards, size: Size, timeout: float = 300.0) -> Samples:
         EngineNotInstalled: when ngspice is not found.
         NgspiceError: when it refuses the cards.
     """
-    name = f"{cards.digest[:24]}-{size.channel}-{size.width:.6g}-{size.length:.6g}-v{VERSION}.npz"
+    name = f"{cards.digest[:24]}-{size.channel}-{size.width:.6g}-{size.length:.6g}-v{VERSION}.ebana"
     path = place("transistors") / name
     found = _load(path)
     if found is None:
         found = _measure(cards, size, timeout)
-        buffer = io.BytesIO()
-        np.savez_compressed(
-            buffer, current=found.current, charge=found.charge, drain_capacitance=found.drain_capacitance
-        )
+        arrays = {
+            "current": found.current,
+            "charge": found.charge,
+            "drain_capacitance": np.array([found.drain_capacitance]),
+        }
         with suppress(OSError):  # a folder that cannot be written to is passed over, as for programs
-            write_atomically(path, buffer.getvalue())
+            archive.write(path, KIND, {}, {KIND: arrays})
     return found
 
 
 def _load(path: Path) -> Samples | None:
     shape = (len(grid()),) * 2
     try:
-        with np.load(path, allow_pickle=False) as file:
-            found = Samples(file["current"], file["charge"], float(file["drain_capacitance"]))
-    except (OSError, ValueError, KeyError, EOFError):
+        arrays = archive.read(path, KIND)[1][KIND]
+        found = Samples(arrays["current"], arrays["charge"], float(arrays["drain_capacitance"][0]))
+    except (OSError, CorruptFile, KeyError, IndexError):
         return None
     return found if found.current.shape == found.charge.shape == shape else None
 

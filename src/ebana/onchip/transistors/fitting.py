@@ -21,6 +21,7 @@ from ebana.onchip.transistors import characterise
 from ebana.onchip.transistors.cards import CORNERS, PUBLISHED_SIZES, Corner, sky130
 from ebana.onchip.transistors.compact import NUMBERS, REFERENCE, law_of
 from ebana.onchip.transistors.law import Size
+from ebana.storage.atomic import write_atomically
 
 START = {
     "threshold": 0.6, "slope": 1.3, "strength": 2e-6, "lowering": 0.05, "normal": 0.02, "lateral": 0.05,
@@ -127,7 +128,7 @@ def main() -> None:
         "Apache License 2.0)",
         "corners": {corner: numbers_of(corner) for corner in CORNERS},
     }
-    Path(__file__).with_name("sky130.json").write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
+    write_atomically(Path(__file__).with_name("sky130.json"), f"{json.dumps(text, indent=1)}\n".encode())
 
 
 if __name__ == "__main__":
