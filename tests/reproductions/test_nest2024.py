@@ -11,6 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from ebana.engines.base import NotConverged
+from ebana.hybrid import Dense, Hopfield, HopfieldDense, HopfieldStates, HybridModel, Relaxation, Uniform
 from ebana.reproductions import nest2024
 from ebana.reproductions.nest2024 import (
     MODELS,
@@ -198,6 +200,52 @@ def test_gradients_are_compared_layer_by_layer_with_a_figure(ask):
     assert all(values[-1] > 0.98 for values in cosines.values())
     assert cosines["conv2d_1"][-1] > cosines["conv2d_1"][0]
     assert found.figures["cosines"].axes[0].get_xlabel() == "nudged sweeps"
+
+
+def test_a_comparison_that_is_done_is_not_made_again(ask, tmp_path, monkeypatch):
+    found = gradients(ask(parts=(parts := Parts(tmp_path / "r"))), "small", "mnist", 2)
+    parts.close()
+    monkeypatch.setattr(at_rest, "analyse", None)
+    again = gradients(ask(parts=Parts(tmp_path / "r", resume=True)), "small", "mnist", 2)
+    assert again.ours["analysis"] == found.ours["analysis"]
+
+
+def test_images_that_do_not_settle_are_counted_and_left_out():
+    """Those that have no gradient alone are those that are lost among others; the others' gradients stay."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(6, 8)), np.eye(3)[rng.integers(0, 3, 6)]
+
+    def compare(tolerance, images):
+        relaxation = Relaxation(2, 40, tolerance, nudged_tolerance=0)
+        states = [
+            HopfieldStates(),
+            HopfieldDense(8, start=Uniform(1.6)),
+            HopfieldDense(8, start=Uniform(1.6)),
+        ]
+        net = HybridModel([Hopfield(states, relaxation=relaxation, name="deep"), Dense(3)], 8, name="net")
+        return at_rest.analyse(net, x[images], y[images], (1, 4))
+
+    def settles(tolerance, image):
+        try:
+            return compare(tolerance, [image]).reference_lost == 0
+        except NotConverged:
+            return False
+
+    settled = {t: [image for image in range(6) if settles(t, image)] for t in np.geomspace(1e-3, 1.0, 7)}
+    tolerance, images = next((t, images) for t, images in settled.items() if 0 < len(images) < 6)
+    found, alone = compare(tolerance, range(6)), compare(tolerance, images)
+    lost = 6 - len(images)
+    assert (found.reference_lost, found.lost) == (lost, (lost, lost))
+    assert found.notes[0].startswith(
+        f"States that were not found, and whose images are left out: {lost} of the exact"
+    )
+    assert (alone.reference_lost, alone.lost, alone.notes) == (0, (0, 0), ())
+    for layer, cosines in alone.cosines.items():
+        assert found.cosines[layer] == pytest.approx(cosines, abs=1e-5)
+    with pytest.raises(
+        NotConverged, match="'net' has no exact gradient .*0 of 6 images settled.* 6 in block 'deep'"
+    ):
+        compare(1e-9, range(6))
 
 
 def test_gradients_of_another_seed_or_of_other_images_are_not_gone_on_with(ask, squares, tmp_path):
