@@ -243,7 +243,7 @@ def test_images_that_do_not_settle_are_counted_and_left_out():
     for layer, cosines in alone.cosines.items():
         assert found.cosines[layer] == pytest.approx(cosines, abs=1e-5)
     with pytest.raises(
-        NotConverged, match="'net' has no exact gradient .*0 of 6 images settled.* 6 in block 'deep'"
+        NotConverged, match=r"'net' has no exact gradient .*0 of 6 images settled.* 6 in block 'deep'"
     ):
         compare(1e-9, range(6))
 
