@@ -50,13 +50,24 @@ def computation(program: ClosedJaxpr) -> tuple[str, tuple[Any, ...]]:
     return str(program.jaxpr), tuple(_constants(program))
 
 
-def _constants(program: Any) -> Iterator[tuple[Any, ...]]:
-    """Each constant as a hashable; a program that is compiled on its own keeps its own ones."""
-    yield from map(_array, getattr(program, "consts", ()))
+def programs(program: Any) -> Iterator[Any]:
+    """A program and all programs within it, such as the bodies of its loops.
+
+    Example:
+        >>> [len(one.eqns) for one in programs(jax.make_jaxpr(jax.jit(lambda x: 2 * x + 1))(1.0))]
+        [1, 2]
+    """
+    yield program
     for equation in program.eqns:
         inner = jax.tree.leaves(list(equation.params.values()), is_leaf=_is_program)
         for one in filter(_is_program, inner):
-            yield from _constants(one)
+            yield from programs(one)
+
+
+def _constants(program: Any) -> Iterator[tuple[Any, ...]]:
+    """Each constant as a hashable; a program that is compiled on its own keeps its own ones."""
+    for one in programs(program):
+        yield from map(_array, getattr(one, "consts", ()))
 
 
 def _array(value: Any) -> tuple[tuple[int, ...], str, bytes]:

@@ -75,7 +75,9 @@ def kernel_gradient(x: Array, t: Array, size: int) -> Array:
         ValueError: for an even size.
     """
     if size % 2 == 0:
-        raise ValueError(f"kernel_gradient of a kernel of side {size}. Expected an odd one, as convolve takes.")
+        raise ValueError(
+            f"kernel_gradient of a kernel of side {size}. Expected an odd one, as convolve takes."
+        )
     edge = (size // 2, size // 2)
     images, kernel = x.transpose(3, 1, 2, 0), t.transpose(1, 2, 0, 3)
     return _convolution(images, kernel, (edge, edge)).transpose(1, 2, 0, 3)
