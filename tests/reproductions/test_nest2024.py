@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -62,6 +63,37 @@ def test_blocks_of_all_settings_are_those_that_there_are_settings_for(settings):
         assert sum(sizes_of(len(settings.network.layers), split.sizes or size)) == len(
             settings.network.layers
         )
+
+
+@pytest.mark.parametrize("settings", OURS.values(), ids=lambda s: s.model)
+def test_our_splits_of_a_network_differ_in_the_split_and_in_how_it_settles(settings):
+    assert {settings.network_of(size) for size in settings.blocks} == {settings.network}
+    alike = [replace(split, sweeps=(0, 0), factor=0.0, coupling=0.0) for split in settings.splits.values()]
+    assert len(set(alike)) == 1
+    for size, split in settings.splits.items():  # docs/results/hybrid.md: what it takes for blocks of 6
+        assert split.coupling <= (1.3 if size > 2 else 0.9)
+    assert settings.network.normalised_readout
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_layers_of_our_splits_are_alike_whichever_of_them_are_digital(name):
+    spec = narrowed(MODELS[name])
+    shapes, slopes, readouts = set(), set(), set()
+    for size in (6, 3, 2, 1):
+        net = network(spec, size)
+        weights = [p.shape for n, p in net.system.parameters.items() if n.endswith("/weight")]
+        shapes.add(tuple(weights))
+        slopes.add(
+            tuple(a for block in net.blocks.values() for a in block.block.system.slopes) or (spec.slope,) * 6
+        )
+        readouts.add(tuple(type(part).__name__ for part in list(net.parts.values())[-2:]))
+    assert len(shapes) == len(slopes) == len(readouts) == 1
+
+
+def narrowed(spec):
+    """The network with few channels."""
+    layers = tuple((kind, max(2, units // 32), pool) for kind, units, pool in spec.layers)
+    return replace(spec, layers=layers)
 
 
 def test_images_are_normalised_by_fixed_numbers():
