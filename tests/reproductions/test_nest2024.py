@@ -196,17 +196,32 @@ def test_many_classes_tell_the_five_likeliest_and_a_copy_is_named(tmp_path, caps
     shown = told("--data", "cifar100", "--data-folder", str(tmp_path / "cifar100"), "--out", str(out))
     assert "top-5" in shown.err
     assert "Files of cifar100: SHA-256" in shown.err
-    assert sorted(p.name for p in out.iterdir()) == ["accuracy.png", "result.json"]
+    assert {p.name for p in out.iterdir()} == {"accuracy.png", "result.json"}
 
     shown = told("--data-folder", str(tmp_path / "cifar10"), "--out", str(out))  # the first that narrow takes
     result = json.loads(shown.out)
-    assert result["name"] == "nest2024-narrow-cifar10"
+    assert result["name"] == "nest2024-narrow-cifar10-blocks-1"
+    assert {f"{result['name']}-{own}" for own in ("accuracy.png", "result.json")} < {
+        p.name for p in out.iterdir()
+    }
     assert "lossy" in shown.err
     assert "Not the published files of cifar10" in shown.err
     assert result["ours"]["data"]["published"] is False
     files = colour_files.LAYOUTS["cifar10"][0] + colour_files.LAYOUTS["cifar10"][1]
     content = b"".join((tmp_path / "cifar10" / file).read_bytes() for file in files)
     assert result["ours"]["data"]["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_tables_of_other_settings_or_splits_have_names_of_their_own():
+    names = []
+    for settings in (OURS["l6"], PUBLISHED["l6", "cifar10"]):
+        for sizes in (settings.blocks, (6,), (2,)):
+            jobs = [(size, method) for size in sizes for method in (("EP", "BP") if size > 1 else ("BP",))]
+            trained = [table.Trained(*job, 0, 10.0, 10.0, None, 1.0, 1.0, 0) for job in jobs]
+            origin = data.Origin("0", None)
+            names.append(table._outcome(settings, "cifar10", origin, jobs, trained, "", Request()).name)
+    assert len(set(names)) == 6
+    assert names[0] == "nest2024-l6-cifar10"
 
 
 def test_the_published_bytes_are_known():

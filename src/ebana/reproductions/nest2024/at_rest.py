@@ -201,7 +201,7 @@ def run(
         for name, values in found.cosines.items()
     ]
     return Outcome(
-        name=f"nest2024-gradients-{model}-{data}-blocks-{task.size}",
+        name=f"nest2024-gradients-{model}-{data}{'-published' * task.settings.published}-blocks-{task.size}",
         published={
             "paper": PAPER,
             "reported": "gradients of equilibrium propagation match those of its reference",
