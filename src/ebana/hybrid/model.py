@@ -22,6 +22,7 @@ from ebana.inference import cast
 from ebana.learning.system import Precision, as_argument, from_argument, scope
 from ebana.names import check_name
 from ebana.network import Network
+from ebana.numbers import whole
 from ebana.parameters import Parameter
 from ebana.shown import Printed
 from ebana.training.history import History
@@ -71,9 +72,11 @@ class HybridModel(Network):
     ) -> None:
         if dtype not in ("float32", "float64"):
             raise ValueError(f"HybridModel(dtype={dtype!r}). Expected 'float32' or 'float64'.")
-        shape = (input_shape,) if isinstance(input_shape, int) else tuple(int(n) for n in input_shape)
-        if not shape or min(shape) < 1:
+        sizes = input_shape if isinstance(input_shape, Sequence | np.ndarray) else (input_shape,)
+        shape = tuple(whole("HybridModel", "input_shape", n) for n in sizes)
+        if not shape:
             raise ValueError(f"HybridModel(input_shape={input_shape!r}). Expected numbers above zero.")
+        seed = whole("HybridModel", "seed", seed, least=0)
         if not parts:
             raise ValueError("HybridModel(parts=[]). Expected at least one part.")
         self.parts = {key: _own(part) for key, part in _named(parts).items()}
@@ -94,7 +97,7 @@ class HybridModel(Network):
                 full = f"{key}/{p.name}"
                 parameters[full] = replace(p, name=full)
         self._system = HybridSystem(shape, built, parameters, dtype)
-        super().__init__(name, int(seed))
+        super().__init__(name, seed)
 
     @property
     def system(self) -> HybridSystem:
