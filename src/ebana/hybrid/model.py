@@ -14,7 +14,7 @@ import numpy as np
 from ebana import inference
 from ebana._types import Array, Data, FilePath, Values
 from ebana.compilation import compiled
-from ebana.hybrid.blocks import Block, BlockPart, CircuitBlock
+from ebana.hybrid.blocks import Block, BlockPart, CircuitBlock, EquilibriumBlock
 from ebana.hybrid.parts import Built, Context, Part, naming, own_values
 from ebana.hybrid.sweeps import warn_of_sweeps
 from ebana.hybrid.system import INPUT, HybridState, HybridSystem
@@ -186,8 +186,12 @@ class HybridModel(Network):
         model.set_values(own_values(self._values, name))
         return model
 
-    def __deepcopy__(self, memo: object) -> HybridModel:
-        return copy.copy(self)  # parts and what is built of them are never changed
+    def __deepcopy__(self, memo: dict[int, Any]) -> HybridModel:
+        other = memo[id(self)] = copy.copy(self)
+        for name, value in vars(self).items():
+            if name not in ("parts", "_system"):  # parts and what is built of them are never changed
+                vars(other)[name] = copy.deepcopy(value, memo)
+        return other
 
     def __reduce__(self) -> Any:
         for name, part in self.parts.items():
@@ -249,9 +253,11 @@ def _unpickled(
 
 
 def _own(part: Part) -> Part:
-    """A part that nothing outside changes any more: of a circuit, a copy of its model."""
+    """A part that nothing outside changes any more: of a circuit or another network, a copy."""
     if isinstance(part, CircuitBlock) and isinstance(part.model, Network):
         return replace(part, model=copy.copy(part.model))
+    if isinstance(part, EquilibriumBlock) and isinstance(part.system, Network):
+        return replace(part, system=copy.copy(part.system))
     return part
 
 
