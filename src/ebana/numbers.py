@@ -35,6 +35,7 @@ def real(
     expected: str,
     *,
     least: float = -math.inf,
+    most: float = math.inf,
     above: float = -math.inf,
     below: float = math.inf,
 ) -> Any:
@@ -43,7 +44,7 @@ def real(
     Args:
         who, what: class or function and its argument, for the message.
         expected: what is expected, in words.
-        least: the smallest number that is taken.
+        least, most: the smallest and the largest number that is taken.
         above, below: limits that are not taken themselves.
 
     Example:
@@ -54,7 +55,7 @@ def real(
         return value
     number = known_number(value)
     fits = isinstance(number, int | float) and not isinstance(number, bool)
-    if not (fits and math.isfinite(number) and number >= least and above < number < below):
+    if not (fits and math.isfinite(number) and least <= number <= most and above < number < below):
         raise ValueError(f"{who}({what}={value!r}). Expected {expected}.")
     return float(number)
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from ebana import load_model
+from ebana.cli import reproduce
 from ebana.cli.clock import process_seconds
 from ebana.reproductions import hopfield, training
+from ebana.reproductions.outcome import Outcome
 from helpers.idx_files import write_set
 
 XS = ["reproduce", "scellier2024", "--model", "xs"]
@@ -116,13 +118,38 @@ def test_the_rules_are_compared(quick, tmp_path, monkeypatch):
     command = {"of": ["reproduce", "scellier2023", "--network", "hopfield"], "epochs": 8}
     outcome = quick("--seeds", 2, "--out", tmp_path / "rules", **command)
     assert outcome.code == 0, outcome.err
-    assert outcome.json["name"] == "scellier2023-mnist"
+    assert outcome.json["name"] == "scellier2023-hopfield-mnist"
     rules = outcome.json["ours"]["networks"]["hopfield"]
     assert rules.keys() == {"CL", "CEP"}
     for shown in ("CEP", "diverged", "arXiv:2312.15103", "chosen on held-out training images"):
         assert shown in outcome.err
     result = json.loads((tmp_path / "rules" / "result.json").read_text())
     assert result["ours"]["networks"] == outcome.json["ours"]["networks"]
+
+
+def test_two_runs_in_one_folder_keep_both_results(tmp_path):
+    """A run that is made again takes the place of its own result, whichever was first."""
+
+    class Saved:
+        def __init__(self, said):
+            self.said = said
+
+        def save(self, path):
+            path.write_text(self.said)
+
+    def write(name, said):
+        outcome = Outcome(name, {}, {"said": said}, {}, (), (), models={"model": Saved(said)})
+        reproduce.write(tmp_path, outcome, outcome.to_dict())
+
+    for name, said in (("a", "1"), ("b", "2"), ("a", "3"), ("b", "4")):
+        write(name, said)
+    kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert kept.keys() == {"model.ebana", "result.json", "b-model.ebana", "b-result.json"}
+    assert (kept["model.ebana"], kept["b-model.ebana"]) == ("3", "4")
+    assert [json.loads(kept[f"{n}result.json"])["ours"]["said"] for n in ("", "b-")] == ["3", "4"]
+    (tmp_path / "result.json").write_text("[")
+    write("c", "5")
+    assert json.loads((tmp_path / "result.json").read_text())["name"] == "c"
 
 
 # -- stopped and gone on with ---------------------------------------------------------------------------

@@ -142,6 +142,23 @@ def test_a_circuit_and_a_network_are_taken_with_their_present_values():
         assert network.predict(X).shape == (6, 3)
 
 
+@pytest.mark.parametrize("block", [EquilibriumBlock, CircuitBlock])
+def test_a_network_that_changes_later_does_not_change_what_was_made_of_it(block):
+    networks = [small_circuit(inputs=4), *([HopfieldNetwork([4, 3])] if block is EquilibriumBlock else [])]
+    for own in networks:
+        before = own.values
+        made = HybridModel([block(own, name="own"), Dense(3)], 4)
+        own.set_values({name: 0.9 * value for name, value in before.items()})
+        part = made.parts["own"]
+        held = part.system if block is EquilibriumBlock else part.model
+        for values in (
+            held.values,
+            {n: p.initial for n, p in part.started(made.system.parts["own"]).items()},
+        ):
+            for name, value in before.items():
+                np.testing.assert_array_equal(values[name], value)
+
+
 @pytest.mark.parametrize("rate", [None, 2e-7])
 def test_a_circuit_learns_as_fast_as_in_a_block_of_its_own(rate):
     """An optimizer's rate for weights is no rate for siemens."""

@@ -11,6 +11,7 @@ from flax.traverse_util import unflatten_dict
 
 from ebana import datasets, optimizers
 from ebana.hybrid import BatchNorm, Dense, Hopfield, HopfieldDense, HopfieldStates, HybridModel, from_flax
+from ebana.hybrid.flax_part import IN_TRAINING
 from ebana.hybrid.parts import Context
 
 X = np.random.default_rng(0).normal(size=(6, 4))
@@ -178,6 +179,42 @@ class Sum(nnx.Module):
 def test_what_cannot_be_done_is_refused(make, kind, named):
     with pytest.raises(kind, match=named):
         make()
+
+
+class Told(linen.Module):
+    """Gives back what it is told of training."""
+
+    @linen.compact
+    def __call__(self, x, train, training, use_running_average, deterministic):
+        return jnp.tile(jnp.array([train, training, use_running_average, deterministic], float), (len(x), 1))
+
+
+def test_modules_of_linen_are_told_of_training_by_every_name_that_the_docstring_has():
+    part = from_flax(Told()).build((4,), np.random.default_rng(0), "told")
+    for training in (False, True):
+        told = part.apply({}, jnp.zeros((1, 4)), Context(training=training)).y[0]
+        assert told.tolist() == [training, training, not training, not training]
+    for name in IN_TRAINING:
+        assert f"``{name}``" in from_flax.__doc__
+
+
+class Dropping(linen.Module):
+    """A module with dropout, told of training by ``deterministic``."""
+
+    rate: float
+    always: bool | None = None
+
+    @linen.compact
+    def __call__(self, x, deterministic):
+        chosen = deterministic if self.always is None else self.always
+        return linen.Dropout(self.rate, deterministic=chosen)(linen.Dense(3)(x))
+
+
+def test_dropout_of_linen_is_taken_as_the_docstring_has_it():
+    for module in (Dropping(0.0), Dropping(0.5, always=True)):
+        assert HybridModel([from_flax(module)], 4).predict(np.ones((2, 4))).shape == (2, 3)
+    with pytest.raises(ValueError, match="draws random numbers in training"):
+        HybridModel([from_flax(Dropping(0.5))], 4)
 
 
 def test_dropout_that_was_switched_off_is_taken():

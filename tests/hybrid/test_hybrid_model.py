@@ -401,6 +401,21 @@ def test_copies_and_pickles_have_values_of_their_own(copied):
     assert same_values(model.values, kept)
 
 
+def test_a_deep_copy_is_one_however_often_it_is_met():
+    """As of any object: what refers to the model refers to the copy then, and nothing that changes is shared."""
+    model = trained_circuits()
+    model.notes = {"of": model, "best": [1.0]}
+    first, again = copy.deepcopy([model, model])
+    assert first is again is first.notes["of"]
+    first.notes["best"].append(2.0)
+    first.fit(X, Y, epochs=2, batch_size=5, optimizer=optimizers.Adam(lr=1e-3), verbose=False, **CE)
+    assert model.notes["best"] == [1.0]
+    assert first.history is not model.history
+    assert model.history.history["epoch"] == [1]
+    shallow = copy.copy(model)
+    assert shallow.notes is model.notes
+
+
 def test_a_pickle_of_what_no_module_defines_is_refused_by_name():
     model = HybridModel([Function(lambda x: x, name="mine"), Dense(3)], 4)
     with pytest.raises(

@@ -80,20 +80,22 @@ def test_the_reference_is_where_a_thousand_sweeps_lead():
 
 def _distance(few: int, many: int) -> float:
     """Between free states after so many sweeps from the start, root mean square."""
+    return float(np.sqrt(np.mean((_states(few)[0] - _states(many)[0]) ** 2)))
+
+
+def _states(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Free states after so many sweeps from the start, and what the last one changes by sample."""
     import jax.numpy as jnp
 
     from ebana.compilation import arithmetic
     from ebana.hybrid.parts import own_values
 
-    states = []
-    for count in (few, many):
-        model = chain(Relaxation(count, 1), gain=1.0)
-        system = model.blocks["deep"].block.system
-        with arithmetic(False):
-            values = {n: jnp.asarray(v, jnp.float32) for n, v in own_values(model.values, "deep").items()}
-            state = system.relax(values, {"x": jnp.asarray(X, jnp.float32)}, None, None)
-            states.append(np.asarray(system.unknowns(state)))
-    return float(np.sqrt(np.mean((states[0] - states[1]) ** 2)))
+    model = chain(Relaxation(count, 1), gain=1.0)
+    system = model.blocks["deep"].block.system
+    with arithmetic(False):
+        values = {n: jnp.asarray(v, jnp.float32) for n, v in own_values(model.values, "deep").items()}
+        state = system.relax(values, {"x": jnp.asarray(X, jnp.float32)}, None, None)
+        return np.asarray(system.unknowns(state)), np.asarray(state.change)
 
 
 def test_states_that_are_lost_are_told_plainly(swept):
@@ -109,3 +111,57 @@ def test_states_that_are_lost_are_told_plainly(swept):
     assert len(told) == 1
     assert re.search(r"before training: its states become NaN or infinite within \d+ free sweeps\.", told[0])
     assert "nan" not in told[0].replace("NaN in model.values", "").replace("NaN or infinite", "")
+
+
+# -- phases that a tolerance ends --------------------------------------------------------------------------
+
+
+def test_nudged_phases_without_a_tolerance_are_measured_where_free_ones_have_one(swept):
+    """As those of a block that takes so many free sweeps that they are within the tolerance."""
+    ended = chain(Relaxation(2000, 1, 1e-6, nudged_tolerance=0), gain=1.0)
+    found = measure_sweeps(ended, X)["deep"]
+    fixed = measure_sweeps(chain(Relaxation(256, 1), gain=1.0), X)["deep"]
+    assert (found.free_error, found.free_needed, found.lost) == (None, None, 0.0)
+    assert found.nudged_error == pytest.approx(fixed.nudged_error, rel=1e-2)
+    assert found.nudged_needed == fixed.nudged_needed
+    assert not found.enough
+    with pytest.warns(
+        LearningWarning, match=rf"1 nudged sweeps miss .*Relaxation\(2000, {found.nudged_needed}\)"
+    ):
+        sweeps.warn_of_sweeps(ended, X, "now")
+
+
+@pytest.mark.parametrize(
+    "relaxation", [Relaxation(50, 50, 1e-4), Relaxation(50, 50, 1e-4, nudged_tolerance=1e-5)]
+)
+def test_nothing_is_measured_where_tolerances_end_both_phases(relaxation):
+    assert measure_sweeps(chain(relaxation), X) == {}
+
+
+def test_free_phases_without_a_tolerance_are_measured_where_nudged_ones_have_one():
+    found = measure_sweeps(chain(Relaxation(2, 50, nudged_tolerance=1e-4), gain=1.0), X)["deep"]
+    assert found.free_error == measure_sweeps(chain(Relaxation(2, 50), gain=1.0), X)["deep"].free_error
+    assert (found.nudged_error, found.nudged_needed) == (None, None)
+
+
+def test_samples_beyond_their_tolerance_are_told_and_left_out():
+    """A tolerance between what the last of three sweeps changes in one half of the samples and in the other."""
+    changes = _states(3)[1]
+    between = float(np.median(changes))
+    model = chain(Relaxation(3, 1, between, nudged_tolerance=0), gain=1.0)
+    found = measure_sweeps(model, X)["deep"]
+    assert found.lost == pytest.approx(8 / 16)
+    alone = measure_sweeps(model, X[changes < between])["deep"]
+    assert alone.lost == 0
+    assert found.nudged_error == pytest.approx(alone.nudged_error, rel=1e-4)
+
+
+def test_where_no_sample_is_left_it_is_said():
+    model = chain(Relaxation(1, 3, 1e-7, nudged_tolerance=0), gain=1.0)
+    found = measure_sweeps(model, X)["deep"]
+    assert found.lost == 1
+    assert not found.enough
+    with pytest.warns(
+        LearningWarning, match="1 free sweeps bring none of its samples within their tolerance"
+    ):
+        sweeps.warn_of_sweeps(model, X, "now")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+import math
+from dataclasses import fields
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +22,7 @@ from ebana import (
     optimizers,
 )
 from ebana.hybrid import (
+    GOE,
     BatchNorm,
     CircuitBlock,
     Dense,
@@ -26,9 +32,11 @@ from ebana.hybrid import (
     HopfieldStates,
     HybridModel,
     Relaxation,
+    Uniform,
     equilibrium,
     hopfield,
 )
+from ebana.hybrid.description import LAYERS, PARTS, describe
 from ebana.training.step import train_step
 from helpers.frameworks import compilations
 from helpers.hybrids import Bench, small_circuit
@@ -97,6 +105,64 @@ def test_nudges_that_rounding_swallows_are_refused_with_the_block():
     slow = Hopfield(STATES, relaxation=Relaxation(200, 200, 1e-2), nudge=1e-4, name="b")
     with pytest.warns(LearningWarning, match="settle to a tolerance of 0.01"):
         HybridModel([Dense(3), slow, Dense(3)], 3).gradients(X, Y, loss_fn="cross_entropy")
+
+
+REQUIRED = {
+    "Dense": (8,), "Conv2D": (4,), "HopfieldDense": (3,), "HopfieldConv2D": (4,), "Hopfield": (STATES,),
+    "CircuitBlock": (small_circuit(),), "EquilibriumBlock": (hopfield(STATES, (3,)),),
+}  # fmt: skip
+"""What declarations cannot be made without."""
+NUMBERS = [
+    (cls, f.name, str(f.type).startswith("int"))
+    for cls in {*PARTS, *LAYERS, GOE, Uniform, Relaxation, EquilibriumBlock}
+    for f in fields(cls)
+    if str(f.type).startswith(("int", "float")) or cls is Relaxation
+]
+
+
+def declared(cls, **given):
+    """A declaration, with what it needs beside what is given."""
+    names = list(inspect.signature(cls).parameters)
+    return cls(**dict(zip(names, REQUIRED.get(cls.__name__, ()), strict=False)) | given)
+
+
+@pytest.mark.parametrize(("cls", "name", "whole"), sorted(NUMBERS, key=str))
+def test_every_number_of_a_declaration_is_checked_and_one_of_pythons(cls, name, whole):
+    """In descriptions, identities and programs a number of NumPy would be another one."""
+    whole = whole or name.endswith("sweeps")
+    kinds, plain = ((np.int64, np.uint8), 3) if whole else ((np.float64, np.float32, np.int64, int), 1.0)
+    for kind in kinds:
+        made = declared(cls, **{name: kind(plain)})
+        assert type(getattr(made, name)) is type(plain)
+        assert made == declared(cls, **{name: plain})
+        assert repr(made) == repr(declared(cls, **{name: plain}))
+        if cls is not EquilibriumBlock:
+            assert json.dumps(describe(made)) == json.dumps(describe(declared(cls, **{name: plain})))
+    for bad in (math.nan, math.inf, -1, -1.5, "1", True, *([2.5] if whole else [])):
+        with pytest.raises(ValueError, match=rf"{cls.__name__}\({name}=.*Expected"):
+            declared(cls, **{name: bad})
+
+
+@pytest.mark.parametrize("what", ["coupling", "learning_rate"])
+def test_numbers_of_a_deep_hopfield_network_are_checked(what):
+    system = hopfield(STATES, (3,), **{what: np.float32(0.5)})
+    held = system.coupling if what == "coupling" else system.parameters["dense_1/weight"].learning_rate
+    assert (held, type(held)) == (0.5, float)
+    for bad in (math.nan, -1.0, "1", True):
+        with pytest.raises(ValueError, match=rf"hopfield\({what}=.*Expected"):
+            hopfield(STATES, (3,), **{what: bad})
+
+
+@pytest.mark.parametrize("shape", [np.int64(4), [np.int32(2), 2], np.array([2, 2, 1])])
+def test_shapes_and_seeds_of_numpy_are_taken(shape):
+    model = HybridModel([Dense(3)], shape, seed=np.int64(7))
+    assert {type(n) for n in (*model.system.input_shape, model.seed)} == {int}
+    assert (
+        model.system.identity() == HybridModel([Dense(3)], np.array(shape).tolist(), seed=7).system.identity()
+    )
+    for options in ({"input_shape": (4, 2.5)}, {"input_shape": ()}, {"input_shape": 4, "seed": -1}):
+        with pytest.raises(ValueError, match=r"HybridModel\((input_shape|seed)=.*Expected"):
+            HybridModel([Dense(3)], **options)
 
 
 KINDS = (float, int, np.float32, np.float64, jnp.float32, jnp.asarray)

@@ -62,3 +62,29 @@ def test_derivatives_against_sums_written_out():
             np.testing.assert_allclose(got, expected, atol=1e-12)
         np.testing.assert_allclose(transposed(jnp.asarray(t), jnp.asarray(w)), back, atol=1e-12)
         np.testing.assert_allclose(kernel_gradient(jnp.asarray(x), jnp.asarray(t), 3), kernel, atol=1e-12)
+
+
+def same(x, w):
+    """The convolution as JAX has it, with its own derivatives."""
+    return jax.lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+@pytest.mark.parametrize("sides", [(1, 1), (3, 3), (5, 5), (2, 2), (4, 4), (3, 5), (1, 2)])
+def test_kernels_of_any_side_are_right_or_refused(sides):
+    """Also those that are larger than the image."""
+    rng = np.random.default_rng(0)
+    x, w, t = (jnp.asarray(rng.normal(size=s)) for s in ((2, 4, 3, 2), (*sides, 2, 3), (2, 4, 3, 3)))
+    if sides[0] != sides[1] or sides[0] % 2 == 0:
+        for call in (convolve, jax.jit(convolve), lambda x, w: transposed(t, w)):
+            with pytest.raises(ValueError, match=r"a kernel of shape \(.*\)\. Expected .* with k odd"):
+                call(x, w)
+        return
+    (found, pull), (expected, exact) = jax.vjp(convolve, x, w), jax.vjp(same, x, w)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    for got, wanted in zip(pull(t), exact(t), strict=True):
+        np.testing.assert_allclose(got, wanted, atol=1e-5)
+
+
+def test_gradients_of_even_kernels_are_refused():
+    with pytest.raises(ValueError, match="kernel_gradient of a kernel of side 2"):
+        kernel_gradient(jnp.zeros((1, 3, 3, 1)), jnp.zeros((1, 3, 3, 1)), 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from functools import partial
 
@@ -330,6 +331,26 @@ def test_nudged_phases_have_a_tolerance_of_their_own():
         assert settled
     with pytest.raises(ValueError, match="nudged_tolerance"):
         Relaxation(nudged_tolerance=-1.0)
+
+
+@pytest.mark.parametrize(
+    ("tolerances", "warned"),
+    [
+        ({}, False), ({"tolerance": 1e-2}, True), ({"tolerance": 1e-2, "nudged_tolerance": 0}, False),
+        ({"tolerance": 1e-2, "nudged_tolerance": 1e-6}, False), ({"nudged_tolerance": 1e-2}, True),
+        ({"tolerance": 1e-6, "nudged_tolerance": 1e-2}, True),
+    ],
+)  # fmt: skip
+def test_a_nudge_is_held_to_the_tolerance_of_nudged_phases(tolerances, warned):
+    """Those of a fixed number of sweeps have none that could swallow it."""
+    system = replace(made("dense"), relaxation=Relaxation(200, 200, **tolerances))
+    values, _ = drawn(system)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        system.check_beta(values, 1e-4, MSE(), clamped=False, reverses=True)
+    told = [str(one.message) for one in caught]
+    assert len(told) == warned
+    assert all("nudged states settle to a tolerance of 0.01" in text for text in told)
 
 
 def test_goe_kernels_are_symmetric_with_the_published_variances():

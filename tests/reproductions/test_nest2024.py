@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from ebana.engines.base import NotConverged
+from ebana.hybrid import Dense, Hopfield, HopfieldDense, HopfieldStates, HybridModel, Relaxation, Uniform
 from ebana.reproductions import nest2024
 from ebana.reproductions.nest2024 import (
     MODELS,
@@ -60,6 +63,37 @@ def test_blocks_of_all_settings_are_those_that_there_are_settings_for(settings):
         assert sum(sizes_of(len(settings.network.layers), split.sizes or size)) == len(
             settings.network.layers
         )
+
+
+@pytest.mark.parametrize("settings", OURS.values(), ids=lambda s: s.model)
+def test_our_splits_of_a_network_differ_in_the_split_and_in_how_it_settles(settings):
+    assert {settings.network_of(size) for size in settings.blocks} == {settings.network}
+    alike = [replace(split, sweeps=(0, 0), factor=0.0, coupling=0.0) for split in settings.splits.values()]
+    assert len(set(alike)) == 1
+    for size, split in settings.splits.items():  # docs/results/hybrid.md: what it takes for blocks of 6
+        assert split.coupling <= (1.3 if size > 2 else 0.9)
+    assert settings.network.normalised_readout
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_layers_of_our_splits_are_alike_whichever_of_them_are_digital(name):
+    spec = narrowed(MODELS[name])
+    shapes, slopes, readouts = set(), set(), set()
+    for size in (6, 3, 2, 1):
+        net = network(spec, size)
+        weights = [p.shape for n, p in net.system.parameters.items() if n.endswith("/weight")]
+        shapes.add(tuple(weights))
+        slopes.add(
+            tuple(a for block in net.blocks.values() for a in block.block.system.slopes) or (spec.slope,) * 6
+        )
+        readouts.add(tuple(type(part).__name__ for part in list(net.parts.values())[-2:]))
+    assert len(shapes) == len(slopes) == len(readouts) == 1
+
+
+def narrowed(spec):
+    """The network with few channels."""
+    layers = tuple((kind, max(2, units // 32), pool) for kind, units, pool in spec.layers)
+    return replace(spec, layers=layers)
 
 
 def test_images_are_normalised_by_fixed_numbers():
@@ -162,17 +196,32 @@ def test_many_classes_tell_the_five_likeliest_and_a_copy_is_named(tmp_path, caps
     shown = told("--data", "cifar100", "--data-folder", str(tmp_path / "cifar100"), "--out", str(out))
     assert "top-5" in shown.err
     assert "Files of cifar100: SHA-256" in shown.err
-    assert sorted(p.name for p in out.iterdir()) == ["accuracy.png", "result.json"]
+    assert {p.name for p in out.iterdir()} == {"accuracy.png", "result.json"}
 
     shown = told("--data-folder", str(tmp_path / "cifar10"), "--out", str(out))  # the first that narrow takes
     result = json.loads(shown.out)
-    assert result["name"] == "nest2024-narrow-cifar10"
+    assert result["name"] == "nest2024-narrow-cifar10-blocks-1"
+    assert {f"{result['name']}-{own}" for own in ("accuracy.png", "result.json")} < {
+        p.name for p in out.iterdir()
+    }
     assert "lossy" in shown.err
     assert "Not the published files of cifar10" in shown.err
     assert result["ours"]["data"]["published"] is False
     files = colour_files.LAYOUTS["cifar10"][0] + colour_files.LAYOUTS["cifar10"][1]
     content = b"".join((tmp_path / "cifar10" / file).read_bytes() for file in files)
     assert result["ours"]["data"]["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_tables_of_other_settings_or_splits_have_names_of_their_own():
+    names = []
+    for settings in (OURS["l6"], PUBLISHED["l6", "cifar10"]):
+        for sizes in (settings.blocks, (6,), (2,)):
+            jobs = [(size, method) for size in sizes for method in (("EP", "BP") if size > 1 else ("BP",))]
+            trained = [table.Trained(*job, 0, 10.0, 10.0, None, 1.0, 1.0, 0) for job in jobs]
+            origin = data.Origin("0", None)
+            names.append(table._outcome(settings, "cifar10", origin, jobs, trained, "", Request()).name)
+    assert len(set(names)) == 6
+    assert names[0] == "nest2024-l6-cifar10"
 
 
 def test_the_published_bytes_are_known():
@@ -198,6 +247,52 @@ def test_gradients_are_compared_layer_by_layer_with_a_figure(ask):
     assert all(values[-1] > 0.98 for values in cosines.values())
     assert cosines["conv2d_1"][-1] > cosines["conv2d_1"][0]
     assert found.figures["cosines"].axes[0].get_xlabel() == "nudged sweeps"
+
+
+def test_a_comparison_that_is_done_is_not_made_again(ask, tmp_path, monkeypatch):
+    found = gradients(ask(parts=(parts := Parts(tmp_path / "r"))), "small", "mnist", 2)
+    parts.close()
+    monkeypatch.setattr(at_rest, "analyse", None)
+    again = gradients(ask(parts=Parts(tmp_path / "r", resume=True)), "small", "mnist", 2)
+    assert again.ours["analysis"] == found.ours["analysis"]
+
+
+def test_images_that_do_not_settle_are_counted_and_left_out():
+    """Those that have no gradient alone are those that are lost among others; the others' gradients stay."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(6, 8)), np.eye(3)[rng.integers(0, 3, 6)]
+
+    def compare(tolerance, images):
+        relaxation = Relaxation(2, 40, tolerance, nudged_tolerance=0)
+        states = [
+            HopfieldStates(),
+            HopfieldDense(8, start=Uniform(1.6)),
+            HopfieldDense(8, start=Uniform(1.6)),
+        ]
+        net = HybridModel([Hopfield(states, relaxation=relaxation, name="deep"), Dense(3)], 8, name="net")
+        return at_rest.analyse(net, x[images], y[images], (1, 4))
+
+    def settles(tolerance, image):
+        try:
+            return compare(tolerance, [image]).reference_lost == 0
+        except NotConverged:
+            return False
+
+    settled = {t: [image for image in range(6) if settles(t, image)] for t in np.geomspace(1e-3, 1.0, 7)}
+    tolerance, images = next((t, images) for t, images in settled.items() if 0 < len(images) < 6)
+    found, alone = compare(tolerance, range(6)), compare(tolerance, images)
+    lost = 6 - len(images)
+    assert (found.reference_lost, found.lost) == (lost, (lost, lost))
+    assert found.notes[0].startswith(
+        f"States that were not found, and whose images are left out: {lost} of the exact"
+    )
+    assert (alone.reference_lost, alone.lost, alone.notes) == (0, (0, 0), ())
+    for layer, cosines in alone.cosines.items():
+        assert found.cosines[layer] == pytest.approx(cosines, abs=1e-5)
+    with pytest.raises(
+        NotConverged, match=r"'net' has no exact gradient .*0 of 6 images settled.* 6 in block 'deep'"
+    ):
+        compare(1e-9, range(6))
 
 
 def test_gradients_of_another_seed_or_of_other_images_are_not_gone_on_with(ask, squares, tmp_path):

@@ -1,6 +1,8 @@
 """The comparison of learning rules: its settings, its verdict, and a short run of all of it."""
 
 import json
+from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from ebana.learning import losses
 from ebana.reproductions import scellier2023 as paper
 from ebana.reproductions.request import Request
 from ebana.reproductions.scellier2023 import settings
-from ebana.reproductions.scellier2023.order import disorder
+from ebana.reproductions.scellier2023.order import disorder, outcome_of
 from helpers.idx_files import write_set
 
 
@@ -64,6 +66,22 @@ def test_rates_of_a_rule_are_shares_of_the_networks_own():
                 )
 
 
+def test_every_choice_of_networks_data_and_settings_has_a_name_of_its_own():
+    chosen = [*((network,) for network in paper.NETWORKS), settings.BOTH]
+    images = SimpleNamespace(x_train=[], x_test=[])
+    names = []
+    for networks, data, published in product(chosen, paper.DATA, (False, True)):
+        setups = [paper.Setup(network) for network in networks]
+        trained = [
+            paper.Trained(network, rule, 0, 10.0, 10.0, 1.0, False)
+            for network in networks
+            for rule in paper.RULES
+        ]
+        names.append(outcome_of(setups, data, images, trained, Request(published_settings=published)).name)
+    assert len(set(names)) == len(names)
+    assert {"scellier2023-hopfield-mnist", "scellier2023-both-fashion-mnist-published"} <= set(names)
+
+
 @pytest.fixture(scope="module")
 def squares(tmp_path_factory):
     return write_set(tmp_path_factory.mktemp("squares"), train=300, test=100)
@@ -85,7 +103,7 @@ def test_all_rules_learn_and_the_table_has_a_row_for_each(squares):
     assert [(row["network"], row["rule"]) for row in outcome.rows] == [
         ("hopfield", name) for name in paper.RULES
     ]
-    assert outcome.name == "scellier2023-mnist"
+    assert outcome.name == "scellier2023-hopfield-mnist"
     assert "300 training and 100 test samples, 8 epochs" in outcome.shortened
     assert len([text for text in said if text.startswith("training the hopfield")]) == 18
     assert json.loads(json.dumps(outcome.to_dict()))["published"]["test_error_percent"] is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -243,15 +244,28 @@ def _show(outcome: Outcome, terminal: Terminal) -> None:
 
 
 def write(folder: Path, outcome: Outcome, result: dict[str, Any]) -> None:
-    """Leave the result and the trained models in a folder."""
+    """Leave the result and the trained models in a folder; under the reproduction's name beside those of another."""
     from ebana.storage.atomic import replacing
 
     folder.mkdir(parents=True, exist_ok=True)
+    own = f"{outcome.name}-" if _holds_another(folder / RESULT, outcome.name) else ""
     for name, model in outcome.models.items():
-        model.save(folder / f"{name}.ebana")
+        model.save(folder / f"{own}{name}.ebana")
     for name, figure in outcome.figures.items():
         from ebana.reports import save
 
-        save(figure, folder / f"{name}.png")
-    with replacing(folder / "result.json") as file:
+        save(figure, folder / f"{own}{name}.png")
+    with replacing(folder / f"{own}{RESULT}") as file:
         file.write(f"{to_json(result, indent=2)}\n".encode())
+
+
+RESULT = "result.json"
+
+
+def _holds_another(path: Path, name: str) -> bool:
+    """Whether a result is that of another reproduction; one that cannot be read is of none."""
+    try:
+        found = loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("name", name) != name

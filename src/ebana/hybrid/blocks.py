@@ -15,7 +15,7 @@ from ebana._types import Array, Number, Values
 from ebana.hybrid.adapters import listed_columns, start_values
 from ebana.hybrid.function import Equilibrium, equilibrium
 from ebana.hybrid.hopfield_layers import HopfieldLayer, hopfield
-from ebana.hybrid.parts import Applied, Built, Context, Part, Passed, Shape
+from ebana.hybrid.parts import Applied, Built, Context, Part, Passed, Shape, assign
 from ebana.learning.system import EnergySystem
 from ebana.learning.systems.deep_hopfield import Order
 from ebana.learning.systems.deep_states import Relaxation
@@ -99,11 +99,11 @@ class BlockPart(Part):
         who = type(self).__name__
         for what in positives:
             if (value := getattr(self, what)) is not None:
-                object.__setattr__(self, what, positive(who, what, value))
+                assign(self, **{what: positive(who, what, value)})
         rate = getattr(self, "learning_rate", None)
         if rate is not None:
             rate = real(who, "learning_rate", rate, "a number of at least 0, or None", least=0.0)
-            object.__setattr__(self, "learning_rate", rate)
+            assign(self, learning_rate=rate)
 
     def started(self, built: Built) -> Mapping[str, Parameter]:
         """The parameters of the built part with the values to start from."""
@@ -157,8 +157,8 @@ class Hopfield(BlockPart):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "layers", tuple(self.layers))
-        self._check_numbers("nudge")
+        assign(self, layers=tuple(self.layers))
+        self._check_numbers("nudge", "coupling")
 
     def build(
         self,

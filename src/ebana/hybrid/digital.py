@@ -13,9 +13,9 @@ import numpy as np
 
 from ebana._types import Array, Mask, Values
 from ebana.fingerprints import name_of
-from ebana.hybrid.parts import Applied, Built, Context, Part, Passed, Shape
+from ebana.hybrid.parts import Applied, Built, Context, Part, Passed, Shape, assign
 from ebana.learning.systems.convolution import convolve, pool
-from ebana.numbers import whole
+from ebana.numbers import real, whole
 from ebana.parameters import Parameter
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -35,6 +35,10 @@ def _check_activation(who: str, activation: str | None) -> None:
         raise ValueError(
             f"{who}(activation={activation!r}). Expected one of {', '.join(map(repr, ACTIVATIONS))}, or None."
         )
+
+
+def _gain(who: str, gain: Any) -> float:
+    return real(who, "gain", gain, "a number of at least 0", least=0.0)
 
 
 def _activated(activation: str | None, y: Array) -> Array:
@@ -79,7 +83,7 @@ class Dense(Part):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        whole("Dense", "units", self.units)
+        assign(self, units=whole("Dense", "units", self.units), gain=_gain("Dense", self.gain))
         _check_activation("Dense", self.activation)
 
     def build(self, shape: Shape, rng: np.random.Generator, where: str) -> Built:
@@ -114,9 +118,10 @@ class Conv2D(Part):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        whole("Conv2D", "channels", self.channels)
-        whole("Conv2D", "pool", self.pool)
-        if whole("Conv2D", "kernel", self.kernel) % 2 == 0:
+        for what in ("channels", "kernel", "pool"):
+            assign(self, **{what: whole("Conv2D", what, getattr(self, what))})
+        assign(self, gain=_gain("Conv2D", self.gain))
+        if self.kernel % 2 == 0:
             raise ValueError(f"Conv2D(kernel={self.kernel!r}). Expected an odd number, so that sizes stay.")
         _check_activation("Conv2D", self.activation)
 
@@ -160,7 +165,7 @@ class Pool2D(Part):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        whole("Pool2D", "size", self.size)
+        assign(self, size=whole("Pool2D", "size", self.size))
         if self.mode not in ("max", "mean"):
             raise ValueError(f"Pool2D(mode={self.mode!r}). Expected 'max' or 'mean'.")
 
@@ -200,8 +205,8 @@ class BatchNorm(Part):
 
     def __post_init__(self) -> None:
         for what, value in (("momentum", self.momentum), ("epsilon", self.epsilon)):
-            if not 0 < value <= 1:
-                raise ValueError(f"BatchNorm({what}={value!r}). Expected a number above 0, up to 1.")
+            share = real("BatchNorm", what, value, "a number above 0, up to 1", above=0.0, most=1.0)
+            assign(self, **{what: share})
 
     def build(self, shape: Shape, rng: np.random.Generator, where: str) -> Built:
         """See :meth:`Part.build`."""
@@ -325,7 +330,8 @@ class RandomShift(Part):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        whole("RandomShift", "pixels", self.pixels, least=0)
+        for what in ("pixels", "seed"):
+            assign(self, **{what: whole("RandomShift", what, getattr(self, what), least=0)})
 
     def build(self, shape: Shape, rng: np.random.Generator, where: str) -> Built:
         """See :meth:`Part.build`."""

@@ -24,12 +24,14 @@ def from_flax(module: Any, name: str | None = None) -> FlaxPart:
 
     Its parameters are trained by the model; batch statistics become parameters of the kind ``"statistic"``, which
     follow the data in training and are used as they are otherwise: of nnx by the attribute ``use_running_average``, of
-    linen by an argument of ``__call__`` named ``use_running_average``, ``train`` or ``training``. In a batch that is
-    filled up, or some of whose samples did not settle in a block before, the statistics are those of the others, some
-    of them counted twice.
+    linen by arguments of ``__call__``, as many of these as it has: ``train`` and ``training`` are True in training,
+    ``use_running_average`` and ``deterministic`` False. In a batch that is filled up, or some of whose samples did not
+    settle in a block before, the statistics are those of the others, some of them counted twice.
 
-    Modules are deterministic: one that draws random numbers is refused. Call ``module.eval()`` on a module of nnx with
-    dropout before it is handed over, or set the rate to 0.
+    Modules draw no random numbers, in training either: one that does is refused. Call ``module.eval()`` on a module of
+    nnx with dropout before it is handed over, or set the rate to 0. One of linen is told ``deterministic=False`` in
+    training, which Flax takes for leave to draw: its rate has to be 0, or its dropout ``deterministic`` by itself,
+    ``linen.Dropout(rate, deterministic=True)``.
 
     Args:
         module: ``nnx.Module``, with values, which are copied; or ``linen.Module``, initialised by the model's seed.
@@ -212,13 +214,11 @@ def _linen(
     return ("linen", module), parameters, run
 
 
+IN_TRAINING = {"train": True, "training": True, "use_running_average": False, "deterministic": False}
+"""Arguments by which modules of linen are told of training, and what they are then."""
+
+
 def _flags(module: Any, training: bool) -> dict[str, bool]:
     """Arguments by which modules of linen are told of training, by custom."""
-    known = {
-        "train": training,
-        "training": training,
-        "use_running_average": not training,
-        "deterministic": not training,
-    }
     taken = inspect.signature(type(module).__call__).parameters
-    return {name: flag for name, flag in known.items() if name in taken}
+    return {name: flag == training for name, flag in IN_TRAINING.items() if name in taken}

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from ebana.hybrid.parts import assign
 from ebana.learning.system import Precision
 from ebana.learning.systems.couplings import Coupling
 from ebana.learning.systems.deep_hopfield import DeepHopfieldSystem, Order
 from ebana.learning.systems.deep_states import Layer, Relaxation
 from ebana.names import check_name
-from ebana.numbers import whole
+from ebana.numbers import positive, real, whole
 from ebana.parameters import Parameter
 
 
@@ -31,8 +32,7 @@ class GOE:
     variance: float = 8.35e-5
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.variance, int | float) and 0 < self.variance < math.inf):
-            raise ValueError(f"GOE(variance={self.variance!r}). Expected a number above zero.")
+        assign(self, variance=positive("GOE", "variance", self.variance))
 
     def draw(self, coupling: Coupling, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """W and b of a coupling."""
@@ -51,8 +51,7 @@ class Uniform:
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.gain, int | float) and 0 < self.gain < math.inf):
-            raise ValueError(f"Uniform(gain={self.gain!r}). Expected a number above zero.")
+        assign(self, gain=positive("Uniform", "gain", self.gain))
 
     def draw(self, coupling: Coupling, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """W and b of a coupling."""
@@ -73,8 +72,7 @@ class _States:
     name: str | None = None
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.slope, int | float) and 0 < self.slope < math.inf):
-            raise ValueError(f"{type(self).__name__}(slope={self.slope!r}). Expected a number above zero.")
+        assign(self, slope=positive(type(self).__name__, "slope", self.slope))
         if self.name is not None:
             check_name(type(self).__name__, self.name)
 
@@ -116,7 +114,7 @@ class HopfieldDense(_States):
         start: Start = Uniform(),
         name: str | None = None,
     ) -> None:
-        _set(
+        assign(
             self,
             units=whole("HopfieldDense", "units", units),
             clamped=clamped,
@@ -160,9 +158,10 @@ class HopfieldConv2D(_States):
         name: str | None = None,
     ) -> None:
         what = "HopfieldConv2D"
-        if whole(what, "kernel", kernel) % 2 == 0:
+        kernel = whole(what, "kernel", kernel)
+        if kernel % 2 == 0:
             raise ValueError(f"{what}(kernel={kernel!r}). Expected an odd number, so that sizes stay.")
-        _set(
+        assign(
             self, channels=whole(what, "channels", channels), kernel=kernel, pool=whole(what, "pool", pool),
             clamped=clamped, slope=slope, start=start, name=name,
         )  # fmt: skip
@@ -222,10 +221,12 @@ def hopfield(
     shape = tuple(whole("hopfield", "input_shape", n) for n in input_shape)
     if not layers:
         raise ValueError("hopfield(layers=[]). Expected at least one layer of states.")
-    if coupling is not None and not (isinstance(coupling, int | float) and 0 < coupling < math.inf):
-        raise ValueError(
-            f"hopfield(coupling={coupling!r}). Expected a share of the convex bound above zero, or None."
-        )
+    if coupling is not None:
+        expected = "a share of the convex bound above zero, or None"
+        coupling = real("hopfield", "coupling", coupling, expected, above=0.0)
+    if learning_rate is not None:
+        expected = "a number of at least 0, or None"
+        learning_rate = real("hopfield", "learning_rate", learning_rate, expected, least=0.0)
     for what, value, known in (
         ("order", order, ("sequential", "even-odd")),
         ("start", start, ("forward", "zeros")),
@@ -274,8 +275,3 @@ def _parameters(
         Parameter(f"{coupling.name}/bias", "bias", bias, trainable=True, learning_rate=rate),
     )
     return {parameter.name: parameter for parameter in found}
-
-
-def _set(target: object, **fields: Any) -> None:
-    for name, value in fields.items():
-        object.__setattr__(target, name, value)

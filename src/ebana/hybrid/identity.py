@@ -29,9 +29,10 @@ def identities(parts: Mapping[str, Built], shape: Shape, dtype: Precision) -> di
 
 
 def _identity(part: Built, shape: Shape, dtype: Precision) -> str:
-    declared = fingerprints.of_declaration(getattr(part, "key", type(part).__name__))
+    key = getattr(part, "key", None)
+    declared = fingerprints.of_declaration(type(part).__name__ if key is None else key)
     label = getattr(part, "label", "")
-    if not label and declared == repr(getattr(part, "key", None)):
+    if not label and key is not None and not fingerprints.has_address(repr(key)):
         return declared
     return f"{label or declared} computes {_computed(part, shape, dtype)}"
 

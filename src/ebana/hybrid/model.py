@@ -14,7 +14,7 @@ import numpy as np
 from ebana import inference
 from ebana._types import Array, Data, FilePath, Values
 from ebana.compilation import compiled
-from ebana.hybrid.blocks import Block, BlockPart, CircuitBlock
+from ebana.hybrid.blocks import Block, BlockPart, CircuitBlock, EquilibriumBlock
 from ebana.hybrid.parts import Built, Context, Part, naming, own_values
 from ebana.hybrid.sweeps import warn_of_sweeps
 from ebana.hybrid.system import INPUT, HybridState, HybridSystem
@@ -22,6 +22,7 @@ from ebana.inference import cast
 from ebana.learning.system import Precision, as_argument, from_argument, scope
 from ebana.names import check_name
 from ebana.network import Network
+from ebana.numbers import whole
 from ebana.parameters import Parameter
 from ebana.shown import Printed
 from ebana.training.history import History
@@ -71,9 +72,11 @@ class HybridModel(Network):
     ) -> None:
         if dtype not in ("float32", "float64"):
             raise ValueError(f"HybridModel(dtype={dtype!r}). Expected 'float32' or 'float64'.")
-        shape = (input_shape,) if isinstance(input_shape, int) else tuple(int(n) for n in input_shape)
-        if not shape or min(shape) < 1:
+        sizes = input_shape if isinstance(input_shape, Sequence | np.ndarray) else (input_shape,)
+        shape = tuple(whole("HybridModel", "input_shape", n) for n in sizes)
+        if not shape:
             raise ValueError(f"HybridModel(input_shape={input_shape!r}). Expected numbers above zero.")
+        seed = whole("HybridModel", "seed", seed, least=0)
         if not parts:
             raise ValueError("HybridModel(parts=[]). Expected at least one part.")
         self.parts = {key: _own(part) for key, part in _named(parts).items()}
@@ -94,7 +97,7 @@ class HybridModel(Network):
                 full = f"{key}/{p.name}"
                 parameters[full] = replace(p, name=full)
         self._system = HybridSystem(shape, built, parameters, dtype)
-        super().__init__(name, int(seed))
+        super().__init__(name, seed)
 
     @property
     def system(self) -> HybridSystem:
@@ -183,8 +186,12 @@ class HybridModel(Network):
         model.set_values(own_values(self._values, name))
         return model
 
-    def __deepcopy__(self, memo: object) -> HybridModel:
-        return copy.copy(self)  # parts and what is built of them are never changed
+    def __deepcopy__(self, memo: dict[int, Any]) -> HybridModel:
+        other = memo[id(self)] = copy.copy(self)
+        for name, value in vars(self).items():
+            if name not in ("parts", "_system"):  # parts and what is built of them are never changed
+                vars(other)[name] = copy.deepcopy(value, memo)
+        return other
 
     def __reduce__(self) -> Any:
         for name, part in self.parts.items():
@@ -246,9 +253,11 @@ def _unpickled(
 
 
 def _own(part: Part) -> Part:
-    """A part that nothing outside changes any more: of a circuit, a copy of its model."""
+    """A part that nothing outside changes any more: of a circuit or another network, a copy."""
     if isinstance(part, CircuitBlock) and isinstance(part.model, Network):
         return replace(part, model=copy.copy(part.model))
+    if isinstance(part, EquilibriumBlock) and isinstance(part.system, Network):
+        return replace(part, system=copy.copy(part.system))
     return part
 
 

@@ -92,6 +92,12 @@ def naming(part: str) -> Iterator[None]:
         raise type(error)(f"part {part!r}: {error}") from error
 
 
+def assign(target: object, **fields: Any) -> None:
+    """Set fields of a frozen data class that is being made, such as numbers that were checked."""
+    for name, value in fields.items():
+        object.__setattr__(target, name, value)
+
+
 class Part:
     """A description of a part. A new one states :meth:`build`."""
 

@@ -20,6 +20,7 @@ from ebana.hybrid.blocks import Block
 from ebana.hybrid.directions import LinearLoss
 from ebana.hybrid.function import check_rule
 from ebana.hybrid.identity import identities
+from ebana.hybrid.loops import is_slow_in_loops
 from ebana.hybrid.parts import Built, Context, Shape, naming, own_values
 from ebana.learning.estimators import Estimate, GradientEstimator, Objective, without
 from ebana.learning.system import Bounded, Footprint, Precision, Traits, as_argument, scope
@@ -115,15 +116,20 @@ class HybridSystem:
         traits = {name: block.block.system.traits for name, block in self.blocks.items()}
         outside = [f"block {n!r} on engine {t.name!r}" for n, t in traits.items() if not t.traceable]
         images = 3 in map(len, (self.input_shape, *(part.shape for part in self.parts.values())))
-        foreign = any(getattr(part, "label", "") for part in self.parts.values())
         return Traits(
             "hybrid",
             traceable=not outside,
             dtype=self.dtype,
             optimise_compilation=images or any(t.optimise_compilation for t in traits.values()),
-            steps_apart=images and foreign,
+            steps_apart=self._is_slow_in_loops or any(t.steps_apart for t in traits.values()),
             outside=", ".join(outside),
         )
+
+    @cached_property
+    def _is_slow_in_loops(self) -> bool:
+        shapes = [self.input_shape, *(part.shape for part in self.parts.values())]
+        given = zip(self.parts.values(), shapes, strict=False)
+        return any(is_slow_in_loops(part, shape) for part, shape in given if not isinstance(part, Block))
 
     def footprint(self, samples: int, *, clamped: bool, loss: LossLike) -> Footprint:
         """Results of each part and their derivatives, and what blocks need."""

@@ -182,8 +182,10 @@ def _value(hint: Any, value: Any, source: Path, name: str) -> Any:
         if value is None and type(None) in arguments:
             return None
         return _value(next(a for a in arguments if a is not type(None)), value, source, name)
-    if origin is tuple and isinstance(value, list):
-        return tuple(_value(arguments[0], item, source, name) for item in value)
+    if origin in (tuple, list) and isinstance(value, list):
+        return origin(_value(arguments[0], item, source, name) for item in value)
+    if origin is dict and isinstance(value, dict):
+        return {key: _value(arguments[1], item, source, f"{name}.{key}") for key, item in value.items()}
     if is_dataclass(hint):
         return decoded(cast(Any, hint), value, source)
     if hint is float and (value is None or type(value) in (int, float)):

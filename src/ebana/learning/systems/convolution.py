@@ -45,13 +45,20 @@ def convolve(x: Array, w: Array) -> Array:
     derivatives use them, but on a CPU it computes those within loops up to 80 times slower: it puts the axes of a
     convolution in order outside loops alone. Differentiable in reverse mode alone.
 
+    Raises:
+        ValueError: for a kernel that is not square, or of an even side: padded to the same size, it lies on one side of
+            its pixel, and its transpose on the other.
+
     Example:
         >>> x = jnp.zeros((1, 3, 3, 1)).at[0, 1, 1, 0].set(1.0)
         >>> w = jnp.arange(9.0).reshape(3, 3, 1, 1)
         >>> convolve(x, w)[0, :, :, 0].tolist()
         [[8.0, 7.0, 6.0], [5.0, 4.0, 3.0], [2.0, 1.0, 0.0]]
     """
-    return _convolve(jnp.asarray(x), jnp.asarray(w))
+    x, w = jnp.asarray(x), jnp.asarray(w)
+    if w.ndim != 4 or w.shape[0] != w.shape[1] or w.shape[0] % 2 == 0:
+        raise ValueError(f"convolve with a kernel of shape {w.shape}. Expected (k, k, in, out) with k odd.")
+    return _convolve(x, w)
 
 
 def transposed(t: Array, w: Array) -> Array:
@@ -63,7 +70,14 @@ def kernel_gradient(x: Array, t: Array, size: int) -> Array:
     """Derivative of ``sum(convolve(x, w) * t)`` by the kernel, ``(size, size, in, out)``.
 
     A convolution over samples: channels stand in the place of samples, and ``t`` in that of a kernel.
+
+    Raises:
+        ValueError: for an even size.
     """
+    if size % 2 == 0:
+        raise ValueError(
+            f"kernel_gradient of a kernel of side {size}. Expected an odd one, as convolve takes."
+        )
     edge = (size // 2, size // 2)
     images, kernel = x.transpose(3, 1, 2, 0), t.transpose(1, 2, 0, 3)
     return _convolution(images, kernel, (edge, edge)).transpose(1, 2, 0, 3)

@@ -129,10 +129,10 @@ class DeepHopfieldSystem:
         advice = f"Choose one nearer to {self.default_beta({}):g}, the default in {self.dtype}."
         if moved < rounding:
             raise ValueError(f"{told}: less than their rounding, {rounding:.1g}. {advice}")
-        tolerance = self.relaxation.tolerance
-        if tolerance is not None and moved < float(tolerance):
+        tolerance = self.relaxation.tolerance_of(False)
+        if tolerance is not None and moved < tolerance:
             warnings.warn(
-                f"{told}, and states settle to a tolerance of {float(tolerance):.1g}: gradients are mostly what it "
+                f"{told}, and nudged states settle to a tolerance of {tolerance:.1g}: gradients are mostly what it "
                 f"leaves. {advice}",
                 LearningWarning,
                 stacklevel=6,

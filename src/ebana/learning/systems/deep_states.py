@@ -58,6 +58,11 @@ class Relaxation:
         own = self.nudged_tolerance
         return self.nudged_sweeps, self.tolerance if own is None else jnp.where(own > 0, own, -1.0)
 
+    def tolerance_of(self, free: bool) -> float | None:
+        """The tolerance that a phase ends by; None for a fixed number of sweeps. Not within programs."""
+        tolerance = self.limits(free)[1]
+        return None if tolerance is None or tolerance < 0 else float(tolerance)
+
 
 RELAXATION = tuple(one.name for one in fields(Relaxation))
 

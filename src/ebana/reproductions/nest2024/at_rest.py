@@ -1,13 +1,15 @@
 """The static analysis: gradients of a network at rest, by equilibrium propagation and exactly, layer by layer.
 
 How far is the estimate from the exact gradient, and after how many nudged sweeps? As in the paper, at the values that
-the network starts with, on a few images. The reference is the linear response of settled states, relaxed ten times as
-long. With the published settings the network is the paper's, with its start, order and numbers of sweeps.
+the network starts with, on a few images. The reference is the linear response of the free states, relaxed ten times as
+long as any nudged phase. Free phases are that long too, so that free states are at rest. With the published settings
+the network is the paper's, with its start, order and numbers of sweeps: free states are those that its free sweeps lead
+to, at rest or not, of the estimate and of the reference alike. Samples whose states are not found enter no gradient;
+how many are lost is a part of the result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +19,10 @@ import numpy as np
 
 from ebana.compilation import arithmetic
 from ebana.datasets.sources import SOURCES
+from ebana.engines.base import NotConverged
 from ebana.hybrid import HybridModel, Relaxation
 from ebana.learning import estimators, losses
-from ebana.learning.estimators import Objective
+from ebana.learning.estimators import Estimate, Objective
 from ebana.reproductions.images import fingerprint
 from ebana.reproductions.nest2024.data import load, require_fit
 from ebana.reproductions.nest2024.networks import network, sizes_of
@@ -49,10 +52,26 @@ class Analysis:
     Args:
         sweeps: numbers of nudged sweeps.
         cosines: for each number, by layer.
+        lost: states of all phases that were not found, for each number.
+        reference_lost: the same of the exact gradient.
     """
 
     sweeps: tuple[int, ...]
     cosines: dict[str, list[float]]
+    lost: tuple[int, ...] = ()
+    reference_lost: int = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was lost, in words; nothing where nothing was."""
+        counts = {"of the exact gradient": self.reference_lost}
+        counts |= {f"of {n} nudged sweeps": count for n, count in zip(self.sweeps, self.lost, strict=False)}
+        found = [f"{count} {phases}" for phases, count in counts.items() if count]
+        return (
+            (f"States that were not found, and whose images are left out: {', '.join(found)}.",)
+            if found
+            else ()
+        )
 
 
 @dataclass(frozen=True)
@@ -151,6 +170,7 @@ def run(
     Raises:
         ValueError: for a model or data set that is unknown, two that do not go together, and blocks that are no split;
             all of them before anything is loaded.
+        NotConverged: where no image is left to compare gradients on.
     """
     task = task_of(model, data, size, request)
     model, data = task.settings.model, task.data
@@ -181,7 +201,7 @@ def run(
         for name, values in found.cosines.items()
     ]
     return Outcome(
-        name=f"nest2024-gradients-{model}-{data}-blocks-{task.size}",
+        name=f"nest2024-gradients-{model}-{data}{'-published' * task.settings.published}-blocks-{task.size}",
         published={
             "paper": PAPER,
             "reported": "gradients of equilibrium propagation match those of its reference",
@@ -196,6 +216,7 @@ def run(
         rows=tuple(rows),
         notes=(
             "Cosine between the centered estimate after so many nudged sweeps and the exact gradient, by layer.",
+            *found.notes,
             *task.settings.notes,
             origin.told(data),
         ),
@@ -226,34 +247,57 @@ _SHOWN = (1, 3, 8, 32)
 
 
 def analyse(net: HybridModel, x: np.ndarray, y: np.ndarray, sweeps: tuple[int, ...]) -> Analysis:
-    """Cosines of a network's weights by layer, after numbers of nudged sweeps; one compiled program."""
+    """Cosines of a network's weights by layer, after numbers of nudged sweeps; one compiled program.
+
+    Raises:
+        NotConverged: where the exact gradient is that of no image, or zero in every layer.
+    """
     loss = losses.get("cross_entropy")
 
     @jax.jit
-    def estimated(system: Any, values: Any) -> Mapping[str, Any]:
+    def estimated(system: Any, values: Any) -> Estimate:
         return _gradients(system, values, x, y, loss, "centered")
 
     @jax.jit
-    def exact(system: Any, values: Any) -> Mapping[str, Any]:
+    def exact(system: Any, values: Any) -> Estimate:
         return _gradients(system, values, x, y, loss, "adjoint")
 
     with arithmetic(False):
         values = {n: jnp.asarray(v, jnp.float32) for n, v in net.values.items()}
         reference = jax.tree.map(np.asarray, exact(net.system, values))
-        names = [n for n in reference if n.endswith("/weight") and np.any(reference[n])]
+        names = [n for n, g in reference.gradients.items() if n.endswith("/weight") and np.any(g)]
+        _require_some(names, reference, net)
         cosines: dict[str, list[float]] = {_layer(n): [] for n in names}
+        lost = []
         for count in sweeps:
             found = jax.tree.map(np.asarray, estimated(_with_nudged(net.system, count), values))
+            lost.append(int(found.unconverged))
             for name in names:
-                cosines[_layer(name)].append(_cosine(found[name], reference[name]))
-    return Analysis(sweeps, cosines)
+                cosines[_layer(name)].append(_cosine(found.gradients[name], reference.gradients[name]))
+    return Analysis(sweeps, cosines, tuple(lost), int(reference.unconverged))
 
 
-def _gradients(system: Any, values: Any, x: Any, y: Any, loss: Any, rule: str) -> Mapping[str, Any]:
+def _require_some(names: list[str], reference: Estimate, net: HybridModel) -> None:
+    """Raise NotConverged where there is no gradient to compare with."""
+    if names:
+        return
+    by_block = ", ".join(
+        f"{int(count)} in block {name!r}" for name, count in reference.counts.items() if count
+    )
+    raise NotConverged(
+        f"{net.name!r} has no exact gradient to compare with: {int(reference.used.sum())} of {len(reference.used)} "
+        f"images settled, and it is zero in every layer (states not found: {by_block or 'none'}). Expected couplings "
+        "that settle within their sweeps and tolerance, and images that are finite."
+    )
+
+
+def _gradients(system: Any, values: Any, x: Any, y: Any, loss: Any, rule: str) -> Estimate:
+    """Gradients of the images that settle, which of them those are, and how many states were not found."""
     objective = Objective({"x": jnp.asarray(x)}, {"y": jnp.asarray(y, jnp.float32)}, loss)
-    return estimators.estimate(
-        estimators.get(rule), system, values, objective, beta=jnp.float32(1.0)
-    ).gradients
+    found = estimators.estimate(estimators.get(rule), system, values, objective, beta=jnp.float32(1.0))
+    return Estimate(
+        found.gradients, {}, {}, {}, found.used, jnp.asarray(found.unconverged), counts=found.counts
+    )
 
 
 def _with_nudged(system: Any, count: int) -> Any:

@@ -4,8 +4,11 @@ A network is a row of convolutions (3 x 3) and dense layers. Split into blocks o
 block is digital and followed by batch normalisation, and drives the first states of a deep Hopfield network of n
 layers. Blocks of one layer are the feedforward network that backpropagation trains.
 
-The splits of one of our networks differ in nothing but the split; the published ones
-(:mod:`~ebana.reproductions.nest2024.published`) also in where batch normalisation stands and in pooling.
+The splits of one of our networks have the same layers, pools, slopes, readout and learning rate. With the split goes
+which layers are digital: those are normalised, and start as digital ones do. Sweeps, over-relaxation and the share of
+the convex bound are chosen for each split (:mod:`~ebana.reproductions.nest2024.settings`). The published splits
+(:mod:`~ebana.reproductions.nest2024.published`) have one number of sweeps and free couplings; some of them pool
+elsewhere, and in some only the first block is normalised.
 """
 
 from __future__ import annotations
@@ -78,8 +81,11 @@ MODELS: dict[str, Network] = {
     "narrow": Network(
         row((32, 48, 64, 96, 96), "mmmm-", 128), (32, 32, 3), start=Uniform(2.0), normalised_readout=True
     ),
-    "l6": Network(row((128, 256, 256, 512, 512), "mmmm-", 256), (32, 32, 3), slope=0.5, start=GOE(8.35e-5)),
-}
+    "l6": Network(
+        row((128, 256, 256, 512, 512), "mmmm-", 256), (32, 32, 3), slope=0.5, start=GOE(8.35e-5),
+        normalised_readout=True,
+    ),
+}  # fmt: skip
 """``small`` trains on two cores in minutes (images of 14 x 14), ``narrow`` is L = 6 at a fraction of its channels."""
 
 

@@ -114,7 +114,8 @@ STATIC = Settings(
     batch_size=2,
     notes=(
         "The network of the paper's static analysis as it starts, 2 images, 15 free sweeps. Ours: the nudge, and the "
-        "reference, the linear response of settled states (published: backpropagation through as many sweeps).",
+        "reference, the linear response of the states after those free sweeps, at rest or not (published: "
+        "backpropagation through as many sweeps).",
     ),
 )  # fmt: skip
 """The network of the static analysis of gradients, six blocks of 2 or 3 layers, on CIFAR-10."""

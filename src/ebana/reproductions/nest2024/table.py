@@ -279,7 +279,9 @@ def _outcome(
     }
     reported = REPORTED_OF.get(data) if request.published_settings else None
     reported = REPORTED if reported is None else f"{reported}; {REPORTED}"
-    name = f"nest2024-{settings.model}-{data}"
+    sizes = sorted({size for size, _ in jobs}, reverse=True)
+    chosen = "" if tuple(sizes) == settings.blocks else f"-blocks-{'-'.join(map(str, sizes))}"
+    name = f"nest2024-{settings.model}-{data}{'-published' * settings.published}{chosen}"
     return Outcome(
         name=name,
         published={

@@ -37,8 +37,10 @@ def outcome_of(
     )
     shortened = f"shortened run: {len(split.x_train)} training and {len(split.x_test)} test samples"
     shortened += f", {setups[0].epochs} epochs"
+    names = tuple(setup.network for setup in setups)
+    network = "both" if names == settings.BOTH else "-".join(names)
     return Outcome(
-        name=f"scellier2023-{data}{'-published' * request.published_settings}",
+        name=f"scellier2023-{network}-{data}{'-published' * request.published_settings}",
         published=SCELLIER_2023.to_dict(),
         ours={"networks": found, "wall_seconds": request.clock(), "seeds": list(request.all_seeds)},
         goal=goal,
