@@ -21,7 +21,7 @@ def off(leak):
     """A network whose synapses are all off: its nodes discharge through their leaks alone."""
     network = chip(4, 1)
     first, last = network.layers
-    hidden = replace(first, amplifier=Amplifier(leak=leak, clamp=-1.0), spread=0.0)
+    hidden = replace(first, amplifier=Amplifier(backward=0.0, leak=leak, clamp=-1.0), spread=0.0)
     return replace(
         network,
         inputs=Inputs(1, 1e-3),
