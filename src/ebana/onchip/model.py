@@ -125,6 +125,7 @@ class OnChip:
 
         with bar("epoch", epochs, verbose) as progress:
             self._state = self.engine.train(self._state, parts, record)
+        history.seconds = _processor_time() - spent  # a simulator's are known when it has ended
         return history
 
     def _epoch(self, x: np.ndarray, y: np.ndarray, number: int, epochs: int) -> tuple[Stimulus, np.ndarray]:

@@ -15,7 +15,7 @@ from ebana.compilation import arithmetic, compiled
 from ebana.devices.silicon import BOLTZMANN, CHARGE, ZERO_CELSIUS
 from ebana.onchip.description import Layer, Network
 from ebana.onchip.engine import OnPart, Part, flat
-from ebana.onchip.quasistatic import numbers, training
+from ebana.onchip.quasistatic import numbers, settling, training
 from ebana.onchip.quasistatic.numbers import Chip
 from ebana.onchip.quasistatic.training import Memory, Step
 from ebana.onchip.quasistatic.wiring import Crossbar, Wiring, wiring
@@ -121,14 +121,22 @@ class QuasiStatic:
         """See :meth:`ebana.onchip.engine.Engine.start`."""
         structure, chip = self.chip(networks)
         nudge = np.array([n.loss.nudge for n in networks])
+        settle = np.array([n.clock.settle for n in networks])
         with arithmetic():
             memory = begin(structure, chip, jnp.asarray(np.stack([flat(w) for w in weights])))
-        return Lanes(structure, chip, nudge, memory)
+        return Lanes(structure, chip, nudge, settle, memory)
 
     def train(self, state: Lanes, parts: Sequence[Stimulus], on_part: OnPart) -> Lanes:
-        """See :meth:`ebana.onchip.engine.Engine.train`."""
+        """See :meth:`ebana.onchip.engine.Engine.train`.
+
+        Raises:
+            ClockTooFast: where a phase is too short for the network to settle.
+        """
+        if parts:
+            self._check_clock(self.apply(state, _first_point(parts[0]))[0], parts[0].x[0])
         for index, part in enumerate(parts):
             state, outputs = self.apply(state, part)
+            self._check_clock(state, part.x[-1])
             lost = np.asarray(state.memory.lost)
             on_part(Part(index, slice(None), outputs, self.weights(state), lost))
         return state
@@ -145,6 +153,21 @@ class QuasiStatic:
                 memory, out = learn(state.structure, state.chip, state.memory, steps)
             return replace(state, memory=memory), np.asarray(out)
 
+    def time_constants(self, state: Lanes, x: np.ndarray) -> np.ndarray:
+        """The slowest time constant of each lane at its present operating point, seconds.
+
+        Args:
+            x: the inputs that it is at, ``(lanes, inputs)``, volts.
+        """
+        multipliers = np.stack([np.asarray(layer.multiplier) for layer in state.chip.layers], axis=1)
+        drains = self.transistors.drains(state.structure.sizes)
+        farads = settling.capacitances(state.structure, multipliers, drains)
+        memory = state.memory
+        return settling.slowest(state.structure, state.chip, farads, memory.state, x, memory.charges)
+
+    def _check_clock(self, state: Lanes, x: np.ndarray) -> None:
+        settling.check(self.time_constants(state, x), state.settle)
+
     def weights(self, state: Lanes) -> np.ndarray:
         """See :meth:`ebana.onchip.engine.Engine.weights`."""
         return np.asarray(state.memory.state.w)
@@ -158,10 +181,18 @@ class Lanes:
         structure: of all of them.
         chip: their numbers.
         nudge: conductance to the targets, siemens, by lane.
+        settle: length of the free and the nudged phase, seconds, by lane.
         memory: voltages and charges.
     """
 
     structure: Wiring
     chip: Chip
     nudge: np.ndarray
+    settle: np.ndarray
     memory: Memory
+
+
+def _first_point(part: Stimulus) -> Stimulus:
+    """The first point of a part, without nudge and update."""
+    one = Stimulus(part.x[:1], part.y[:1], part.lines[:1], part.rate[:1])
+    return Stimulus(one.x, one.y, np.full_like(one.lines, -1), np.zeros_like(one.rate))

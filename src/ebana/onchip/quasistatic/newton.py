@@ -92,13 +92,7 @@ def solve(wiring: Wiring, chip: Chip, start: State, drive: Drive) -> Outcome:
 
 def step(wiring: Wiring, chip: Chip, state: State, drive: Drive) -> tuple[State, jax.Array]:
     """One step of Newton's method, and its largest change of a node's voltage."""
-    cells = cell.reduce(wiring, chip, volts(wiring, state, drive.x), drive)
-    blocks = [
-        (cells.current[:, place].reshape(3, *shape), cells.slope[:, :, place].reshape(3, 3, *shape))
-        for place, shape in wiring.places()
-    ]
-    hidden = [_amplifiers(chip.layers[k], state, k, *blocks[k + 1]) for k in range(wiring.depth - 1)]
-    rows = [_row(wiring, chip, state, drive, blocks[k], hidden, k) for k in range(wiring.depth)]
+    cells, hidden, rows = linearised(wiring, chip, state, drive)
     dz = _tridiagonal(rows)
     outputs = [_moved(h, dz[k], dz[k + 1]) for k, h in enumerate(hidden)]
     dp, dn = tuple(o[0] for o in outputs), tuple(o[1] for o in outputs)
@@ -107,6 +101,20 @@ def step(wiring: Wiring, chip: Chip, state: State, drive: Drive) -> tuple[State,
     around = volts(wiring, State(tuple(dz), dp, dn, cells.step), jnp.zeros_like(drive.x))
     dw = cells.step + (cells.follow * around[:3]).sum(0)
     return _plus(state, share, State(tuple(dz), dp, dn, dw)), size
+
+
+def linearised(
+    wiring: Wiring, chip: Chip, state: State, drive: Drive
+) -> tuple[cell.Reduced, list[jax.Array], list[Row]]:
+    """The cells, the hidden amplifiers' outputs and the system in ``z`` at some voltages."""
+    cells = cell.reduce(wiring, chip, volts(wiring, state, drive.x), drive)
+    blocks = [
+        (cells.current[:, place].reshape(3, *shape), cells.slope[:, :, place].reshape(3, 3, *shape))
+        for place, shape in wiring.places()
+    ]
+    hidden = [_amplifiers(chip.layers[k], state, k, *blocks[k + 1]) for k in range(wiring.depth - 1)]
+    rows = [_row(wiring, chip, state, drive, blocks[k], hidden, k) for k in range(wiring.depth)]
+    return cells, hidden, rows
 
 
 def _plus(state: State, share: jax.Array, change: State) -> State:
@@ -143,7 +151,7 @@ def _amplifiers(layer: Layer, state: State, k: int, current: jax.Array, slope: j
     return jnp.stack([inverse * (nn * right[0] - pn * right[1]), inverse * (pp * right[1] - np_ * right[0])])
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """A block row of the system in ``z``: ``residual + lower dz_before + diagonal dz + upper dz_after = 0``.
 
     The diagonal block is a vector where it is diagonal.
@@ -163,7 +171,7 @@ def _row(
     block: tuple[jax.Array, jax.Array],
     hidden: list[jax.Array],
     k: int,
-) -> _Row:
+) -> Row:
     layer, z, (current, slope) = chip.layers[k], state.z[k], block
     residual = current[2].sum(0) + layer.leak * z
     diagonal = slope[2, 2].sum(0) + layer.leak
@@ -186,10 +194,10 @@ def _row(
         lower = (into * before[..., 1:2]).sum(0).T
         dense = (into[..., :, None] * before[..., None, 2:]).sum((0, 1))
         diagonal = jnp.diag(diagonal) + dense
-    return _Row(residual, diagonal, lower, upper)
+    return Row(residual, diagonal, lower, upper)
 
 
-def _tridiagonal(rows: list[_Row]) -> list[jax.Array]:
+def _tridiagonal(rows: list[Row]) -> list[jax.Array]:
     """Solve the block rows, from the first to the last and back."""
     done: list[tuple[jax.Array, jax.Array | None]] = []
     for row in rows:

@@ -204,6 +204,15 @@ def scaled(numbers: Mapping[str, float], size: Size) -> dict[str, float]:
     return {name: numbers[name] * factors.get(name, 1.0) for name in NUMBERS}
 
 
+JUNCTION = 0.25e-9
+"""Capacitance of a drain's junction by width, farads a metre, which the law leaves out: it holds no charge of gates."""
+
+
+def drain_capacitance(size: Size, corner: Corner = "tt") -> float:
+    """Capacitance of a drain with the channel off, farads: overlap and junction."""
+    return scaled(shipped()[corner][size.channel], size)["drain"] + JUNCTION * size.width
+
+
 def law_of(
     numbers: Sequence[Mapping[str, float]], sizes: Sequence[Size], celsius: float = REFERENCE
 ) -> CompactLaw:

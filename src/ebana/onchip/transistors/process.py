@@ -56,6 +56,15 @@ class Process:
         cards = self.cards(sizes)
         return characterise.law_of([characterise.samples(cards, size) for size in sizes])
 
+    def drains(self, sizes: tuple[Size, ...]) -> tuple[float, ...]:
+        """Capacitance of a drain with the channel off, farads, by size."""
+        from ebana.onchip.transistors import characterise, compact
+
+        if self.source == "compact":
+            return tuple(compact.drain_capacitance(size, self.corner) for size in sizes)
+        cards = self.cards(sizes)
+        return tuple(characterise.samples(cards, size).drain_capacitance for size in sizes)
+
     def cards(self, sizes: tuple[Size, ...]) -> Cards:
         """The cards for transistors of some sizes; of the compact law, those that it was fitted to."""
         if isinstance(self.source, Cards):
