@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ import pytest
 from ebana.circuit import Circuit, CircuitBuilder
 from ebana.circuit.dynamic import (
     Capacitors,
+    Formulas,
     Selectors,
     Switches,
     Transistors,
@@ -274,6 +276,41 @@ def test_multipliers_compute_the_update(threshold: float | None) -> None:
         assert not reached.all()
     if threshold is not None:
         assert (r == 0).any()
+
+
+@needs_ngspice
+def test_formulas_compute_what_they_say() -> None:
+    rng = np.random.default_rng(5)
+    a, b = rng.uniform(-1, 1, (2, 9))
+    build = CircuitBuilder()
+    nodes = {name: build.waveforms(f"v{name}", held(*v)) for name, v in (("a", a), ("bB_2", b))}
+    y = build.nodes("y", 9)
+    build.formulas("f", y, nodes, "max(min(3*(a - bB_2)/2, .5), -5e-1)*tanh(a) + sgn(bB_2)*abs(a)")
+    _, v = simulated(build.build(), y, 1e-6)
+    expected = np.clip(1.5 * (a - b), -0.5, 0.5) * np.tanh(a) + np.sign(b) * np.abs(a)
+    np.testing.assert_allclose(v[-1], expected, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("formula", "word"),
+    [
+        ("a*c", "c"),
+        ("system(a)", "system"),
+        ("a; quit", ";"),
+        ("V(a)", "V"),
+        ("a ? 1 : 0", "?"),
+        ("{a}", "{"),
+    ],
+)
+def test_formulas_of_other_words_are_refused(formula: str, word: str) -> None:
+    build = CircuitBuilder()
+    a, y = build.waveforms("a", held(1.0)), build.nodes("y", 1)
+    build.formulas("f", y, {"a": a}, formula)
+    told = rf"formulas 'f' hold '{re.escape(word)}' in .* the functions max, min"
+    with pytest.raises(ValueError, match=told):
+        build.build()
+    with pytest.raises(ValueError, match=r"input nodes of shape \(1, 2\). Expected \(1, 1\)"):
+        Formulas("f", np.array([0]), np.array([[1, 2]]), ("a",), "a")
 
 
 @needs_ngspice

@@ -7,6 +7,7 @@ from ebana.circuit.builder import CircuitBuilder
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.dynamic import (
     Capacitors,
+    Formulas,
     Selectors,
     Switches,
     Transistors,
@@ -56,6 +57,7 @@ __all__ = [
     "Crossbar",
     "CurrentSources",
     "Devices",
+    "Formulas",
     "NodeGroup",
     "Output",
     "Parameter",

@@ -1,12 +1,14 @@
-"""The two behavioural blocks of circuits that train themselves, written as B sources of SPICE.
+"""The behavioural blocks of circuits that train themselves, written as B sources of SPICE.
 
 They stand for the analog computing of an update where it is not drawn transistor by transistor: :class:`Selectors`
-lead the voltages of the row that is written to where the update is computed, :class:`UpdateMultipliers` compute it.
-No other expression is taken, so that whatever reads a circuit can know them all.
+lead the voltages of the row that is written to where the update is computed, :class:`UpdateMultipliers` compute it,
+and :class:`Formulas` compute another one that a user states. A formula has arithmetic and a few functions only, so that
+whatever reads a circuit can know them all.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -43,7 +45,7 @@ def rectified(expression: str, threshold: float | None) -> str:
 
 
 class _Outputs(Element):
-    """What the two have in common: each unit holds a node of its own against ground."""
+    """What they have in common: each unit holds a node of its own against ground."""
 
     outputs: np.ndarray
 
@@ -210,3 +212,79 @@ class UpdateMultipliers(_Outputs, UnitArray):
     def label(self, values: Values, k: int) -> str:
         """See :meth:`Element.label`."""
         return "v - η·Δ·x"
+
+
+FUNCTIONS = ("max", "min", "abs", "sgn", "tanh")
+"""What a formula may call."""
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|[-+*/(),])"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Formulas(_Outputs):
+    """Voltages by a formula of other voltages::
+
+        v(output_k) = formula(v(input_k1), v(input_k2), ...)
+
+    Args:
+        outputs: nodes that are held, ``(k,)``.
+        inputs: nodes of the formula's variables, ``(k, variables)``.
+        variables: their names.
+        formula: text over these names, numbers, ``+ - * / ( )``, and the functions ``max``, ``min``, ``abs``, ``sgn``
+            and ``tanh``.
+    """
+
+    outputs: np.ndarray
+    inputs: np.ndarray
+    variables: tuple[str, ...]
+    formula: str
+
+    index_fields: ClassVar = ("outputs", "inputs")
+    kind = "formulas"
+    symbol = "block"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "variables", tuple(self.variables))
+        shape = len(self.outputs), len(self.variables)
+        if np.shape(self.inputs) != shape:
+            raise ValueError(
+                f"formulas {self.name!r} have input nodes of shape {np.shape(self.inputs)}. "
+                f"Expected {shape}, one for each output and variable."
+            )
+
+    def check(self) -> None:
+        """Refuse words that are neither a variable nor a function."""
+        text, place = self.formula.rstrip(), 0
+        while place < len(text):
+            found = _TOKEN.match(text, place)
+            word = found["name"] if found else text[place:].lstrip()[0]
+            if found is None or (word and word not in self.variables and word not in FUNCTIONS):
+                raise ValueError(
+                    f"formulas {self.name!r} hold {word!r} in {self.formula!r}. Expected numbers, "
+                    f"+ - * / ( ), the variables {', '.join(self.variables)} and the functions {', '.join(FUNCTIONS)}."
+                )
+            place = found.end()
+
+    def terminals(self) -> tuple[np.ndarray, ...]:
+        """See :meth:`Element.terminals`."""
+        return self.outputs, *self.inputs.T
+
+    def ports(self) -> tuple[Sequence[str], np.ndarray]:
+        """See above."""
+        return ("out", *self.variables), np.stack(self.terminals(), 1)
+
+    def expression(self, nodes: Sequence[str], k: int) -> str:
+        """See :class:`Formulas`."""
+        at = dict(zip(self.variables, map(volts, named(nodes, self.inputs[k])), strict=True))
+        return _TOKEN.sub(lambda found: at.get(found["name"], found[0].strip()), self.formula)
+
+    def title(self) -> str:
+        """See :meth:`Element.title`."""
+        return f"an array of {self.kind}"
+
+    def label(self, values: Values, k: int) -> str:
+        """See :meth:`Element.label`."""
+        return "f(v)"

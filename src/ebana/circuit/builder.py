@@ -13,6 +13,7 @@ from ebana.circuit.checks import check
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.dynamic import (
     Capacitors,
+    Formulas,
     Selectors,
     Switches,
     Transistors,
@@ -382,6 +383,13 @@ class CircuitBuilder:
         """Hold ``outputs`` at what memories are to have after an update; see :class:`UpdateMultipliers`."""
         ends = (outputs, base, error_plus, error_minus, rate, inputs)
         self._add(UpdateMultipliers(name, *ends, scale, threshold, step, limit))
+
+    def formulas(
+        self, name: str, outputs: np.ndarray, inputs: Mapping[str, np.ndarray], formula: str
+    ) -> None:
+        """Hold ``outputs`` at a formula of the voltages of ``inputs``, nodes by variable; see :class:`Formulas`."""
+        nodes = [np.broadcast_to(np.ravel(n), outputs.shape) for n in inputs.values()]
+        self._add(Formulas(name, outputs, np.stack(nodes, 1), tuple(inputs), formula))
 
     def output(self, name: str, nodes: np.ndarray, *, folded: bool = True) -> None:
         """Read (and nudge) ``nodes``; folded outputs take them as ``v+, v-`` pairs."""
