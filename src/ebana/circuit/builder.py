@@ -304,9 +304,10 @@ class CircuitBuilder:
         l: Any,  # noqa: E741
         m: Any = 1.0,
         cards: str = "",
+        delvto: Any = None,
     ) -> None:
-        """MOS transistors of a model, ``w`` and ``l`` in metres; ``cards`` define the model."""
-        self._add(Transistors(name, drain, gate, source, bulk, model, w, l, m, cards))
+        """MOS transistors of a model, ``w`` and ``l`` in metres, as ``cards`` define; see :class:`Transistors`."""
+        self._add(Transistors(name, drain, gate, source, bulk, model, w, l, m, cards, delvto))
 
     def capacitors(self, name: str, a: np.ndarray, b: np.ndarray, farads: Any, start: Any = None) -> None:
         """Capacitors from ``a[i]`` to ``b[i]``, with ``start`` volts at t = 0 where given."""

@@ -8,6 +8,8 @@ from .description import SquaredLoss as SquaredLoss
 from .description import UpdateCircuit as UpdateCircuit
 from .engine import Engine as Engine
 from .history import History as History
+from .imperfections import Mismatch as Mismatch
+from .imperfections import Noise as Noise
 from .model import OnChip as OnChip
 from .quasistatic.engine import QuasiStatic as QuasiStatic
 from .synapse import Synapse as Synapse

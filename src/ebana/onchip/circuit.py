@@ -11,7 +11,7 @@ edge ends a phase and begins the next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +20,11 @@ from ebana.circuit.builder import CircuitBuilder
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.element import GROUND
 from ebana.devices.junction.diode import JunctionDiode
-from ebana.onchip.description import Layer, Network
+from ebana.onchip.description import Layer, Network, UpdateCircuit
+from ebana.onchip.formulas import Formula, clip
+from ebana.onchip.imperfections import Deviations
 from ebana.onchip.stimulus import Stimulus
+from ebana.onchip.synapse import Transistor
 from ebana.onchip.transistors.cards import Cards
 from ebana.spice.language.waveform import Waveform
 
@@ -55,13 +58,14 @@ class Timing:
     edge: float
     stop: float
 
-    def wave(self, values: np.ndarray) -> Waveform:
-        """A voltage that takes a value from each point's first edge on."""
-        times, volts = [0.0], [float(values[0])]
-        for k in np.flatnonzero(np.diff(values)) + 1:
+    def wave(self, values: np.ndarray, before: float | None = None) -> Waveform:
+        """A voltage that takes a value from each point's first edge on; ``before``, where given, holds until then."""
+        all_ = np.concatenate([values[:1] if before is None else [before], values])
+        times, volts = [0.0], [float(all_[0])]
+        for k in np.flatnonzero(np.diff(all_)):
             at = float(self.edges[k, FREE])
             times += [at, at + self.edge]
-            volts += [float(values[k - 1]), float(values[k])]
+            volts += [float(all_[k]), float(all_[k + 1])]
         return Waveform([*times, self.stop], [*volts, float(values[-1])])
 
     def clock(self, up: int, down: int, when: np.ndarray) -> Waveform:
@@ -83,32 +87,112 @@ def timing(network: Network, points: int) -> Timing:
     return Timing(edges, clock.edge, points * clock.period + 2 * clock.edge)
 
 
-def circuit(network: Network, cards: Cards, stimulus: Stimulus) -> Circuit:
+@dataclass(frozen=True, eq=False)
+class Imperfect:
+    """What differs on one chip from its drawing.
+
+    Args:
+        deviations: of its transistors, or None.
+        error: noise and offset of each sampled error, volts, ``(points, amplifiers)``, or None.
+        written: noise on each bit line, volts, ``(points, bit lines)``, or None.
+        wander: of each transistor's threshold, volts, ``(points, transistors of a cell, cells)``, or None.
+    """
+
+    deviations: Deviations | None = None
+    error: np.ndarray | None = None
+    written: np.ndarray | None = None
+    wander: np.ndarray | None = None
+
+    def error_of(self, network: Network, k: int) -> np.ndarray | None:
+        """That of the errors of a layer, ``(points, amplifiers of it)``."""
+        return _of_layer(self.error, network.shape[1:], k)
+
+    def written_of(self, network: Network, k: int) -> np.ndarray | None:
+        """That on the bit lines of a crossbar, ``(points, bit lines of it)``."""
+        return _of_layer(self.written, network.bit_lines, k)
+
+    def gates(self, network: Network, weights: Sequence[np.ndarray]) -> dict[str, float]:
+        """Start voltages of the gates whose thresholds wander, by name of their nodes."""
+        if self.wander is None:
+            return {}
+        ends = np.cumsum([0, *(w.size for w in weights)])
+        found: dict[str, float] = {}
+        for t, one in enumerate(network.synapse.transistors):
+            shifts = _upwards(one) * self.wander[0, t]
+            for k, w in enumerate(weights):
+                volts = np.ravel(w) * (one.gate == "w") - shifts[ends[k] : ends[k + 1]]
+                found |= {f"g{k}_{t}_{i}": float(value) for i, value in enumerate(volts)}
+        return found
+
+
+def _upwards(one: Transistor) -> float:
+    """The sign of a shift of the threshold away from conducting, as a voltage at the gate."""
+    return 1.0 if one.size.channel == "n" else -1.0
+
+
+def _of_layer(volts: np.ndarray | None, sizes: Sequence[int], k: int) -> np.ndarray | None:
+    return None if volts is None else np.split(volts, np.cumsum(sizes)[:-1], axis=-1)[k]
+
+
+def circuit(
+    network: Network,
+    cards: Cards,
+    stimulus: Stimulus,
+    imperfect: Imperfect | None = None,
+    x: np.ndarray | None = None,
+) -> Circuit:
     """The circuit of one seed, with all that is applied to it.
 
     Args:
         network: what it is made of.
         cards: of its transistors.
         stimulus: of one seed.
+        imperfect: what differs on its chip.
+        x: input voltages before the first point; None for those of the first point.
     """
-    return _Builder(network, cards, stimulus).build()
+    return _Builder(network, cards, stimulus, imperfect or Imperfect(), x).build()
 
 
-def start_voltages(built: Circuit, weights: Sequence[np.ndarray]) -> dict[int, float]:
-    """Start voltages of the weights' nodes, by node: a capacitor's own would leave the gates on it at ground."""
+def start_voltages(
+    built: Circuit, weights: Sequence[np.ndarray], others: Mapping[str, float]
+) -> dict[int, float]:
+    """Start voltages of the weights' nodes, by node: a capacitor's own would leave the gates on it at ground.
+
+    Args:
+        built: the circuit.
+        weights: volts, by crossbar.
+        others: volts of other nodes by name, such as ``"z0_1"``.
+    """
     groups = {group.name: group.indices for group in built.groups}
-    return {
+    places = {name: name.rsplit("_", 1) for name in others}
+    more = {int(groups[group][int(i)]): others[name] for name, (group, i) in places.items()}
+    return more | {
         int(node): float(volts)
         for k, w in enumerate(weights)
         for node, volts in zip(groups[f"w{k}"], np.ravel(w), strict=True)
     }
 
 
+def _formula(stated: UpdateCircuit) -> str:
+    """What a weight is to have after an update by a circuit of a user's own."""
+    change = stated.change(Formula("(plus-minus)"), Formula("given"), Formula("rate"))
+    return clip(Formula("base") - change, stated.limit).text
+
+
 class _Builder:
     """Builds a circuit, block by block; nodes of a kind have one name and the layer's number."""
 
-    def __init__(self, network: Network, cards: Cards, stimulus: Stimulus) -> None:
+    def __init__(
+        self,
+        network: Network,
+        cards: Cards,
+        stimulus: Stimulus,
+        imperfect: Imperfect,
+        x: np.ndarray | None,
+    ) -> None:
         self.network, self.cards, self.stimulus = network, cards, stimulus
+        self.before = stimulus.x[0, 0] if x is None else x
+        self.imperfect = imperfect
         self.time = timing(network, stimulus.points)
         self.build_ = CircuitBuilder()
         self.learns = np.asarray((stimulus.lines[:, 0] >= 0).any(axis=1))
@@ -130,7 +214,8 @@ class _Builder:
         return self.build_.waveforms(name, waves)
 
     def _inputs(self) -> tuple[np.ndarray, np.ndarray]:
-        x = self._waves("x", [self.time.wave(column) for column in self.stimulus.x[:, 0].T])
+        columns = zip(self.stimulus.x[:, 0].T, self.before, strict=True)
+        x = self._waves("x", [self.time.wave(column, float(before)) for column, before in columns])
         inverted = self.build_.nodes("xn", len(x))
         self._follower("xn", inverted, x, -1.0)
         return x, inverted
@@ -169,8 +254,12 @@ class _Builder:
         }
         synapse = self.network.synapse
         multiplier = layer.multiplier * synapse.multiplier
+        ends = np.cumsum([0, *(rows * columns for rows, columns in self.network.crossbars)])
+        cells, differs = slice(ends[k], ends[k + 1]), self.imperfect.deviations
         for t, one in enumerate(synapse.transistors):
             drain, gate, source = (at[end].ravel() for end in (one.drain, one.gate, one.source))
+            sign = _upwards(one)
+            gate = self._wandering(f"{k}_{t}", gate, sign, t, cells)
             self.build_.transistors(
                 f"syn{k}_{t}",
                 drain,
@@ -180,12 +269,26 @@ class _Builder:
                 self.cards.model(one.size.channel),
                 w=one.size.width,
                 l=one.size.length,
-                m=multiplier,
+                m=multiplier if differs is None else multiplier * differs.strength[t, cells],
                 cards=self.cards.text,
+                delvto=None if differs is None else sign * differs.threshold[t, cells],
             )
         farads = synapse.capacitance * multiplier
         self._capacitors(f"cw{k}", w, farads)
+        if synapse.leak:
+            flat = w.ravel()
+            self.build_.resistors(f"lost{k}", flat, self.build_.ground(len(flat)), synapse.leak * multiplier)
         return w
+
+    def _wandering(self, name: str, gate: np.ndarray, sign: float, t: int, cells: slice) -> np.ndarray:
+        """Gates in series with what the thresholds of their transistors wander by."""
+        wander = self.imperfect.wander
+        if wander is None:
+            return gate
+        waves = [self.time.wave(sign * column) for column in wander[:, t, cells].T]
+        shift, moved = self._waves(f"wander{name}", waves), self.build_.nodes(f"g{name}", len(gate))
+        self.build_.voltage_controlled_voltages(f"shift{name}", gate, moved, shift, self._ground, 1.0)
+        return moved
 
     def _amplifiers(self, k: int, layer: Layer, z: np.ndarray, last: bool) -> tuple[np.ndarray, np.ndarray]:
         """Amplifiers on all columns; returns their outputs and inverted outputs."""
@@ -193,6 +296,8 @@ class _Builder:
         if stated.mirrored:
             raise NotImplementedError("mirrored clamps have no circuit yet; use Amplifier(mirrored=False).")
         size = layer.units
+        if stated.capacitance:
+            self._capacitors(f"cz{k}", z, stated.capacitance)
         self.build_.resistors(f"leak{k}", z, self.build_.ground(size), stated.leak)
         sides = []
         for name, gain in (("p", stated.gain), ("n", -stated.gain))[: 1 if last else 2]:
@@ -231,14 +336,16 @@ class _Builder:
             if stated.buffered
             else select
         )
-        held = self._held(k, z, stated.hold)
+        held = self._noisy(
+            f"error{k}", self._held(k, z, stated), self.imperfect.error_of(self.network, k), -1.0
+        )
         across = w if by_rows else w.T  # (lines, bit lines)
         bits = across.shape[1]
         bit = build.nodes(f"bit{k}", bits)
         self._capacitors(f"cbit{k}", bit, max(stated.bit_line, 1e-18))
         self._switches(f"writing{k}", across.ravel(), np.tile(bit, lines), np.repeat(write, bits), EARLY)
         base = self._read(k, across, select) if stated.buffered else bit
-        threshold = stated.threshold
+        threshold = None if stated.own else stated.threshold
         if by_rows:
             given, pre_threshold = self._selected(f"pre{k}", select, rows, None, threshold), None
             plus, minus = z, held
@@ -246,18 +353,35 @@ class _Builder:
             given, pre_threshold = rows, threshold
             plus, minus = self._selected(f"error{k}", select, z, held, None), self._ground
         wanted = build.nodes(f"wanted{k}", bits)
-        build.update_multipliers(
-            f"update{k}", wanted, base, plus, minus, self.clock["rate"], given,
-            scale=stated.scale, threshold=pre_threshold, step=stated.step, limit=stated.limit,
-        )  # fmt: skip
-        self._drive(k, wanted, bit, stated.hold)
+        ends = {"base": base, "plus": plus, "minus": minus, "rate": self.clock["rate"], "given": given}
+        if stated.own:
+            build.formulas(f"update{k}", wanted, ends, _formula(stated))
+        else:
+            build.update_multipliers(
+                f"update{k}", wanted, *ends.values(),
+                scale=stated.scale, threshold=pre_threshold, step=stated.step, limit=stated.limit,
+            )  # fmt: skip
+        self._drive(k, wanted, bit, stated)
 
-    def _held(self, k: int, z: np.ndarray, farads: float) -> np.ndarray:
+    def _noisy(self, name: str, nodes: np.ndarray, volts: np.ndarray | None, sign: float) -> np.ndarray:
+        """Voltages with noise added, or themselves where there is none.
+
+        Args:
+            volts: ``(points, nodes)``, or None.
+        """
+        if volts is None:
+            return nodes
+        waves = [self.time.wave(sign * column) for column in volts.T]
+        noise, out = self._waves(f"{name}n", waves), self.build_.nodes(f"{name}x", len(nodes))
+        self.build_.formulas(f"{name}sum", out, {"a": nodes, "b": noise}, "a+b")
+        return out
+
+    def _held(self, k: int, z: np.ndarray, stated: UpdateCircuit) -> np.ndarray:
         """The free phase's voltages, behind a buffer so that the capacitor does not slow the node."""
         buffer, held = self.build_.nodes(f"zb{k}", len(z)), self.build_.nodes(f"h{k}", len(z))
         self._follower(f"zbuf{k}", buffer, z, 1.0)
-        self._switches(f"hold{k}", buffer, held, self.clock["free"], EARLY)
-        self._capacitors(f"ch{k}", held, farads)
+        self._switches(f"hold{k}", buffer, held, self.clock["free"], EARLY, stated.sampler)
+        self._capacitors(f"ch{k}", held, stated.hold)
         return held
 
     def _read(self, k: int, across: np.ndarray, select: np.ndarray) -> np.ndarray:
@@ -308,10 +432,11 @@ class _Builder:
             name, a, b, control, on_volts=closes, off_volts=opens, on_ohms=ohms, off_ohms=OPEN
         )
 
-    def _drive(self, k: int, wanted: np.ndarray, bit: np.ndarray, farads: float) -> None:
+    def _drive(self, k: int, wanted: np.ndarray, bit: np.ndarray, stated: UpdateCircuit) -> None:
         """Hold the wanted voltages, and drive the bit lines there in the update phase."""
         held, driver = self.build_.nodes(f"s{k}", len(bit)), self.build_.nodes(f"drive{k}", len(bit))
-        self._switches(f"sampling{k}", wanted, held, self.clock["sample"], EARLY)
-        self._capacitors(f"cs{k}", held, farads)
+        self._switches(f"sampling{k}", wanted, held, self.clock["sample"], EARLY, stated.sampler)
+        self._capacitors(f"cs{k}", held, stated.hold)
+        held = self._noisy(f"written{k}", held, self.imperfect.written_of(self.network, k), 1.0)
         self._follower(f"driver{k}", driver, held, 1.0)
         self._switches(f"driving{k}", driver, bit, self.clock["update"], LATE)

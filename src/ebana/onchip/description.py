@@ -9,10 +9,12 @@ columns, and the update circuits of its weights:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 from ebana.numbers import positive, real, whole
+from ebana.onchip.formulas import above, clip
 from ebana.onchip.synapse import Synapse
 
 
@@ -44,6 +46,7 @@ class Amplifier:
         resistance: of each output, ohms.
         leak: conductance from the input node to ground, siemens: it settles nodes whose synapses are off.
         load: conductance from each output to ground, siemens (outputs of the network).
+        capacitance: from the input node to ground, beside that of the drains on it, farads.
         clamp: bias of the clamping diode, volts; it conducts about 0.55 V lower. None for no clamp, as at outputs.
         saturation: saturation current of that diode, amperes.
         mirrored: whether the diodes sit on the outputs and their current is mirrored to the input, as published.
@@ -54,6 +57,7 @@ class Amplifier:
     resistance: float = 10.0
     leak: float = 1e-6
     load: float = 0.0
+    capacitance: float = 0.0
     clamp: float | None = None
     saturation: float = 1e-14
     mirrored: bool = False
@@ -63,6 +67,7 @@ class Amplifier:
         _check(self, above="resistance", unit="ohm")
         _check(self, above="leak", least="load", unit="siemens")
         _check(self, above="saturation", unit="ampere")
+        _check(self, least="capacitance", unit="farad")
         _check(self, any_="clamp" if self.clamp is not None else "", unit="volt")
 
 
@@ -74,7 +79,8 @@ class UpdateCircuit:
 
         wanted = w - clip(scale (z_nudged - z_free) max(x - threshold, 0), step),    limited to the range of weights,
 
-    holds it, and in the update phase drives the weights on the selected write line there.
+    holds it, and in the update phase drives the weights on the selected write line there. A subclass with a
+    :meth:`change` of its own in place of the clipped product is an update circuit of its own.
 
     Args:
         scale: of the update, 1/V.
@@ -86,6 +92,7 @@ class UpdateCircuit:
             by, and its charge mixes with theirs.
         bit_line: capacitance of the wire, farads.
         hold: capacitance that holds a sample, farads.
+        sampler: resistance of the switches that sample, ohms; with ``hold`` it keeps noise of high frequencies out.
     """
 
     scale: float = 10.0
@@ -95,12 +102,53 @@ class UpdateCircuit:
     buffered: bool = True
     bit_line: float = 0.0
     hold: float = 0.4e-12
+    sampler: float = 10.0
 
     def __post_init__(self) -> None:
         _check(self, least="scale")
         _check(self, above="hold", least="bit_line", unit="farad")
+        _check(self, above="sampler", unit="ohm")
         threshold = "threshold" if self.threshold is not None else ""
         _check(self, above="step limit", any_=threshold, unit="volt")
+
+    def change(self, error: Any, given: Any, rate: Any) -> Any:
+        """What a write takes off a weight, volts.
+
+        Written with arithmetic and :mod:`ebana.onchip.formulas`: one engine calls it with arrays, the other with
+        formulas that become the text of a deck. Fields that are numbers may differ between chips.
+
+        Args:
+            error: ``z`` of the nudged phase minus that of the free one, volts.
+            given: the input of the synapse, volts.
+            rate: the training's factor of all updates.
+        """
+        return clip(self.scale * rate * error * above(given, self.threshold), self.step)
+
+    @property
+    def own(self) -> bool:
+        """Whether it is another one than the clipped product."""
+        return type(self).change is not UpdateCircuit.change
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The fields that are numbers, by name."""
+        return {f.name: value for f in fields(self) if type(value := getattr(self, f.name)) is float}
+
+    @property
+    def structure(self) -> tuple[type[UpdateCircuit], tuple[tuple[str, Any], ...]]:
+        """Its class and all other fields: what a program is compiled for."""
+        numbers = self.numbers
+        return type(self), tuple(
+            (f.name, getattr(self, f.name)) for f in fields(self) if f.name not in numbers
+        )
+
+    @classmethod
+    def of(cls, structure: tuple[tuple[str, Any], ...], numbers: Mapping[str, Any]) -> Self:
+        """An update circuit whose numbers are arrays, unchecked."""
+        made = object.__new__(cls)
+        for name, value in (*structure, *numbers.items()):
+            object.__setattr__(made, name, value)
+        return made
 
 
 @dataclass(frozen=True)
@@ -213,7 +261,13 @@ class Clock:
     @property
     def period(self) -> float:
         """Seconds of a point."""
-        return 2 * self.settle + self.write + self.gap + 4 * self.edge
+        return sum(self.between)
+
+    @property
+    def between(self) -> tuple[float, float, float]:
+        """Seconds from the end of an update to that of the next free phase, of the nudged phase, and of the update."""
+        phase = self.edge + self.settle
+        return self.edge + self.gap + phase, phase, self.edge + self.write
 
 
 @dataclass(frozen=True)
@@ -249,6 +303,29 @@ class Network:
     def shape(self) -> tuple[int, ...]:
         """Inputs, hidden units, outputs."""
         return (self.inputs.lines, *(layer.units for layer in self.layers))
+
+    @property
+    def crossbars(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of each crossbar."""
+        return tuple(zip(self.shape[:-1], self.shape[1:], strict=True))
+
+    @property
+    def cells(self) -> int:
+        """Number of weights."""
+        return sum(rows * columns for rows, columns in self.crossbars)
+
+    @property
+    def amplifiers(self) -> int:
+        """Number of amplifiers."""
+        return sum(self.shape[1:])
+
+    @property
+    def bit_lines(self) -> tuple[int, ...]:
+        """Number of bit lines of each crossbar."""
+        return tuple(
+            columns if layer.lines(rows) == "rows" else rows
+            for (rows, columns), layer in zip(self.crossbars, self.layers, strict=True)
+        )
 
     @property
     def name(self) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from ebana.onchip.description import Network
+from ebana.onchip.imperfections import Deviations
 from ebana.onchip.stimulus import Stimulus
 
 
@@ -22,6 +23,7 @@ class Part:
         outputs: at the end of each free phase, volts, ``(points, lanes, outputs)``.
         weights: voltages at its end, ``(lanes, cells)``.
         lost: points at which nothing could be computed or written so far, ``(lanes,)``.
+        state: the engine's, after the part.
     """
 
     index: int
@@ -29,6 +31,7 @@ class Part:
     outputs: np.ndarray
     weights: np.ndarray
     lost: np.ndarray
+    state: Any
 
 
 OnPart = Callable[[Part], object]
@@ -42,8 +45,29 @@ class Engine(Protocol):
         """What it is called."""
         ...
 
-    def start(self, networks: Sequence[Network], weights: Sequence[Sequence[np.ndarray]]) -> Any:
-        """Set the weights of a network for each seed, volts by crossbar, all other nodes at ground."""
+    @property
+    def process_name(self) -> str:
+        """Which transistors it computes."""
+        ...
+
+    @property
+    def together(self) -> bool:
+        """Whether all seeds advance part by part together; else each is trained to its end before the next."""
+        ...
+
+    def start(
+        self,
+        networks: Sequence[Network],
+        weights: Sequence[Sequence[np.ndarray]],
+        deviations: Sequence[Deviations] | None = None,
+    ) -> Any:
+        """Set the weights of a network for each seed, volts by crossbar, all other nodes at ground.
+
+        Args:
+            networks: one for each seed, of one structure.
+            weights: of each crossbar, for each seed.
+            deviations: of each seed's chip from its drawing; None for chips as drawn.
+        """
         ...
 
     def train(self, state: Any, parts: Sequence[Stimulus], on_part: OnPart) -> Any:
@@ -52,6 +76,14 @@ class Engine(Protocol):
 
     def weights(self, state: Any) -> np.ndarray:
         """Voltages on the weights' nodes, ``(seeds, cells)``."""
+        ...
+
+    def pack(self, state: Any) -> dict[str, np.ndarray]:
+        """A state as arrays by name."""
+        ...
+
+    def unpack(self, state: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+        """The state that arrays hold, of the networks of another state."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,11 @@ class History:
     def done(self) -> int:
         """Epochs that are done for all seeds."""
         return int(np.isfinite(self.scores).all(1).sum())
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Its arrays by name."""
+        each = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in each.items() if isinstance(value, np.ndarray)}
 
     @property
     def median(self) -> float:

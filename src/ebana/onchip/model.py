@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import resource
-import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ebana._types import FilePath
 from ebana.numbers import whole
-from ebana.onchip import stimulus, tasks
+from ebana.onchip import files, tasks
+from ebana.onchip.chips import Chips
+from ebana.onchip.course import Course
 from ebana.onchip.description import Network
 from ebana.onchip.engine import Engine, Part, by_crossbar
 from ebana.onchip.history import History
+from ebana.onchip.imperfections import Mismatch, Noise
 from ebana.onchip.quasistatic.engine import QuasiStatic
-from ebana.onchip.stimulus import Stimulus
+from ebana.onchip.run import Run
 from ebana.onchip.tasks import Task
-from ebana.progress import bar, time_left
+from ebana.storage.atomic import check_target
 
 
 class OnChip:
@@ -25,8 +28,11 @@ class OnChip:
 
     Args:
         network: the circuit; or one for each seed, all of one structure.
-        seeds: of start weights and of the order of points; several train side by side, as lanes of one program.
+        seeds: of start weights, of the order of points, and of what differs between chips; several train side by side,
+            as lanes of one program.
         engine: that computes it.
+        mismatch: how far transistors that are drawn alike differ; None for chips as drawn.
+        noise: of the chips while they train; None for none.
 
     Example:
         >>> from ebana.onchip import Amplifier, Inputs, Layer, Network, tasks
@@ -43,6 +49,8 @@ class OnChip:
         *,
         seeds: int | Sequence[int] = 0,
         engine: Engine | None = None,
+        mismatch: Mismatch | None = None,
+        noise: Noise | None = None,
     ) -> None:
         self.seeds = (seeds,) if isinstance(seeds, int) else tuple(seeds)
         for seed in self.seeds:
@@ -54,18 +62,19 @@ class OnChip:
             )
         self.networks = networks
         self.engine: Engine = engine or QuasiStatic()
-        start = [stimulus.start_weights(n, seed) for n, seed in zip(networks, self.seeds, strict=True)]
-        self._state = self.engine.start(networks, start)
+        self.mismatch, self.noise = mismatch, noise
+        self._chips = Chips(self.networks, self.seeds, self.engine, mismatch)
+        self._course: Course | None = None
 
     @property
     def network(self) -> Network:
-        """The circuit, of the first seed."""
+        """The circuit, of the first seed where each has its own."""
         return self.networks[0]
 
     @property
     def weights(self) -> list[np.ndarray]:
         """Voltages on the weights' nodes of each crossbar, ``(seeds, rows, columns)``."""
-        return by_crossbar(self.network, self.engine.weights(self._state))
+        return by_crossbar(self.network, self._chips.weights())
 
     # -- verbs ----------------------------------------------------------------------------------------------
 
@@ -74,6 +83,8 @@ class OnChip:
         task: Task | Sequence[Task],
         epochs: int = 20,
         *,
+        checkpoint: FilePath | None = None,
+        resume: FilePath | None = None,
         verbose: bool | None = None,
         on_epoch: Callable[[History], object] | None = None,
     ) -> History:
@@ -82,11 +93,17 @@ class OnChip:
         Args:
             task: data; or one for each seed, with equally many points.
             epochs: number of passes over the points.
+            checkpoint: file that is kept up to date, every few seconds and where training is stopped.
+            resume: checkpoint to go on from; one that is not there yet begins anew.
             verbose: whether progress is shown; None where somebody watches.
             on_epoch: called with the history after each epoch.
 
         Returns:
             Scores and weights by epoch, and the final score. Those by epoch are of free phases while it learned.
+
+        Raises:
+            ValueError: for data that does not fit the network, and for a checkpoint of another training.
+            ClockTooFast: where the engine takes phases as settled that are not.
         """
         epochs = whole("OnChip.fit", "epochs", epochs)
         each = self._tasks(task)
@@ -96,47 +113,30 @@ class OnChip:
         self._check(x, y)
         self._check(test_x, test_y)
         self._check_swing(y)
-        drawn = [self._epoch(x, y, number, epochs) for number in range(epochs)]
-        parts = [points for points, _ in drawn] + [self._test(test_x)]
-        start = self.engine.weights(self._state)
-        history = History(each[0].measure, self.seeds, epochs, start.shape[1], test_x=test_x, test_y=test_y)
-        history.weights[0] = start
-        history.outputs = answered = np.full(test_y.shape, np.nan)
-        lanes = np.arange(len(self.seeds))
-        began, spent = time.monotonic(), _processor_time()
-
-        def record(part: Part) -> None:
-            answers = np.swapaxes(self._unit(part.outputs, part.lanes), 0, 1)
-            history.lost[part.lanes] = part.lost
-            history.seconds = _processor_time() - spent
-            if part.index == epochs:
-                answered[part.lanes] = answers
-                history.final[part.lanes] = tasks.score(answers, test_y[part.lanes], each[0].classes)
-                return
-            wanted = np.swapaxes(y[lanes, drawn[part.index][1]], 0, 1)[part.lanes]
-            history.scores[part.index, part.lanes] = tasks.score(answers, wanted, each[0].classes)
-            history.weights[part.index + 1, part.lanes] = part.weights
-            done = float(np.isfinite(history.scores).sum() / len(lanes))
-            latest = history.scores[part.index]
-            shown = f"{history.measure} {np.median(latest[np.isfinite(latest)]):.3f}"
-            progress.show(done, time_left(time.monotonic() - began, done, epochs), [shown])
-            if on_epoch is not None:
-                on_epoch(history)
-
-        with bar("epoch", epochs, verbose) as progress:
-            self._state = self.engine.train(self._state, parts, record)
-        history.seconds = _processor_time() - spent  # a simulator's are known when it has ended
+        if checkpoint is not None:
+            check_target(checkpoint)
+        self._course = Course(tuple(self.networks), self.seeds, x, y, test_x, epochs, self.noise)
+        history = History(
+            each[0].measure, self.seeds, epochs, self.network.cells, test_x=test_x, test_y=test_y
+        )
+        run = Run(self._chips, self._course, each[0].classes, history, checkpoint, self._identity)
+        if resume is not None and Path(resume).exists():
+            run.restore(resume)
+        run.go(verbose, on_epoch)
         return history
 
-    def _epoch(self, x: np.ndarray, y: np.ndarray, number: int, epochs: int) -> tuple[Stimulus, np.ndarray]:
-        parts = [
-            stimulus.epoch(n, x[k : k + 1], y[k : k + 1], [seed], number, epochs)
-            for k, (n, seed) in enumerate(zip(self.networks, self.seeds, strict=True))
-        ]
-        return stimulus.beside([p[0] for p in parts]), np.concatenate([p[1] for p in parts], axis=1)
-
-    def _test(self, x: np.ndarray) -> Stimulus:
-        return stimulus.beside([stimulus.test(n, x[k : k + 1]) for k, n in enumerate(self.networks)])
+    @property
+    def _identity(self) -> dict[str, Any]:
+        """What a training must share with the one that it goes on from, beside its data."""
+        return {
+            "networks": [files.described(n) for n in dict.fromkeys(self.networks)],
+            "classes": files.classes(self.network),
+            "seeds": list(self.seeds),
+            "engine": self.engine.name,
+            "process": self.engine.process_name,
+            "mismatch": files.described(self.mismatch),
+            "noise": files.described(self.noise),
+        }
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Outputs in units of the amplitude, of free phases without updates.
@@ -149,11 +149,13 @@ class OnChip:
         """
         each = np.broadcast_to(np.asarray(x, float), (len(self.seeds), *np.shape(x)[-2:]))
         answers = np.zeros((len(self.seeds), each.shape[1], self.network.shape[-1]))
+        y = np.zeros((*each.shape[:2], answers.shape[-1]))
+        course = self._course or Course(tuple(self.networks), self.seeds, each, y, each, 0, self.noise)
 
-        def keep(part: Part) -> None:
-            answers[part.lanes] = np.swapaxes(self._unit(part.outputs, part.lanes), 0, 1)
+        def keep(part: Part, lanes: slice) -> None:
+            answers[lanes] = np.swapaxes(self._chips.unit(part.outputs, lanes), 0, 1)
 
-        self._state = self.engine.train(self._state, [self._test(each)], keep)
+        self._chips.train(lambda lanes: [course.of(lanes, 0).test(each[lanes])], keep)
         return answers
 
     def score(self, task: Task | Sequence[Task]) -> np.ndarray:
@@ -162,9 +164,49 @@ class OnChip:
         x, y = (self._stacked([getattr(t, name) for t in each]) for name in ("test_x", "test_y"))
         return tasks.score(self.predict(x), y, each[0].classes)
 
-    def _unit(self, volts: np.ndarray, lanes: slice) -> np.ndarray:
-        """Outputs in units of the amplitude, ``(..., lanes, outputs)``."""
-        return volts / np.array([n.loss.amplitude for n in self.networks])[lanes, None]
+    # -- files ----------------------------------------------------------------------------------------------
+
+    def save(self, path: FilePath) -> Path:
+        """Write the chips with their charges; see :meth:`load`."""
+        metadata = {
+            "network": files.described(self.network),
+            "classes": files.classes(self.network),
+            "seeds": list(self.seeds),
+            "mismatch": files.described(self.mismatch),
+            "noise": files.described(self.noise),
+            "engine": self.engine.name,
+        }
+        if any(n != self.network for n in self.networks):
+            raise ValueError(
+                "a model with a network for each seed has no file. Save models of one network each."
+            )
+        return files.write(path, files.CHIP, metadata, self._chips.packed())
+
+    @classmethod
+    def load(cls, path: FilePath, *, network: Network | None = None, engine: Engine | None = None) -> OnChip:
+        """Read chips that :meth:`save` wrote. Reading runs no code of the file's.
+
+        Args:
+            path: of the file.
+            network: where it is made of classes of a user's own.
+            engine: that computes it, of the kind that the file was made with; the quasi-static one where None.
+        """
+        metadata, arrays = files.read(path, files.CHIP)
+        made = network or files.network_of(metadata, path)
+        model = cls(
+            made,
+            seeds=files.seeds_of(metadata, path),
+            engine=engine,
+            mismatch=files.optional(Mismatch, metadata.get("mismatch"), path),
+            noise=files.optional(Noise, metadata.get("noise"), path),
+        )
+        if model.engine.name != metadata.get("engine"):
+            raise ValueError(
+                f"{path} was made with the engine {metadata.get('engine')!r}. "
+                f"Expected engine= of that kind, not {model.engine.name!r}."
+            )
+        model._chips.fill(arrays, path)
+        return model
 
     # -- checks ---------------------------------------------------------------------------------------------
 
@@ -210,9 +252,3 @@ class OnChip:
 
 MOST_SWING = 0.6
 """Volts that outputs reach at most: the drains' junctions conduct beyond."""
-
-
-def _processor_time() -> float:
-    """Seconds of this process and of the simulators that have ended."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime

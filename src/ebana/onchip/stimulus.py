@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import jax
 import numpy as np
 
 from ebana.onchip import schedule
 from ebana.onchip.description import Network
+from ebana.onchip.imperfections import Draws, Noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,12 +22,14 @@ class Stimulus:
         y: target voltages, ``(T, S, outputs)``.
         lines: write line of each crossbar, ``(T, S, crossbars)``; -1 for none, where nothing is nudged or written.
         rate: factor of updates, ``(T, S)``.
+        noise: of a chip that has some, else None.
     """
 
     x: np.ndarray
     y: np.ndarray
     lines: np.ndarray
     rate: np.ndarray
+    noise: Draws | None = None
 
     @property
     def points(self) -> int:
@@ -39,20 +43,25 @@ class Stimulus:
 
     def lane(self, k: int) -> Stimulus:
         """What one of the seeds has."""
-        return Stimulus(*(a[:, k : k + 1] for a in (self.x, self.y, self.lines, self.rate)))
+        return jax.tree.map(lambda a: a[:, k : k + 1], self)
+
+    def first(self) -> Stimulus:
+        """The first point, without nudge, update and noise."""
+        one = jax.tree.map(lambda a: a[:1], replace(self, noise=None))
+        return replace(one, lines=np.full_like(one.lines, -1), rate=np.zeros_like(one.rate))
+
+
+jax.tree_util.register_dataclass(Stimulus, data_fields=["x", "y", "lines", "rate", "noise"], meta_fields=[])
 
 
 def joined(parts: Sequence[Stimulus]) -> Stimulus:
     """Parts one after another."""
-    return Stimulus(
-        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("x", "y", "lines", "rate"))
-    )
+    return jax.tree.map(lambda *a: np.concatenate(a), *parts)
 
 
 def beside(parts: Sequence[Stimulus]) -> Stimulus:
     """Seeds side by side."""
-    names = ("x", "y", "lines", "rate")
-    return Stimulus(*(np.concatenate([getattr(p, name) for p in parts], axis=1) for name in names))
+    return jax.tree.map(lambda *a: np.concatenate(a, axis=1), *parts)
 
 
 def input_volts(network: Network, x: np.ndarray) -> np.ndarray:
@@ -67,9 +76,15 @@ def input_volts(network: Network, x: np.ndarray) -> np.ndarray:
 
 
 def epoch(
-    network: Network, x: np.ndarray, y: np.ndarray, seeds: Sequence[int], number: int, epochs: int
-) -> tuple[Stimulus, np.ndarray]:
-    """A training epoch for each seed, and the index of each point that it shows, ``(T, S)``.
+    network: Network,
+    x: np.ndarray,
+    y: np.ndarray,
+    seeds: Sequence[int],
+    number: int,
+    epochs: int,
+    noise: Noise | None = None,
+) -> Stimulus:
+    """A training epoch for each seed.
 
     Args:
         x: features, ``(S, N, F)``.
@@ -77,16 +92,20 @@ def epoch(
         seeds: of each lane.
         number: of the epoch, from 0.
         epochs: of the whole training.
+        noise: of the chip.
     """
     counts = lines(network)
-    drawn = [schedule.order(seed, number, x.shape[1], counts) for seed in seeds]
-    shown = np.stack([d[0] for d in drawn], axis=1)
-    written = np.stack([d[1] for d in drawn], axis=1)
+    orders = [schedule.order(seed, number, x.shape[1], counts) for seed in seeds]
+    shown = np.stack([o[0] for o in orders], axis=1)
+    written = np.stack([o[1] for o in orders], axis=1)
     lanes = np.arange(len(seeds))
     volts = input_volts(network, x)[lanes, shown]
     targets = network.loss.amplitude * y[lanes, shown]
     rate = np.full(shown.shape, schedule.rate(network.decay, number, epochs))
-    return Stimulus(volts, targets, written, rate), shown
+    points = x.shape[1]
+    drawn = [noise.draw(network, seed, number, points, epochs) for seed in seeds] if noise else []
+    draws = jax.tree.map(lambda *a: np.concatenate(a, axis=1), *drawn) if drawn else None
+    return Stimulus(volts, targets, written, rate, draws)
 
 
 def test(network: Network, x: np.ndarray) -> Stimulus:

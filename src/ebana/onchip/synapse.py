@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from ebana.numbers import positive
+from ebana.numbers import positive, real
 from ebana.onchip.transistors.law import Size
 
 Node = Literal["p", "n", "z", "w", "0"]
@@ -47,6 +47,7 @@ class Synapse:
         width_n, width_p, length: sizes of the transistors, metres.
         capacitance: of the capacitor on the weight's node, farads.
         multiplier: so many cells in parallel, all of their capacitors too.
+        leak: conductance from the weight's node to ground, siemens: what a weight is forgotten by.
 
     Example:
         >>> [t.size.channel for t in Synapse("cmos").transistors]
@@ -59,6 +60,7 @@ class Synapse:
     length: float = 0.15e-6
     capacitance: float = 0.1e-12
     multiplier: float = 1.0
+    leak: float = 0.0
 
     kinds: ClassVar[tuple[str, ...]] = ("cmos", "2t1c")
 
@@ -73,6 +75,8 @@ class Synapse:
             ("multiplier", ""),
         ):
             object.__setattr__(self, what, positive("a synapse", what, getattr(self, what), unit))
+        leak = real("a synapse", "leak", self.leak, "siemens, from 0", least=0.0)
+        object.__setattr__(self, "leak", leak)
 
     @property
     def transistors(self) -> tuple[Transistor, ...]:

@@ -5,23 +5,28 @@ Weights are charges on their capacitors throughout; nothing is set from outside 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ebana.onchip.circuit import END, NUDGE, Timing, circuit, start_voltages, timing
+from ebana.onchip.circuit import END, NUDGE, Imperfect, Timing, circuit, start_voltages, timing
 from ebana.onchip.description import Network
 from ebana.onchip.engine import OnPart, Part, by_crossbar, flat
-from ebana.onchip.quasistatic.engine import wiring_of
+from ebana.onchip.imperfections import Deviations, energy
+from ebana.onchip.quasistatic.engine import QuasiStatic, wiring_of
 from ebana.onchip.stimulus import Stimulus, joined
 from ebana.onchip.transistors.process import Process, process
 from ebana.spice.language.statements import Transient
 from ebana.spice.netlist.transient import transient_deck
 from ebana.spice.simulators.transient import run_transient
 
-RELTOL, TRTOL = 3e-3, 50.0
-"""With Gear's method, outputs are within 0.01 mV of those at reltol=1e-5, in a third of the time."""
+LOOSE = (3e-3, 50.0)
+"""``reltol`` and ``trtol`` where all nodes settle within an edge of the clock: with Gear's method, outputs are within
+0.01 mV of those at reltol=1e-5, in a third of the time."""
+
+TIGHT = (1e-3, 1.0)
+"""The same where nodes or samplers are slower: their exponentials must be followed, which takes half as long again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +36,16 @@ class Chip:
     Args:
         network: the circuit.
         weights: voltages of each crossbar, ``(rows, columns)``.
+        deviations: from its drawing, or None.
+        nodes: volts of other nodes by name, where a simulation begins; those that are not here are at ground.
+        x: input voltages that it begins from; None for those of the first point.
     """
 
     network: Network
     weights: tuple[np.ndarray, ...]
+    deviations: Deviations | None = None
+    nodes: Mapping[str, float] = field(default_factory=dict)
+    x: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -43,36 +54,69 @@ class TransientEngine:
 
     Args:
         transistors: of the process; ``"sky130"`` where left out.
-        reltol, trtol: tolerances of the simulator.
+        reltol, trtol: tolerances of the simulator; None for what the network needs.
     """
 
     transistors: Process = field(default_factory=lambda: Process("sky130"))
-    reltol: float = RELTOL
-    trtol: float = TRTOL
+    reltol: float | None = None
+    trtol: float | None = None
     name = "transient"
+    together = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "transistors", process(self.transistors))
+
+    @property
+    def process_name(self) -> str:
+        """See :meth:`ebana.onchip.engine.Engine.process_name`."""
+        return self.transistors.name
 
     def deck(self, chip: Chip, stimulus: Stimulus) -> tuple[str, Timing]:
         """The deck of a whole training of one seed, and when its phases are."""
         network = chip.network
         cards = self.transistors.cards(wiring_of(network).sizes)
-        built = circuit(network, cards, stimulus)
+        imperfect = self.imperfect(chip, stimulus)
+        built = circuit(network, cards, stimulus, imperfect, chip.x)
         when = timing(network, stimulus.points)
-        saved = tuple(f"v({name})" for name in (*output_names(network), *weight_names(network)))
+        saved = tuple(f"v({name})" for name in (*output_names(network), *state_names(network)))
         settle = network.clock.settle
-        analysis = Transient(
-            when.stop, settle / 4, settle, saved, method="gear", reltol=self.reltol, trtol=self.trtol
-        )
+        reltol, trtol = TIGHT if _slow(network) else LOOSE
+        reltol, trtol = self.reltol or reltol, self.trtol or trtol
+        analysis = Transient(when.stop, settle / 4, settle, saved, method="gear", reltol=reltol, trtol=trtol)
         title = f"a circuit that trains itself: {network.name}, {stimulus.points} points"
         celsius = self.transistors.celsius
-        start = start_voltages(built, chip.weights)
+        others = {**chip.nodes, **_inputs(chip), **imperfect.gates(network, chip.weights)}
+        start = start_voltages(built, chip.weights, others)
         return transient_deck(built, None, analysis, celsius=celsius, title=title, start=start), when
 
-    def start(self, networks: Sequence[Network], weights: Sequence[Sequence[np.ndarray]]) -> list[Chip]:
+    def imperfect(self, chip: Chip, stimulus: Stimulus) -> Imperfect:
+        """What differs on a chip; noise as the quasi-static engine has it on the same training with the same draws.
+
+        The size of white noise goes with the currents that flow, which that engine knows at every point.
+        """
+        noise, deviations = stimulus.noise, chip.deviations
+        if noise is None:
+            offset = None if deviations is None else np.tile(deviations.offset, (stimulus.points, 1))
+            return Imperfect(deviations, offset)
+        fast = QuasiStatic(self.transistors)
+        start = fast.start([chip.network], [chip.weights], deviations and [deviations])
+        _, _, error = fast.learn(start, stimulus)
+        written = None
+        if noise.written is not None:
+            sizes = write_noises(chip.network, self.transistors.celsius)
+            written = noise.written[:, 0] * np.repeat(sizes, chip.network.bit_lines)
+        wander = None if noise.wander is None else noise.wander[:, 0]
+        return Imperfect(deviations, error[:, 0], written, wander)
+
+    def start(
+        self,
+        networks: Sequence[Network],
+        weights: Sequence[Sequence[np.ndarray]],
+        deviations: Sequence[Deviations] | None = None,
+    ) -> list[Chip]:
         """See :meth:`ebana.onchip.engine.Engine.start`."""
-        return [Chip(n, tuple(w)) for n, w in zip(networks, weights, strict=True)]
+        each = deviations or [None] * len(networks)
+        return [Chip(n, tuple(w), d) for n, w, d in zip(networks, weights, each, strict=True)]
 
     def train(self, state: list[Chip], parts: Sequence[Stimulus], on_part: OnPart) -> list[Chip]:
         """See :meth:`ebana.onchip.engine.Engine.train`; one seed after another, each as one simulation.
@@ -92,17 +136,27 @@ class TransientEngine:
             nonlocal told
             while told < len(ends) and found.done >= ends[told]:
                 here = slice(ends[told] - parts[told].points, ends[told])
-                weights = found.weights[None, ends[told] - 1]
-                outputs = found.outputs[here, None]
-                on_part(Part(told, slice(lane, lane + 1), outputs, weights, np.zeros(1, int)))
+                after = found.after(chip, ends[told] - 1, parts[told].x[-1, 0])
+                weights, outputs = flat(after.weights)[None], found.outputs[here, None]
+                lanes = slice(lane, lane + 1)
+                on_part(Part(told, lanes, outputs, weights, np.zeros(1, int), [after]))
                 told += 1
 
         found = self.simulate(chip, joined(parts), report)
-        return replace(chip, weights=tuple(by_crossbar(chip.network, found.weights[-1])))
+        return found.after(chip, -1, parts[-1].x[-1, 0])
 
     def weights(self, state: list[Chip]) -> np.ndarray:
         """See :meth:`ebana.onchip.engine.Engine.weights`."""
         return np.stack([flat(chip.weights) for chip in state])
+
+    def pack(self, state: list[Chip]) -> dict[str, np.ndarray]:
+        """See :meth:`ebana.onchip.engine.Engine.pack`."""
+        each = [_voltages(chip) for chip in state]
+        return {name: np.stack([one[name] for one in each]) for name in each[0]}
+
+    def unpack(self, state: list[Chip], arrays: Mapping[str, np.ndarray]) -> list[Chip]:
+        """See :meth:`ebana.onchip.engine.Engine.unpack`."""
+        return [_with(chip, {name: a[k] for name, a in arrays.items()}) for k, chip in enumerate(state)]
 
     def simulate(
         self, chip: Chip, stimulus: Stimulus, on_points: Callable[[Trained], object] | None = None
@@ -141,20 +195,35 @@ class Trained:
     Attributes:
         outputs: at the end of each free phase, volts, ``(points, outputs)``; NaN where not reached.
         weights: voltages after each point, ``(points, cells)``; NaN where not reached.
+        nodes: those of amplifiers and bit lines after each point, ``(points, nodes)``; NaN where not reached.
         done: number of points that were reached.
     """
 
     def __init__(self, network: Network, when: Timing) -> None:
         self.done = 0
         self._read = Samples([f"v({n})" for n in output_names(network)], when.edges[:, NUDGE])
-        self._written = Samples([f"v({n})" for n in weight_names(network)], when.edges[:, END])
-        self.outputs, self.weights = self._read.values, self._written.values
+        self._written = Samples([f"v({n})" for n in state_names(network)], when.edges[:, END])
+        self.outputs = self._read.values
+        self.weights, self.nodes = np.split(self._written.values, [network.cells], axis=1)
 
     def take(self, names: list[str], rows: np.ndarray) -> None:
         """Take new points of the simulation."""
         self._read.take(names, rows)
         self._written.take(names, rows)
         self.done = self._written.done
+
+    def after(self, chip: Chip, point: int, x: np.ndarray) -> Chip:
+        """The chip after a point.
+
+        Args:
+            chip: as it was.
+            point: index of it.
+            x: its input voltages.
+        """
+        network = chip.network
+        names = state_names(network)[network.cells :]
+        nodes = dict(zip(names, self.nodes[point].tolist(), strict=True))
+        return replace(chip, weights=tuple(by_crossbar(network, self.weights[point])), nodes=nodes, x=x)
 
 
 class Samples:
@@ -199,3 +268,55 @@ def weight_names(network: Network) -> list[str]:
     """Names of the weights' nodes in the deck, crossbar after crossbar, row after row."""
     sizes = zip(network.shape[:-1], network.shape[1:], strict=True)
     return [f"w{k}_{i}" for k, (rows, columns) in enumerate(sizes) for i in range(rows * columns)]
+
+
+def state_names(network: Network) -> list[str]:
+    """Names of the nodes that a simulation starts from which goes on: weights, amplifiers, and bit lines."""
+    hidden = range(len(network.layers) - 1)
+    z = [f"z{k}_{i}" for k, units in enumerate(network.shape[1:]) for i in range(units)]
+    outer = [f"{side}{k}_{i}" for k in hidden for side in "pn" for i in range(network.shape[k + 1])]
+    bits = [f"bit{k}_{i}" for k, count in enumerate(network.bit_lines) for i in range(count)]
+    return [*weight_names(network), *z, *outer, *bits]
+
+
+def _slow(network: Network) -> bool:
+    """Whether anything takes longer than an edge of the clock to settle, beside the drains on a node."""
+    edge = network.clock.edge
+    return any(
+        layer.update.hold * layer.update.sampler > 0.1 * edge or layer.amplifier.capacitance > 0.0
+        for layer in network.layers
+    )
+
+
+def _inputs(chip: Chip) -> dict[str, float]:
+    """Start voltages of the input lines, by name of their nodes: gates hold charge against them."""
+    volts = [] if chip.x is None else chip.x.tolist()
+    return {f"{side}_{i}": sign * v for side, sign in (("x", 1.0), ("xn", -1.0)) for i, v in enumerate(volts)}
+
+
+def _voltages(chip: Chip) -> dict[str, np.ndarray]:
+    """All voltages that a chip goes on from; NaN for those that it does not have yet."""
+    network = chip.network
+    names = state_names(network)[network.cells :]
+    nodes = np.array([chip.nodes.get(name, np.nan) for name in names])
+    x = np.full(network.inputs.lines, np.nan) if chip.x is None else chip.x
+    return {"weights": flat(chip.weights), "nodes": nodes, "x": x}
+
+
+def _with(chip: Chip, volts: Mapping[str, np.ndarray]) -> Chip:
+    """The reverse of :func:`_voltages`."""
+    network = chip.network
+    named = zip(state_names(network)[network.cells :], volts["nodes"].tolist(), strict=True)
+    nodes = {name: value for name, value in named if np.isfinite(value)}
+    x = volts["x"] if np.isfinite(volts["x"]).all() else None
+    return replace(chip, weights=tuple(by_crossbar(network, volts["weights"])), nodes=nodes, x=x)
+
+
+def write_noises(network: Network, celsius: float) -> np.ndarray:
+    """Standard deviation of what is written in each crossbar, volts: of the held value, and of the weight."""
+    synapse = network.synapse
+    weights = np.array(
+        [synapse.capacitance * synapse.multiplier * layer.multiplier for layer in network.layers]
+    )
+    holds = np.array([layer.update.hold for layer in network.layers])
+    return np.sqrt(energy(celsius) * (1.0 / holds + 1.0 / weights))

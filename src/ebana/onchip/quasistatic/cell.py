@@ -96,7 +96,17 @@ def _points(wiring: Wiring, chip: Chip, vgs: jax.Array, vds: jax.Array):
         return chip.law(wiring.which, vgs, vds)
     at = chip.law(wiring.which, vgs - wiring.channel * chip.differences.threshold, vds)
     strength = chip.differences.strength
-    return Point(strength * at.current, strength * at.current_g, strength * at.current_d, *at[3:])
+    return Point(*(strength * part for part in at))
+
+
+def conductances(wiring: Wiring, chip: Chip, volts: jax.Array) -> jax.Array:
+    """Sum of ``|gm| + |gds|`` of the transistors at each cell's column, siemens, ``(C,)``."""
+    vgs = _combined(wiring.incidence("gate", "source"), volts)
+    vds = _combined(wiring.incidence("drain", "source"), volts)
+    at = _points(wiring, chip, vgs, vds)
+    there = wiring.flow[2] != 0.0
+    each = jnp.abs(at.current_g) + jnp.abs(at.current_d)
+    return sum((each[t] for t in np.flatnonzero(there)), jnp.zeros(volts.shape[1:]))
 
 
 class Reduced(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -13,10 +13,11 @@ import numpy as np
 
 from ebana.compilation import arithmetic, compiled
 from ebana.devices.silicon import BOLTZMANN, CHARGE, ZERO_CELSIUS
-from ebana.onchip.description import Layer, Network
+from ebana.onchip.description import Network
 from ebana.onchip.engine import OnPart, Part, flat
+from ebana.onchip.imperfections import Deviations
 from ebana.onchip.quasistatic import numbers, settling, training
-from ebana.onchip.quasistatic.numbers import Chip
+from ebana.onchip.quasistatic.numbers import LANES, Chip, Differences
 from ebana.onchip.quasistatic.training import Memory, Step
 from ebana.onchip.quasistatic.wiring import Crossbar, Wiring, wiring
 from ebana.onchip.stimulus import Stimulus
@@ -33,7 +34,7 @@ def wiring_of(network: Network) -> Wiring:
             rows=rows,
             columns=layer.units,
             write="rows" if layer.lines(rows) == "rows" else "columns",
-            rectified=layer.update.threshold is not None,
+            update=layer.update.structure,
             buffered=layer.update.buffered,
             mirrored=layer.amplifier.mirrored,
         )
@@ -42,11 +43,19 @@ def wiring_of(network: Network) -> Wiring:
     return wiring(network.synapse.transistors, crossbars)
 
 
-def numbers_of(network: Network, layer: Layer, celsius: float) -> numbers.Layer:
-    """Numbers of a layer, each a scalar."""
-    amplifier, update, synapse = layer.amplifier, layer.update, network.synapse
+def numbers_of(network: Network, k: int, celsius: float, drain: float) -> numbers.Layer:
+    """Numbers of a layer, each a scalar.
+
+    Args:
+        k: number of the layer.
+        celsius: temperature.
+        drain: capacitance of a cell at its column, farads.
+    """
+    layer, synapse = network.layers[k], network.synapse
+    amplifier = layer.amplifier
+    multiplier = layer.multiplier * synapse.multiplier
     return numbers.Layer(
-        multiplier=layer.multiplier * synapse.multiplier,
+        multiplier=multiplier,
         capacitance=synapse.capacitance,
         gain=amplifier.gain,
         backward=amplifier.backward,
@@ -56,30 +65,28 @@ def numbers_of(network: Network, layer: Layer, celsius: float) -> numbers.Layer:
         clamp_volts=NO_CLAMP if amplifier.clamp is None else amplifier.clamp,
         clamp_current=amplifier.saturation,
         thermal=BOLTZMANN * (celsius + ZERO_CELSIUS) / CHARGE,
-        scale=update.scale,
-        threshold=update.threshold or 0.0,
-        step=update.step,
-        limit=update.limit,
-        bit_line=update.bit_line,
+        capacitance_z=network.shape[k] * multiplier * drain + amplifier.capacitance,
+        forgotten=synapse.leak * np.array(network.clock.between),
+        update=layer.update.numbers,
     )
 
 
-_AXES: Any = Chip(law=None, layers=0, differences=0)  # type: ignore[arg-type]
-"""Of a chip's numbers, which differ between lanes: those of layers and transistors, not the law."""
-
-
 def _begin(structure: Wiring, chip: Chip, weights: jax.Array) -> Memory:
-    return jax.vmap(partial(training.begin, structure), (_AXES, 0))(chip, weights)
+    return jax.vmap(partial(training.begin, structure), (LANES, 0))(chip, weights)
 
 
-def _learn(structure: Wiring, chip: Chip, memory: Memory, steps: Step) -> tuple[Memory, jax.Array]:
-    each = jax.vmap(partial(training.learn, structure), (_AXES, 0, 0))
+def _learn(
+    structure: Wiring, chip: Chip, memory: Memory, steps: Step
+) -> tuple[Memory, tuple[jax.Array, jax.Array]]:
+    each = jax.vmap(partial(training.learn, structure), (LANES, 0, 0))
     return jax.lax.scan(lambda m, s: each(chip, m, s), memory, steps)
 
 
-def _infer(structure: Wiring, chip: Chip, memory: Memory, x: jax.Array) -> tuple[Memory, jax.Array]:
-    each = jax.vmap(partial(training.infer, structure), (_AXES, 0, 0))
-    return jax.lax.scan(lambda m, v: each(chip, m, v), memory, x)
+def _infer(
+    structure: Wiring, chip: Chip, memory: Memory, x: jax.Array, wander: jax.Array | None
+) -> tuple[Memory, jax.Array]:
+    each = jax.vmap(partial(training.infer, structure), (LANES, 0, 0, 0))
+    return jax.lax.scan(lambda m, v: each(chip, m, *v), memory, (x, wander))
 
 
 begin, learn, infer = (compiled(f, static_argnums=0) for f in (_begin, _learn, _infer))
@@ -100,11 +107,19 @@ class QuasiStatic:
 
     transistors: Process = field(default_factory=Process)
     name = "quasistatic"
+    together = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "transistors", process(self.transistors))
 
-    def chip(self, networks: Sequence[Network]) -> tuple[Wiring, Chip]:
+    @property
+    def process_name(self) -> str:
+        """See :meth:`ebana.onchip.engine.Engine.process_name`."""
+        return self.transistors.name
+
+    def chip(
+        self, networks: Sequence[Network], deviations: Sequence[Deviations] | None = None
+    ) -> tuple[Wiring, Chip]:
         """Structure and numbers of networks of one structure, one in each lane."""
         structures = {wiring_of(network) for network in networks}
         if len(structures) != 1:
@@ -113,13 +128,23 @@ class QuasiStatic:
             )
         structure = structures.pop()
         celsius = self.transistors.celsius
-        layers = [tuple(numbers_of(n, layer, celsius) for layer in n.layers) for n in networks]
+        drain = settling.at_column(structure, self.transistors.drains(structure.sizes))
+        layers = [tuple(numbers_of(n, k, celsius, drain) for k in range(len(n.layers))) for n in networks]
         together = jax.tree.map(lambda *values: np.asarray(values, float), *layers)
-        return structure, Chip(self.transistors.law(structure.sizes), together)
+        differ = None
+        if deviations is not None:
+            each = [Differences(d.threshold, d.strength, d.offset) for d in deviations]
+            differ = jax.tree.map(lambda *values: np.stack(values), *each)
+        return structure, Chip(self.transistors.law(structure.sizes), together, differ)
 
-    def start(self, networks: Sequence[Network], weights: Sequence[Sequence[np.ndarray]]) -> Lanes:
+    def start(
+        self,
+        networks: Sequence[Network],
+        weights: Sequence[Sequence[np.ndarray]],
+        deviations: Sequence[Deviations] | None = None,
+    ) -> Lanes:
         """See :meth:`ebana.onchip.engine.Engine.start`."""
-        structure, chip = self.chip(networks)
+        structure, chip = self.chip(networks, deviations)
         nudge = np.array([n.loss.nudge for n in networks])
         settle = np.array([n.clock.settle for n in networks])
         with arithmetic():
@@ -133,25 +158,38 @@ class QuasiStatic:
             ClockTooFast: where a phase is too short for the network to settle.
         """
         if parts:
-            self._check_clock(self.apply(state, _first_point(parts[0]))[0], parts[0].x[0])
+            self._check_clock(self.apply(state, parts[0].first())[0], parts[0].x[0])
         for index, part in enumerate(parts):
             state, outputs = self.apply(state, part)
             self._check_clock(state, part.x[-1])
             lost = np.asarray(state.memory.lost)
-            on_part(Part(index, slice(None), outputs, self.weights(state), lost))
+            on_part(Part(index, slice(0, len(lost)), outputs, self.weights(state), lost, state))
         return state
 
     def apply(self, state: Lanes, stimulus: Stimulus) -> tuple[Lanes, np.ndarray]:
         """Apply a stimulus; returns the outputs at the end of each free phase, ``(points, seeds, outputs)``, volts."""
+        if stimulus.learning:
+            state, out, _ = self.learn(state, stimulus)
+            return state, out
+        wander = None if stimulus.noise is None else stimulus.noise.wander
+        chip = _wandering(state, stimulus)
         with arithmetic():
-            if not stimulus.learning:
-                memory, out = infer(state.structure, state.chip, state.memory, jnp.asarray(stimulus.x))
-            else:
-                nudge = np.broadcast_to(state.nudge, stimulus.rate.shape)
-                steps: Any = Step(stimulus.x, stimulus.y, stimulus.lines, stimulus.rate, nudge)
-                steps = jax.tree.map(jnp.asarray, steps)
-                memory, out = learn(state.structure, state.chip, state.memory, steps)
-            return replace(state, memory=memory), np.asarray(out)
+            memory, out = infer(state.structure, chip, state.memory, jnp.asarray(stimulus.x), wander)
+        return replace(state, memory=memory), np.asarray(out)
+
+    def learn(self, state: Lanes, stimulus: Stimulus) -> tuple[Lanes, np.ndarray, np.ndarray]:
+        """Apply a stimulus with updates.
+
+        Returns:
+            The state after it, the outputs of the free phases, ``(points, seeds, outputs)``, and what noise and offsets
+            added to each sampled error, ``(points, seeds, amplifiers)``; volts.
+        """
+        nudge = np.broadcast_to(state.nudge, stimulus.rate.shape)
+        steps: Any = Step(stimulus.x, stimulus.y, stimulus.lines, stimulus.rate, nudge, stimulus.noise)
+        with arithmetic():
+            steps = jax.tree.map(jnp.asarray, steps)
+            memory, (out, added) = learn(state.structure, _wandering(state, stimulus), state.memory, steps)
+        return replace(state, memory=memory), np.asarray(out), np.asarray(added)
 
     def time_constants(self, state: Lanes, x: np.ndarray) -> np.ndarray:
         """The slowest time constant of each lane at its present operating point, seconds.
@@ -159,11 +197,9 @@ class QuasiStatic:
         Args:
             x: the inputs that it is at, ``(lanes, inputs)``, volts.
         """
-        multipliers = np.stack([np.asarray(layer.multiplier) for layer in state.chip.layers], axis=1)
-        drains = self.transistors.drains(state.structure.sizes)
-        farads = settling.capacitances(state.structure, multipliers, drains)
-        memory = state.memory
-        return settling.slowest(state.structure, state.chip, farads, memory.state, x, memory.charges)
+        nodes, memory = settling.capacitances(state.structure, state.chip.layers), state.memory
+        slowest = settling.slowest(state.structure, state.chip, nodes, memory.state, x, memory.charges)
+        return np.maximum(slowest, settling.samplers(state.chip.layers))
 
     def _check_clock(self, state: Lanes, x: np.ndarray) -> None:
         settling.check(self.time_constants(state, x), state.settle)
@@ -171,6 +207,17 @@ class QuasiStatic:
     def weights(self, state: Lanes) -> np.ndarray:
         """See :meth:`ebana.onchip.engine.Engine.weights`."""
         return np.asarray(state.memory.state.w)
+
+    def pack(self, state: Lanes) -> dict[str, np.ndarray]:
+        """See :meth:`ebana.onchip.engine.Engine.pack`."""
+        return {f"memory_{k}": np.asarray(leaf) for k, leaf in enumerate(jax.tree.leaves(state.memory))}
+
+    def unpack(self, state: Lanes, arrays: Mapping[str, np.ndarray]) -> Lanes:
+        """See :meth:`ebana.onchip.engine.Engine.unpack`."""
+        structure = jax.tree.structure(state.memory)
+        with arithmetic():
+            leaves = [jnp.asarray(arrays[f"memory_{k}"]) for k in range(structure.num_leaves)]
+        return replace(state, memory=jax.tree.unflatten(structure, leaves))
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +239,12 @@ class Lanes:
     memory: Memory
 
 
-def _first_point(part: Stimulus) -> Stimulus:
-    """The first point of a part, without nudge and update."""
-    one = Stimulus(part.x[:1], part.y[:1], part.lines[:1], part.rate[:1])
-    return Stimulus(one.x, one.y, np.full_like(one.lines, -1), np.zeros_like(one.rate))
+def _wandering(state: Lanes, stimulus: Stimulus) -> Chip:
+    """The chips, with deviations of nothing where thresholds wander and they have none."""
+    chip, structure = state.chip, state.structure
+    if chip.differences is not None or stimulus.noise is None or stimulus.noise.wander is None:
+        return chip
+    lanes = stimulus.rate.shape[1]
+    shape = lanes, len(structure.transistors), sum(c.cells for c in structure.crossbars)
+    nodes = lanes, sum(c.columns for c in structure.crossbars)
+    return chip._replace(differences=Differences(np.zeros(shape), np.ones(shape), np.zeros(nodes)))

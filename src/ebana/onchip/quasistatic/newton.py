@@ -93,7 +93,7 @@ def solve(wiring: Wiring, chip: Chip, start: State, drive: Drive) -> Outcome:
 def step(wiring: Wiring, chip: Chip, state: State, drive: Drive) -> tuple[State, jax.Array]:
     """One step of Newton's method, and its largest change of a node's voltage."""
     cells, hidden, rows = linearised(wiring, chip, state, drive)
-    dz = _tridiagonal(rows)
+    dz = tridiagonal(rows)
     outputs = [_moved(h, dz[k], dz[k + 1]) for k, h in enumerate(hidden)]
     dp, dn = tuple(o[0] for o in outputs), tuple(o[1] for o in outputs)
     size = fold(jnp.maximum, [jnp.max(jnp.abs(d)) for d in (*dz, *outputs)])
@@ -197,7 +197,7 @@ def _row(
     return Row(residual, diagonal, lower, upper)
 
 
-def _tridiagonal(rows: list[Row]) -> list[jax.Array]:
+def tridiagonal(rows: list[Row]) -> list[jax.Array]:
     """Solve the block rows, from the first to the last and back."""
     done: list[tuple[jax.Array, jax.Array | None]] = []
     for row in rows:

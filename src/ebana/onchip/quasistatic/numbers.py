@@ -8,7 +8,12 @@ from ebana.onchip.transistors.law import Law
 
 
 class Layer(NamedTuple):
-    """Numbers of a layer; volts, amperes, siemens, ohms and farads."""
+    """Numbers of a layer; volts, amperes, siemens, ohms and farads.
+
+    ``thermal`` is ``kT/q``, ``capacitance_z`` that of a whole node ``z``, ``forgotten`` the charge that a weight's leak
+    takes by its voltage until the free phase ends, in the nudged phase and in the update, and ``update`` has the
+    numbers of the update circuit by name.
+    """
 
     multiplier: Any
     capacitance: Any
@@ -20,11 +25,9 @@ class Layer(NamedTuple):
     clamp_volts: Any
     clamp_current: Any
     thermal: Any
-    scale: Any
-    threshold: Any
-    step: Any
-    limit: Any
-    bit_line: Any
+    capacitance_z: Any
+    forgotten: Any
+    update: dict[str, Any]
 
 
 class Differences(NamedTuple):
@@ -32,11 +35,13 @@ class Differences(NamedTuple):
 
     Args:
         threshold: added to the threshold voltage, volts.
-        strength: factor of the current.
+        strength: factor of the current and the charge, as of a wider transistor.
+        offset: of the samplers of errors, volts, ``(amplifiers,)``.
     """
 
     threshold: Any
     strength: Any
+    offset: Any
 
 
 class Chip(NamedTuple):
@@ -51,6 +56,10 @@ class Chip(NamedTuple):
     law: Law
     layers: tuple[Layer, ...]
     differences: Differences | None = None
+
+
+LANES: Any = Chip(law=None, layers=0, differences=0)  # type: ignore[arg-type]
+"""Of a chip's numbers, which differ between lanes: those of layers and transistors, not the law."""
 
 
 class State(NamedTuple):

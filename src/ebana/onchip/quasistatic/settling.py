@@ -14,7 +14,7 @@ import numpy as np
 
 from ebana.compilation import arithmetic, compiled
 from ebana.onchip.quasistatic.newton import Row, linearised
-from ebana.onchip.quasistatic.numbers import Chip, Drive, State
+from ebana.onchip.quasistatic.numbers import LANES, Chip, Drive, Layer, State
 from ebana.onchip.quasistatic.wiring import Wiring
 
 ENOUGH = 7.0
@@ -42,13 +42,13 @@ def conductances(rows: list[Row]) -> jax.Array:
 
 
 def _matrices(structure: Wiring, chip: Chip, state: State, x: jax.Array, charges: jax.Array) -> jax.Array:
-    def one(layers: Any, state: State, x: jax.Array, charges: jax.Array) -> jax.Array:
+    def one(chip: Chip, state: State, x: jax.Array, charges: jax.Array) -> jax.Array:
         none = jnp.zeros_like(charges)
         nothing = jnp.zeros(structure.crossbars[-1].columns), jnp.zeros(())
         drive = Drive(x, *nothing, charges, none, jnp.zeros(none.shape, bool), none)
-        return conductances(linearised(structure, chip._replace(layers=layers), state, drive)[2])
+        return conductances(linearised(structure, chip, state, drive)[2])
 
-    return jax.vmap(one)(chip.layers, state, x, charges)
+    return jax.vmap(one, (LANES, 0, 0, 0))(chip, state, x, charges)
 
 
 _compiled = compiled(_matrices, static_argnums=0, optimize=False)
@@ -71,26 +71,33 @@ def slowest(
     return np.where(rates > 0.0, 1.0 / np.where(rates > 0.0, rates, 1.0), np.inf)
 
 
-def capacitances(structure: Wiring, multipliers: np.ndarray, drains: tuple[float, ...]) -> np.ndarray:
-    """Capacitances at the amplifiers' inputs, ``(lanes, nodes)``, farads.
+def at_column(structure: Wiring, drains: tuple[float, ...]) -> float:
+    """Capacitance of a cell at its column, farads.
 
     Args:
-        multipliers: synapses in parallel by lane and layer.
         drains: capacitance of a drain, or a source, of each kind of transistor.
     """
-    cell = sum(
+    return sum(
         drains[structure.sizes.index(one.size)]
         for one in structure.transistors
         for end in (one.drain, one.source)
         if end == "z"
     )
-    return np.concatenate(
-        [
-            np.repeat(c.rows * cell * multipliers[:, k : k + 1], c.columns, axis=1)
-            for k, c in enumerate(structure.crossbars)
-        ],
-        axis=1,
-    )
+
+
+def capacitances(structure: Wiring, layers: tuple[Layer, ...]) -> np.ndarray:
+    """Capacitances at the amplifiers' inputs, ``(lanes, nodes)``, farads."""
+    each = [
+        np.repeat(np.asarray(layer.capacitance_z)[:, None], c.columns, axis=1)
+        for c, layer in zip(structure.crossbars, layers, strict=True)
+    ]
+    return np.concatenate(each, axis=1)
+
+
+def samplers(layers: tuple[Layer, ...]) -> np.ndarray:
+    """The slowest time constant of each lane's samplers, seconds."""
+    each = [layer.update["hold"] * layer.update["sampler"] for layer in layers]
+    return np.max(np.asarray(each), axis=0)
 
 
 def check(taus: np.ndarray, settle: np.ndarray) -> None:

@@ -5,8 +5,8 @@ is shared. In the update phase one line of cells of each crossbar is written: th
 
     w - clip(scale rate (z_nudged - z_free) r(p_nudged), step),        r(x) = max(x - threshold, 0),
 
-limited to the range of the weights; the others float. When the write line falls, the charge that the driven nodes have
-in the network of the update phase stays on them.
+limited to the range of the weights, or changed as an update circuit of a user's own states; the others float. When the
+write line falls, the charge that the driven nodes have in the network of the update phase stays on them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ebana.onchip.quasistatic import cell
+from ebana.onchip.imperfections import Draws
+from ebana.onchip.quasistatic import cell, noise
 from ebana.onchip.quasistatic.newton import output, solve, volts
 from ebana.onchip.quasistatic.numbers import Chip, Drive, State
 from ebana.onchip.quasistatic.wiring import Crossbar, Wiring
@@ -49,6 +50,7 @@ class Step(NamedTuple):
         lines: the line that is written in each crossbar.
         rate: factor of all updates.
         nudge: conductance to the targets, siemens.
+        noise: of the chip, or None.
     """
 
     x: Any
@@ -56,6 +58,7 @@ class Step(NamedTuple):
     lines: Any
     rate: Any
     nudge: Any
+    noise: Draws | None = None
 
 
 def begin(wiring: Wiring, chip: Chip, weights: jax.Array) -> Memory:
@@ -71,40 +74,67 @@ def _charges(wiring: Wiring, chip: Chip, state: State, x: jax.Array) -> jax.Arra
     return cell.evaluate(wiring, chip, volts(wiring, state, x)).charge
 
 
-def infer(wiring: Wiring, chip: Chip, memory: Memory, x: jax.Array) -> tuple[Memory, jax.Array]:
-    """A point without nudge and update; returns the outputs in volts."""
+def infer(
+    wiring: Wiring, chip: Chip, memory: Memory, x: jax.Array, wander: jax.Array | None = None
+) -> tuple[Memory, jax.Array]:
+    """A point without nudge and update; returns the outputs in volts.
+
+    Args:
+        wander: of the transistors' thresholds, volts, or None.
+    """
+    chip = noise.wandering(chip, wander)
     y, nothing = jnp.zeros(wiring.crossbars[-1].columns), jnp.zeros(())
+    memory = _leaking(wiring, chip, memory, memory.state, 0)
     done = solve(wiring, chip, memory.state, _floating(memory, x, y, nothing))
     out = output(chip.layers[-1], done.state.z[-1], y, nothing)
+    state = _kept(done.converged, done.state, memory.state)
+    memory = _leaking(wiring, chip, _leaking(wiring, chip, memory, state, 1), state, 2)
     lost = memory.lost + ~done.converged
-    return memory._replace(state=done.state, lost=lost, steps=memory.steps + done.steps), out
+    return memory._replace(state=state, lost=lost, steps=memory.steps + done.steps), out
 
 
-def learn(wiring: Wiring, chip: Chip, memory: Memory, point: Step) -> tuple[Memory, jax.Array]:
-    """A point of the training; returns the outputs of its free phase in volts."""
+def learn(
+    wiring: Wiring, chip: Chip, memory: Memory, point: Step
+) -> tuple[Memory, tuple[jax.Array, jax.Array]]:
+    """A point of the training.
+
+    Returns:
+        The memory after it; the outputs of its free phase, and what noise and offsets add to each sampled error, volts.
+    """
+    chip = noise.wandering(chip, None if point.noise is None else point.noise.wander)
     nothing = jnp.zeros(())
+    memory = _leaking(wiring, chip, memory, memory.state, 0)
     free = solve(wiring, chip, memory.state, _floating(memory, point.x, point.y, nothing))
+    memory = _leaking(wiring, chip, memory, _kept(free.converged, free.state, memory.state), 1)
     masks = [_line(c, point.lines[k]) for k, c in enumerate(wiring.crossbars)]
     joined, shared = _bit_lines(wiring, chip, memory, masks)
     drive = _floating(memory, point.x, point.y, point.nudge)
-    nudged = solve(wiring, chip, free.state, drive._replace(joined=joined, charges=memory.charges + shared))
+    shown = drive._replace(joined=joined, charges=memory.charges + shared)
+    nudged = solve(wiring, chip, free.state, shown)
     driven = jnp.concatenate([mask.ravel() for mask in masks])
-    wanted = _wanted(wiring, chip, free.state, nudged.state, point)
-    drive = drive._replace(nudge=nothing, driven=driven, wanted=wanted)
+    errors = [after - before for after, before in zip(nudged.state.z, free.state.z, strict=True)]
+    added = noise.sampled(wiring, chip, nudged.state, shown, point.noise)
+    errors = [error + more for error, more in zip(errors, added, strict=True)]
+    wanted = _wanted(wiring, chip, nudged.state, errors, point)
+    memory = _leaking(wiring, chip, memory, _kept(nudged.converged, nudged.state, memory.state), 2)
+    drive = drive._replace(nudge=nothing, driven=driven, wanted=wanted, charges=memory.charges)
     written = solve(wiring, chip, nudged.state, drive)
     fine = free.converged & nudged.converged & written.converged
-    charges = _charges(wiring, chip, written.state, point.x)
-    charges = jnp.where(fine & driven, charges, memory.charges)
     lines = tuple(
         jnp.sum(jnp.where(mask, written.state.w[place].reshape(shape), 0.0), axis=_across(c))
         for (place, shape), c, mask in zip(wiring.places(), wiring.crossbars, masks, strict=True)
     )
-    kept = jax.tree.map(
-        lambda new, old: jnp.where(fine, new, old), (written.state, lines), (memory.state, memory.bit_lines)
-    )
+    state, lines = _kept(fine, (written.state, lines), (memory.state, memory.bit_lines))
+    charges = _charges(wiring, chip, written.state, point.x)
+    charges = jnp.where(fine & driven, charges, memory.charges)
     steps = memory.steps + free.steps + nudged.steps + written.steps
     out = output(chip.layers[-1], free.state.z[-1], point.y, nothing)
-    return Memory(kept[0], charges, kept[1], memory.lost + ~fine, steps), out
+    return Memory(state, charges, lines, memory.lost + ~fine, steps), (out, jnp.concatenate(added))
+
+
+def _kept(fine: jax.Array, new: Any, old: Any) -> Any:
+    """What is new where it is fine, else what was."""
+    return jax.tree.map(lambda a, b: jnp.where(fine, a, b), new, old)
 
 
 def _floating(memory: Memory, x: jax.Array, y: jax.Array, nudge: jax.Array) -> Drive:
@@ -133,25 +163,34 @@ def _bit_lines(
     """
     capacitances, charges = [], []
     for k, (crossbar, layer) in enumerate(zip(wiring.crossbars, chip.layers, strict=True)):
-        farads = 0.0 if crossbar.buffered else layer.bit_line / layer.multiplier
+        farads = 0.0 if crossbar.buffered else layer.update["bit_line"] / layer.multiplier
         here = jnp.where(masks[k], farads, 0.0)
         capacitances.append(here.ravel())
         charges.append((here * jnp.expand_dims(memory.bit_lines[k], _across(crossbar))).ravel())
     return jnp.concatenate(capacitances), jnp.concatenate(charges)
 
 
-def _wanted(wiring: Wiring, chip: Chip, free: State, nudged: State, point: Step) -> jax.Array:
+def _wanted(wiring: Wiring, chip: Chip, nudged: State, errors: list[jax.Array], point: Step) -> jax.Array:
     """Voltages that the update circuits ask for, for all cells; those of one line are driven there."""
     parts = []
     inputs = (point.x, *nudged.p)
+    written = noise.written(wiring, chip, point.noise)
     for k, ((place, shape), crossbar, layer) in enumerate(
         zip(wiring.places(), wiring.crossbars, chip.layers, strict=True)
     ):
-        read = nudged.w[place].reshape(shape)
-        pre = inputs[k]
-        if crossbar.rectified:
-            pre = jnp.maximum(pre - layer.threshold, 0.0)
-        change = layer.scale * point.rate * (nudged.z[k] - free.z[k]) * pre[:, None]
-        wanted = read - jnp.clip(change, -layer.step, layer.step)
-        parts.append(jnp.clip(wanted, -layer.limit, layer.limit).ravel())
+        made, structure = crossbar.update
+        circuit = made.of(structure, layer.update)
+        change = circuit.change(errors[k], inputs[k][:, None], point.rate)
+        wanted = jnp.clip(nudged.w[place].reshape(shape) - change, -circuit.limit, circuit.limit)
+        added = 0.0 if written is None else jnp.expand_dims(written[k], _across(crossbar))
+        parts.append((wanted + added).ravel())
     return jnp.concatenate(parts)
+
+
+def _leaking(wiring: Wiring, chip: Chip, memory: Memory, state: State, part: int) -> Memory:
+    """What is remembered after the weights, at some voltages, have leaked for a part of a point."""
+    each = [
+        jnp.full(c.cells, layer.forgotten[part])
+        for c, layer in zip(wiring.crossbars, chip.layers, strict=True)
+    ]
+    return memory._replace(charges=memory.charges - jnp.concatenate(each) * state.w)

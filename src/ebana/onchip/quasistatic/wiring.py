@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from ebana.onchip.description import UpdateCircuit
 from ebana.onchip.synapse import Node, Transistor
 from ebana.onchip.transistors.law import Size
 
@@ -27,7 +28,7 @@ class Crossbar:
     Args:
         rows, columns: cells by input and by output.
         write: whether a row or a column of cells is written at a time.
-        rectified: whether the update circuit sees its input above a threshold only.
+        update: class of its update circuit and what of it is no number.
         buffered: whether weights are read through a buffer, so that the bit line takes no charge from them.
         mirrored: whether the clamp sits on the amplifier's outputs and its current is reflected to the node.
     """
@@ -35,7 +36,7 @@ class Crossbar:
     rows: int
     columns: int
     write: Write = "columns"
-    rectified: bool = True
+    update: tuple[type[UpdateCircuit], tuple[tuple[str, Any], ...]] = UpdateCircuit().structure
     buffered: bool = True
     mirrored: bool = False
 

@@ -1,0 +1,193 @@
+"""What a chip adds to its drawing: transistors that differ, and noise, both drawn from seeds.
+
+Deviations are fixed for a chip and drawn once; noise is drawn point by point. Both engines take the same draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from ebana.devices.silicon import BOLTZMANN, ZERO_CELSIUS
+from ebana.numbers import real
+from ebana.onchip.description import Network
+from ebana.onchip.transistors.law import Size
+
+OXIDE = 8.3e-3
+"""Capacitance of a gate oxide of 4.15 nm, as in a 130 nm process, F/m^2."""
+
+
+@dataclass(frozen=True, eq=False)
+class Deviations:
+    """How the transistors and samplers of one chip differ from their drawing.
+
+    Args:
+        threshold: of each transistor, away from conducting, volts, ``(transistors of a cell, cells)``.
+        strength: factor of each transistor's current and charge, as of a wider one, of the same shape.
+        offset: of the circuits that sample an error, volts, ``(amplifiers,)``.
+    """
+
+    threshold: np.ndarray
+    strength: np.ndarray
+    offset: np.ndarray
+
+    @classmethod
+    def none(cls, network: Network) -> Deviations:
+        """A chip as drawn."""
+        shape = len(network.synapse.transistors), network.cells
+        return cls(np.zeros(shape), np.ones(shape), np.zeros(network.amplifiers))
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """Standard deviations between transistors that are drawn alike, normal and independent.
+
+    Args:
+        strength: of current and charge, relative.
+        threshold: of the threshold voltage, volts.
+        offset: of the circuits that sample an error, volts.
+
+    Example:
+        >>> round(Mismatch.pelgrom(Size("n", 0.42e-6, 0.15e-6)).threshold, 4)
+        0.0139
+    """
+
+    strength: float = 0.02
+    threshold: float = 0.0
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, unit in (("strength", "1"), ("threshold", "volt"), ("offset", "volt")):
+            given = real("Mismatch", name, getattr(self, name), f"a number ({unit}) from 0", least=0.0)
+            object.__setattr__(self, name, given)
+
+    @classmethod
+    def pelgrom(cls, size: Size, threshold: float = 3.5e-9, strength: float = 1e-8) -> Mismatch:
+        """Mismatch of transistors of a size: it falls with the root of the area (Pelgrom et al., 1989).
+
+        Args:
+            size: of the transistors.
+            threshold: V m; 3.5 mV µm is usual at 130 nm.
+            strength: m; 1 % µm.
+        """
+        root = (size.width * size.length) ** 0.5
+        return cls(strength / root, threshold / root)
+
+    def draw(self, network: Network, seed: int) -> Deviations:
+        """The deviations of the chip that a seed stands for."""
+        draw = np.random.default_rng([seed, 3])
+        shape = len(network.synapse.transistors), network.cells
+        threshold = self.threshold * draw.standard_normal(shape)
+        strength = np.exp(self.strength * draw.standard_normal(shape))
+        return Deviations(threshold, strength, self.offset * draw.standard_normal(network.amplifiers))
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Noise of some points, as drawn.
+
+    Args:
+        sampled: of each sampled error, unit variance, ``(T, S, amplifiers)``: its size follows from capacitors and
+            temperature; None without.
+        written: on each bit line, unit variance, ``(T, S, bit lines)``; None without.
+        white: of each amplifier's node, unit variance, ``(T, S, amplifiers)``: its size follows from the currents that
+            flow; None without.
+        wander: of each transistor's threshold, volts, ``(T, S, transistors of a cell, cells)``; None without flicker.
+    """
+
+    sampled: np.ndarray | None = None
+    written: np.ndarray | None = None
+    white: np.ndarray | None = None
+    wander: np.ndarray | None = None
+
+
+jax.tree_util.register_dataclass(Draws, data_fields=["sampled", "written", "white", "wander"], meta_fields=[])
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise of a chip.
+
+    Sampling: a capacitor C that is cut off keeps ``kT / C`` of variance in its voltage, at each sampled error, each
+    held update and each write. White: the transistors' channels have the current noise
+
+        S = 8/3 k T (gm + gds)      A^2/Hz
+
+    (which below the threshold is the shot noise ``2 q I``), resistors ``4 k T G``, and clamps ``2 q I``; the node and
+    the sampler, with time constants ``t1`` and ``t2``, let ``S / (4 (t1 + t2))`` of it through. Flicker: thresholds
+    wander with ``S = flicker / (C_ox W L f)``, from one cycle in the training to one in two points.
+
+    Args:
+        sampling: whether capacitors that sample have noise.
+        white: whether transistors, resistors and clamps have.
+        flicker: V^2 F; 1e-25 is a usual value. Zero for none.
+        oxide: capacitance of the gates' oxide, F/m^2.
+    """
+
+    sampling: bool = True
+    white: bool = True
+    flicker: float = 1e-25
+    oxide: float = OXIDE
+
+    def __post_init__(self) -> None:
+        given = real("Noise", "flicker", self.flicker, "V^2 F, from 0", least=0.0)
+        object.__setattr__(self, "flicker", given)
+        object.__setattr__(self, "oxide", real("Noise", "oxide", self.oxide, "F/m^2 above 0", above=0.0))
+
+    def draw(self, network: Network, seed: int, epoch: int, points: int, epochs: int) -> Draws:
+        """Noise of an epoch of one seed; the axis of seeds has length 1."""
+        draw = np.random.default_rng([seed, epoch, 4])
+        sampled, white = draw.standard_normal((2, points, 1, network.amplifiers))
+        written = draw.standard_normal((points, 1, sum(network.bit_lines)))
+        first, most = epoch * points, epochs * points
+        return Draws(
+            sampled if self.sampling else None,
+            written if self.sampling else None,
+            white if self.white else None,
+            self.wander(network, seed, first, points, most) if self.flicker else None,
+        )
+
+    def quiet(self, network: Network, seed: int, first: int, points: int, most: int) -> Draws:
+        """Noise of points of one seed that write nothing: thresholds that wander on, and zeros of the rest.
+
+        Args:
+            first: the first point, counted from the beginning of the training.
+            points: that are wanted.
+            most: points of the training.
+        """
+        nodes = np.zeros((points, 1, network.amplifiers))
+        return Draws(
+            nodes if self.sampling else None,
+            np.zeros((points, 1, sum(network.bit_lines))) if self.sampling else None,
+            nodes if self.white else None,
+            self.wander(network, seed, first, points, most) if self.flicker else None,
+        )
+
+    def wander(self, network: Network, seed: int, first: int, points: int, most: int) -> np.ndarray:
+        """Thresholds over time, volts: a cosine for each octave of frequency, its phase by the seed.
+
+        A sum of ``a cos(2 pi f t + phase)`` with ``a^2 / 2`` the power in its octave has the wanted spectrum, costs no
+        memory and can be entered at any time.
+
+        Args:
+            first: point that it begins at.
+            points: that are wanted.
+            most: points of the whole training, which set the lowest frequency.
+        """
+        draw = np.random.default_rng([seed, 5])
+        octaves = max(int(np.floor(np.log2(most))), 1)
+        shape = octaves, len(network.synapse.transistors), network.cells
+        frequency = 2.0 ** -(1.0 + np.arange(octaves)[:, None, None] + draw.random(shape))  # cycles a point
+        phase = 2.0 * np.pi * draw.random(shape)
+        size = [one.size.width * one.size.length for one in network.synapse.transistors]
+        power = self.flicker * np.log(2.0) / (self.oxide * np.array(size)[:, None])
+        time = first + np.arange(points)[:, None, None, None]
+        each = np.sqrt(2.0 * power) * np.cos(2.0 * np.pi * frequency * time + phase)
+        return each.sum(1)[:, None]
+
+
+def energy(celsius: float) -> float:
+    """``k T``, joules."""
+    return BOLTZMANN * (celsius + ZERO_CELSIUS)
