@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,12 @@ from ebana.onchip import (
     Clock,
     Inputs,
     Layer,
+    Mismatch,
     Network,
+    Noise,
     OnChip,
+    Process,
+    QuasiStatic,
     SquaredLoss,
     Synapse,
     UpdateCircuit,
@@ -21,7 +27,7 @@ from ebana.onchip import (
     tasks,
 )
 from ebana.onchip.tasks import Task
-from helpers.chips import chip
+from helpers.chips import Saturating, chip, with_updates
 
 
 @pytest.mark.parametrize(
@@ -40,6 +46,11 @@ from helpers.chips import chip
         (lambda: Synapse("sram"), "kind='sram'. Expected one of cmos, 2t1c"),
         (lambda: Synapse(capacitance=0), "capacitance=0"),
         (lambda: Network(Inputs(1), (Layer(1),)), "has 1 layers. Expected two or more"),
+        (lambda: UpdateCircuit(sampler=0), r"UpdateCircuit\(sampler=0\)"),
+        (lambda: Amplifier(capacitance=-1), r"Amplifier\(capacitance=-1\)"),
+        (lambda: Synapse(leak=-1), "leak=-1"),
+        (lambda: Mismatch(strength=-1), r"Mismatch\(strength=-1\)"),
+        (lambda: Noise(flicker=float("nan")), r"Noise\(flicker=nan\)"),
         (lambda: OnChip(chip(3, 1), seeds=[]), "0 networks"),
         (lambda: OnChip(chip(3, 1), seeds=-1), "seeds=-1"),
     ],
@@ -100,6 +111,85 @@ def test_a_second_fit_goes_on_from_the_first():
     )  # gates moved by the test
     assert model.predict(task.x).shape == (3, 12, 1)
     assert [w.shape for w in model.weights] == [(3, 3, 4), (3, 4, 1)]
+
+
+def stopped(model, task, epochs, path, after):
+    """Train until some epochs are done, then stop."""
+
+    def stop(history):
+        if history.done == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(task, epochs, verbose=False, checkpoint=path, on_epoch=stop)
+
+
+@pytest.mark.parametrize("noise", [None, Noise()], ids=["as drawn", "with noise"])
+def test_a_training_that_goes_on_is_the_same_to_the_last_bit(tmp_path, noise):
+    path, task = tmp_path / "run", tasks.sine(0, points=10)
+
+    def model():
+        return OnChip(chip(3, 1), seeds=[0, 4], mismatch=Mismatch(), noise=noise)
+
+    stopped(model(), task, 4, path, after=2)
+    again = model()
+    found = again.fit(task, 4, verbose=False, resume=path)
+    whole = model().fit(task, 4, verbose=False)
+    for name in ("scores", "weights", "final", "outputs", "lost"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
+    assert found.seconds > 0
+    assert again.fit(task, 4, verbose=False, resume=tmp_path / "none").done == 4
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+    path, task = tmp_path / "run", tasks.sine(0, points=10)
+    stopped(OnChip(chip(3, 1)), task, 3, path, after=1)
+    for other, data, epochs, told in (
+        (OnChip(chip(4, 1)), task, 3, "networks"),
+        (OnChip(chip(3, 1), seeds=1), task, 3, "seeds"),
+        (OnChip(chip(3, 1)), tasks.sine(1, points=10), 3, "data"),
+        (OnChip(chip(3, 1)), task, 4, "epochs"),
+        (OnChip(chip(3, 1), noise=Noise()), task, 3, "noise"),
+        (OnChip(chip(3, 1), engine=QuasiStatic(Process(corner="ss"))), task, 3, "process"),
+    ):
+        with pytest.raises(ValueError, match=rf"another training \(.*{told}"):
+            other.fit(data, epochs, verbose=False, resume=path)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ValueError, match="cannot use"):
+        OnChip(chip(3, 1)).fit(task, 3, verbose=False, resume=path)
+
+
+def test_chips_are_saved_with_their_charges(tmp_path):
+    task = tasks.sine(0, points=10)
+    model = OnChip(chip(3, 1), seeds=[2, 3], mismatch=Mismatch(0.05))
+    model.fit(task, 2, verbose=False)
+    path = model.save(tmp_path / "chips")
+    read = OnChip.load(path)
+    assert read.network == model.network
+    assert read.seeds == model.seeds
+    np.testing.assert_array_equal(read.predict(task.x), model.predict(task.x))
+    own = OnChip(with_updates(chip(3, 1), Saturating))
+    own.save(path)
+    with pytest.raises(ValueError, match=r"classes of a user's own \(Saturating\).*network="):
+        OnChip.load(path)
+    assert OnChip.load(path, network=own.network).network == own.network
+    with pytest.raises(ValueError, match="not those of this chip"):
+        OnChip.load(path, network=chip(4, 1))
+    with pytest.raises(ValueError, match="chip"):
+        OnChip(chip(3, 1)).fit(task, 1, verbose=False, resume=path)
+
+
+def test_an_update_circuit_of_ones_own_is_one_program_for_all_its_numbers():
+    base = with_updates(chip(3, 1), Saturating)
+    networks = [
+        replace(base, layers=tuple(replace(x, update=replace(x.update, width=width)) for x in base.layers))
+        for width in (0.01, 0.1)
+    ]
+    task = tasks.sine(0, points=10)
+    both = OnChip(networks, seeds=[0, 0]).fit(task, 1, verbose=False)
+    assert np.abs(both.weights[1, 0] - both.weights[1, 1]).max() > 1e-3
+    alone = OnChip(networks[1], seeds=[0]).fit(task, 1, verbose=False)
+    np.testing.assert_allclose(both.weights[:, 1], alone.weights[:, 0], rtol=0, atol=1e-9)
 
 
 def test_every_line_is_written_equally_often_and_epochs_do_not_depend_on_each_other():

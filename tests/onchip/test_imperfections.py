@@ -1,0 +1,171 @@
+"""Deviations and noise against the formulas that they are stated by, worked out with other code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ebana.compilation import arithmetic
+from ebana.devices.silicon import BOLTZMANN, CHARGE
+from ebana.onchip import Mismatch, Noise, OnChip, QuasiStatic, Synapse, stimulus, tasks
+from ebana.onchip.quasistatic import newton, settling, training
+from ebana.onchip.quasistatic.numbers import Drive
+from ebana.onchip.transistors.law import Size
+from helpers.chips import chip, slow
+
+KT = BOLTZMANN * 300.15
+
+
+def added(network, noise, points=400, seed=0):
+    """What noise adds to the sampled errors of a training whose updates are all zero."""
+    task = tasks.sine(0, points=points, outputs=network.shape[-1])
+    one = stimulus.epoch(network, task.x[None], task.y[None], [seed], 0, 1, noise)
+    engine = QuasiStatic()
+    state = engine.start([network], [stimulus.start_weights(network, 0)])
+    return engine.learn(state, one)[2][:, 0], state, one
+
+
+def test_mismatch_has_the_spread_that_is_stated_and_belongs_to_the_seed():
+    network = chip(40, 1)
+    drawn = Mismatch(0.02, 0.01, 3e-3).draw(network, 4)
+    assert drawn.threshold.shape == drawn.strength.shape == (2, 160)
+    assert np.std(np.log(drawn.strength)) == pytest.approx(0.02, rel=0.15)
+    assert np.std(drawn.threshold) == pytest.approx(0.01, rel=0.15)
+    assert np.std(drawn.offset) == pytest.approx(3e-3, rel=0.4)
+    np.testing.assert_array_equal(drawn.strength, Mismatch(0.02, 0.01, 3e-3).draw(network, 4).strength)
+    assert not np.array_equal(drawn.strength, Mismatch(0.02, 0.01, 3e-3).draw(network, 5).strength)
+    pair = Mismatch.pelgrom(Size("n", 1e-6, 1e-6)), Mismatch.pelgrom(Size("n", 2e-6, 2e-6))
+    assert pair[0].threshold == pytest.approx(3.5e-3)
+    assert pair[1].threshold == pytest.approx(pair[0].threshold / 2)
+    assert pair[1].strength == pytest.approx(pair[0].strength / 2)
+
+
+def test_samples_have_the_variance_of_their_capacitors():
+    network = chip(3, 1, hold=2e-13)
+    volts, _, _ = added(network, Noise(white=False, flicker=0.0))
+    assert np.std(volts) == pytest.approx(np.sqrt(KT / 2e-13), rel=0.06)
+    assert abs(np.mean(volts)) < 4 * np.sqrt(KT / 2e-13 / volts.size)
+
+
+def test_white_noise_is_that_of_the_currents_through_the_network():
+    """Against the dense Jacobian of the nodes and currents differentiated by finite steps of the law."""
+    network = slow(chip(3, 2), 30e-15, 8e3)
+    volts, state, one = added(network, Noise(sampling=False, flicker=0.0), points=1)
+    engine = QuasiStatic()
+    state = engine.start([network], [stimulus.start_weights(network, 0)])
+    held = jax.tree.map(lambda a: a, one)
+    state, _, again = engine.learn(state, held)
+    np.testing.assert_array_equal(again[:, 0], volts)
+    unit = one.noise.white[0, 0]
+    expected = oracle(network, one, unit)
+    np.testing.assert_allclose(volts[0], expected, rtol=2e-3)
+
+
+def oracle(network, one, unit):
+    """Noise voltages at the end of the nudged phase, from terminal voltages alone."""
+    engine = QuasiStatic()
+    structure, chip_numbers = engine.chip([network])
+    jacobian, (z, p, n, w) = nudged_phase(engine, network, one)
+    law = engine.transistors.law(structure.sizes)
+    spectra, step = [], 1e-6
+    with jax.enable_x64():
+        for k, layer in enumerate(network.layers):
+            rows = (one.x[0, 0], -one.x[0, 0]) if k == 0 else (p[k - 1], n[k - 1])
+            total = np.full(layer.units, 4 * KT * layer.amplifier.leak)
+            for i in range(network.shape[k]):
+                for j in range(layer.units):
+                    at = {"p": rows[0][i], "n": rows[1][i], "z": z[k][j], "w": w[k][i, j], "0": 0.0}
+                    for t, one_ in enumerate(structure.transistors):
+                        vgs, vds = at[one_.gate] - at[one_.source], at[one_.drain] - at[one_.source]
+
+                        def current(g, d, t=t):
+                            return float(
+                                law(structure.which[t : t + 1], np.array([[g]]), np.array([[d]])).current[
+                                    0, 0
+                                ]
+                            )
+
+                        gm = (current(vgs + step, vds) - current(vgs - step, vds)) / (2 * step)
+                        gds = (current(vgs, vds + step) - current(vgs, vds - step)) / (2 * step)
+                        total[j] += layer.multiplier * 8 / 3 * KT * (abs(gm) + abs(gds))
+            if layer.amplifier.clamp is not None:
+                a = layer.amplifier
+                diode = a.saturation * (np.exp((a.clamp - z[k]) / (KT / CHARGE)) - 1)
+                total += 2 * CHARGE * np.abs(diode)
+            spectra.append(total)
+    nodes = settling.capacitances(structure, chip_numbers.layers)[0]
+    hold = np.concatenate([np.full(x.units, x.update.hold * x.update.sampler) for x in network.layers])
+    constant = nodes / np.diag(jacobian) + hold
+    current = np.sqrt(np.concatenate(spectra) / (2 * constant)) * unit
+    return -np.linalg.solve(jacobian, current)
+
+
+def nudged_phase(engine, network, one):
+    """Node voltages in the nudged phase of the first point, and the Jacobian of the amplifiers' nodes there."""
+    structure, numbers = engine.chip([network])
+    single = jax.tree.map(lambda a: a[0], numbers.layers)
+    chip_ = numbers._replace(layers=single)
+    with arithmetic():
+        start = jnp.concatenate([jnp.ravel(w) for w in stimulus.start_weights(network, 0)])
+        memory = training.begin(structure, chip_, start)
+        make = partial(training._floating, memory, jnp.asarray(one.x[0, 0]), jnp.asarray(one.y[0, 0]))
+        free = newton.solve(structure, chip_, memory.state, make(jnp.zeros(())))
+        drive: Drive = make(jnp.asarray(network.loss.nudge))
+        found = newton.solve(structure, chip_, free.state, drive)
+        rows = newton.linearised(structure, chip_, found.state, drive)[2]
+        jacobian = np.asarray(settling.conductances(rows))
+    state = jax.tree.map(np.asarray, found.state)
+    by = [state.w[place].reshape(shape) for place, shape in structure.places()]
+    return jacobian, (state.z, state.p, state.n, by)
+
+
+def test_thresholds_wander_with_one_over_f():
+    """Each octave of frequency has as much power, that of the formula."""
+    network, points = chip(30, 1), 2048
+    noise = Noise(sampling=False, white=False, flicker=1e-24)
+    volts = noise.wander(network, 0, 0, points, points)[:, 0, 1]  # n channel, (points, cells)
+    spectrum = 2 * np.abs(np.fft.rfft(volts, axis=0)) ** 2 / points**2
+    power = spectrum.mean(1)
+    area = 0.42e-6 * 0.15e-6
+    octave = 1e-24 * np.log(2) / (noise.oxide * area)
+    edges = points / 2.0 ** np.arange(1, 10)
+    found = [power[int(low) + 1 : int(2 * low) + 1].sum() for low in edges / 2 if low >= 8]
+    np.testing.assert_allclose(found, octave, rtol=0.35)
+    later = noise.wander(network, 0, 100, 50, points)[:, 0, 1]
+    np.testing.assert_allclose(later, volts[100:150], atol=1e-15)
+
+
+def test_weights_that_leak_are_forgotten_with_their_time_constant():
+    """A weight that is not written loses charge as a capacitor does through its leak."""
+    leak = 2e-9
+    network = chip(3, 1, synapse=Synapse(leak=leak))
+    network = replace(
+        network, layers=tuple(replace(x, update=replace(x.update, scale=0.0)) for x in network.layers)
+    )
+    engine = QuasiStatic()
+    state = engine.start([network], [stimulus.start_weights(network, 0)])
+    x = np.full((1, 200, 1), 0.5)
+    before = np.asarray(state.memory.charges)
+    state, _ = engine.apply(state, stimulus.test(network, x))
+    after = np.asarray(state.memory.charges)
+    seconds = 200 * network.clock.period
+    # the gates hold some charge too: C dv/dt = -g v with C a little above that of the capacitor
+    kept = np.exp(-seconds * leak / 0.1e-12)
+    ratio = (after / before)[np.abs(before) > 2e-14]
+    assert ratio.min() > kept * 0.98
+    assert ratio.max() < kept * 1.06
+
+
+def test_a_noisy_training_is_the_same_for_a_seed_whoever_trains_beside():
+    network, task = slow(chip(3, 1)), tasks.sine(0, points=8)
+    options = {"mismatch": Mismatch(), "noise": Noise()}
+    alone = OnChip(network, seeds=[3], **options).fit(task, 2, verbose=False)
+    beside = OnChip(network, seeds=[1, 3], **options).fit(task, 2, verbose=False)
+    np.testing.assert_allclose(beside.weights[:, 1], alone.weights[:, 0], rtol=0, atol=1e-9)
+    quiet = OnChip(network, seeds=[3]).fit(task, 2, verbose=False)
+    assert np.abs(quiet.weights - alone.weights).max() > 1e-3
