@@ -45,6 +45,10 @@ class Stimulus:
         """What one of the seeds has."""
         return jax.tree.map(lambda a: a[:, k : k + 1], self)
 
+    def at(self, k: int) -> Stimulus:
+        """A single point."""
+        return jax.tree.map(lambda a: a[k : k + 1], self)
+
     def first(self) -> Stimulus:
         """The first point, without nudge, update and noise."""
         one = jax.tree.map(lambda a: a[:1], replace(self, noise=None))

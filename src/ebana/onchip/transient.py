@@ -15,6 +15,7 @@ from ebana.onchip.description import Network
 from ebana.onchip.engine import OnPart, Part, by_crossbar, flat
 from ebana.onchip.imperfections import Deviations, energy
 from ebana.onchip.quasistatic.engine import QuasiStatic, wiring_of
+from ebana.onchip.quasistatic.numbers import State
 from ebana.onchip.stimulus import Stimulus, joined
 from ebana.onchip.transistors.process import Process, process
 from ebana.spice.language.statements import Transient
@@ -200,7 +201,7 @@ class Trained:
     """
 
     def __init__(self, network: Network, when: Timing) -> None:
-        self.done = 0
+        self.network, self.done = network, 0
         self._read = Samples([f"v({n})" for n in output_names(network)], when.edges[:, NUDGE])
         self._written = Samples([f"v({n})" for n in state_names(network)], when.edges[:, END])
         self.outputs = self._read.values
@@ -211,6 +212,15 @@ class Trained:
         self._read.take(names, rows)
         self._written.take(names, rows)
         self.done = self._written.done
+
+    def state(self, point: int) -> State:
+        """Voltages after a point, as the quasi-static engine has them."""
+        network = self.network
+        sizes = [*network.shape[1:], *(m for m in network.shape[1:-1] for _ in "pn")]
+        parts = np.split(self.nodes[point, : sum(sizes)], np.cumsum(sizes)[:-1])
+        depth = len(network.layers)
+        outer = parts[depth:]
+        return State(tuple(parts[:depth]), tuple(outer[::2]), tuple(outer[1::2]), self.weights[point])
 
     def after(self, chip: Chip, point: int, x: np.ndarray) -> Chip:
         """The chip after a point.

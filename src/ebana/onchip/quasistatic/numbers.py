@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import jax
+
 from ebana.onchip.transistors.law import Law
 
 
@@ -97,3 +99,9 @@ class Drive(NamedTuple):
     joined: Any
     driven: Any
     wanted: Any
+
+
+def first(chip: Chip) -> Chip:
+    """The chip of the first lane."""
+    layers, differences = jax.tree.map(lambda a: a[0], (chip.layers, chip.differences))
+    return chip._replace(layers=layers, differences=differences)
