@@ -128,6 +128,20 @@ def test_a_training_that_was_stopped_goes_on_as_it_would_have(tmp_path):
 
 @needs_ngspice
 @needs_cards
+def test_idle_time_forgets_alike():
+    network = chip(3, 1, synapse=Synapse(leak=1e-10))
+    models = [OnChip(network, engine=engine) for engine in (QuasiStatic("sky130"), TransientEngine())]
+    before = models[0].weights
+    for model in models:
+        model.wait(4e-4)  # 0.4 of the time constant of 1 ms
+    for fast, slow_, first in zip(models[0].weights, models[1].weights, before, strict=True):
+        np.testing.assert_allclose(slow_, fast, rtol=0, atol=5e-4)
+        assert np.abs(fast - np.exp(-0.4) * first).max() < 0.02  # gates have a few percent of the charge
+        assert np.abs(fast - first).max() > 0.05
+
+
+@needs_ngspice
+@needs_cards
 def test_it_fits_like_the_other_engine():
     task = tasks.sine(1, points=10)
     found = [

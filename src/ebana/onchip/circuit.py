@@ -277,7 +277,8 @@ class _Builder:
         self._capacitors(f"cw{k}", w, farads)
         if synapse.leak:
             flat = w.ravel()
-            self.build_.resistors(f"lost{k}", flat, self.build_.ground(len(flat)), synapse.leak * multiplier)
+            siemens = synapse.leak * multiplier
+            self.build_.resistors(f"lost{k}", flat, self.build_.ground(len(flat)), siemens, low=siemens)
         return w
 
     def _wandering(self, name: str, gate: np.ndarray, sign: float, t: int, cells: slice) -> np.ndarray:
@@ -298,7 +299,8 @@ class _Builder:
         size = layer.units
         if stated.capacitance:
             self._capacitors(f"cz{k}", z, stated.capacitance)
-        self.build_.resistors(f"leak{k}", z, self.build_.ground(size), stated.leak)
+        if stated.leak:
+            self.build_.resistors(f"leak{k}", z, self.build_.ground(size), stated.leak, low=stated.leak)
         sides = []
         for name, gain in (("p", stated.gain), ("n", -stated.gain))[: 1 if last else 2]:
             inner, outer = self.build_.nodes(f"e{name}{k}", size), self.build_.nodes(f"{name}{k}", size)

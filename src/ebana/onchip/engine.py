@@ -74,6 +74,10 @@ class Engine(Protocol):
         """Apply a stimulus, part after part, without a break; returns the state after it."""
         ...
 
+    def wait(self, state: Any, seconds: float) -> Any:
+        """Let time pass without clocks: weights lose charge through their leaks."""
+        ...
+
     def weights(self, state: Any) -> np.ndarray:
         """Voltages on the weights' nodes, ``(seeds, cells)``."""
         ...

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ebana._types import FilePath
-from ebana.numbers import whole
+from ebana.numbers import real, whole
 from ebana.onchip import files, tasks
 from ebana.onchip.chips import Chips
 from ebana.onchip.course import Course
@@ -163,6 +163,16 @@ class OnChip:
         each = self._tasks(task)
         x, y = (self._stacked([getattr(t, name) for t in each]) for name in ("test_x", "test_y"))
         return tasks.score(self.predict(x), y, each[0].classes)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass without clocks: weights lose charge through their leaks, see :class:`Synapse`.
+
+        Args:
+            seconds: of it.
+        """
+        seconds = real("OnChip.wait", "seconds", seconds, "seconds, from 0", least=0.0)
+        chips = self._chips
+        chips.states = [self.engine.wait(state, seconds) for state in chips.states]
 
     # -- files ----------------------------------------------------------------------------------------------
 

@@ -97,7 +97,7 @@ def compare(
     *,
     seed: int = 0,
     points: int = 500,
-    process: str | Process = "sky130",
+    process: Process | None = None,
     mismatch: Mismatch | None = None,
     noise: Noise | None = None,
     verbose: bool | None = None,
@@ -109,7 +109,7 @@ def compare(
         task: data; its points are shown pass after pass.
         seed: of start weights and order.
         points: to compare.
-        process: of the transistors.
+        process: of the transistors; the cards' typical corner where None.
         mismatch: of the chip.
         noise: of the chip, the same in both.
         verbose: whether progress is shown; None where somebody watches.
@@ -122,6 +122,7 @@ def compare(
     applied = jax.tree.map(lambda a: a[:points], applied)
     start = stimulus.start_weights(network, seed)
     differ = None if mismatch is None else mismatch.draw(network, seed)
+    process = process or Process("sky130")
     fast = QuasiStatic(process)
     out, weights, state = _by_point(fast, network, start, differ, applied)
     slow = TransientEngine(process)

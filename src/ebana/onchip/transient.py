@@ -80,10 +80,13 @@ class TransientEngine:
         built = circuit(network, cards, stimulus, imperfect, chip.x)
         when = timing(network, stimulus.points)
         saved = tuple(f"v({name})" for name in (*output_names(network), *state_names(network)))
-        settle = network.clock.settle
+        clock = network.clock
+        longest = max(clock.settle, clock.gap / 200)
         reltol, trtol = TIGHT if _slow(network) else LOOSE
         reltol, trtol = self.reltol or reltol, self.trtol or trtol
-        analysis = Transient(when.stop, settle / 4, settle, saved, method="gear", reltol=reltol, trtol=trtol)
+        analysis = Transient(
+            when.stop, longest / 4, longest, saved, method="gear", reltol=reltol, trtol=trtol
+        )
         title = f"a circuit that trains itself: {network.name}, {stimulus.points} points"
         celsius = self.transistors.celsius
         others = {**chip.nodes, **_inputs(chip), **imperfect.gates(network, chip.weights)}
@@ -145,6 +148,18 @@ class TransientEngine:
 
         found = self.simulate(chip, joined(parts), report)
         return found.after(chip, -1, parts[-1].x[-1, 0])
+
+    def wait(self, state: list[Chip], seconds: float) -> list[Chip]:
+        """See :meth:`ebana.onchip.engine.Engine.wait`: a point with inputs at ground, a long gap, and another."""
+        return [self._waited(chip, seconds) for chip in state]
+
+    def _waited(self, chip: Chip, seconds: float) -> Chip:
+        network = chip.network
+        idle = replace(network, clock=replace(network.clock, gap=max(seconds, network.clock.gap)))
+        x, y = np.zeros((2, 1, network.inputs.lines)), np.zeros((2, 1, network.shape[-1]))
+        points = Stimulus(x, y, np.full((2, 1, len(network.layers)), -1), np.zeros((2, 1)))
+        found = self.simulate(replace(chip, network=idle), points)
+        return found.after(chip, -1, x[-1, 0])
 
     def weights(self, state: list[Chip]) -> np.ndarray:
         """See :meth:`ebana.onchip.engine.Engine.weights`."""

@@ -23,6 +23,9 @@ from ebana.onchip.quasistatic.wiring import Crossbar, Wiring, wiring
 from ebana.onchip.stimulus import Stimulus
 from ebana.onchip.transistors.process import Process, process
 
+IDLE = 100
+"""Steps that idle time is computed in; within each a weight decays exponentially."""
+
 NO_CLAMP = -1e3
 """Bias of a clamp that never conducts, volts."""
 
@@ -147,9 +150,10 @@ class QuasiStatic:
         structure, chip = self.chip(networks, deviations)
         nudge = np.array([n.loss.nudge for n in networks])
         settle = np.array([n.clock.settle for n in networks])
+        leak = np.array([n.synapse.leak for n in networks])
         with arithmetic():
             memory = begin(structure, chip, jnp.asarray(np.stack([flat(w) for w in weights])))
-        return Lanes(structure, chip, nudge, settle, memory)
+        return Lanes(structure, chip, nudge, settle, leak, memory)
 
     def train(self, state: Lanes, parts: Sequence[Stimulus], on_part: OnPart) -> Lanes:
         """See :meth:`ebana.onchip.engine.Engine.train`.
@@ -204,6 +208,19 @@ class QuasiStatic:
     def _check_clock(self, state: Lanes, x: np.ndarray) -> None:
         settling.check(self.time_constants(state, x), state.settle)
 
+    def wait(self, state: Lanes, seconds: float) -> Lanes:
+        """See :meth:`ebana.onchip.engine.Engine.wait`; inputs are at ground, and a weight's gates stay with it."""
+        layers = []
+        for layer in state.chip.layers:
+            farads = np.asarray(layer.capacitance)
+            lost = farads * -np.expm1(-seconds / IDLE * state.leak / farads)
+            layers.append(layer._replace(forgotten=np.stack([lost, 0 * lost, 0 * lost], axis=-1)))
+        x = np.zeros((IDLE, *state.nudge.shape, state.structure.crossbars[0].rows))
+        with arithmetic():
+            chip = state.chip._replace(layers=tuple(layers))
+            memory, _ = infer(state.structure, chip, state.memory, jnp.asarray(x), None)
+        return replace(state, memory=memory)
+
     def weights(self, state: Lanes) -> np.ndarray:
         """See :meth:`ebana.onchip.engine.Engine.weights`."""
         return np.asarray(state.memory.state.w)
@@ -229,6 +246,7 @@ class Lanes:
         chip: their numbers.
         nudge: conductance to the targets, siemens, by lane.
         settle: length of the free and the nudged phase, seconds, by lane.
+        leak: conductance that each weight leaks through, siemens, by lane.
         memory: voltages and charges.
     """
 
@@ -236,6 +254,7 @@ class Lanes:
     chip: Chip
     nudge: np.ndarray
     settle: np.ndarray
+    leak: np.ndarray
     memory: Memory
 
 
