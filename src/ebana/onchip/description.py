@@ -46,7 +46,8 @@ class Amplifier:
         load: conductance from each output to ground, siemens (outputs of the network).
         clamp: bias of the clamping diode, volts; it conducts about 0.55 V lower. None for no clamp, as at outputs.
         saturation: saturation current of that diode, amperes.
-        mirrored: whether the diodes sit on the outputs and their current is mirrored to the input, as published.
+        mirrored: whether the diodes sit on the outputs, from ``clamp`` to the one and from the other to ``-clamp``, as
+            published: what they supply flows back into ``z`` like other current of the outputs.
     """
 
     gain: float = 2.5
