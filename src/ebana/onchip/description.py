@@ -78,7 +78,8 @@ class UpdateCircuit:
     holds it, and in the update phase drives the weights on the selected write line there.
 
     Args:
-        scale: of the update, 1/V.
+        scale: of the update, 1/V. Negative where a higher weight raises the current into the column, as in the cell
+            ``"2t1c"``, so that the error falls; the published pair lowers it.
         threshold: of the rectifier at the multiplier's input, volts; None for none, as published. A synapse conducts
             above a threshold only, and so should its update.
         step: most that a write changes a weight, volts.
@@ -98,7 +99,7 @@ class UpdateCircuit:
     hold: float = 0.4e-12
 
     def __post_init__(self) -> None:
-        _check(self, least="scale")
+        _check(self, any_="scale", unit="1/volt")
         _check(self, above="hold", least="bit_line", unit="farad")
         threshold = "threshold" if self.threshold is not None else ""
         _check(self, above="step limit", any_=threshold, unit="volt")

@@ -7,12 +7,14 @@ output resistance, ``g`` the forward voltage gain and ``b`` the backward current
     at p:  sum_k J_p - (g z - p) / R = 0          at n:  sum_k J_n - (-g z - n) / R = 0
     at z:  sum_i J_z + G z + b (2 g z - p + n) / R - D(c - z) = 0
 
-with ``D`` the current of the clamp's diode from its bias ``c``. Where clamps are mirrored, the diodes are at the outputs
-instead, one from ``c`` to p and one from n to ``-c``, so that ``-D(c - p)`` and ``+D(n + c)`` stand in the first row: what
-they supply flows through ``R``, and so its reflection at z needs no term of its own. The outputs of the last layer carry a load and, in the nudged phase, a conductance to the target, and are a
-linear function of their ``z``. The weights are eliminated cell by cell, then ``p, n`` amplifier by amplifier (two by
-two), which leaves a block tridiagonal system in the ``z`` of the layers, diagonal in the first: it is solved from the
-first layer on.
+with ``D`` the current of the clamp's diode from its bias ``c``. Where clamps are mirrored, the diodes are at the
+outputs instead, one from ``c`` to p and one from n to ``-c``: ``-D(c - p)`` and ``+D(n + c)`` are added to the first
+row, and z has no term of its own, since what they supply flows through ``R`` and is reflected with the rest.
+
+The outputs of the last layer carry a load and, in the nudged phase, a conductance to the target, and are a linear
+function of their ``z``. The weights are eliminated cell by cell, then ``p, n`` amplifier by amplifier (two by two),
+which leaves a block tridiagonal system in the ``z`` of the layers, diagonal in the first: it is solved from the first
+layer on.
 """
 
 from __future__ import annotations
