@@ -57,3 +57,10 @@ def chip(
     layers.append(Layer(units[-1], last, circuits[-1], multiplier=2.0, spread=1.11, write=write))
     loss = SquaredLoss(2.56e-4, 0.278)
     return Network(Inputs(features, 0.988), tuple(layers), synapse or Synapse(), loss, decay=0.0565)
+
+
+def mirrored(network: Network, clamp: float = 0.3) -> Network:
+    """The same with diodes at the outputs of hidden amplifiers in place of those at their inputs."""
+    *hidden, last = network.layers
+    with_diodes = [replace(x, amplifier=replace(x.amplifier, clamp=clamp, mirrored=True)) for x in hidden]
+    return replace(network, layers=(*with_diodes, last))

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 NAME = "reproduce"
 
-PAPERS = ("kendall2020", "scellier2023", "scellier2024", "ebana2022", "nest2024")
+PAPERS = ("kendall2020", "scellier2023", "scellier2024", "ebana2022", "nest2024", "metzger2024")
 
 
 def run(
     context: typer.Context,
     paper: Annotated[
-        str, typer.Argument(help="kendall2020, scellier2023, scellier2024, ebana2022 or nest2024.")
+        str,
+        typer.Argument(help="kendall2020, scellier2023, scellier2024, ebana2022, nest2024 or metzger2024."),
     ],
     model: Annotated[
         str | None,
@@ -69,6 +70,17 @@ def run(
     fashion: Annotated[
         bool, typer.Option("--fashion", help="ebana2022: Fashion-MNIST in 128 features, one epoch.")
     ] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="metzger2024: transient (one simulation in ngspice) or quasistatic (phase by phase).",
+            show_default="transient; with --quick or --ablation quasistatic",
+        ),
+    ] = None,
+    ablation: Annotated[
+        bool,
+        typer.Option("--ablation", help="metzger2024: the published settings, changed one at a time."),
+    ] = False,
     published_settings: Annotated[
         bool,
         typer.Option(
@@ -111,7 +123,7 @@ def run(
     with terminal.quiet():
         options = {
             "model": model, "network": network, "data": data, "table": table, "blocks": blocks, "gradients": gradients,
-            "fashion": fashion,
+            "fashion": fashion, "engine": engine, "ablation": ablation,
         }  # fmt: skip
         check_options(paper, options, published_settings, baselines)
         check_seed(seed)
@@ -157,6 +169,8 @@ OWNERS = {
     "blocks": ("nest2024",),
     "gradients": ("nest2024",),
     "fashion": ("ebana2022",),
+    "engine": ("metzger2024",),
+    "ablation": ("metzger2024",),
 }
 """Which papers have an option."""
 
@@ -175,6 +189,8 @@ def check_options(paper: str, options: dict[str, Any], published_settings: bool,
             f"{paper} has no --published-settings: those of scellier2023, scellier2024 and nest2024 alone are written "
             "out. Leave the option out."
         )
+    if baselines and paper == "metzger2024":
+        raise ValueError("metzger2024 has no baselines: it compares settings. Leave out --baselines.")
     if baselines and paper in ("scellier2023", "ebana2022", "nest2024"):
         raise ValueError(
             "--baselines is an option of kendall2020 and scellier2024; scellier2023, ebana2022 --fashion and nest2024 "
@@ -197,7 +213,8 @@ def _default_folder(paper: str, options: dict[str, Any], published: bool, quick:
         options["network"],
         options["data"],
         f"blocks-{options['blocks']}" if options["blocks"] else None,
-        *(name for name in ("gradients", "fashion") if options[name]),
+        options["engine"],
+        *(name for name in ("gradients", "fashion", "ablation") if options[name]),
     ]
     words = [paper, *filter(None, chosen), *["published"] * published, *["quick"] * quick]
     return Path("runs", f"{'-'.join(words)}-seed{seed}")
@@ -226,6 +243,11 @@ def reproduce(paper: str, request: Request, options: dict[str, Any]) -> Outcome:
         if model is None:
             model = "l6" if request.published_settings else "small"
         return nest2024.run(request, model, data, None if size is None else (size,))
+    if paper == "metzger2024":
+        from ebana.reproductions import metzger2024
+
+        started = metzger2024.ablation if options["ablation"] else metzger2024.run
+        return started(request, options["engine"])
     from ebana.reproductions import ebana2022
 
     return ebana2022.fashion(request) if options["fashion"] else ebana2022.table_1(request)

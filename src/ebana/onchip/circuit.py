@@ -20,7 +20,7 @@ from ebana.circuit.builder import CircuitBuilder
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.element import GROUND
 from ebana.devices.junction.diode import JunctionDiode
-from ebana.onchip.description import Layer, Network, UpdateCircuit
+from ebana.onchip.description import Amplifier, Layer, Network, UpdateCircuit
 from ebana.onchip.formulas import Formula, clip
 from ebana.onchip.imperfections import Deviations
 from ebana.onchip.stimulus import Stimulus
@@ -294,8 +294,6 @@ class _Builder:
     def _amplifiers(self, k: int, layer: Layer, z: np.ndarray, last: bool) -> tuple[np.ndarray, np.ndarray]:
         """Amplifiers on all columns; returns their outputs and inverted outputs."""
         stated = layer.amplifier
-        if stated.mirrored:
-            raise NotImplementedError("mirrored clamps have no circuit yet; use Amplifier(mirrored=False).")
         size = layer.units
         if stated.capacitance:
             self._capacitors(f"cz{k}", z, stated.capacitance)
@@ -313,12 +311,21 @@ class _Builder:
                 self.build_.resistors(f"load{name}{k}", outer, self.build_.ground(size), stated.load)
             sides.append(outer)
         if stated.clamp is not None:
-            bias = self.build_.bias(f"clamp{k}", [stated.clamp])
-            law = JunctionDiode(is_=stated.saturation, xti=0.0)
-            self.build_.devices(f"diode{k}", np.broadcast_to(bias, z.shape), z, law)
+            self._clamps(k, stated, z, sides)
         if last:
             self._nudge(sides[0])
         return sides[0], sides[-1]
+
+    def _clamps(self, k: int, stated: Amplifier, z: np.ndarray, sides: list[np.ndarray]) -> None:
+        """Diodes that hold the nodes from below; mirrored, one at each output, whose current flows back to the node."""
+        law = JunctionDiode(is_=stated.saturation, xti=0.0)
+        bias = np.broadcast_to(self.build_.bias(f"clamp{k}", [stated.clamp]), z.shape)
+        if not stated.mirrored:
+            self.build_.devices(f"diode{k}", bias, z, law)
+            return
+        below = np.broadcast_to(self.build_.bias(f"clampn{k}", [-stated.clamp]), z.shape)
+        self.build_.devices(f"diodep{k}", bias, sides[0], law)
+        self.build_.devices(f"dioden{k}", sides[1], below, law)
 
     def _nudge(self, outputs: np.ndarray) -> None:
         loss = self.network.loss

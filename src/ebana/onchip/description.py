@@ -49,7 +49,8 @@ class Amplifier:
         capacitance: from the input node to ground, beside that of the drains on it, farads.
         clamp: bias of the clamping diode, volts; it conducts about 0.55 V lower. None for no clamp, as at outputs.
         saturation: saturation current of that diode, amperes.
-        mirrored: whether the diodes sit on the outputs and their current is mirrored to the input, as published.
+        mirrored: whether the diodes sit on the outputs, from ``clamp`` to the one and from the other to ``-clamp``, as
+            published: what they supply flows back into ``z`` like other current of the outputs.
     """
 
     gain: float = 2.5
@@ -83,7 +84,8 @@ class UpdateCircuit:
     :meth:`change` of its own in place of the clipped product is an update circuit of its own.
 
     Args:
-        scale: of the update, 1/V.
+        scale: of the update, 1/V. Negative where a higher weight raises the current into the column, as in the cell
+            ``"2t1c"``, so that the error falls; the published pair lowers it.
         threshold: of the rectifier at the multiplier's input, volts; None for none, as published. A synapse conducts
             above a threshold only, and so should its update.
         step: most that a write changes a weight, volts.
@@ -105,7 +107,7 @@ class UpdateCircuit:
     sampler: float = 10.0
 
     def __post_init__(self) -> None:
-        _check(self, least="scale")
+        _check(self, any_="scale", unit="1/volt")
         _check(self, above="hold", least="bit_line", unit="farad")
         _check(self, above="sampler", unit="ohm")
         threshold = "threshold" if self.threshold is not None else ""

@@ -72,6 +72,17 @@ SCELLIER_2024: dict[tuple[str, str], Published] = {
 }
 """By model and data set."""
 
+METZGER_2024 = Published(
+    "Metzger, CMOS circuits that train themselves by equilibrium propagation in transient simulation "
+    "(analog-mlp-circuit)",
+    "one run of a sine of 20 mV, 3-32-4, 50 points, fitted well by eye; larger circuits and harder targets did not "
+    "train reliably",
+    None,
+    epochs=32,
+    seconds=60.0 * 45 + 54,
+    hardware="Xyce, parallel",
+)
+
 SCELLIER_2023 = Published(
     "Scellier, Ernoult, Kendall, Kumar (2023), Energy-based learning algorithms for analog computing: a comparative "
     "study, arXiv:2312.15103",

@@ -11,7 +11,7 @@ from ebana.onchip import Amplifier, OnChip, QuasiStatic, Synapse, stimulus
 from ebana.onchip.engine import by_crossbar
 from ebana.onchip.transistors.cards import PUBLISHED_SIZES
 from ebana.onchip.transistors.compact import compact_law
-from helpers.chips import chip
+from helpers.chips import chip, mirrored
 
 UT = BOLTZMANN * (27.0 + ZERO_CELSIUS) / CHARGE
 
@@ -65,9 +65,14 @@ class Kirchhoff:
             if k < last:
                 up, down = (a.gain * z - self.p[k]) / a.resistance, (-a.gain * z - self.n[k]) / a.resistance
                 into = into + a.backward * (up - down)
-                into -= a.saturation * (np.exp((a.clamp - z) / UT) - 1.0)
                 after = self.cells(k + 1)[0]
-                found += [after["p"] - up, after["n"] - down]
+                above, below = after["p"] - up, after["n"] - down
+                if a.mirrored:
+                    above -= a.saturation * (np.exp((a.clamp - self.p[k]) / UT) - 1.0)
+                    below += a.saturation * (np.exp((self.n[k] + a.clamp) / UT) - 1.0)
+                else:
+                    into -= a.saturation * (np.exp((a.clamp - z) / UT) - 1.0)
+                found += [above, below]
             else:
                 out = (a.gain * z / a.resistance + self.nudge * self.y) / (
                     1.0 / a.resistance + a.load + self.nudge
@@ -82,6 +87,7 @@ NETWORKS = {
     "two outputs": chip(3, 2),
     "two hidden layers": chip(3, 3, 1),
     "2T1C": chip(3, 1, synapse=Synapse("2t1c")),
+    "mirrored clamps": mirrored(chip(4, 1)),
 }
 
 

@@ -5,12 +5,16 @@ voltages of floating weights. Kirchhoff's current law says, with ``J`` the curre
 output resistance, ``g`` the forward voltage gain and ``b`` the backward current gain,
 
     at p:  sum_k J_p - (g z - p) / R = 0          at n:  sum_k J_n - (-g z - n) / R = 0
-    at z:  sum_i J_z + G z + b (2 g z - p + n) / R + clamp(z) = 0
+    at z:  sum_i J_z + G z + b (2 g z - p + n) / R - D(c - z) = 0
 
-where the outputs of the last layer carry a load and, in the nudged phase, a conductance to the target, and are a
-linear function of their ``z``. The weights are eliminated cell by cell, then ``p, n`` amplifier by amplifier (two by
-two), which leaves a block tridiagonal system in the ``z`` of the layers, diagonal in the first: it is solved from the
-first layer on.
+with ``D`` the current of the clamp's diode from its bias ``c``. Where clamps are mirrored, the diodes are at the
+outputs instead, one from ``c`` to p and one from n to ``-c``: ``-D(c - p)`` and ``+D(n + c)`` are added to the first
+row, and z has no term of its own, since what they supply flows through ``R`` and is reflected with the rest.
+
+The outputs of the last layer carry a load and, in the nudged phase, a conductance to the target, and are a linear
+function of their ``z``. The weights are eliminated cell by cell, then ``p, n`` amplifier by amplifier (two by two),
+which leaves a block tridiagonal system in the ``z`` of the layers, diagonal in the first: it is solved from the first
+layer on.
 """
 
 from __future__ import annotations
@@ -52,16 +56,10 @@ def output(layer: Layer, z: jax.Array, y: jax.Array, nudge: jax.Array) -> jax.Ar
     return drive / (1.0 / layer.resistance + layer.load + nudge)
 
 
-def clamp(layer: Layer, z: jax.Array, mirrored: bool) -> tuple[jax.Array, jax.Array]:
-    """Current of the clamp out of a hidden node, and its derivative.
-
-    A diode from the bias into the node; or, mirrored, two on the outputs whose current the amplifier reflects.
-    """
-    at, factor = (layer.gain * z, 2.0 * layer.backward) if mirrored else (z, 1.0)
-    inner = layer.gain if mirrored else 1.0
-    exponent = (layer.clamp_volts - at) / layer.thermal
-    current = layer.clamp_current * jnp.exp(jnp.minimum(exponent, STEEPEST))
-    return -factor * (current - layer.clamp_current), factor * inner * current / layer.thermal
+def diode(layer: Layer, across: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Current of a clamp's diode at the voltage across it, and its derivative."""
+    current = layer.clamp_current * jnp.exp(jnp.minimum(across / layer.thermal, STEEPEST))
+    return current - layer.clamp_current, current / layer.thermal
 
 
 def volts(wiring: Wiring, state: State, x: jax.Array) -> jax.Array:
@@ -112,7 +110,7 @@ def linearised(
         (cells.current[:, place].reshape(3, *shape), cells.slope[:, :, place].reshape(3, 3, *shape))
         for place, shape in wiring.places()
     ]
-    hidden = [_amplifiers(chip.layers[k], state, k, *blocks[k + 1]) for k in range(wiring.depth - 1)]
+    hidden = [_amplifiers(wiring, chip.layers[k], state, k, *blocks[k + 1]) for k in range(wiring.depth - 1)]
     rows = [_row(wiring, chip, state, drive, blocks[k], hidden, k) for k in range(wiring.depth)]
     return cells, hidden, rows
 
@@ -131,7 +129,9 @@ def _moved(hidden: jax.Array, here: jax.Array, after: jax.Array) -> jax.Array:
     return hidden[..., 0] + hidden[..., 1] * here + (hidden[..., 2:] * after).sum(-1)
 
 
-def _amplifiers(layer: Layer, state: State, k: int, current: jax.Array, slope: jax.Array) -> jax.Array:
+def _amplifiers(
+    wiring: Wiring, layer: Layer, state: State, k: int, current: jax.Array, slope: jax.Array
+) -> jax.Array:
     """Solve the two equations at the outputs of each hidden amplifier.
 
     Returns:
@@ -141,12 +141,17 @@ def _amplifiers(layer: Layer, state: State, k: int, current: jax.Array, slope: j
     conductance = 1.0 / layer.resistance
     forward = layer.gain * state.z[k]
     balance = current[:2].sum(-1) - conductance * jnp.stack([forward - state.p[k], -forward - state.n[k]])
+    stiff = jnp.full_like(balance, conductance)
+    if wiring.crossbars[k].mirrored:
+        held, slopes = diode(layer, layer.clamp_volts + jnp.stack([-state.p[k], state.n[k]]))
+        balance += jnp.array([[-1.0], [1.0]]) * held
+        stiff += slopes
     drive = jnp.broadcast_to(conductance * layer.gain, state.z[k].shape)
     right = jnp.concatenate(
         [balance[..., None], jnp.stack([-drive, drive])[..., None], slope[:2, 2]], axis=-1
     )
     (pp, pn), (np_, nn) = slope[:2, :2].sum(-1)[..., None]
-    pp, nn = pp + conductance, nn + conductance
+    pp, nn = pp + stiff[0, :, None], nn + stiff[1, :, None]
     inverse = -1.0 / (pp * nn - pn * np_)
     return jnp.stack([inverse * (nn * right[0] - pn * right[1]), inverse * (pp * right[1] - np_ * right[0])])
 
@@ -179,9 +184,11 @@ def _row(
     upper = lower = None
     if k < len(hidden):
         mirror = back * (hidden[k][1] - hidden[k][0])
-        held, stiff = clamp(layer, z, wiring.crossbars[k].mirrored)
-        residual += back * (2.0 * layer.gain * z - state.p[k] + state.n[k]) + mirror[:, 0] + held
-        diagonal += back * 2.0 * layer.gain + mirror[:, 1] + stiff
+        residual += back * (2.0 * layer.gain * z - state.p[k] + state.n[k]) + mirror[:, 0]
+        diagonal += back * 2.0 * layer.gain + mirror[:, 1]
+        if not wiring.crossbars[k].mirrored:
+            held, stiff = diode(layer, layer.clamp_volts - z)
+            residual, diagonal = residual - held, diagonal + stiff
         upper = mirror[:, 2:]
     else:
         p = output(layer, z, drive.y, drive.nudge)

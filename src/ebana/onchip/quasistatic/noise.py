@@ -88,8 +88,11 @@ def spectrum(wiring: Wiring, chip: Chip, state: State, drive: Drive) -> list[jax
 
 
 def _clamp(wiring: Wiring, layer: Layer, state: State, k: int) -> jax.Array:
-    current, _ = newton.clamp(layer, state.z[k], wiring.crossbars[k].mirrored)
-    return jnp.abs(current)
+    """Currents of the diodes at a hidden amplifier, amperes, as their noise reaches its input."""
+    if not wiring.crossbars[k].mirrored:
+        return jnp.abs(newton.diode(layer, layer.clamp_volts - state.z[k])[0])
+    across = layer.clamp_volts + jnp.stack([-state.p[k], state.n[k]])
+    return layer.backward**2 * jnp.abs(newton.diode(layer, across)[0]).sum(0)
 
 
 def _by_layer(wiring: Wiring, values: Any) -> list[jax.Array]:
