@@ -47,7 +47,7 @@ def scores(found: Sequence[tuple[str, Fits]]) -> Figure:
     from matplotlib.figure import Figure
 
     with styled():
-        figure = Figure(figsize=(8.0, 0.8 + 0.36 * len(found)), layout="constrained")
+        figure = Figure(figsize=(8.4, 0.8 + 0.48 * len(found)), layout="constrained")
         axes = figure.subplots()
         for row, (_, case) in enumerate(found):
             drawn = [max(fit.r2, LEAST) for fit in case.fits]
