@@ -51,6 +51,11 @@ from helpers.chips import Saturating, chip, with_updates
         (lambda: Synapse(leak=-1), "leak=-1"),
         (lambda: Mismatch(strength=-1), r"Mismatch\(strength=-1\)"),
         (lambda: Noise(flicker=float("nan")), r"Noise\(flicker=nan\)"),
+        (
+            lambda: Network(Inputs(1), (Layer(2), Layer(1, Amplifier(clamp=0.2)))),
+            "clamp=0.2.*Expected clamp=None",
+        ),
+        (lambda: UpdateCircuit(scale=float("nan")), r"UpdateCircuit\(scale=nan\)"),
         (lambda: OnChip(chip(3, 1), seeds=[]), "0 networks"),
         (lambda: OnChip(chip(3, 1), seeds=-1), "seeds=-1"),
     ],

@@ -20,6 +20,7 @@ from ebana.onchip import (
     stimulus,
     tasks,
 )
+from ebana.onchip.studies.cell_networks import NETWORKS
 from ebana.onchip.transient import Chip, Samples
 from ebana.spice.simulators.errors import NgspiceError
 from helpers.chips import Saturating, chip, mirrored, needs_cards, slow, with_updates
@@ -152,6 +153,21 @@ def test_the_published_circuit_is_the_same_in_both_engines_before_it_has_gone_fa
     slow = TransientEngine().simulate(Chip(network, tuple(start)), applied)
     assert np.abs(slow.outputs - out[:, 0]).max() < 0.5e-3
     assert np.abs(out).max() > 0.1  # far more than its targets of 20 mV
+
+
+@needs_ngspice
+@needs_cards
+def test_updates_of_cells_of_one_transistor_are_the_same_in_both_engines():
+    """Their weights conduct above 0 only, and their updates have the other sign."""
+    network = NETWORKS["2t1c"].network
+    start = [w + NETWORKS["2t1c"].middle for w in stimulus.start_weights(network, 0)]
+    applied = points(network, 6)
+    fast = QuasiStatic("sky130")
+    state, out = fast.apply(fast.start([network], [start]), applied)
+    slow = TransientEngine().simulate(Chip(network, tuple(start)), applied)
+    assert np.abs(slow.outputs - out[:, 0]).max() < 0.5e-3
+    assert np.abs(slow.weights[-1] - fast.weights(state)[0]).max() < 0.5e-3
+    assert np.abs(slow.weights[-1] - slow.weights[0]).max() > 0.01
 
 
 @needs_ngspice

@@ -311,19 +311,21 @@ class _Builder:
                 self.build_.resistors(f"load{name}{k}", outer, self.build_.ground(size), stated.load)
             sides.append(outer)
         if stated.clamp is not None:
-            self._clamps(k, stated, z, sides)
+            self._clamps(k, stated, stated.clamp, z, sides)
         if last:
             self._nudge(sides[0])
         return sides[0], sides[-1]
 
-    def _clamps(self, k: int, stated: Amplifier, z: np.ndarray, sides: list[np.ndarray]) -> None:
-        """Diodes that hold the nodes from below; mirrored, one at each output, whose current flows back to the node."""
+    def _clamps(
+        self, k: int, stated: Amplifier, volts: float, z: np.ndarray, sides: list[np.ndarray]
+    ) -> None:
+        """Diodes that hold the nodes from below; mirrored, one at each output, its current reflected to the node."""
         law = JunctionDiode(is_=stated.saturation, xti=0.0)
-        bias = np.broadcast_to(self.build_.bias(f"clamp{k}", [stated.clamp]), z.shape)
+        bias = np.broadcast_to(self.build_.bias(f"clamp{k}", [volts]), z.shape)
         if not stated.mirrored:
             self.build_.devices(f"diode{k}", bias, z, law)
             return
-        below = np.broadcast_to(self.build_.bias(f"clampn{k}", [-stated.clamp]), z.shape)
+        below = np.broadcast_to(self.build_.bias(f"clampn{k}", [-volts]), z.shape)
         self.build_.devices(f"diodep{k}", bias, sides[0], law)
         self.build_.devices(f"dioden{k}", sides[1], below, law)
 

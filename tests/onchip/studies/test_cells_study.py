@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.optimize import fsolve
+from scipy.optimize import root
 
 from ebana.compilation import arithmetic
 from ebana.onchip import QuasiStatic, Synapse, stimulus
@@ -78,10 +78,13 @@ class Plain:
             into = into + first.backward * (up - down) - diode
             pull = last.gain * end / (1.0 + last.resistance * last.load)
             back = last.backward * (last.gain * end - pull) / last.resistance
-            return 1e6 * np.concatenate([into, from_p - up, from_n - down, at_end + last.leak * end + back])
+            outputs = first.resistance * np.concatenate([from_p - up, from_n - down])
+            return np.concatenate(
+                [1e5 * into, outputs, 1e5 * (at_end + last.leak * end + back)]
+            )  # about volts
 
-        found, _, fine, said = fsolve(balance, start, full_output=True, xtol=1e-13)
-        assert fine == 1, said
+        found = root(balance, start, options={"xtol": 1e-12}).x
+        assert np.abs(balance(found)).max() < 1e-8
         return last.gain * found[3 * hidden :] / (1.0 + last.resistance * last.load), found
 
 
@@ -90,13 +93,14 @@ def test_the_gradient_is_that_of_another_solver(kind):
     network, middle = small(kind)
     engine, state, x, y = at_work(network, middle)
     volts, targets = stimulus.input_volts(network, x), network.loss.amplitude * y
-    _, gradient, _ = arrays(state, volts, targets)
+    gradient, squared = (arrays(state, volts, targets)[k] for k in (1, 3))
     settled, out = engine.apply(state, stimulus.test(network, x[:, :1]))
     weights = by_crossbar(network, engine.weights(settled)[0])
     memory = settled.memory.state
     start = np.concatenate([np.asarray(a)[0] for a in (memory.z[0], memory.p[0], memory.n[0], memory.z[1])])
     plain, wanted = Plain(network), np.zeros_like(weights[0])
     np.testing.assert_allclose(plain.output(volts[0, 0], weights, start)[0], out[0, 0], atol=1e-7)
+    assert squared[0, 0] == pytest.approx(((out[0, 0] - targets[0, 0]) ** 2).sum(), rel=1e-4)
     for place in np.ndindex(wanted.shape):
         errors = []
         for sign in (1.0, -1.0):
@@ -134,13 +138,14 @@ def test_sizes_and_cosines_are_those_of_their_definitions():
     network, middle = small("cmos")
     _, state, x, y = at_work(network, middle)
     given = stimulus.input_volts(network, x), network.loss.amplitude * y
-    update, gradient, returned = arrays(state, *given)
+    update, gradient, returned, squared = arrays(state, *given)
     found = signals(state, *given)
     for k in range(2):
         a, b = update[0, k].ravel(), gradient[0, k].ravel()
         assert found.cosine[0, k] == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
         assert found.update[0, k] == pytest.approx(np.linalg.norm(a) / np.sqrt(a.size))
-        assert found.gradient[0, k] == pytest.approx(np.linalg.norm(b) / np.sqrt(b.size))
+        steepness = np.linalg.norm(b) / np.sqrt(b.size)
+        assert found.reach[0, k] == pytest.approx(steepness / 2.0 / np.sqrt(squared[0, k]))
     np.testing.assert_array_equal(found.returned, returned)
 
 
@@ -161,9 +166,9 @@ def test_the_study_leaves_a_result_and_pictures(tmp_path, monkeypatch):
 def test_a_point_without_an_operating_point_is_told():
     network, middle = small("cmos")
     _, state, x, y = at_work(network, middle)
+    volts = stimulus.input_volts(network, x)
+    volts[0, 1, 0] = np.nan
     with pytest.raises(ArithmeticError, match="at 1 of 2 points"):
-        volts = stimulus.input_volts(network, x)
-        volts[0, 1, 0] = np.nan
         signals(state, volts, network.loss.amplitude * y)
 
 

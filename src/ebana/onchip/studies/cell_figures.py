@@ -19,7 +19,7 @@ COLOURS = {"2t1c": ORANGE, "cmos": BLUE}
 SENSITIVITIES = ("forward", "backward", "write")
 SIGNALS = {
     "cosine": "cosine to the gradient",
-    "gradient": "gradient (V)",
+    "reach": "reach, |d output / dw|",
     "returned": "dz hidden / dz output",
     "update": "wanted write (V)",
 }

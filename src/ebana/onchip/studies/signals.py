@@ -36,13 +36,14 @@ class Signals(NamedTuple):
         cosine: of the first layer's update and the gradient.
         update: root mean square of what a write would change the first layer's weights by, without limits, volts.
         returned: the same of ``dz`` at the hidden nodes, over that at the outputs' nodes.
-        gradient: root mean square of the gradient of the squared error by the first layer's weights, volts.
+        reach: root mean square of the gradient of the length of the error by the first layer's weights: how far an
+            output follows a weight, volts per volt.
     """
 
     cosine: np.ndarray
     update: np.ndarray
     returned: np.ndarray
-    gradient: np.ndarray
+    reach: np.ndarray
 
 
 def _rms(values: jax.Array) -> jax.Array:
@@ -52,7 +53,7 @@ def _rms(values: jax.Array) -> jax.Array:
 def _at_point(
     structure: Wiring, chip: Chip, memory: Memory, x: jax.Array, y: jax.Array, nudge: jax.Array
 ) -> tuple[jax.Array, ...]:
-    """Update and gradient, each ``(rows, columns)``, ``returned``, and whether all was found."""
+    """Update and gradient, each ``(rows, columns)``, ``returned``, the squared error, and whether all was found."""
     first, none = structure.crossbars[0], jnp.zeros_like(memory.charges)
     floats = jnp.zeros(none.shape, bool)
     drive = Drive(x, y, jnp.zeros(()), memory.charges, none, floats, none)
@@ -73,8 +74,9 @@ def _at_point(
     above, fine_above = jax.vmap(lambda shift: error(free.state.w + shift))(shifts)
     below, fine_below = jax.vmap(lambda shift: error(free.state.w - shift))(shifts)
     gradient = ((above - below) / (2.0 * SHIFT)).reshape(update.shape)
-    fine = free.converged & nudged.converged & fine_above.all() & fine_below.all()
-    return update, gradient, _rms(changes[0]) / _rms(changes[-1]), fine
+    squared, fine_here = error(free.state.w)
+    fine = free.converged & nudged.converged & fine_here & fine_above.all() & fine_below.all()
+    return update, gradient, _rms(changes[0]) / _rms(changes[-1]), squared, fine
 
 
 def _signals(structure: Wiring, chip: Chip, memory: Memory, x: Any, y: Any, nudge: Any) -> Any:
@@ -88,8 +90,10 @@ def _signals(structure: Wiring, chip: Chip, memory: Memory, x: Any, y: Any, nudg
 _compiled = compiled(_signals, static_argnums=0)
 
 
-def arrays(state: Lanes, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Updates and gradients, ``(lanes, points, rows, columns)``, and ``returned``; see :func:`signals`."""
+def arrays(
+    state: Lanes, x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Updates and gradients, ``(lanes, points, rows, columns)``, ``returned``, squared errors; see :func:`signals`."""
     with arithmetic():
         given = (jnp.asarray(x), jnp.asarray(y), jnp.asarray(state.nudge))
         *found, fine = _compiled(state.structure, state.chip, state.memory, *given)
@@ -99,8 +103,8 @@ def arrays(state: Lanes, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.n
             f"at {lost} of {fine.size} points a phase or a shifted weight has no operating point. Expected settings "
             "that settle everywhere; choose smaller updates, or other inputs."
         )
-    update, gradient, returned = (np.asarray(a) for a in found)
-    return update, gradient, returned
+    update, gradient, returned, squared = (np.asarray(a) for a in found)
+    return update, gradient, returned, squared
 
 
 def signals(state: Lanes, x: np.ndarray, y: np.ndarray) -> Signals:
@@ -117,9 +121,10 @@ def signals(state: Lanes, x: np.ndarray, y: np.ndarray) -> Signals:
     Raises:
         ArithmeticError: where a phase, or a network with a weight shifted, has no operating point.
     """
-    update, gradient, returned = arrays(state, x, y)
+    update, gradient, returned, squared = arrays(state, x, y)
     cells = (-2, -1)
     size, steepness = (np.sqrt((a**2).mean(cells)) for a in (update, gradient))
     product = (update * gradient).mean(cells)
-    cosine = product / np.maximum(size * steepness, np.finfo(float).tiny)
-    return Signals(cosine, size, returned, steepness)
+    tiny = np.finfo(float).tiny
+    cosine = product / np.maximum(size * steepness, tiny)
+    return Signals(cosine, size, returned, steepness / np.maximum(2.0 * np.sqrt(squared), tiny))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,13 +47,13 @@ def scores(found: Sequence[tuple[str, Fits]]) -> Figure:
     from matplotlib.figure import Figure
 
     with styled():
-        figure = Figure(figsize=(7.2, 0.6 + 0.28 * len(found)), layout="constrained")
+        figure = Figure(figsize=(8.4, 0.8 + 0.48 * len(found)), layout="constrained")
         axes = figure.subplots()
         for row, (_, case) in enumerate(found):
             drawn = [max(fit.r2, LEAST) for fit in case.fits]
             axes.plot(drawn, [row] * len(drawn), "o", color=GREY, markersize=3.0, alpha=0.8)
             axes.plot([max(case.median, LEAST)], [row], "|", color=BLUE, markersize=12, markeredgewidth=2)
-        axes.set_yticks(range(len(found)), [told for told, _ in found], fontsize=7)
+        axes.set_yticks(range(len(found)), [fill(told, 62) for told, _ in found], fontsize=7)
         axes.invert_yaxis()
         axes.set(xlabel="R² (points at the left edge are below it)", xlim=(LEAST - 0.05, 1.02))
         axes.axvline(0.0, color=GREY, linewidth=0.6)
