@@ -101,6 +101,7 @@ class OnChip:
         start = self.engine.weights(self._state)
         history = History(each[0].measure, self.seeds, epochs, start.shape[1], test_x=test_x, test_y=test_y)
         history.weights[0] = start
+        history.x, history.y = x, y
         history.outputs = answered = np.full(test_y.shape, np.nan)
         lanes = np.arange(len(self.seeds))
         began, spent = time.monotonic(), _processor_time()
@@ -116,6 +117,7 @@ class OnChip:
             wanted = np.swapaxes(y[lanes, drawn[part.index][1]], 0, 1)[part.lanes]
             history.scores[part.index, part.lanes] = tasks.score(answers, wanted, each[0].classes)
             history.weights[part.index + 1, part.lanes] = part.weights
+            history.keep_answers(part.index, part.lanes, drawn[part.index][1], answers)
             done = float(np.isfinite(history.scores).sum() / len(lanes))
             latest = history.scores[part.index]
             shown = f"{history.measure} {np.median(latest[np.isfinite(latest)]):.3f}"

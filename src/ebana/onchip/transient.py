@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ebana.circuit.circuit import Circuit
 from ebana.onchip.circuit import END, NUDGE, Timing, circuit, start_voltages, timing
 from ebana.onchip.description import Network
 from ebana.onchip.engine import OnPart, Part, by_crossbar, flat
 from ebana.onchip.quasistatic.engine import wiring_of
 from ebana.onchip.stimulus import Stimulus, joined
 from ebana.onchip.transistors.process import Process, process
-from ebana.spice.language.statements import Transient
+from ebana.spice.language.statements import Text, Transient
 from ebana.spice.netlist.transient import transient_deck
 from ebana.spice.simulators.transient import run_transient
 
@@ -44,31 +45,53 @@ class TransientEngine:
     Args:
         transistors: of the process; ``"sky130"`` where left out.
         reltol, trtol: tolerances of the simulator.
+        chgtol: its absolute tolerance of charges, coulombs; None for its own, 1e-14.
+        longest: its longest step, seconds; None for the length of a free phase.
     """
 
     transistors: Process = field(default_factory=lambda: Process("sky130"))
     reltol: float = RELTOL
     trtol: float = TRTOL
+    chgtol: float | None = None
+    longest: float | None = None
     name = "transient"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "transistors", process(self.transistors))
 
-    def deck(self, chip: Chip, stimulus: Stimulus) -> tuple[str, Timing]:
-        """The deck of a whole training of one seed, and when its phases are."""
+    def circuit(self, chip: Chip, stimulus: Stimulus) -> Circuit:
+        """The circuit of one seed with all that is applied to it."""
+        return circuit(chip.network, self.transistors.cards(wiring_of(chip.network).sizes), stimulus)
+
+    def deck(self, chip: Chip, stimulus: Stimulus, more: Sequence[str] = ()) -> tuple[str, Timing]:
+        """The deck of a whole training of one seed, and when its phases are.
+
+        Args:
+            chip: the network and its start weights.
+            stimulus: of one seed.
+            more: vectors to save beside outputs and weights, such as ``"v(z0_0)"`` or ``"i(vx_0)"``.
+        """
         network = chip.network
-        cards = self.transistors.cards(wiring_of(network).sizes)
-        built = circuit(network, cards, stimulus)
+        built = self.circuit(chip, stimulus)
         when = timing(network, stimulus.points)
-        saved = tuple(f"v({name})" for name in (*output_names(network), *weight_names(network)))
+        saved = [f"v({name})" for name in (*output_names(network), *weight_names(network))]
         settle = network.clock.settle
+        longest = self.longest or settle
         analysis = Transient(
-            when.stop, settle / 4, settle, saved, method="gear", reltol=self.reltol, trtol=self.trtol
+            when.stop,
+            min(settle / 4, longest),
+            longest,
+            tuple(dict.fromkeys([*saved, *more])),
+            method="gear",
+            reltol=self.reltol,
+            trtol=self.trtol,
         )
         title = f"a circuit that trains itself: {network.name}, {stimulus.points} points"
         celsius = self.transistors.celsius
         start = start_voltages(built, chip.weights)
-        return transient_deck(built, None, analysis, celsius=celsius, title=title, start=start), when
+        extra = () if self.chgtol is None else (Text(f".options chgtol={float(self.chgtol)!r}"),)
+        deck = transient_deck(built, None, analysis, celsius=celsius, title=title, start=start, extra=extra)
+        return deck, when
 
     def start(self, networks: Sequence[Network], weights: Sequence[Sequence[np.ndarray]]) -> list[Chip]:
         """See :meth:`ebana.onchip.engine.Engine.start`."""
