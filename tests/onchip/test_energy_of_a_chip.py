@@ -7,6 +7,7 @@ import pytest
 
 from ebana.circuit import CircuitBuilder
 from ebana.onchip import Synapse, TransientEngine, energy, figures, stimulus, tasks
+from ebana.onchip.blocks import OTHERS, block_of
 from ebana.onchip.circuit import Timing
 from ebana.onchip.parts import joules, parts, vectors
 from ebana.onchip.transient import Chip
@@ -87,7 +88,7 @@ def test_a_table_by_block_adds_up_and_has_a_bar_each():
     assert {"inputs", "synapses", "amplifiers", "clamps", "nudge", "update", "writing"} <= {
         r[0] for r in rows
     }
-    assert energy.OTHERS not in found.blocks
+    assert OTHERS not in found.blocks
     figure = figures.energy(found, "a chip")
     axes = figure.axes[0]
     delivered = found.joules["delivered"].mean((0, 1)).nonzero()[0]
@@ -103,7 +104,7 @@ def test_every_array_of_a_chip_belongs_to_a_block():
     applied = stimulus.epoch(network, task.x[None], task.y[None], [0], 0, 2)[0]
     arrays = [element.name for element in built(network, applied).elements]
     assert len(arrays) > 50
-    assert [name for name in arrays if energy.block_of(name) == energy.OTHERS] == []
+    assert [name for name in arrays if block_of(name) == OTHERS] == []
 
 
 def built(network, applied):

@@ -13,12 +13,12 @@ real supply could not store.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ebana.onchip.blocks import BLOCKS, OTHERS, block_of
 from ebana.onchip.parts import KINDS, joules, parts, vectors
 from ebana.onchip.stimulus import Stimulus
 from ebana.onchip.transient import Chip, TransientEngine
@@ -27,20 +27,6 @@ from ebana.units import si
 
 ACCURATE = {"reltol": 1e-4, "trtol": 1.0, "chgtol": 1e-18, "longest": 1e-9}
 """Tolerances that resolve the charging of capacitors through switches, which takes picoseconds."""
-
-BLOCKS = {
-    "inputs": ("x", "xn"),
-    "synapses": ("syn", "cw"),
-    "amplifiers": ("ampp", "ampn", "backp", "backn", "rp", "rn", "leak", "loadp", "loadn"),
-    "clamps": ("clamp", "diode"),
-    "nudge": ("y", "nudging", "target"),
-    "update": ("zbuf", "hold", "ch", "reader", "pre", "error", "update", "sampling", "cs"),
-    "writing": ("driver", "driving", "cbit", "writing"),
-    "clocks": ("free", "nudge", "sample", "rate", "select", "write"),
-}
-"""Names of element arrays, without their layer's number, by block."""
-
-OTHERS = "others"
 
 LEAST = 1e-18
 """Joules below which a table stays empty."""
@@ -123,18 +109,6 @@ def measure(engine: TransientEngine, chip: Chip, stimulus: Stimulus) -> Energy:
     return Energy(
         tuple(names[k] for k in used), PHASES, {kind: energy[..., used] for kind, energy in found.items()}
     )
-
-
-def block_of(array: str) -> str:
-    """The block that an element array belongs to.
-
-    Example:
-        >>> block_of("ampp0"), block_of("error1_s"), block_of("thermometer")
-        ('amplifiers', 'update', 'others')
-    """
-    found = re.match(r"[a-z]*", array)
-    stem = found[0] if found else ""
-    return next((block for block, stems in BLOCKS.items() if stem in stems), OTHERS)
 
 
 def _text(value: float) -> str:

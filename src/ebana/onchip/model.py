@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,9 @@ from ebana.onchip.quasistatic.engine import QuasiStatic
 from ebana.onchip.stimulus import Stimulus
 from ebana.onchip.tasks import Task
 from ebana.progress import bar, time_left
+from ebana.shown import Svg, Text
+
+FilePath = str | os.PathLike[str]
 
 
 class OnChip:
@@ -163,6 +168,75 @@ class OnChip:
         each = self._tasks(task)
         x, y = (self._stacked([getattr(t, name) for t in each]) for name in ("test_x", "test_y"))
         return tasks.score(self.predict(x), y, each[0].classes)
+
+    # -- looking at it --------------------------------------------------------------------------------------
+
+    def report(
+        self, history: History, folder: FilePath, *, transient: bool = True, film: bool = True
+    ) -> Path:
+        """Write ``report.html`` with settings, scores, pictures, drawings, waveforms and energy.
+
+        Args:
+            history: what :meth:`fit` returned.
+            folder: created where it is missing.
+            transient: whether waveforms and energy of a few points are computed in ngspice; where it or the cards are
+                missing, the page says so.
+            film: whether the answers by epoch are shown as a film too.
+        """
+        from ebana.onchip.report import report
+
+        return report(self, history, folder, transient=transient, film=film)
+
+    def draw(self, block: str = "network", path: FilePath | None = None, *, layer: int = 0) -> str:
+        """A schematic of a block, as SVG text; written too where a path is given.
+
+        Args:
+            block: ``"synapse"``, ``"amplifier"``, ``"hold"``, ``"update"``, ``"write"`` or ``"nudge"``; ``"network"``
+                for all of it, which is possible for two inputs and two hidden units, not for many more.
+            path: a file name that ends in ``.svg``.
+            layer: of the block, from 0.
+
+        Raises:
+            CircuitTooLarge: for a network that is too large to be drawn as a whole.
+            ValueError: for an unknown block or layer, and for a path with another ending.
+        """
+        from ebana.onchip.drawings import draw
+        from ebana.storage.atomic import write_atomically
+
+        if path is not None and Path(path).suffix.lower() != ".svg":
+            raise ValueError(f"draw(path={str(path)!r}). Expected a file name that ends in '.svg'.")
+        text = draw(self.network, block, layer)
+        if path is not None:
+            write_atomically(path, text.encode())
+        return Svg(text)
+
+    def netlist(self, task: Task, epochs: int = 1, *, path: FilePath | None = None) -> str:
+        """The deck of a training of the first seed from its present weights, for ngspice.
+
+        Args:
+            task: data to train on.
+            epochs: number of passes over the points.
+            path: where to write it as well.
+
+        Raises:
+            ImportError: where the cards of the transistors are not installed.
+            ValueError: for data that does not fit.
+        """
+        from ebana.onchip.report import transient_engine
+        from ebana.onchip.transient import Chip
+        from ebana.storage.atomic import write_atomically
+
+        epochs = whole("OnChip.netlist", "epochs", epochs)
+        x, y = np.asarray(task.x, float)[None], np.asarray(task.y, float)[None]
+        self._check(x, y)
+        applied = [
+            stimulus.epoch(self.network, x, y, self.seeds[:1], number, epochs)[0] for number in range(epochs)
+        ]
+        chip = Chip(self.network, tuple(w[0] for w in self.weights))
+        deck, _ = transient_engine(self).deck(chip, stimulus.joined(applied))
+        if path is not None:
+            write_atomically(path, deck.encode())
+        return Text(deck)
 
     def _unit(self, volts: np.ndarray, lanes: slice) -> np.ndarray:
         """Outputs in units of the amplitude, ``(..., lanes, outputs)``."""

@@ -6,9 +6,13 @@ from ebana.reports.power import power_chart
 from ebana.reports.rendering import animation, png, save
 from ebana.reports.report import write_report
 from ebana.reports.schematic import CircuitTooLarge, draw_circuit
+from ebana.reports.sections import Image, Section, Table
 
 __all__ = [
     "CircuitTooLarge",
+    "Image",
+    "Section",
+    "Table",
     "animation",
     "conductances",
     "draw_circuit",

@@ -67,22 +67,27 @@ def strip(history: History, lane: int | None = None, count: int = STRIP) -> Figu
     return figure
 
 
-def frames(history: History, lane: int | None = None) -> list[Figure]:
-    """What a seed answered in each epoch, a figure each, for :func:`ebana.reports.animation`.
+def frames(history: History, lane: int | None = None, most: int | None = None) -> list[Figure]:
+    """What a seed answered epoch by epoch, a figure each, for :func:`ebana.reports.animation`.
 
     Args:
         history: of a training, with its ``answers``.
         lane: of the seed; that with the median score where None.
+        most: figures at most, of epochs at equal distances; one for each epoch where None.
 
     Raises:
         ValueError: where no epoch is done.
     """
     lane = median_lane(history) if lane is None else lane
+    done = _done(history, lane)
+    chosen = np.linspace(0, len(done) - 1, min(len(done), most or len(done))).round().astype(int)
+    classes = history.x is not None and history.x.shape[2] > 1  # whose marks are explained beside the axes
     drawn: list[Figure] = []
     with styled():
-        for epoch in _done(history, lane):
-            figure = Picture(figsize=(4.4, 3.2), layout="constrained")
-            _picture(figure.subplots(), history, lane, epoch, legend=True)
+        for epoch in [done[k] for k in chosen]:
+            figure = Picture(figsize=(4.8, 3.2))  # all of one layout, which is found once here
+            axes = figure.add_axes((0.15, 0.17, 0.56 if classes else 0.82, 0.72))
+            _picture(axes, history, lane, epoch, legend=True)
             drawn.append(figure)
     return drawn
 
