@@ -120,10 +120,14 @@ def _scores(history: History) -> Table:
 
 
 def _drawings(network: Network) -> Iterator[Section]:
-    for layer in range(len(network.layers)):
-        for block in drawings.BLOCKS:
-            if block != "nudge" or layer == len(network.layers) - 1:
-                yield _drawing(network, block, layer)
+    """All blocks of the first layer; of further ones those that look otherwise."""
+    first = network.layers[0].lines(network.shape[0])
+    for block in drawings.BLOCKS:
+        yield _drawing(network, block, 0)
+    for k, layer in enumerate(network.layers[1:], start=1):
+        yield _drawing(network, "amplifier", k)
+        if layer.lines(network.shape[k]) != first:
+            yield _drawing(network, "update", k)
 
 
 def _drawing(network: Network, block: str, layer: int) -> Section:

@@ -56,12 +56,14 @@ def strip(history: History, lane: int | None = None, count: int = STRIP) -> Figu
     with styled():
         figure = Picture(figsize=(2.55 * columns, 0.5 + 2.15 * rows), layout="constrained")
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        for axes in grid.flat[len(chosen) :]:
-            axes.set_visible(False)
         for axes, epoch in zip(grid.flat, chosen, strict=False):
             _picture(axes, history, lane, epoch, legend=False)
-        for axes in grid.flat:
             axes.label_outer()
+        for axes in grid.flat[len(chosen) :]:
+            axes.set_visible(False)
+        for axes in grid[:-1].flat[len(chosen) - columns :]:  # nothing stands below them
+            axes.set_xlabel(grid[-1, 0].get_xlabel())
+            axes.tick_params(labelbottom=True)
         handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=7)
     return figure
