@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ebana.circuit import CircuitBuilder
-from ebana.onchip import Synapse, TransientEngine, energy, figures, stimulus, tasks
+from ebana.onchip import Cards, Process, Synapse, TransientEngine, energy, figures, stimulus, tasks
 from ebana.onchip.blocks import OTHERS, block_of
 from ebana.onchip.circuit import Timing
 from ebana.onchip.parts import joules, parts, vectors
@@ -20,11 +20,11 @@ from helpers.chips import chip, needs_cards
 from helpers.simulators import needs_ngspice
 
 
-def measured(network, weights=None, points=3):
+def measured(network, weights=None, points=3, engine=None):
     task = tasks.sine(0, points=points, outputs=network.shape[-1])
     applied = stimulus.epoch(network, task.x[None], task.y[None], [0], 0, 2)[0]
     start = stimulus.start_weights(network, 0) if weights is None else weights
-    return energy.measure(TransientEngine(), Chip(network, tuple(start)), applied)
+    return energy.measure(engine or TransientEngine(), Chip(network, tuple(start)), applied)
 
 
 @needs_ngspice
@@ -54,6 +54,14 @@ def test_it_holds_where_cells_in_parallel_conduct_strongly(sign):
     assert abs(found.imbalance) < 3e-3
     dissipated = dict(zip(found.blocks, found.joules["dissipated"].sum((0, 1)), strict=True))
     assert dissipated["synapses"] > 1e-11
+
+
+@pytest.mark.parametrize(("level", "told"), [("level=1", "level 1"), ("kp=1e-4", "level none")])
+def test_transistors_whose_charges_are_not_told_are_refused(level, told):
+    card = f".model mine nmos {level} vto=0.3\n.model other pmos {level} vto=-0.3"
+    engine = TransientEngine(Process(Cards(card, {"n": "mine", "p": "other"})))
+    with pytest.raises(NotImplementedError, match=f"energy of 'syn0_0' is not known.*{told}.*BSIM4"):
+        measured(chip(2, 1), engine=engine)
 
 
 @needs_ngspice
@@ -108,7 +116,6 @@ def test_every_array_of_a_chip_belongs_to_a_block():
 
 
 def built(network, applied):
-    from ebana.onchip import Cards
     from ebana.onchip.circuit import circuit
 
     text = ".model nfet nmos level=1\n.model pfet pmos level=1"

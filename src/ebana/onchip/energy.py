@@ -92,8 +92,7 @@ def measure(engine: TransientEngine, chip: Chip, stimulus: Stimulus) -> Energy:
         stimulus: of one seed; the first point begins from a chip at rest and should be one of several.
 
     Raises:
-        NotImplementedError: for parts whose energy is not known.
-        KeyError: for cards whose models tell no charges: those of BSIM4 do.
+        NotImplementedError: for parts whose energy is not known, such as transistors of another model than BSIM4.
     """
     engine = replace(engine, **ACCURATE)
     all_parts = parts(engine.circuit(chip, stimulus))

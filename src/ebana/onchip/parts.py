@@ -8,11 +8,13 @@
                              int sum_k v_k dq_k stored, over drain, gate, source and bulk
 
 The charges of transistors and the currents of their bulk (of impact ionisation and of junctions) are those of BSIM4
-models, as ngspice gives them. A diode's junction has no charge here; nor does its law state one.
+models. Others name and count them otherwise (ngspice gives zeros for a quantity that a model does not have), so that
+their cards are refused. A diode's junction has no charge here; nor does its law state one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -20,6 +22,7 @@ from typing import Literal
 import numpy as np
 
 from ebana.circuit.circuit import Circuit
+from ebana.circuit.dynamic import Transistors
 from ebana.onchip.waveforms import Waveforms
 from ebana.spice.language import statements as spice
 from ebana.spice.netlist.names import Names
@@ -31,12 +34,15 @@ KINDS: tuple[Kind, ...] = ("delivered", "dissipated", "stored")
 _SILENT = (spice.Comment, spice.SwitchModel, spice.ModelCard)
 """Statements that are no parts."""
 
+BSIM4 = ("14", "54")
+"""Levels of BSIM4 in ngspice."""
+
 _CHARGES = ("qd", "qg", "qs", "qb")
 """Charges of a transistor, in the order of its nodes."""
 
 _CURRENTS = ("id", "isub", "ibd", "ibs")
-"""Of the channel, of impact ionisation into the bulk, and of the bulk's junctions. The first two have no sign: they
-flow from the end of the channel that is its drain at the time."""
+"""Of the channel, of impact ionisation into the bulk, and of the bulk's junctions. The first two flow from the end of
+the channel that is its drain at the time; BSIM4 tells them without a sign."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,13 @@ class Part:
 
 
 def parts(circuit: Circuit) -> list[Part]:
-    """All parts of a circuit in its deck."""
+    """All parts of a circuit in its deck.
+
+    Raises:
+        NotImplementedError: for transistors of another model than BSIM4.
+    """
+    for element in circuit.each(Transistors):
+        _check_model(element)
     names, values, found = Names.of(circuit), circuit.initial(), []
     for element in circuit.elements:
         channel = element.symbol[0] if element.symbol in ("nmos", "pmos") else ""
@@ -79,6 +91,19 @@ def parts(circuit: Circuit) -> list[Part]:
                 if not isinstance(statement, _SILENT):
                     found.append(Part(element.name, statement, block, channel))
     return found
+
+
+def _check_model(element: Transistors) -> None:
+    """Refuse cards whose currents and charges ngspice does not tell as it tells those of BSIM4."""
+    cards = re.split(r"(?im)^(?=\s*\.model\s)", element.cards)
+    name = re.compile(rf"(?i)\s*\.model\s+{re.escape(element.model)}(?:\.\d+)?\s")
+    levels = [re.search(r"(?i)\blevel\s*=\s*(\d+)", card) for card in cards if name.match(card)]
+    if not levels or any(level is None or level[1] not in BSIM4 for level in levels):
+        told = ", ".join("none" if level is None else level[1] for level in levels) or "no card"
+        raise NotImplementedError(
+            f"the energy of {element.name!r} is not known: the model {element.model!r} has the level {told}. Expected "
+            f"the card of a BSIM4 model, level {' or '.join(BSIM4)}."
+        )
 
 
 def vectors(part: Part) -> Iterator[str]:

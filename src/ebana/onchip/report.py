@@ -147,9 +147,12 @@ def _transient(model: OnChip, history: History) -> tuple[list[Section], list[str
     try:
         waves = waveforms.record(engine, *_points(model, history, lane, 0))
         used = energy.measure(engine, *_points(model, history, lane, history.epochs - 1))
-    except (ImportError, EngineNotInstalled, NgspiceError) as missing:
+    except (ImportError, EngineNotInstalled, NgspiceError, NotImplementedError) as missing:
         return [], [f"Waveforms and energy are not shown. {str(missing).splitlines()[0]}"]
-    told = f"{si(used.per_point, 'J', 3)} for a training point, {si(used.per_inference, 'J', 3)} for an inference"
+    told = (
+        f"{si(used.per_point, 'J', 3)} for a training point, {si(used.per_inference, 'J', 3)} for an inference, which "
+        f"is a free phase; {100 * abs(used.imbalance):.1g} % of what is delivered is found nowhere."
+    )
     return [
         Section(
             "Waveforms",
@@ -158,7 +161,7 @@ def _transient(model: OnChip, history: History) -> tuple[list[Section], list[str
         ),
         Section(
             "Energy",
-            f"{told}, which is a free phase. {ENERGY}",
+            f"{told} {ENERGY}",
             figures.energy(used),
             Table(used.columns, tuple(used.rows())),
         ),

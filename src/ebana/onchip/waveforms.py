@@ -58,12 +58,12 @@ class Waveforms:
         """A vector by its name.
 
         Raises:
-            KeyError: for one that was not saved, or that the simulator does not know.
+            KeyError: for one that was not saved.
         """
         if name not in self.vectors:
             raise KeyError(
-                f"the simulation has no vector {name!r}. It has {len(self.vectors)}, such as "
-                f"{', '.join(list(self.vectors)[:4])}; currents and charges of transistors are those of BSIM4 models."
+                f"the simulation has no vector {name!r}. Expected one that was saved, such as "
+                f"{', '.join(list(self.vectors)[:4])}."
             )
         return self.vectors[name]
 
