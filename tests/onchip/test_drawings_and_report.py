@@ -24,7 +24,7 @@ from ebana.onchip import (
     drawings,
     tasks,
 )
-from ebana.onchip.report import transient_engine
+from ebana.onchip.netlists import transient_engine
 from ebana.reports import CircuitTooLarge
 from helpers.chips import chip, needs_cards
 from helpers.simulators import needs_ngspice

@@ -6,8 +6,10 @@ amplifier, one bit line and two write lines.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from ebana.onchip.stimulus import Stimulus
 from ebana.onchip.stimulus import lines as write_lines
 from ebana.onchip.transistors.cards import Cards
 from ebana.reports.schematic import CircuitTooLarge, draw_circuit
+from ebana.storage.atomic import write_atomically
 
 CARDS = Cards(".model nfet nmos\n.model pfet pmos", {"n": "nfet", "p": "pfet"})
 """Names of the two models: a drawing needs no more of them."""
@@ -42,17 +45,24 @@ Wanted = Callable[[str], bool]
 """Whether an array of this name is drawn."""
 
 
-def draw(network: Network, block: str = "network", layer: int = 0) -> str:
-    """A schematic as SVG text.
+def draw(
+    network: Network,
+    block: str = "network",
+    layer: int = 0,
+    *,
+    path: str | os.PathLike[str] | None = None,
+) -> str:
+    """A schematic as SVG text; written too where a path is given.
 
     Args:
         network: the circuit.
         block: one of :data:`BLOCKS`; ``"network"`` for all of it, which is possible for two inputs and two hidden
             units, not for many more.
         layer: of the block, from 0.
+        path: a file name that ends in ``.svg``.
 
     Raises:
-        ValueError: for an unknown block or layer.
+        ValueError: for an unknown block or layer, and for a path with another ending.
         CircuitTooLarge: for a network that is too large to be drawn as a whole.
 
     Example:
@@ -62,8 +72,15 @@ def draw(network: Network, block: str = "network", layer: int = 0) -> str:
         (True, True)
     """
     _check(network, block, layer)
-    if block == "network":
-        return _whole(network)
+    if path is not None and Path(path).suffix.lower() != ".svg":
+        raise ValueError(f"draw(path={str(path)!r}). Expected a file name that ends in '.svg'.")
+    text = _whole(network) if block == "network" else _alone(network, block, layer)
+    if path is not None:
+        write_atomically(path, text.encode())
+    return text
+
+
+def _alone(network: Network, block: str, layer: int) -> str:
     write = network.layers[layer].lines(network.shape[layer])
     part = extract(built(_small(network, block, layer, write)), lambda name: _has(block, layer, name))
     return draw_circuit(part, title=BLOCKS[block].format(layer=layer + 1, write=write))

@@ -174,13 +174,12 @@ class OnChip:
     def report(
         self, history: History, folder: FilePath, *, transient: bool = True, film: bool = True
     ) -> Path:
-        """Write ``report.html`` with settings, scores, pictures, drawings, waveforms and energy.
+        """Write ``report.html``: settings, scores, pictures, drawings; see :func:`ebana.onchip.report.report`.
 
         Args:
             history: what :meth:`fit` returned.
             folder: created where it is missing.
-            transient: whether waveforms and energy of a few points are computed in ngspice; where it or the cards are
-                missing, the page says so.
+            transient: whether waveforms and energy of a few points are computed in ngspice.
             film: whether the answers by epoch are shown as a film too.
         """
         from ebana.onchip.report import report
@@ -188,55 +187,29 @@ class OnChip:
         return report(self, history, folder, transient=transient, film=film)
 
     def draw(self, block: str = "network", path: FilePath | None = None, *, layer: int = 0) -> str:
-        """A schematic of a block, as SVG text; written too where a path is given.
+        """A schematic of a block of a layer, or of all, as SVG text; see :func:`ebana.onchip.drawings.draw`.
 
         Args:
-            block: ``"synapse"``, ``"amplifier"``, ``"hold"``, ``"update"``, ``"write"`` or ``"nudge"``; ``"network"``
-                for all of it, which is possible for two inputs and two hidden units, not for many more.
-            path: a file name that ends in ``.svg``.
+            block: ``"synapse"``, ``"amplifier"``, ``"hold"``, ``"update"``, ``"write"``, ``"nudge"`` or ``"network"``.
+            path: where to write it as well, a file name that ends in ``.svg``.
             layer: of the block, from 0.
-
-        Raises:
-            CircuitTooLarge: for a network that is too large to be drawn as a whole.
-            ValueError: for an unknown block or layer, and for a path with another ending.
         """
         from ebana.onchip.drawings import draw
-        from ebana.storage.atomic import write_atomically
 
-        if path is not None and Path(path).suffix.lower() != ".svg":
-            raise ValueError(f"draw(path={str(path)!r}). Expected a file name that ends in '.svg'.")
-        text = draw(self.network, block, layer)
-        if path is not None:
-            write_atomically(path, text.encode())
-        return Svg(text)
+        return Svg(draw(self.network, block, layer, path=path))
 
     def netlist(self, task: Task, epochs: int = 1, *, path: FilePath | None = None) -> str:
-        """The deck of a training of the first seed from its present weights, for ngspice.
+        """The deck of a training of the first seed from its present weights, for ngspice; it needs the cards.
 
         Args:
             task: data to train on.
             epochs: number of passes over the points.
             path: where to write it as well.
-
-        Raises:
-            ImportError: where the cards of the transistors are not installed.
-            ValueError: for data that does not fit.
         """
-        from ebana.onchip.report import transient_engine
-        from ebana.onchip.transient import Chip
-        from ebana.storage.atomic import write_atomically
+        from ebana.onchip.netlists import netlist
 
-        epochs = whole("OnChip.netlist", "epochs", epochs)
-        x, y = np.asarray(task.x, float)[None], np.asarray(task.y, float)[None]
-        self._check(x, y)
-        applied = [
-            stimulus.epoch(self.network, x, y, self.seeds[:1], number, epochs)[0] for number in range(epochs)
-        ]
-        chip = Chip(self.network, tuple(w[0] for w in self.weights))
-        deck, _ = transient_engine(self).deck(chip, stimulus.joined(applied))
-        if path is not None:
-            write_atomically(path, deck.encode())
-        return Text(deck)
+        self._check(np.asarray(task.x, float)[None], np.asarray(task.y, float)[None])
+        return Text(netlist(self, task, whole("OnChip.netlist", "epochs", epochs), path))
 
     def _unit(self, volts: np.ndarray, lanes: slice) -> np.ndarray:
         """Outputs in units of the amplitude, ``(..., lanes, outputs)``."""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from ebana.onchip import drawings, energy, figures, stimulus, waveforms
 from ebana.onchip.description import Network
 from ebana.onchip.engine import by_crossbar
-from ebana.onchip.quasistatic.engine import QuasiStatic
+from ebana.onchip.netlists import transient_engine
 from ebana.onchip.stimulus import Stimulus
-from ebana.onchip.transient import Chip, TransientEngine
+from ebana.onchip.transient import Chip
 from ebana.reports import Image, Section, Table, animation, write_report
 from ebana.reports.formatting import MISSING, value
 from ebana.spice.simulators.errors import EngineNotInstalled, NgspiceError
@@ -166,17 +166,6 @@ def _transient(model: OnChip, history: History) -> tuple[list[Section], list[str
             Table(used.columns, tuple(used.rows())),
         ),
     ], []
-
-
-def transient_engine(model: OnChip) -> TransientEngine:
-    """The transient engine with the transistors of a model's engine, and of the cards where it has none."""
-    match model.engine:
-        case TransientEngine() as engine:
-            return engine
-        case QuasiStatic(transistors=transistors):
-            return TransientEngine(transistors)
-        case _:
-            return TransientEngine()
 
 
 def _points(model: OnChip, history: History, lane: int, epoch: int) -> tuple[Chip, Stimulus]:
