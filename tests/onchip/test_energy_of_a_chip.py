@@ -65,6 +65,21 @@ def test_transistors_whose_charges_are_not_told_are_refused(level, told):
 
 
 @needs_ngspice
+@needs_cards
+def test_every_gap_is_as_long_as_the_others():
+    """What a chip at rest takes in the gaps of equal points without updates."""
+    network = chip(2, 1)
+    applied = stimulus.test(network, np.full((1, 3, 1), 0.4))
+    start = tuple(stimulus.start_weights(network, 0))
+    found = energy.measure(TransientEngine(), Chip(network, start), applied)
+    gaps = found.joules["delivered"][:, 3].sum(1)
+    np.testing.assert_allclose(gaps[2], gaps[1], rtol=1e-3)
+    free = found.joules["delivered"][:, 0].sum(1)
+    clock = network.clock
+    np.testing.assert_allclose(gaps / free, (clock.gap + clock.edge) / (clock.settle + clock.edge), rtol=0.02)
+
+
+@needs_ngspice
 def test_a_capacitor_charged_through_a_switch_costs_twice_what_it_holds():
     """C V^2 is delivered, half of it dissipated in the switch and half of it stored: 1 pF to 2 V."""
     build = CircuitBuilder()

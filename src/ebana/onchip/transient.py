@@ -77,8 +77,9 @@ class TransientEngine:
         saved = [f"v({name})" for name in (*output_names(network), *weight_names(network))]
         settle = network.clock.settle
         longest = self.longest or settle
+        end = float(when.edges[0, 0]) + stimulus.points * network.clock.period  # with all of the last gap
         analysis = Transient(
-            when.stop,
+            end,
             min(settle / 4, longest),
             longest,
             tuple(dict.fromkeys([*saved, *more])),
