@@ -37,7 +37,14 @@ def test_the_json_line_and_the_files(tmp_path, capsys):
     assert told["median"] == pytest.approx(sum(scores) / 2)
     assert told["out"] == str(out)
     assert json.loads((out / "result.json").read_text()) == told
-    assert sorted(path.name for path in out.iterdir()) == ["result.json", "training.png"]
+    assert sorted(path.name for path in out.iterdir()) == ["report.html", "result.json", "training.png"]
+    assert "as they were not asked for" in (out / "report.html").read_text()
+
+
+def test_no_page_where_none_is_wanted(tmp_path, capsys):
+    assert main(["onchip", "sine", *SMALL, "--no-report", "--out", str(tmp_path)]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["result.json", "training.png"]
+    assert capsys.readouterr().out.rstrip().endswith("result.json, training.png")
 
 
 def test_classes_are_told_as_accuracies(tmp_path, capsys):
@@ -50,8 +57,22 @@ def test_classes_are_told_as_accuracies(tmp_path, capsys):
 @needs_ngspice
 @needs_cards
 def test_a_whole_training_in_ngspice(tmp_path, capsys):
-    command = ["onchip", "xor", "--engine", "transient", "--hidden", "2", "--epochs", "1", "--json"]
+    command = [
+        "onchip",
+        "xor",
+        "--engine",
+        "transient",
+        "--hidden",
+        "2",
+        "--epochs",
+        "1",
+        "--json",
+        "--waveforms",
+    ]
     assert main([*command, "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "Waveforms" in page
+    assert "for a training point" in page
     told = lines(capsys)
     assert (told["engine"], told["network"]) == ("transient", "5-2-1")
     assert "sky130 tt" in told["process"]
@@ -71,6 +92,7 @@ def test_a_whole_training_in_ngspice(tmp_path, capsys):
             ["sine", "--transistors", "bsim"],
             "--transistors 'bsim' is unknown. Expected one of compact, sky130",
         ),
+        (["sine", "--waveforms", "--no-report"], "waveforms stand in the report"),
         (["sine", "--seeds", "0"], "--seeds 0"),
         (["sine", "--epochs", "0"], "--epochs 0"),
         (["sine", "--engine", "transient", "--transistors", "compact"], "a simulator needs cards"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ebana.reports import write_report
+from ebana.reports import Image, Section, Table, write_report
 from ebana.reports.formatting import plain, rows, value
 
 EVIL = "<script>alert('x')</script>"
@@ -188,3 +188,32 @@ def test_settings_read_as_one_line(x, text):
 
 def test_nested_settings_become_dotted_keys():
     assert rows({"a": {"b": {"c": 1}, "d": None}, "e": {}}) == [("a.b.c", "1"), ("a.d", "–"), ("e", "–")]
+
+
+def test_sections_stand_in_their_order_before_the_circuit_and_are_escaped(tmp_path):
+    sections = [
+        Section(
+            "Second thoughts", EVIL, Figure((3, 2)), Table(("name", EVIL), (("a", "1 V"), (EVIL, "2 V")))
+        ),
+        Section("A film", picture=Image(b"GIF89a", "image/gif", 4.0)),
+        Section("Words alone", "and nothing else"),
+    ]
+    _, text = report(tmp_path, sections=sections)
+    page = Page(text)
+    assert page.open == []
+    assert "<script" not in text
+    places = [
+        page.text.index(word)
+        for word in ("Second thoughts", "1 V", "A film", "Words alone", "Circuit", "Results")
+    ]
+    assert places == sorted(places)
+    images = [attrs for tag, attrs in page.tags if tag == "img"]
+    assert [attrs["src"] == "data:image/gif;base64,R0lGODlh" for attrs in images].count(True) == 1
+    assert [attrs.get("style") for attrs in images].count("--inches: 4.00in") == 1
+
+
+def test_other_results_can_stand_first(tmp_path):
+    summary = {"seed": 3, "median_r2": 0.5, "test_accuracy": 0.25}
+    _, text = report(tmp_path, summary=summary, headlines=("median_r2",))
+    page = Page(text)
+    assert page.text.index("Median R²") < page.text.index("Results") < page.text.index("25.0 %")

@@ -15,6 +15,7 @@ from ebana.spice.simulators.session import require
 from ebana.storage.atomic import write_atomically
 
 if TYPE_CHECKING:
+    from ebana.onchip import OnChip
     from ebana.onchip.history import History
 
 NAME = "onchip"
@@ -59,8 +60,14 @@ def run(
     hidden: Annotated[int | None, typer.Option(help="Hidden units.", show_default="the task's own")] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for result.json and training.png.", show_default="runs/onchip-TASK"),
+        typer.Option(
+            help="Folder for result.json, training.png and report.html.", show_default="runs/onchip-TASK"
+        ),
     ] = None,
+    report: Annotated[bool, typer.Option(help="Write a page with settings, scores and drawings.")] = True,
+    waveforms: Annotated[
+        bool, typer.Option("--waveforms", help="Show waveforms and energy of a few points there (ngspice).")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped; finished seeds are kept.")
     ] = False,
@@ -68,6 +75,7 @@ def run(
 ) -> None:
     """Let a circuit of transistors, whose weights are charges, train itself."""
     _check(task, engine, transistors, corner, seeds, seed, epochs, hidden)
+    _check_page(report, waveforms)
     terminal = Terminal(json)
     with terminal.quiet():
         folder = out or Path("runs", f"onchip-{task}")
@@ -83,6 +91,7 @@ def run(
             folder,
             resume,
             terminal,
+            (report, waveforms),
         )
     terminal.result(result)
 
@@ -120,6 +129,14 @@ def _check(
         require("ngspice-batch")
 
 
+def _check_page(report: bool, waveforms: bool) -> None:
+    """Refuse waveforms that have no page to stand on, or no simulator."""
+    if waveforms and not report:
+        raise ValueError("--waveforms --no-report: waveforms stand in the report. Expected one of the two.")
+    if waveforms:
+        require("ngspice-batch")
+
+
 def _trained(
     context: typer.Context,
     task: str,
@@ -132,6 +149,7 @@ def _trained(
     folder: Path,
     resume: bool,
     terminal: Terminal,
+    page: tuple[bool, bool],
 ) -> dict[str, Any]:
     from ebana.onchip import OnChip, Process, QuasiStatic, TransientEngine, figures
     from ebana.onchip.recipes import RECIPES, network
@@ -155,7 +173,8 @@ def _trained(
     unfinished = Unfinished(folder, resume, terminal, context.obj)
     groups = [[seed] for seed in seeds] if engine == "transient" else [list(seeds)]
     found: list[Seed] = []
-    pictured: History | None = None
+    pictured: tuple[OnChip, History] | None = None
+    files = ["result.json"]
     with unfinished.told():
         unfinished.parts.open({**settings, "seeds": list(seeds)})
         for group in groups:
@@ -164,7 +183,7 @@ def _trained(
                 nonlocal pictured
                 model = OnChip(circuit, seeds=group, engine=computes)
                 history = model.fit([data[s] for s in group], count, verbose=True)
-                pictured = history if pictured is None else pictured
+                pictured = (model, history) if pictured is None else pictured
                 return Group(
                     tuple(
                         Seed(s, float(score), int(lost), history.seconds / len(group))
@@ -176,11 +195,13 @@ def _trained(
         result = _result(settings, first.measure, found, folder)
         write_atomically(folder / "result.json", f"{to_json(result, indent=2)}\n".encode())
         if pictured is not None:
-            picture = folder / "training.png"
+            model, history = pictured
             title = f"{task}, {circuit.name}, {engine}, {process.name}"
-            save(figures.training(pictured, title), picture)
+            files.append(save(figures.training(history, title), folder / "training.png").name)
+            if page[0]:
+                files.append(model.report(history, folder, transient=page[1], film=False).name)
     unfinished.remove()
-    _show(result, first.measure, terminal)
+    _show(result, first.measure, files, terminal)
     return result
 
 
@@ -208,7 +229,7 @@ def _result(settings: dict[str, Any], measure: str, found: list[Seed], folder: P
     }
 
 
-def _show(result: dict[str, Any], measure: str, terminal: Terminal) -> None:
+def _show(result: dict[str, Any], measure: str, files: list[str], terminal: Terminal) -> None:
     name = "R2" if measure == "r2" else "accuracy"
     rows = [
         {"seed": one["seed"], name: f"{one[measure]:.4f}", "CPU seconds": f"{one['cpu_seconds']:.1f}"}
@@ -219,4 +240,4 @@ def _show(result: dict[str, Any], measure: str, terminal: Terminal) -> None:
     if lost:
         terminal.note(f"at {lost} points a phase did not converge, and nothing was written")
     terminal.say(f"median {name} {result['median']:.4f}, least {result['least']:.4f}")
-    terminal.say(f"Written to {result['out']}: result.json, training.png")
+    terminal.say(f"Written to {result['out']}: {', '.join(files)}")

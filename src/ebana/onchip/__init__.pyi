@@ -1,4 +1,8 @@
+from . import drawings as drawings
+from . import energy as energy
+from . import figures as figures
 from . import tasks as tasks
+from . import waveforms as waveforms
 from .description import Amplifier as Amplifier
 from .description import Clock as Clock
 from .description import Inputs as Inputs
@@ -6,6 +10,7 @@ from .description import Layer as Layer
 from .description import Network as Network
 from .description import SquaredLoss as SquaredLoss
 from .description import UpdateCircuit as UpdateCircuit
+from .energy import Energy as Energy
 from .engine import Engine as Engine
 from .history import History as History
 from .imperfections import Mismatch as Mismatch
@@ -17,3 +22,4 @@ from .synapse import Transistor as Transistor
 from .transient import TransientEngine as TransientEngine
 from .transistors.cards import Cards as Cards
 from .transistors.process import Process as Process
+from .waveforms import Waveforms as Waveforms

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ebana._types import FilePath
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame  # pyright: ignore[reportMissingImports]
 
 
 @dataclass
@@ -22,6 +28,10 @@ class History:
         test_x: features that it was scored on, ``(seeds, points, features)``.
         test_y: their targets, ``(seeds, points, outputs)``.
         outputs: what the circuits answered, in units of the amplitude, ``(seeds, points, outputs)``.
+        x: features that it trained on, ``(seeds, points, features)``.
+        y: their targets, ``(seeds, points, outputs)``.
+        answers: of the free phases of each epoch while it learned, in units of the amplitude and in the order of ``x``,
+            ``(epochs, seeds, points, outputs)``.
         lost: points at which nothing could be computed or written, ``(seeds,)``.
         seconds: of processor time, simulators' included.
 
@@ -43,6 +53,9 @@ class History:
     test_x: np.ndarray | None = None
     test_y: np.ndarray | None = None
     outputs: np.ndarray | None = None
+    x: np.ndarray | None = None
+    y: np.ndarray | None = None
+    answers: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         seeds = len(self.seeds)
@@ -50,6 +63,19 @@ class History:
         self.weights = np.full((self.epochs + 1, seeds, self.cells), np.nan)
         self.final = np.full(seeds, np.nan)
         self.lost = np.zeros(seeds, int)
+
+    def keep_answers(self, epoch: int, lanes: slice, shown: np.ndarray, answers: np.ndarray) -> None:
+        """Keep what was answered in an epoch.
+
+        Args:
+            epoch: from 0.
+            lanes: the seeds that it is of.
+            shown: index of each point in its order, ``(points, lanes)``.
+            answers: in that order, ``(lanes, points, outputs)``.
+        """
+        assert self.answers is not None
+        for lane, column, found in zip(range(len(self.seeds))[lanes], shown.T, answers, strict=True):
+            self.answers[epoch, lane, column] = found
 
     def __getitem__(self, name: str) -> np.ndarray:
         """A record by name: the measure, ``"weights"`` or ``"epoch"``, first axis over epochs."""
@@ -77,6 +103,48 @@ class History:
     def least(self) -> float:
         """Least over seeds of the final score."""
         return float(np.min(self.final))
+
+    def plot(self, path: FilePath | None = None) -> Figure:
+        """The score by epoch and what the median seed answers; saved where a path is given (.png, .svg, .pdf)."""
+        from ebana.onchip.figures import training
+        from ebana.reports.rendering import save
+
+        figure = training(self)
+        if path is not None:
+            save(figure, path)
+        return figure
+
+    def to_frame(self) -> DataFrame:
+        """Scores by epoch as a table of pandas, which is not installed with this package.
+
+        Returns:
+            A row for each epoch and seed, with the columns ``epoch`` (from 1), ``seed`` and the measure.
+
+        Raises:
+            ImportError: where pandas is missing.
+        """
+        try:
+            import pandas  # pyright: ignore[reportMissingImports]
+        except ModuleNotFoundError as missing:
+            raise ImportError(
+                "History.to_frame() needs pandas. Install it with 'pip install pandas', or use "
+                f"history[{self.measure!r}], an array of the same numbers, (epochs, seeds)."
+            ) from missing
+        return pandas.DataFrame(self.columns())
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Scores by epoch as columns: ``epoch`` (from 1), ``seed`` and the measure, epoch after epoch.
+
+        Example:
+            >>> columns = History("r2", (4, 7), 2).columns()
+            >>> columns["epoch"].tolist(), columns["seed"].tolist(), list(columns)
+            ([1, 1, 2, 2], [4, 7, 4, 7], ['epoch', 'seed', 'r2'])
+        """
+        return {
+            "epoch": np.repeat(self["epoch"], len(self.seeds)),
+            "seed": np.tile(np.array(self.seeds), self.epochs),
+            self.measure: self.scores.ravel(),
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold of it: final scores by seed, median and least."""

@@ -20,6 +20,8 @@ from ebana.onchip.imperfections import Mismatch, Noise
 from ebana.onchip.quasistatic.engine import QuasiStatic
 from ebana.onchip.run import Run
 from ebana.onchip.tasks import Task
+from ebana.onchip.transient import Chip
+from ebana.shown import Svg, Text
 from ebana.storage.atomic import check_target
 
 
@@ -76,6 +78,12 @@ class OnChip:
         """Voltages on the weights' nodes of each crossbar, ``(seeds, rows, columns)``."""
         return by_crossbar(self.network, self._chips.weights())
 
+    def chip(self, k: int) -> Chip:
+        """One of the chips with its present weights, as the transient engine takes it."""
+        network, mismatch = self.networks[k], self.mismatch
+        differ = None if mismatch is None else mismatch.draw(network, self.seeds[k])
+        return Chip(network, tuple(w[k] for w in self.weights), differ)
+
     # -- verbs ----------------------------------------------------------------------------------------------
 
     def fit(
@@ -119,6 +127,8 @@ class OnChip:
         history = History(
             each[0].measure, self.seeds, epochs, self.network.cells, test_x=test_x, test_y=test_y
         )
+        history.x, history.y = x, y
+        history.answers = np.full((epochs, *y.shape), np.nan)
         run = Run(self._chips, self._course, each[0].classes, history, checkpoint, self._identity)
         if resume is not None and Path(resume).exists():
             run.restore(resume)
@@ -217,6 +227,48 @@ class OnChip:
             )
         model._chips.fill(arrays, path)
         return model
+
+    # -- looking at it --------------------------------------------------------------------------------------
+
+    def report(
+        self, history: History, folder: FilePath, *, transient: bool = True, film: bool = True
+    ) -> Path:
+        """Write ``report.html``: settings, scores, pictures, drawings; see :func:`ebana.onchip.report.report`.
+
+        Args:
+            history: what :meth:`fit` returned.
+            folder: created where it is missing.
+            transient: whether waveforms and energy of a few points are computed in ngspice.
+            film: whether the answers by epoch are shown as a film too.
+        """
+        from ebana.onchip.report import report
+
+        return report(self, history, folder, transient=transient, film=film)
+
+    def draw(self, block: str = "network", path: FilePath | None = None, *, layer: int = 0) -> str:
+        """A schematic of a block of a layer, or of all, as SVG text; see :func:`ebana.onchip.drawings.draw`.
+
+        Args:
+            block: ``"synapse"``, ``"amplifier"``, ``"hold"``, ``"update"``, ``"write"``, ``"nudge"`` or ``"network"``.
+            path: where to write it as well, a file name that ends in ``.svg``.
+            layer: of the block, from 0.
+        """
+        from ebana.onchip.drawings import draw
+
+        return Svg(draw(self.network, block, layer, path=path))
+
+    def netlist(self, task: Task, epochs: int = 1, *, path: FilePath | None = None) -> str:
+        """The deck of a training of the first seed from its present weights, for ngspice; it needs the cards.
+
+        Args:
+            task: data to train on.
+            epochs: number of passes over the points.
+            path: where to write it as well.
+        """
+        from ebana.onchip.netlists import netlist
+
+        self._check(np.asarray(task.x, float)[None], np.asarray(task.y, float)[None])
+        return Text(netlist(self, task, whole("OnChip.netlist", "epochs", epochs), path))
 
     # -- checks ---------------------------------------------------------------------------------------------
 

@@ -99,6 +99,7 @@ class Run:
         wanted = np.swapaxes(course.y[lanes][np.arange(shown.shape[1]), shown], 0, 1)
         history.scores[number, lanes] = tasks.score(answers, wanted, self.classes)
         history.weights[number + 1, lanes] = part.weights
+        history.keep_answers(number, lanes, shown, answers)
 
     def _latest(self) -> str:
         scores = self.history.scores[: int(self.parts.max())]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ebana.circuit.circuit import Circuit
 from ebana.onchip.circuit import END, NUDGE, Imperfect, Timing, circuit, start_voltages, timing
 from ebana.onchip.description import Network
 from ebana.onchip.engine import OnPart, Part, by_crossbar, flat
@@ -18,7 +19,7 @@ from ebana.onchip.quasistatic.engine import QuasiStatic, wiring_of
 from ebana.onchip.quasistatic.numbers import State
 from ebana.onchip.stimulus import Stimulus, joined
 from ebana.onchip.transistors.process import Process, process
-from ebana.spice.language.statements import Transient
+from ebana.spice.language.statements import Text, Transient
 from ebana.spice.netlist.transient import transient_deck
 from ebana.spice.simulators.transient import run_transient
 
@@ -56,11 +57,15 @@ class TransientEngine:
     Args:
         transistors: of the process; ``"sky130"`` where left out.
         reltol, trtol: tolerances of the simulator; None for what the network needs.
+        chgtol: its absolute tolerance of charges, coulombs; None for its own, 1e-14.
+        longest: its longest step, seconds; None for the length of a free phase, or a part of a longer gap.
     """
 
     transistors: Process = field(default_factory=lambda: Process("sky130"))
     reltol: float | None = None
     trtol: float | None = None
+    chgtol: float | None = None
+    longest: float | None = None
     name = "transient"
     together = False
 
@@ -72,26 +77,50 @@ class TransientEngine:
         """See :meth:`ebana.onchip.engine.Engine.process_name`."""
         return self.transistors.name
 
-    def deck(self, chip: Chip, stimulus: Stimulus) -> tuple[str, Timing]:
-        """The deck of a whole training of one seed, and when its phases are."""
+    def circuit(self, chip: Chip, stimulus: Stimulus) -> Circuit:
+        """The circuit of one seed with all that is applied to it."""
+        return self._circuit(chip, stimulus, self.imperfect(chip, stimulus))
+
+    def _circuit(self, chip: Chip, stimulus: Stimulus, imperfect: Imperfect) -> Circuit:
+        cards = self.transistors.cards(wiring_of(chip.network).sizes)
+        return circuit(chip.network, cards, stimulus, imperfect, chip.x)
+
+    def deck(self, chip: Chip, stimulus: Stimulus, more: Sequence[str] = ()) -> tuple[str, Timing]:
+        """The deck of a whole training of one seed, and when its phases are.
+
+        Args:
+            chip: the network and its start weights.
+            stimulus: of one seed.
+            more: vectors to save beside outputs and weights, such as ``"v(z0_0)"`` or ``"i(vx_0)"``.
+        """
         network = chip.network
-        cards = self.transistors.cards(wiring_of(network).sizes)
         imperfect = self.imperfect(chip, stimulus)
-        built = circuit(network, cards, stimulus, imperfect, chip.x)
+        built = self._circuit(chip, stimulus, imperfect)
         when = timing(network, stimulus.points)
-        saved = tuple(f"v({name})" for name in (*output_names(network), *state_names(network)))
-        clock = network.clock
-        longest = max(clock.settle, clock.gap / 200)
-        reltol, trtol = TIGHT if _slow(network) else LOOSE
-        reltol, trtol = self.reltol or reltol, self.trtol or trtol
-        analysis = Transient(
-            when.stop, longest / 4, longest, saved, method="gear", reltol=reltol, trtol=trtol
-        )
+        saved = [f"v({name})" for name in (*output_names(network), *state_names(network))]
+        analysis = self._analysis(network, when, tuple(dict.fromkeys([*saved, *more])))
         title = f"a circuit that trains itself: {network.name}, {stimulus.points} points"
         celsius = self.transistors.celsius
         others = {**chip.nodes, **_inputs(chip), **imperfect.gates(network, chip.weights)}
         start = start_voltages(built, chip.weights, others)
-        return transient_deck(built, None, analysis, celsius=celsius, title=title, start=start), when
+        extra = () if self.chgtol is None else (Text(f".options chgtol={float(self.chgtol)!r}"),)
+        deck = transient_deck(built, None, analysis, celsius=celsius, title=title, start=start, extra=extra)
+        return deck, when
+
+    def _analysis(self, network: Network, when: Timing, saved: tuple[str, ...]) -> Transient:
+        clock = network.clock
+        longest = self.longest or max(clock.settle, clock.gap / 200)
+        reltol, trtol = TIGHT if _slow(network) else LOOSE
+        end = float(when.edges[0, 0]) + len(when.edges) * clock.period  # with all of the last gap
+        return Transient(
+            end,
+            min(clock.settle / 4, longest),
+            longest,
+            saved,
+            method="gear",
+            reltol=self.reltol or reltol,
+            trtol=self.trtol or trtol,
+        )
 
     def imperfect(self, chip: Chip, stimulus: Stimulus) -> Imperfect:
         """What differs on a chip; noise as the quasi-static engine has it on the same training with the same draws.

@@ -3,12 +3,17 @@
 from ebana.reports.drawing import draw_model
 from ebana.reports.figures import conductances, loss_and_accuracy
 from ebana.reports.power import power_chart
-from ebana.reports.rendering import png, save
+from ebana.reports.rendering import animation, png, save
 from ebana.reports.report import write_report
 from ebana.reports.schematic import CircuitTooLarge, draw_circuit
+from ebana.reports.sections import Image, Section, Table
 
 __all__ = [
     "CircuitTooLarge",
+    "Image",
+    "Section",
+    "Table",
+    "animation",
     "conductances",
     "draw_circuit",
     "draw_model",

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 MISSING = "–"
-_RENAMED = {"samples_per_second": "samples a second", "out": "folder", "lr": "learning rate"}
+_RENAMED = {
+    "samples_per_second": "samples a second",
+    "out": "folder",
+    "lr": "learning rate",
+    "cpu_seconds": "CPU time",
+    "median_r2": "median R²",
+    "least_r2": "least R²",
+}
 _UNITS = {"_volts": "V", "_siemens": "S", "_watts": "W", "_amperes": "A", "_joules": "J"}
 
 

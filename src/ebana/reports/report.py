@@ -18,6 +18,7 @@ from ebana._types import Data
 from ebana.reports import formatting
 from ebana.reports.power import power_chart, power_tables
 from ebana.reports.rendering import png
+from ebana.reports.sections import Image, Section, Table
 from ebana.storage.atomic import write_atomically
 
 FILE_NAME = "report.html"
@@ -57,6 +58,14 @@ class _Picture:
 
 
 @dataclass(frozen=True)
+class _Section:
+    heading: str
+    caption: str
+    picture: _Picture | None
+    table: Table | None
+
+
+@dataclass(frozen=True)
 class _Headline:
     key: str
     heading: str
@@ -75,6 +84,8 @@ def write_report(
     netlist_text: str | None,
     notes: Sequence[str] = (),
     power: Mapping[str, Any] | None = None,
+    headlines: Sequence[str] = HEADLINES,
+    sections: Sequence[Section] = (),
 ) -> Path:
     """Write ``report.html`` into ``folder``, complete or not at all.
 
@@ -91,6 +102,8 @@ def write_report(
         netlist_text: the SPICE deck, of which the first lines are shown folded away, or None.
         notes: remarks for the reader, one paragraph each.
         power: static power, as :meth:`ebana.analysis.PowerReport.to_dict` gives it, or None.
+        headlines: names of the results that stand first, where they are among ``summary``.
+        sections: further pictures and tables, in their order, between the figures and the circuit.
 
     Returns:
         Path of the file. All text is escaped; figures are embedded.
@@ -101,12 +114,13 @@ def write_report(
     page = _template().render(
         title=title,
         notes=list(notes),
-        headlines=[_headline(key, summary[key]) for key in HEADLINES if key in summary],
+        headlines=[_headline(key, summary[key]) for key in headlines if key in summary],
         details=[
-            (formatting.heading(k), formatting.value(k, v)) for k, v in summary.items() if k not in HEADLINES
+            (formatting.heading(k), formatting.value(k, v)) for k, v in summary.items() if k not in headlines
         ],
         pictures=[_picture(name, figures[name]) for name in _order(figures)],
         drawing=_picture("model", figures["model"]) if "model" in figures else None,
+        sections=[_section(section) for section in sections],
         columns=_columns(layers_table),
         layers=layers_table,
         configuration=formatting.rows(configuration),
@@ -141,8 +155,22 @@ def _order(figures: Mapping[str, Figure]) -> list[str]:
 
 def _picture(name: str, figure: Figure) -> _Picture:
     heading, caption = CAPTIONS.get(name, (formatting.heading(name), ""))
-    data = base64.b64encode(png(figure)).decode("ascii")
-    return _Picture(heading, caption, f"data:image/png;base64,{data}", float(figure.get_size_inches()[0]))
+    return _embedded(heading, caption, figure)
+
+
+def _section(section: Section) -> _Section:
+    picture = None if section.picture is None else _embedded(section.heading, "", section.picture)
+    return _Section(section.heading, section.caption, picture, section.table)
+
+
+def _embedded(heading: str, caption: str, picture: Figure | Image) -> _Picture:
+    image = (
+        picture
+        if isinstance(picture, Image)
+        else Image(png(picture), "image/png", float(picture.get_size_inches()[0]))
+    )
+    data = base64.b64encode(image.data).decode("ascii")
+    return _Picture(heading, caption, f"data:{image.kind};base64,{data}", image.inches)
 
 
 def _columns(table: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool]]:

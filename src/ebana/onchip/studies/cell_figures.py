@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ebana.onchip.figures import BLUE, GREY, ORANGE
-from ebana.reports.style import styled
+from ebana.reports.style import BLUE, GREY, ORANGE, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

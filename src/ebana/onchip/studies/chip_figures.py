@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ebana.onchip.studies.chips import STUDIES, Found
-from ebana.reports.style import styled
+from ebana.reports.style import BLUE, GREY, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-BLUE, GREY = "#0072B2", "#777777"
 
 
 def study(found: Found) -> Figure:
@@ -44,7 +42,3 @@ def study(found: Found) -> Figure:
         )
         axes.legend(loc="lower left", fontsize=7)
     return figure
-
-
-FLOOR = 0.0
-"""Scores below are drawn here."""
