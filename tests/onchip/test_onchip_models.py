@@ -40,6 +40,11 @@ from helpers.chips import chip
         (lambda: Synapse("sram"), "kind='sram'. Expected one of cmos, 2t1c"),
         (lambda: Synapse(capacitance=0), "capacitance=0"),
         (lambda: Network(Inputs(1), (Layer(1),)), "has 1 layers. Expected two or more"),
+        (
+            lambda: Network(Inputs(1), (Layer(2), Layer(1, Amplifier(clamp=0.2)))),
+            "clamp=0.2.*Expected clamp=None",
+        ),
+        (lambda: UpdateCircuit(scale=float("nan")), r"UpdateCircuit\(scale=nan\)"),
         (lambda: OnChip(chip(3, 1), seeds=[]), "0 networks"),
         (lambda: OnChip(chip(3, 1), seeds=-1), "seeds=-1"),
     ],

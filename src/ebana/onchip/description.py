@@ -245,6 +245,11 @@ class Network:
                 f"Network(layers=...) has {len(self.layers)} layers. Expected two or more: the first one's "
                 "crossbar lies between the inputs and the hidden units."
             )
+        if self.layers[-1].amplifier.clamp is not None:
+            raise ValueError(
+                f"the last layer has Amplifier(clamp={self.layers[-1].amplifier.clamp:g}). Expected clamp=None: "
+                "hidden units are clamped, outputs are not."
+            )
         _check(self, above="decay")
 
     @property
