@@ -12,6 +12,9 @@ from ebana.reports.style import BLUE, GREY, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FLOOR = 0.0
+"""Scores below are drawn here."""
+
 
 def study(found: Found) -> Figure:
     """The score of each seed at each value, and the median."""
