@@ -14,7 +14,18 @@ from typing import Annotated
 
 import typer
 
-from ebana.cli import check, evaluate, info, netlist, onchip, parity, reproduce, train
+from ebana.cli import (
+    check,
+    evaluate,
+    info,
+    netlist,
+    onchip,
+    onchip_parity,
+    onchip_study,
+    parity,
+    reproduce,
+    train,
+)
 from ebana.cli.failures import describe, exit_code, stopped_code
 from ebana.interruption import Terminated, watched
 
@@ -51,7 +62,18 @@ def _common(
         os.environ[DEBUG] = "1"
 
 
-for command in (train, evaluate, netlist, check, parity, reproduce, onchip, info):
+for command in (
+    train,
+    evaluate,
+    netlist,
+    check,
+    parity,
+    reproduce,
+    onchip,
+    onchip_parity,
+    onchip_study,
+    info,
+):
     app.command(command.NAME)(command.run)
 
 

@@ -2,6 +2,7 @@
 
 from ebana.onchip.figures.answers import frames, median_lane, strip
 from ebana.onchip.figures.energy import energy
+from ebana.onchip.figures.parity import parity
 from ebana.onchip.figures.training import NAMES, training
 from ebana.onchip.figures.waveforms import Line, Panel, waveforms
 from ebana.onchip.figures.weights import weights
@@ -13,6 +14,7 @@ __all__ = [
     "energy",
     "frames",
     "median_lane",
+    "parity",
     "strip",
     "training",
     "waveforms",

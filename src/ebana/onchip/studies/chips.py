@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from ebana.onchip import recipes
 from ebana.onchip.description import Clock, Layer, Network
 from ebana.onchip.imperfections import Mismatch, Noise
 from ebana.onchip.model import OnChip
@@ -269,7 +268,7 @@ def run(
     study, recipe, process = STUDIES[name], RECIPES[task], process or Process()
     data = [recipe.task(seed) for seed in seeds]
     count = epochs or recipe.epochs
-    network = recipes.network(recipe.settings, data[0].x.shape[1], data[0].y.shape[1])
+    network = recipe.network(data[0])
     chip = Chip(study.base(network))
     parts, rows = parts or Parts(), []
     with bar("value", len(study.values), verbose) as progress:
