@@ -24,7 +24,7 @@ PUBLISHED_SECONDS = METZGER_2024.seconds or float("nan")
 QUICK_R2 = 0.5
 """Of the shortened version."""
 
-CPU_SECONDS = {"transient": 0.25, "quasistatic": 1e-3}
+CPU_SECONDS = {"transient": 0.2, "quasistatic": 1e-3}
 """Of a point, about: what a person is told before it starts."""
 
 
