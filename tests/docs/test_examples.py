@@ -79,7 +79,8 @@ def test_all_examples_are_listed():
 
 
 @pytest.mark.parametrize(
-    "name", ["chip", "custom_device", "custom_layer", "custom_loss", "custom_rule", "own_synapse"]
+    "name",
+    ["chip", "custom_device", "custom_layer", "custom_loss", "custom_rule", "own_synapse", "own_update"],
 )
 def test_extensions_stay_short(name):
     """The marked part of an example that extends the package takes under thirty lines of code."""

@@ -4,10 +4,10 @@ An update circuit's ``change`` is written with ``+ - * /`` and the functions bel
 :class:`Formula` it writes itself down.
 
 Example:
-    >>> clip(2.0 * above(Formula("x"), 0.4), 0.1).text
-    'max(min((2.0*max((x-0.4),0.0)),0.1),(-0.1))'
-    >>> float(clip(2.0 * above(0.5, 0.4), 0.1))
-    0.1
+    >>> clip(2.0 * above(Formula("x"), 0.25), 0.5).text
+    'max(min((2.0*max((x-0.25),0.0)),0.5),(-0.5))'
+    >>> float(clip(2.0 * above(0.75, 0.25), 0.5))
+    0.5
 """
 
 from __future__ import annotations
