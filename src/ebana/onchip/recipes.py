@@ -143,37 +143,41 @@ def network(settings: Settings, features: int, outputs: int = 1, hidden: int | N
 
 
 METZGER = Network(
-    Inputs(features=1, scale=1.0),  # published: x, 1 - x and a constant, in volts
+    Inputs(features=1, scale=1.0),  # rebuilt: x, 1 - x and a constant, in volts
     (
         Layer(
             32,  # published
             Amplifier(
-                gain=2.5,  # published
-                backward=0.4,  # published: 1 / gain
-                resistance=10.0,  # published
-                leak=1e-9,  # ours, as small as is harmless: none is published
-                clamp=0.0,  # published: a default junction to ground, which conducts at about -0.58 V of the outputs
-                saturation=1e-14,  # of a default junction; its parameters in the published deck are those of a switch
+                gain=2.5,  # rebuilt
+                backward=0.4,  # rebuilt: 1 / gain
+                resistance=10.0,  # rebuilt
+                leak=1e-9,  # ours, as small as is harmless
+                clamp=0.0,  # published: conducts at about -0.58 V, a default junction to ground
+                saturation=1e-14,  # of a default junction: the parameters in the published deck are those of a switch
                 mirrored=True,  # published: diodes at the outputs, their current reflected by controlled sources
             ),
-            UpdateCircuit(
-                scale=20.0, threshold=None, step=10.0, limit=10.0
-            ),  # published: 20; no rectifier, no limits
-            spread=1.0,  # published
+            # Published: 20, the input itself without a rectifier. Rebuilt: no limits. Ours: weights read by a buffer.
+            UpdateCircuit(scale=20.0, threshold=None, step=10.0, limit=10.0),
+            spread=1.0,  # rebuilt
         ),
         Layer(
             4,  # published: four outputs, of which the mean counts
-            Amplifier(gain=2.5, backward=0.4, leak=1e-9, load=1e-4),  # published; load of 10 kohm
-            UpdateCircuit(scale=3.0, threshold=None, step=10.0, limit=10.0),  # published: 3
+            Amplifier(gain=2.5, backward=0.4, leak=1e-9, load=1e-4),  # rebuilt, the leak ours
+            UpdateCircuit(
+                scale=3.0, threshold=None, step=10.0, limit=10.0
+            ),  # published: 3; the rest as above
             multiplier=8.0,  # published
-            spread=0.5,  # published
+            spread=0.5,  # rebuilt
         ),
     ),
-    loss=SquaredLoss(conductance=5e-4, amplitude=0.02),  # published: targets of 20 mV through 2 kohm
-    clock=Clock(settle=80e-6, write=80e-6, gap=1e-6),  # published: 80 us a phase; the gap is ours
+    loss=SquaredLoss(conductance=5e-4, amplitude=0.02),  # published: 20 mV; the conductance rebuilt
+    clock=Clock(settle=80e-6, write=80e-6, gap=1e-6),  # published: 80 us a phase; gap and edges ours
     decay=1.0,  # published: one rate throughout
 )
-"""The circuit of Metzger as published, as far as numbers are published; write lines are the fewer ones, as there."""
+"""The circuit of Metzger: what is published, what stems from our reconstruction of it (rebuilt), and what is ours.
+
+Write lines are the fewer ones, as published. Hold and weight capacitors and the nudging switch are the package's own.
+"""
 
 METZGER_EPOCHS = 32
 """Published, of 50 points each."""
