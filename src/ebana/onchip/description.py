@@ -16,7 +16,7 @@ from ebana.numbers import positive, real, whole
 from ebana.onchip.synapse import Synapse
 
 
-def _check(owner: Any, *, above: str = "", least: str = "", any_: str = "", unit: str = "") -> None:
+def checked(owner: Any, *, above: str = "", least: str = "", any_: str = "", unit: str = "") -> None:
     """Turn fields into numbers: those above zero, those of at least zero, and those of any sign."""
     who = type(owner).__name__
     for what in above.split():
@@ -59,11 +59,11 @@ class Amplifier:
     mirrored: bool = False
 
     def __post_init__(self) -> None:
-        _check(self, above="gain", least="backward")
-        _check(self, above="resistance", unit="ohm")
-        _check(self, above="leak", least="load", unit="siemens")
-        _check(self, above="saturation", unit="ampere")
-        _check(self, any_="clamp" if self.clamp is not None else "", unit="volt")
+        checked(self, above="gain", least="backward")
+        checked(self, above="resistance", unit="ohm")
+        checked(self, above="leak", least="load", unit="siemens")
+        checked(self, above="saturation", unit="ampere")
+        checked(self, any_="clamp" if self.clamp is not None else "", unit="volt")
 
 
 @dataclass(frozen=True)
@@ -97,10 +97,10 @@ class UpdateCircuit:
     hold: float = 0.4e-12
 
     def __post_init__(self) -> None:
-        _check(self, least="scale")
-        _check(self, above="hold", least="bit_line", unit="farad")
+        checked(self, least="scale")
+        checked(self, above="hold", least="bit_line", unit="farad")
         threshold = "threshold" if self.threshold is not None else ""
-        _check(self, above="step limit", any_=threshold, unit="volt")
+        checked(self, above="step limit", any_=threshold, unit="volt")
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,8 @@ class Layer:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "units", whole("Layer", "units", self.units))
-        _check(self, above="multiplier")
-        _check(self, least="spread", unit="volt")
+        checked(self, above="multiplier")
+        checked(self, least="spread", unit="volt")
         if self.write not in ("rows", "columns", "fewer"):
             raise ValueError(f"Layer(write={self.write!r}). Expected 'rows', 'columns' or 'fewer'.")
 
@@ -158,7 +158,7 @@ class Inputs:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", whole("Inputs", "features", self.features))
-        _check(self, above="scale", unit="volt")
+        checked(self, above="scale", unit="volt")
 
     @property
     def lines(self) -> int:
@@ -181,9 +181,9 @@ class SquaredLoss:
     switch: float = 10.0
 
     def __post_init__(self) -> None:
-        _check(self, above="conductance", unit="siemens")
-        _check(self, above="amplitude", unit="volt")
-        _check(self, above="switch", unit="ohm")
+        checked(self, above="conductance", unit="siemens")
+        checked(self, above="amplitude", unit="volt")
+        checked(self, above="switch", unit="ohm")
 
     @property
     def nudge(self) -> float:
@@ -208,7 +208,7 @@ class Clock:
     edge: float = 1e-9
 
     def __post_init__(self) -> None:
-        _check(self, above="settle write gap edge", unit="second")
+        checked(self, above="settle write gap edge", unit="second")
 
     @property
     def period(self) -> float:
@@ -243,7 +243,7 @@ class Network:
                 f"Network(layers=...) has {len(self.layers)} layers. Expected two or more: the first one's "
                 "crossbar lies between the inputs and the hidden units."
             )
-        _check(self, above="decay")
+        checked(self, above="decay")
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -1,0 +1,134 @@
+"""Coupled learning in continuous time: both networks at their operating points, gates that charge.
+
+The networks settle in nanoseconds and the gates change in milliseconds, so that both networks are at their operating
+points at all times:
+
+    clamped output = free output + eta (target - free output)
+    dV_G/dt = (k / C) rate (dV_free^2 - dV_clamped^2) c(V_G) - (G / C) V_G
+
+``c`` is the compliance of the current source: 1, and falling to zero over the last ``headroom`` volts towards the end
+of the gate's range that the current goes to. Gates are integrated by Heun's method (explicit, of second order), in
+``steps`` equal steps for the time that a point is learned.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebana.onchip.twin.newton import Solved, solve
+from ebana.onchip.twin.wiring import Numbers, Wiring
+
+
+class Memory(NamedTuple):
+    """What is carried from point to point.
+
+    Args:
+        gates: volts, ``(edges,)``.
+        free, clamped: volts of both networks' nodes, ``(nodes,)``.
+        lost: points at which an operating point was not found; gates keep their charge there.
+    """
+
+    gates: jax.Array
+    free: jax.Array
+    clamped: jax.Array
+    lost: jax.Array
+
+
+class Point(NamedTuple):
+    """A data point.
+
+    Args:
+        held: volts of the held nodes, inputs and constants.
+        targets: volts of the outputs.
+        rate: factor of the learning currents.
+        hold: time that it is learned, seconds.
+    """
+
+    held: Any
+    targets: Any
+    rate: Any
+    hold: Any
+
+
+def begin(wiring: Wiring, gates: jax.Array) -> Memory:
+    """Gates charged, all nodes at ground."""
+    nodes = jnp.zeros(wiring.nodes)
+    return Memory(gates, nodes, nodes, jnp.int32(0))
+
+
+def free(wiring: Wiring, numbers: Numbers, gates: jax.Array, start: jax.Array, held: jax.Array) -> Solved:
+    """The free network, from voltages near its operating point."""
+    return solve(wiring, numbers, wiring.free, gates, start.at[np.array(wiring.held)].set(held))
+
+
+def clamped(
+    wiring: Wiring, numbers: Numbers, gates: jax.Array, start: jax.Array, at: jax.Array, targets: jax.Array
+) -> Solved:
+    """The clamped network, whose outputs follow those of the free one.
+
+    Args:
+        start: volts near its operating point.
+        at: volts of the free network.
+        targets: volts of the outputs.
+    """
+    ahead = numbers.eta * (targets - wiring.reading @ at) @ wiring.pushing
+    known = np.setdiff1d(np.arange(wiring.nodes), wiring.clamped)
+    return solve(wiring, numbers, wiring.clamped, gates, start.at[known].set((at + ahead)[known]))
+
+
+def both(wiring: Wiring, numbers: Numbers, memory: Memory, point: Point) -> tuple[Memory, jax.Array]:
+    """Both networks at their operating points, and whether these were found."""
+    one = free(wiring, numbers, memory.gates, memory.free, point.held)
+    two = clamped(wiring, numbers, memory.gates, memory.clamped, one.volts, point.targets)
+    return memory._replace(free=one.volts, clamped=two.volts), one.converged & two.converged
+
+
+def drops(wiring: Wiring, volts: jax.Array) -> jax.Array:
+    """Voltage drops over the edges, ``(edges,)``."""
+    first, second = wiring.ends
+    return volts[first] - volts[second]
+
+
+def slope(wiring: Wiring, numbers: Numbers, memory: Memory, rate: jax.Array) -> jax.Array:
+    """``dV_G/dt`` with both networks at their operating points, volts per second, ``(edges,)``."""
+    gates = memory.gates
+    contrast = drops(wiring, memory.free) ** 2 - drops(wiring, memory.clamped) ** 2
+    up = jnp.clip((numbers.high - gates) / numbers.headroom, 0.0, 1.0)
+    down = jnp.clip((gates - numbers.low) / numbers.headroom, 0.0, 1.0)
+    return numbers.rate * rate * contrast * jnp.where(contrast > 0, up, down) - numbers.discharge * gates
+
+
+def learn(
+    wiring: Wiring, numbers: Numbers, steps: jax.Array, memory: Memory, point: Point
+) -> tuple[Memory, jax.Array]:
+    """Learn a point; returns the free outputs before, volts.
+
+    Args:
+        steps: of the integrator.
+    """
+    before, fine = both(wiring, numbers, memory, point)
+    length = point.hold / steps
+
+    def advance(_: jax.Array, carry: tuple[Memory, jax.Array]) -> tuple[Memory, jax.Array]:
+        now, fine = carry
+        first = slope(wiring, numbers, now, point.rate)
+        ahead, found = both(wiring, numbers, now._replace(gates=now.gates + length * first), point)
+        second = slope(wiring, numbers, ahead, point.rate)
+        gates = now.gates + 0.5 * length * (first + second)
+        after, settled = both(wiring, numbers, ahead._replace(gates=gates), point)
+        return after, fine & found & settled
+
+    after, fine = jax.lax.fori_loop(0, steps, advance, (before, fine))
+    kept = jax.tree.map(lambda new, old: jnp.where(fine, new, old), after, memory)
+    return kept._replace(lost=memory.lost + ~fine), wiring.reading @ before.free
+
+
+def infer(wiring: Wiring, numbers: Numbers, memory: Memory, held: jax.Array) -> tuple[Memory, jax.Array]:
+    """A point that is not learned; returns the free outputs, volts."""
+    found = free(wiring, numbers, memory.gates, memory.free, held)
+    kept = memory._replace(free=found.volts, lost=memory.lost + ~found.converged)
+    return kept, wiring.reading @ found.volts
