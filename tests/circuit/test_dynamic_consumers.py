@@ -10,7 +10,7 @@ import pytest
 
 from ebana import CircuitBuilder, Model
 from ebana.circuit import Circuit, dynamic
-from ebana.circuit.dynamic import Selectors, UpdateMultipliers
+from ebana.circuit.dynamic import Selectors, SquareContrasts, UpdateMultipliers
 from ebana.circuit.element import Element
 from ebana.reports.schematic import draw_circuit
 from ebana.spice.language.statements import Transient
@@ -69,6 +69,10 @@ def multipliers(build: CircuitBuilder, x: np.ndarray, y: np.ndarray) -> None:
     build.add(UpdateMultipliers("it", build.nodes("z", 1), y, x, y, x, y, 1.0, 0.1, 0.5, 1.0))
 
 
+def contrasts(build: CircuitBuilder, x: np.ndarray, y: np.ndarray) -> None:
+    build.add(SquareContrasts("it", build.nodes("z", 1), x, y, y, x, x, y, 2.0, 0.0, 1.0, 0.1))
+
+
 KINDS: dict[type[Element], Callable[[CircuitBuilder, np.ndarray, np.ndarray], None]] = {
     dynamic.Transistors: transistors,
     dynamic.Capacitors: capacitors,
@@ -78,6 +82,7 @@ KINDS: dict[type[Element], Callable[[CircuitBuilder, np.ndarray, np.ndarray], No
     dynamic.VoltageControlledCurrents: currents,
     dynamic.Selectors: selectors,
     dynamic.UpdateMultipliers: multipliers,
+    dynamic.SquareContrasts: contrasts,
 }
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 

@@ -8,6 +8,7 @@ from ebana.circuit.circuit import Circuit
 from ebana.circuit.dynamic import (
     Capacitors,
     Selectors,
+    SquareContrasts,
     Switches,
     Transistors,
     UpdateMultipliers,
@@ -61,6 +62,7 @@ __all__ = [
     "Parameter",
     "Resistors",
     "Selectors",
+    "SquareContrasts",
     "Subcircuits",
     "Switches",
     "Transistors",

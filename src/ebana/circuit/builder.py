@@ -14,6 +14,7 @@ from ebana.circuit.circuit import Circuit
 from ebana.circuit.dynamic import (
     Capacitors,
     Selectors,
+    SquareContrasts,
     Switches,
     Transistors,
     UpdateMultipliers,
@@ -382,6 +383,24 @@ class CircuitBuilder:
         """Hold ``outputs`` at what memories are to have after an update; see :class:`UpdateMultipliers`."""
         ends = (outputs, base, error_plus, error_minus, rate, inputs)
         self._add(UpdateMultipliers(name, *ends, scale, threshold, step, limit))
+
+    def square_contrasts(
+        self,
+        name: str,
+        outputs: np.ndarray,
+        first: tuple[np.ndarray, np.ndarray],
+        second: tuple[np.ndarray, np.ndarray],
+        rate: np.ndarray,
+        memory: np.ndarray,
+        *,
+        scale: Any,
+        low: Any,
+        high: Any,
+        headroom: Any,
+    ) -> None:
+        """Hold ``outputs`` at differences of two squared voltages; see :class:`SquareContrasts`."""
+        ends = (outputs, *first, *second, rate, memory)
+        self._add(SquareContrasts(name, *ends, scale, low, high, headroom))
 
     def output(self, name: str, nodes: np.ndarray, *, folded: bool = True) -> None:
         """Read (and nudge) ``nodes``; folded outputs take them as ``v+, v-`` pairs."""

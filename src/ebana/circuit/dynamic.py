@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ebana.circuit.behaviours import Selectors, UpdateMultipliers
+from ebana.circuit.behaviours import Selectors, SquareContrasts, UpdateMultipliers
 from ebana.circuit.element import Element, named, with_ground
 from ebana.circuit.unit_array import UnitArray
 from ebana.spice.language import statements as spice
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Capacitors",
     "Selectors",
+    "SquareContrasts",
     "Switches",
     "Transistors",
     "UpdateMultipliers",

@@ -1,4 +1,5 @@
 from . import tasks as tasks
+from . import twin as twin
 from .description import Amplifier as Amplifier
 from .description import Clock as Clock
 from .description import Inputs as Inputs
@@ -15,3 +16,4 @@ from .synapse import Transistor as Transistor
 from .transient import TransientEngine as TransientEngine
 from .transistors.cards import Cards as Cards
 from .transistors.process import Process as Process
+from .twin.model import TwinNetwork as TwinNetwork

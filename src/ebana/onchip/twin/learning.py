@@ -93,13 +93,26 @@ def drops(wiring: Wiring, volts: jax.Array) -> jax.Array:
     return volts[first] - volts[second]
 
 
-def slope(wiring: Wiring, numbers: Numbers, memory: Memory, rate: jax.Array) -> jax.Array:
-    """``dV_G/dt`` with both networks at their operating points, volts per second, ``(edges,)``."""
+def charging(wiring: Wiring, numbers: Numbers, memory: Memory, rate: jax.Array) -> jax.Array:
+    """What the pumps add to ``dV_G/dt``, with both networks at their operating points, volts per second, ``(edges,)``."""
     gates = memory.gates
     contrast = drops(wiring, memory.free) ** 2 - drops(wiring, memory.clamped) ** 2
     up = jnp.clip((numbers.high - gates) / numbers.headroom, 0.0, 1.0)
     down = jnp.clip((gates - numbers.low) / numbers.headroom, 0.0, 1.0)
-    return numbers.rate * rate * contrast * jnp.where(contrast > 0, up, down) - numbers.discharge * gates
+    return numbers.rate * rate * contrast * jnp.where(contrast > 0, up, down)
+
+
+def moved(numbers: Numbers, gates: jax.Array, pumped: jax.Array, leaked: jax.Array) -> jax.Array:
+    """Gates after a step of the integrator.
+
+    Pumps near an end of the range exponentially and never pass it; a long step would. Leaks may.
+
+    Args:
+        gates: before, volts.
+        pumped, leaked: changes by the pumps and by the leaks, volts.
+    """
+    ends = jnp.minimum(numbers.low, gates), jnp.maximum(numbers.high, gates)
+    return jnp.clip(gates + pumped, *ends) + leaked
 
 
 def learn(
@@ -110,21 +123,25 @@ def learn(
     Args:
         steps: of the integrator.
     """
-    before, fine = both(wiring, numbers, memory, point)
     length = point.hold / steps
 
-    def advance(_: jax.Array, carry: tuple[Memory, jax.Array]) -> tuple[Memory, jax.Array]:
-        now, fine = carry
-        first = slope(wiring, numbers, now, point.rate)
-        ahead, found = both(wiring, numbers, now._replace(gates=now.gates + length * first), point)
-        second = slope(wiring, numbers, ahead, point.rate)
-        gates = now.gates + 0.5 * length * (first + second)
-        after, settled = both(wiring, numbers, ahead._replace(gates=gates), point)
-        return after, fine & found & settled
+    def advance(step: jax.Array, carry: tuple[Memory, jax.Array, jax.Array]) -> tuple[Memory, jax.Array, jax.Array]:
+        now, fine, out = carry
+        now, found = both(wiring, numbers, now, point)
+        out = jnp.where(step == 0, wiring.reading @ now.free, out)
+        first = charging(wiring, numbers, now, point.rate)
+        leaked = -length * numbers.discharge * now.gates
+        ahead = now._replace(gates=moved(numbers, now.gates, length * first, leaked))
+        ahead, settled = both(wiring, numbers, ahead, point)
+        second = charging(wiring, numbers, ahead, point.rate)
+        leaked = -0.5 * length * numbers.discharge * (now.gates + ahead.gates)
+        gates = moved(numbers, now.gates, 0.5 * length * (first + second), leaked)
+        return ahead._replace(gates=gates), fine & found & settled, out
 
-    after, fine = jax.lax.fori_loop(0, steps, advance, (before, fine))
+    begun = memory, jnp.bool_(True), jnp.zeros(len(wiring.outputs))
+    after, fine, out = jax.lax.fori_loop(0, steps, advance, begun)
     kept = jax.tree.map(lambda new, old: jnp.where(fine, new, old), after, memory)
-    return kept._replace(lost=memory.lost + ~fine), wiring.reading @ before.free
+    return kept._replace(lost=memory.lost + ~fine), out
 
 
 def infer(wiring: Wiring, numbers: Numbers, memory: Memory, held: jax.Array) -> tuple[Memory, jax.Array]:
