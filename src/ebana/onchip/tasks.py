@@ -110,7 +110,7 @@ def gates(name: str = "xor") -> Task:
 
 
 def bump(points: int = 11) -> Task:
-    """``-cos(2 pi x)`` on a grid from 0 to 1, which rises and falls again; scored on the points between, and on these."""
+    """``-cos(2 pi x)`` on a grid from 0 to 1, up and down again; scored on these points and between."""
     x, between = np.linspace(0.0, 1.0, points)[:, None], np.linspace(0.0, 1.0, 2 * points - 1)[:, None]
     return Task("bump", x, -np.cos(2 * np.pi * x), between, -np.cos(2 * np.pi * between), False)
 

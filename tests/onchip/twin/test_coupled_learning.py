@@ -7,8 +7,19 @@ import numpy as np
 import pytest
 
 from ebana.compilation import arithmetic
-from ebana.onchip.twin import Constant, ContinuousTime, Gate, Input, Output, Pump, SquareLaw, Twin, stimulus
-from ebana.onchip.twin import learning, newton
+from ebana.onchip.twin import (
+    Clock,
+    Constant,
+    ContinuousTime,
+    Gate,
+    Input,
+    Output,
+    Pump,
+    SquareLaw,
+    learning,
+    newton,
+    stimulus,
+)
 from ebana.onchip.twin.wiring import numbers, wiring
 from helpers.twins import points, small
 
@@ -26,7 +37,13 @@ def state(twin, gates, applied, k=0):
 
 def test_an_edge_carries_the_square_law_in_all_regions():
     """Numbers by hand: S = 2 mA/V^2, V_T = 0.7 V, gate at 1.5 V."""
-    twin = small(edges=((0, 1), (1, 2)), inputs=[Input(0)], outputs=[Output(1)], constants=[], transistor=SquareLaw(2e-3))
+    twin = small(
+        edges=((0, 1), (1, 2)),
+        inputs=[Input(0)],
+        outputs=[Output(1)],
+        constants=[],
+        transistor=SquareLaw(2e-3),
+    )
     for a, b, amperes in (
         (0.3, 0.1, 2e-3 * (0.8 - 0.2) * 0.2),  # triode: S (V_G - V_T - mean) times the drop
         (1.2, 0.1, 1e-3 * 0.7**2),  # saturation: S/2 (V_G - V_T - V_b)^2
@@ -52,7 +69,7 @@ def test_currents_add_up_to_zero_at_all_nodes_that_are_not_held(seed):
                 one, two = (max(gate - 0.7 - v[n], 0.0) for n in (a, b))
                 out[a] += 0.5e-3 * (two**2 - one**2)
                 out[b] -= 0.5e-3 * (two**2 - one**2)
-            assert np.abs(out[[n for n in range(6) if n not in held]]).max() < 1e-13
+            assert np.abs(out[[n for n in range(6) if n not in held]]).max() < 1e-11
         free, (low, high) = np.asarray(memory.free), (0.0, applied.held[k].max())
         assert free.min() >= low
         assert free.max() <= high
@@ -66,7 +83,10 @@ def test_the_jacobian_is_that_of_finite_differences():
     with arithmetic():
         found = np.asarray(newton.jacobian(structure, values, gates, volts))
         columns = [
-            (newton.residual(structure, values, gates, volts + step) - newton.residual(structure, values, gates, volts - step))
+            (
+                newton.residual(structure, values, gates, volts + step)
+                - newton.residual(structure, values, gates, volts - step)
+            )
             / (2 * h)
             for step in h * np.eye(6)
         ]
@@ -132,7 +152,7 @@ def test_gates_follow_minus_the_gradient_of_the_squared_error(swing, cosine):
     """
     twin = small(
         inputs=[Input(0, 0, 0.0, swing), Input(3, 1, swing, 0.0)], constants=[Constant(2, 0.9 * swing)],
-        outputs=[Output(1, 5, amplitude=0.2 * swing)], gate=Gate(start=2.0, spread=1.0), eta=1e-3,
+        outputs=[Output(5, middle=0.5 * swing, amplitude=0.2 * swing)], gate=Gate(start=2.0, spread=1.0), eta=1e-3,
     )  # fmt: skip
     gates, applied = stimulus.start_gates(twin, 1), points(twin, 1)
     structure, values, memory = state(twin, gates, applied)
@@ -171,8 +191,14 @@ def test_a_gate_alone_discharges_exponentially_and_learns_to_its_end_only():
     engine = ContinuousTime(steps=64)
     after = engine.learn(engine.start([twin], gates[None]), applied)[0].gates[0]
     np.testing.assert_allclose(after, gates * np.exp(-0.1), rtol=1e-5)
-    strong = small(pump=Pump(1e-2, headroom=0.2), gate=Gate(start=1.3, spread=0.9, high=1.8))
-    after = engine.learn(engine.start([strong], gates[None]), points(strong, 20))[0].gates[0]
-    assert after.min() >= 0.8 - 1e-9
-    assert after.max() <= 1.8 + 1e-9
-    assert min(after.min() - 0.8, 1.8 - after.max()) < 0.05
+    out_of_reach = [Output(1, 5, amplitude=0.5)]
+    long = Clock(hold=10e-3)
+    strong = small(
+        outputs=out_of_reach, clock=long, gate=Gate(start=1.3, spread=0.9, high=1.8), pump=Pump(1e-3, 0.2)
+    )
+    engine = ContinuousTime(steps=1024)
+    after = engine.learn(engine.start([strong], gates[None]), points(strong, 1))[0].gates[0]
+    assert after.min() == pytest.approx(0.8, abs=0.02)
+    assert after.max() == pytest.approx(1.8, abs=0.02)
+    assert after.min() >= 0.8 - 1e-12
+    assert after.max() <= 1.8 + 1e-12

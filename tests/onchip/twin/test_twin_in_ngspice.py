@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ebana.onchip.twin import Constant, ContinuousTime, Gate, Input, Output, Pump, Twin, simulate, stimulus
-from ebana.onchip.twin.circuit import Timing, circuit
+from ebana.onchip.twin.circuit import Timing
 from ebana.onchip.twin.stimulus import Stimulus
 from ebana.onchip.twin.transient import deck
 from helpers.simulators import needs_ngspice
@@ -46,7 +46,7 @@ def test_both_tell_the_same_voltages_of_all_nodes_and_gates(twin):
     applied = points(twin)
     gates = stimulus.start_gates(twin, 3)
     told = simulate(twin, gates, applied)
-    free, clamped, after = one_by_one(twin, gates, applied, steps=16)
+    free, clamped, after = one_by_one(twin, gates, applied, steps=64)
     moved = np.abs(np.diff(np.concatenate([gates[None], told.gates]), axis=0)).max()
     assert moved > 3e-3
     tolerance = 1e-6 + 1e-3 * moved
@@ -75,13 +75,12 @@ def test_the_deck_starts_from_charges_and_is_never_touched_again():
     text = deck(twin, stimulus.start_gates(twin, 0), points(twin, 3))
     lines = text.splitlines()
     assert text.count(".ic ") == 1
-    assert " ".join(lines).split(".ic ")[1].count("v(gate_") == 10
-    assert sum(line.startswith("M") for line in lines) == 2
+    begin = next(k for k, line in enumerate(lines) if line.startswith(".ic "))
+    stated = " ".join(lines[begin : begin + 6]).split(" .")[0]
+    assert stated.count("v(gate_") == 10
+    assert sum(line.startswith("M") for line in lines) == 2 * 10
     assert sum(line.startswith("Bpump_") for line in lines) == 10
     assert any(line.endswith("uic") and line.startswith(".tran") for line in lines)
-    built = circuit(twin, points(twin, 3))
-    transistors = [e.units for e in built.elements if e.kind == "transistors"]
-    assert transistors == [10, 10]
 
 
 def test_learning_is_on_for_the_time_that_is_stated():

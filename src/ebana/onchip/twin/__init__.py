@@ -1,4 +1,4 @@
-"""Twin networks that train themselves by coupled learning: a free and a clamped one, with a gate for each edge of both."""
+"""Twin networks that train themselves by coupled learning: a free and a clamped one, with common gates."""
 
 import lazy_loader
 

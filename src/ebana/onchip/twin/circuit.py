@@ -1,7 +1,7 @@
 """Twin networks as a circuit: transistors, gates, feedback amplifiers, pumps, and what is applied to them.
 
-Nodes of the free network are ``f_0, f_1, ...``, those of the clamped one ``c_0, ...``, gates ``gate_0, ...``; a held node
-stands twice and is joined to its source in both networks. The networks' substrate is at ground.
+Nodes of the free network are ``f_0, f_1, ...``, those of the clamped one ``c_0, ...``, gates ``gate_0, ...``. Buffers
+hold inputs and constants in both networks. The substrate is at ground.
 """
 
 from __future__ import annotations
@@ -140,7 +140,12 @@ def _amplifiers(
 
 
 def _pumps(
-    build: CircuitBuilder, twin: Twin, free: np.ndarray, clamped: np.ndarray, gates: np.ndarray, rate: np.ndarray
+    build: CircuitBuilder,
+    twin: Twin,
+    free: np.ndarray,
+    clamped: np.ndarray,
+    gates: np.ndarray,
+    rate: np.ndarray,
 ) -> None:
     """Compare the squares of both networks' voltage drops, and charge the gates."""
     first, second = np.array(twin.edges).T

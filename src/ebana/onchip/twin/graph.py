@@ -23,7 +23,9 @@ def lattice(rows: int = 4, columns: int = 4) -> Edges:
         (32, ((0, 1), (0, 4)))
     """
     if rows < 3 or columns < 3:
-        raise ValueError(f"lattice({rows}, {columns}). Expected at least 3 rows and 3 columns: it closes around.")
+        raise ValueError(
+            f"lattice({rows}, {columns}). Expected at least 3 rows and 3 columns: it closes around."
+        )
 
     def node(r: int, c: int) -> int:
         return columns * (r % rows) + c % columns
@@ -51,10 +53,16 @@ def check_edges(edges: Edges, taken: Sequence[int]) -> None:
     nodes = max(max(pair) for pair in edges) + 1
     for node, times in Counter(taken).items():
         if node >= nodes:
-            raise ValueError(f"node {node} has a role and no edge. Expected nodes 0 to {nodes - 1} of the edges.")
+            raise ValueError(
+                f"node {node} has a role and no edge. Expected nodes 0 to {nodes - 1} of the edges."
+            )
         if times > 1:
-            raise ValueError(f"node {node} has {times} roles. Expected one: an input, a constant or an output.")
+            raise ValueError(
+                f"node {node} has {times} roles. Expected one: an input, a constant or an output."
+            )
     ends = np.array(edges).T
     pieces, _ = connected_components(coo_array((np.ones(len(edges)), (ends[0], ends[1])), (nodes, nodes)))
     if pieces > 1:
-        raise ValueError(f"the edges make {pieces} separate pieces. Expected one network that connects all nodes.")
+        raise ValueError(
+            f"the edges make {pieces} separate pieces. Expected one network that connects all nodes."
+        )

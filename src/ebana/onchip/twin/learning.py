@@ -94,7 +94,7 @@ def drops(wiring: Wiring, volts: jax.Array) -> jax.Array:
 
 
 def charging(wiring: Wiring, numbers: Numbers, memory: Memory, rate: jax.Array) -> jax.Array:
-    """What the pumps add to ``dV_G/dt``, with both networks at their operating points, volts per second, ``(edges,)``."""
+    """What the pumps add to ``dV_G/dt`` with both networks at their operating points, V/s, ``(edges,)``."""
     gates = memory.gates
     contrast = drops(wiring, memory.free) ** 2 - drops(wiring, memory.clamped) ** 2
     up = jnp.clip((numbers.high - gates) / numbers.headroom, 0.0, 1.0)
@@ -125,7 +125,9 @@ def learn(
     """
     length = point.hold / steps
 
-    def advance(step: jax.Array, carry: tuple[Memory, jax.Array, jax.Array]) -> tuple[Memory, jax.Array, jax.Array]:
+    def advance(
+        step: jax.Array, carry: tuple[Memory, jax.Array, jax.Array]
+    ) -> tuple[Memory, jax.Array, jax.Array]:
         now, fine, out = carry
         now, found = both(wiring, numbers, now, point)
         out = jnp.where(step == 0, wiring.reading @ now.free, out)
@@ -148,4 +150,4 @@ def infer(wiring: Wiring, numbers: Numbers, memory: Memory, held: jax.Array) -> 
     """A point that is not learned; returns the free outputs, volts."""
     found = free(wiring, numbers, memory.gates, memory.free, held)
     kept = memory._replace(free=found.volts, lost=memory.lost + ~found.converged)
-    return kept, wiring.reading @ found.volts
+    return kept, jnp.asarray(wiring.reading) @ found.volts

@@ -153,7 +153,9 @@ class TwinNetwork:
 
     # -- checks ---------------------------------------------------------------------------------------------
 
-    def _data(self, task: Task | Sequence[Task]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool]:
+    def _data(
+        self, task: Task | Sequence[Task]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool]:
         """Arrays of the tasks, a row for each seed, and whether outputs tell classes."""
         each = [task] * len(self.seeds) if isinstance(task, Task) else list(task)
         if len(each) != len(self.seeds):

@@ -47,7 +47,9 @@ def deck(twin: Twin, gates: np.ndarray, stimulus: Stimulus, reltol: float = RELT
     built = circuit(twin, stimulus)
     clock, stop = twin.clock, Timing(twin, stimulus.points).stop
     saved = tuple(name for names in _names(twin) for name in names)
-    analysis = Transient(stop, clock.edge, clock.hold / LONGEST, saved, method="gear", reltol=reltol, trtol=1.0)
+    analysis = Transient(
+        stop, clock.edge, clock.hold / LONGEST, saved, method="gear", reltol=reltol, trtol=1.0
+    )
     group = next(one.indices for one in built.groups if one.name == "gate")
     start = {int(node): float(volts) for node, volts in zip(group, gates, strict=True)}
     title = f"twin networks that train themselves: {len(twin.edges)} edges, {stimulus.points} points"
