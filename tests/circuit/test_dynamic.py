@@ -377,8 +377,12 @@ def test_numbers_and_nodes_are_checked() -> None:
         Selectors("s", [0], [1, 2], [3, 4, 5], [-1], 1.8)
     with pytest.raises(ValueError, match=r"step=-0.1 for unit 0"):
         UpdateMultipliers("u", [0], [1], [1], [1], [1], [1], 1.0, None, -0.1, 1.0)
+    build = CircuitBuilder()
+    y, x = build.nodes("y", 1), build.bias("x", [1.0])
+    limits = {"low": 0.5, "high": 0.2, "headroom": 0.1}
+    build.square_contrasts("u", y, (x, x), (x, x), x, x, scale=1.0, **limits)
     with pytest.raises(ValueError, match=r"unit 0 has low=0.5 V and high=0.2 V. Expected high above low"):
-        SquareContrasts("u", [0], [1], [1], [1], [1], [1], [1], 1.0, 0.5, 0.2, 0.1)
+        build.build()
 
 
 def test_two_that_hold_one_node_are_a_loop() -> None:

@@ -134,14 +134,12 @@ def test_gates_follow_minus_the_gradient_of_the_contrast_of_powers():
     np.testing.assert_allclose(slope, expected, rtol=1e-6, atol=1e-7 * np.abs(slope).max())
 
 
-def squared_error(gates, twin, applied):
-    structure, values = wiring(twin), numbers(twin)
-    with arithmetic():
-        start = jax.numpy.zeros(structure.nodes)
-        found = learning.free(structure, values, jax.numpy.asarray(gates), start, applied.held[0, 0])
-        again = learning.free(structure, values, jax.numpy.asarray(gates), found.volts, applied.held[0, 0])
-        out = structure.reading @ np.asarray(again.volts)
-    return 0.5 * float(((out - applied.targets[0, 0]) ** 2).sum())
+def squared_errors(gates, twin, applied):
+    """Of the free network for a point, at gates ``(n, edges)``; solved twice, so that the second starts at the point."""
+    engine, count = ContinuousTime(), len(gates)
+    held = np.broadcast_to(applied.held[0, 0], (2, count, applied.held.shape[-1]))
+    _, out = engine.infer(engine.start([twin] * count, gates), held)
+    return 0.5 * ((out[1] - applied.targets[0, 0]) ** 2).sum(-1)
 
 
 @pytest.mark.parametrize(("swing", "cosine"), [(0.005, 0.9999), (0.3, 0.97)])
@@ -159,46 +157,51 @@ def test_gates_follow_minus_the_gradient_of_the_squared_error(swing, cosine):
     with arithmetic():
         slope = np.asarray(learning.charging(structure, values, memory, 1.0))
     h = 1e-4
-    gradient = np.array(
-        [
-            (squared_error(gates + s, twin, applied) - squared_error(gates - s, twin, applied)) / (2 * h)
-            for s in h * np.eye(10)
-        ]
-    )
+    each = np.concatenate([gates + h * np.eye(10), gates - h * np.eye(10)])
+    errors = squared_errors(each, twin, applied)
+    gradient = (errors[:10] - errors[10:]) / (2 * h)
     found = -(slope @ gradient) / np.linalg.norm(slope) / np.linalg.norm(gradient)
     assert found > cosine
 
 
 def test_halving_the_step_divides_the_error_of_the_gates_by_four():
-    twin = small(gate=Gate(start=2.4, spread=1.5), pump=Pump(1e-3), clock=small().clock)
+    twin = small(gate=Gate(start=2.4, spread=1.5), pump=Pump(1e-3))
     gates, applied = stimulus.start_gates(twin, 1), points(twin, 2)
 
-    def reached(steps):
-        engine = ContinuousTime(steps)
+    def reached(step):
+        engine = ContinuousTime(step)
         return engine.learn(engine.start([twin], gates[None]), applied)[0].gates[0]
 
-    exact = reached(256)
-    errors = [np.abs(reached(steps) - exact).max() for steps in (2, 4, 8)]
-    assert np.abs(exact - gates).max() > 0.05
-    assert errors[0] / errors[1] == pytest.approx(4.0, rel=0.25)
-    assert errors[1] / errors[2] == pytest.approx(4.0, rel=0.25)
+    exact = reached(5e-4)
+    errors = [np.abs(reached(step) - exact).max() for step in (2e-2, 1e-2, 5e-3)]
+    assert np.abs(exact - gates).max() > 0.1
+    assert errors[0] / errors[1] == pytest.approx(4.0, rel=0.3)
+    assert errors[1] / errors[2] == pytest.approx(4.0, rel=0.3)
+
+
+def test_a_point_whose_steps_do_not_end_is_lost_and_keeps_its_charge():
+    twin = small(pump=Pump(1e-1))
+    gates, engine = stimulus.start_gates(twin, 1), ContinuousTime(step=1e-9)
+    lanes, _ = engine.learn(engine.start([twin], gates[None]), points(twin, 1))
+    assert lanes.lost.tolist() == [1]
+    np.testing.assert_array_equal(lanes.gates[0], gates)
 
 
 def test_a_gate_alone_discharges_exponentially_and_learns_to_its_end_only():
     """Exact: without contrast V_G falls by exp(-G t / C); a long pull ends at the end of the range."""
     twin = small(gate=Gate(capacitance=1e-9, leak=1e-6, start=1.3, spread=0.9), pump=Pump(1e-12))
     gates, applied = stimulus.start_gates(twin, 1), points(twin, 1)
-    engine = ContinuousTime(steps=64)
+    engine = ContinuousTime()
     after = engine.learn(engine.start([twin], gates[None]), applied)[0].gates[0]
-    np.testing.assert_allclose(after, gates * np.exp(-0.1), rtol=1e-5)
-    out_of_reach = [Output(1, 5, amplitude=0.5)]
-    long = Clock(hold=10e-3)
-    strong = small(
-        outputs=out_of_reach, clock=long, gate=Gate(start=1.3, spread=0.9, high=1.8), pump=Pump(1e-3, 0.2)
-    )
-    engine = ContinuousTime(steps=1024)
-    after = engine.learn(engine.start([strong], gates[None]), points(strong, 1))[0].gates[0]
-    assert after.min() == pytest.approx(0.8, abs=0.02)
-    assert after.max() == pytest.approx(1.8, abs=0.02)
-    assert after.min() >= 0.8 - 1e-12
-    assert after.max() <= 1.8 + 1e-12
+    np.testing.assert_allclose(after, gates * np.exp(-0.1), rtol=2e-4)  # one step: (0.1)^3 / 6
+    divider = small(
+        edges=((0, 1), (1, 2)), inputs=[Input(0, 0, 0.4, 0.4)], constants=[Constant(2, 0.0)],
+        outputs=[Output(1, middle=0.4, amplitude=1e-6)], clock=Clock(hold=50e-3),
+        gate=Gate(start=1.3, spread=0.9, high=1.8), pump=Pump(1e-3, headroom=0.2),
+    )  # fmt: skip
+    gates, engine = stimulus.start_gates(divider, 1), ContinuousTime(step=2e-3)
+    after = engine.learn(engine.start([divider], gates[None]), points(divider, 1))[0].gates[0]
+    assert after[0] == pytest.approx(1.8, abs=0.02)
+    assert after[1] == pytest.approx(0.8, abs=0.02)
+    assert after.min() >= 0.8 - 1e-7  # what the gate leaks
+    assert after.max() <= 1.8

@@ -13,9 +13,9 @@ from helpers.simulators import needs_ngspice
 from helpers.twins import points, small
 
 
-def one_by_one(twin, gates, applied, steps):
+def one_by_one(twin, gates, applied, step):
     """Voltages of both networks before each point is learned and of the gates after it, as the engine has them."""
-    engine = ContinuousTime(steps)
+    engine = ContinuousTime(step)
     lanes = engine.start([twin], gates[None])
     rows = []
     for k in range(applied.points):
@@ -46,7 +46,7 @@ def test_both_tell_the_same_voltages_of_all_nodes_and_gates(twin):
     applied = points(twin)
     gates = stimulus.start_gates(twin, 3)
     told = simulate(twin, gates, applied)
-    free, clamped, after = one_by_one(twin, gates, applied, steps=64)
+    free, clamped, after = one_by_one(twin, gates, applied, step=5e-4)
     moved = np.abs(np.diff(np.concatenate([gates[None], told.gates]), axis=0)).max()
     assert moved > 3e-3
     tolerance = 1e-6 + 1e-3 * moved

@@ -48,7 +48,7 @@ ONE = {"inputs": [Input(0, 0, 0.0, 0.5)], "outputs": [Output(5, middle=0.2, ampl
         (lambda: small(edges=((0, 1), (2, 2), (3, 1))), r"edge \(2, 2\). Expected two different nodes"),
         (lambda: small(edges=((0, 1), (3, 2), (4, 5))), "3 separate pieces. Expected one network"),
         (lambda: lattice(2, 4), r"lattice\(2, 4\). Expected at least 3 rows"),
-        (lambda: ContinuousTime(steps=0), r"ContinuousTime\(steps=0\)"),
+        (lambda: ContinuousTime(step=0), r"ContinuousTime\(step=0\)"),
         (lambda: TwinNetwork(small(), seeds=[]), "0 descriptions and 0 seeds"),
         (lambda: TwinNetwork(small(), seeds=-1), "seeds=-1"),
         (lambda: TwinNetwork([small(), small(outputs=[Output(4)])], seeds=[0, 1]), "of 2 structures"),
@@ -143,7 +143,9 @@ def test_a_curve_falls_tenfold_in_error():
     assert figure.axes[1].get_xlabel() == "feature"
 
 
-@pytest.mark.parametrize(("name", "ones"), [("and", 1), ("or", 3), ("nand", 3), ("nor", 1), ("xor", 2), ("xnor", 2)])
+@pytest.mark.parametrize(
+    ("name", "ones"), [("and", 1), ("or", 3), ("nand", 3), ("nor", 1), ("xor", 2), ("xnor", 2)]
+)
 def test_gates_are_those_of_logic(name, ones):
     task = tasks.gates(name)
     table = {"and": np.logical_and, "or": np.logical_or, "xor": np.logical_xor}

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.compilation import arithmetic, compiled
-from ebana.numbers import whole
+from ebana.numbers import positive
 from ebana.onchip.twin import learning
 from ebana.onchip.twin.description import Twin
 from ebana.onchip.twin.learning import Memory, Point
@@ -25,10 +25,10 @@ def _begin(structure: Wiring, gates: jax.Array) -> Memory:
 
 
 def _learn(
-    structure: Wiring, values: Numbers, steps: jax.Array, memory: Memory, points: Point
+    structure: Wiring, values: Numbers, step: jax.Array, memory: Memory, points: Point
 ) -> tuple[Memory, jax.Array]:
     each = jax.vmap(partial(learning.learn, structure), (0, None, 0, 0))
-    return jax.lax.scan(lambda m, p: each(values, steps, m, p), memory, points)
+    return jax.lax.scan(lambda m, p: each(values, step, m, p), memory, points)
 
 
 def _infer(structure: Wiring, values: Numbers, memory: Memory, held: jax.Array) -> tuple[Memory, jax.Array]:
@@ -69,17 +69,17 @@ class ContinuousTime:
     """Operating points of both networks at all times, gates by Heun's method.
 
     Args:
-        steps: of the integrator for the time that a point is learned.
+        step: most that a step of the integrator changes a gate, volts; a point takes one step at least.
 
     Example:
-        >>> ContinuousTime(steps=2)
-        ContinuousTime(steps=2)
+        >>> ContinuousTime(step=0.01)
+        ContinuousTime(step=0.01)
     """
 
-    steps: int = 1
+    step: float = 0.02
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", whole("ContinuousTime", "steps", self.steps))
+        object.__setattr__(self, "step", positive("ContinuousTime", "step", self.step))
 
     def start(self, twins: Sequence[Twin], gates: np.ndarray) -> Lanes:
         """Charge the gates.
@@ -104,7 +104,7 @@ class ContinuousTime:
         with arithmetic():
             points: Any = Point(stimulus.held, stimulus.targets, stimulus.rate, stimulus.hold)
             points = jax.tree.map(jnp.asarray, points)
-            memory, out = learn(lanes.structure, lanes.values, jnp.int32(self.steps), lanes.memory, points)
+            memory, out = learn(lanes.structure, lanes.values, jnp.asarray(self.step), lanes.memory, points)
             return replace(lanes, memory=memory), np.asarray(out)
 
     def infer(self, lanes: Lanes, held: np.ndarray) -> tuple[Lanes, np.ndarray]:

@@ -7,12 +7,13 @@ points at all times:
     dV_G/dt = (k / C) rate (dV_free^2 - dV_clamped^2) c(V_G) - (G / C) V_G
 
 ``c`` is the compliance of the current source: 1, and falling to zero over the last ``headroom`` volts towards the end
-of the gate's range that the current goes to. Gates are integrated by Heun's method (explicit, of second order), in
-``steps`` equal steps for the time that a point is learned.
+of the gate's range that the current goes to. Gates are integrated by Heun's method (explicit, of second order) in steps
+that change no gate by more than a given voltage.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -21,6 +22,10 @@ import numpy as np
 
 from ebana.onchip.twin.newton import Solved, solve
 from ebana.onchip.twin.wiring import Numbers, Wiring
+
+
+STEPS = 10_000
+"""Most steps of a point."""
 
 
 class Memory(NamedTuple):
@@ -115,35 +120,57 @@ def moved(numbers: Numbers, gates: jax.Array, pumped: jax.Array, leaked: jax.Arr
     return jnp.clip(gates + pumped, *ends) + leaked
 
 
+class Progress(NamedTuple):
+    """How far a point is learned.
+
+    Args:
+        memory: as it is.
+        left: time that is left, seconds.
+        out: free outputs as the point began, volts.
+        fine: whether all operating points were found.
+        steps: of the integrator.
+    """
+
+    memory: Memory
+    left: jax.Array
+    out: jax.Array
+    fine: jax.Array
+    steps: jax.Array
+
+
 def learn(
-    wiring: Wiring, numbers: Numbers, steps: jax.Array, memory: Memory, point: Point
+    wiring: Wiring, numbers: Numbers, step: jax.Array, memory: Memory, point: Point
 ) -> tuple[Memory, jax.Array]:
     """Learn a point; returns the free outputs before, volts.
 
     Args:
-        steps: of the integrator.
+        step: most that a step of the integrator changes a gate, volts.
     """
-    length = point.hold / steps
 
-    def advance(
-        step: jax.Array, carry: tuple[Memory, jax.Array, jax.Array]
-    ) -> tuple[Memory, jax.Array, jax.Array]:
-        now, fine, out = carry
-        now, found = both(wiring, numbers, now, point)
-        out = jnp.where(step == 0, wiring.reading @ now.free, out)
-        first = charging(wiring, numbers, now, point.rate)
-        leaked = -length * numbers.discharge * now.gates
-        ahead = now._replace(gates=moved(numbers, now.gates, length * first, leaked))
-        ahead, settled = both(wiring, numbers, ahead, point)
-        second = charging(wiring, numbers, ahead, point.rate)
-        leaked = -0.5 * length * numbers.discharge * (now.gates + ahead.gates)
-        gates = moved(numbers, now.gates, 0.5 * length * (first + second), leaked)
-        return ahead._replace(gates=gates), fine & found & settled, out
+    def going(at: Progress) -> jax.Array:
+        return (at.left > 0.0) & (at.steps < STEPS)
 
-    begun = memory, jnp.bool_(True), jnp.zeros(len(wiring.outputs))
-    after, fine, out = jax.lax.fori_loop(0, steps, advance, begun)
-    kept = jax.tree.map(lambda new, old: jnp.where(fine, new, old), after, memory)
-    return kept._replace(lost=memory.lost + ~fine), out
+    nothing = jnp.zeros(len(wiring.outputs))
+    begun = Progress(memory, jnp.asarray(point.hold), nothing, jnp.bool_(True), jnp.int32(0))
+    done = jax.lax.while_loop(going, partial(_advance, wiring, numbers, step, point), begun)
+    fine = done.fine & (done.left <= 0.0)
+    kept = jax.tree.map(lambda new, old: jnp.where(fine, new, old), done.memory, memory)
+    return kept._replace(lost=memory.lost + ~fine), done.out
+
+
+def _advance(wiring: Wiring, numbers: Numbers, step: jax.Array, point: Point, at: Progress) -> Progress:
+    """One step of Heun's method."""
+    now, found = both(wiring, numbers, at.memory, point)
+    first = charging(wiring, numbers, now, point.rate)
+    length = jnp.minimum(at.left, step / jnp.maximum(jnp.max(jnp.abs(first)), step / point.hold))
+    leaked = -length * numbers.discharge * now.gates
+    ahead = now._replace(gates=moved(numbers, now.gates, length * first, leaked))
+    ahead, settled = both(wiring, numbers, ahead, point)
+    second = charging(wiring, numbers, ahead, point.rate)
+    leaked = -0.5 * length * numbers.discharge * (now.gates + ahead.gates)
+    after = ahead._replace(gates=moved(numbers, now.gates, 0.5 * length * (first + second), leaked))
+    out = jnp.where(at.steps == 0, jnp.asarray(wiring.reading) @ now.free, at.out)
+    return Progress(after, at.left - length, out, at.fine & found & settled, at.steps + 1)
 
 
 def infer(wiring: Wiring, numbers: Numbers, memory: Memory, held: jax.Array) -> tuple[Memory, jax.Array]:
