@@ -12,7 +12,6 @@ from ebana.circuit import Circuit, CircuitBuilder
 from ebana.circuit.dynamic import (
     Capacitors,
     Selectors,
-    SquareContrasts,
     Switches,
     Transistors,
     UpdateMultipliers,

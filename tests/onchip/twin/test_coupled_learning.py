@@ -135,7 +135,7 @@ def test_gates_follow_minus_the_gradient_of_the_contrast_of_powers():
 
 
 def squared_errors(gates, twin, applied):
-    """Of the free network for a point, at gates ``(n, edges)``; solved twice, so that the second starts at the point."""
+    """Of the free network for a point, at gates ``(n, edges)``; solved twice, the second time from its solution."""
     engine, count = ContinuousTime(), len(gates)
     held = np.broadcast_to(applied.held[0, 0], (2, count, applied.held.shape[-1]))
     _, out = engine.infer(engine.start([twin] * count, gates), held)

@@ -23,7 +23,6 @@ import numpy as np
 from ebana.onchip.twin.newton import Solved, solve
 from ebana.onchip.twin.wiring import Numbers, Wiring
 
-
 STEPS = 10_000
 """Most steps of a point."""
 

@@ -63,15 +63,15 @@ XOR = Twin(
 """Two inputs of 0 or 0.6 V; answers of 26 mV and -14 mV between two neighbours."""
 
 REGRESSION = Twin(
-    inputs=(Input(0, 0, 0.0, 2.25), Input(15, 0, 2.25, 0.0)),
-    outputs=(Output(8, 1, middle=-0.008, amplitude=0.029),),
+    inputs=(Input(0, 0, 0.0, 2.6), Input(15, 0, 2.6, 0.0)),
+    outputs=(Output(8, 1, middle=-0.007, amplitude=0.07),),
     constants=(Constant(6, 0.0),),
-    gate=Gate(start=2.2, spread=1.0),
-    pump=Pump(7.1e-4),
-    eta=0.053,
+    gate=Gate(start=2.8, spread=1.0),
+    pump=Pump(6.5e-4),
+    eta=0.05,
     decay=0.2,
 )
-"""A feature and its complement of 0 to 2.25 V; one period of a cosine of 29 mV between two nodes."""
+"""A feature and its complement of 0 to 2.6 V; one period of a cosine of 70 mV between two nodes."""
 
 RECIPES: dict[str, Recipe] = {
     "xor": Recipe(XOR, tasks.gates, 1000),
