@@ -314,6 +314,29 @@ def test_formulas_of_other_words_are_refused(formula: str, word: str) -> None:
 
 
 @needs_ngspice
+def test_contrasts_are_differences_of_squares_that_end_with_the_memory_range() -> None:
+    rng = np.random.default_rng(5)
+    k, rate, low, high, headroom = 40, 0.7, -0.2, 0.6, 0.3
+    scale = rng.uniform(0.5, 3.0, k)
+    volts = rng.uniform(-0.8, 0.8, (5, k))
+    build = CircuitBuilder()
+    a, b, c, d, memory = (
+        build.waveforms(n, held(*v)) for n, v in zip(("a", "b", "c", "d", "mem"), volts, strict=True)
+    )
+    (eta,) = build.waveforms("rate", held(rate))
+    y = build.nodes("y", k)
+    options = {"scale": scale, "low": low, "high": high, "headroom": headroom}
+    build.square_contrasts("u", y, (a, b), (c, d), eta, memory, **options)
+    _, v = simulated(build.build(), y, 1e-6)
+    x = scale * rate * ((volts[0] - volts[1]) ** 2 - (volts[2] - volts[3]) ** 2)
+    room = np.where(x > 0, high - volts[4], volts[4] - low) / headroom
+    np.testing.assert_allclose(v[-1], x * np.clip(room, 0.0, 1.0), atol=1e-7)
+    for reached in (x > 0, room > 1, room < 0, (room > 0) & (room < 1)):
+        assert reached.any()
+        assert not reached.all()
+
+
+@needs_ngspice
 @pytest.mark.parametrize("threshold", [None, 0.1])
 def test_selectors_lead_the_selected_row_on(threshold: float | None) -> None:
     rng = np.random.default_rng(4)
@@ -390,6 +413,12 @@ def test_numbers_and_nodes_are_checked() -> None:
         Selectors("s", [0], [1, 2], [3, 4, 5], [-1], 1.8)
     with pytest.raises(ValueError, match=r"step=-0.1 for unit 0"):
         UpdateMultipliers("u", [0], [1], [1], [1], [1], [1], 1.0, None, -0.1, 1.0)
+    build = CircuitBuilder()
+    y, x = build.nodes("y", 1), build.bias("x", [1.0])
+    limits = {"low": 0.5, "high": 0.2, "headroom": 0.1}
+    build.square_contrasts("u", y, (x, x), (x, x), x, x, scale=1.0, **limits)
+    with pytest.raises(ValueError, match=r"unit 0 has low=0.5 V and high=0.2 V. Expected high above low"):
+        build.build()
 
 
 def test_two_that_hold_one_node_are_a_loop() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from ebana import CircuitBuilder, Model
 from ebana.circuit import Circuit, dynamic
-from ebana.circuit.dynamic import Formulas, Selectors, UpdateMultipliers
+from ebana.circuit.dynamic import Formulas, Selectors, SquareContrasts, UpdateMultipliers
 from ebana.circuit.element import Element
 from ebana.reports.schematic import draw_circuit
 from ebana.spice.language.statements import Transient
@@ -73,6 +73,10 @@ def formulas(build: CircuitBuilder, x: np.ndarray, y: np.ndarray) -> None:
     build.add(Formulas("it", build.nodes("z", 1), np.array([[x[0], y[0]]]), ("a", "b"), "max(a-0.1, 0)*b"))
 
 
+def contrasts(build: CircuitBuilder, x: np.ndarray, y: np.ndarray) -> None:
+    build.add(SquareContrasts("it", build.nodes("z", 1), x, y, y, x, x, y, 2.0, 0.0, 1.0, 0.1))
+
+
 KINDS: dict[type[Element], Callable[[CircuitBuilder, np.ndarray, np.ndarray], None]] = {
     dynamic.Transistors: transistors,
     dynamic.Capacitors: capacitors,
@@ -83,6 +87,7 @@ KINDS: dict[type[Element], Callable[[CircuitBuilder, np.ndarray, np.ndarray], No
     dynamic.Selectors: selectors,
     dynamic.UpdateMultipliers: multipliers,
     dynamic.Formulas: formulas,
+    dynamic.SquareContrasts: contrasts,
 }
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 

@@ -40,6 +40,9 @@ def cell() -> Circuit:
     build.update_multipliers(
         "upd", t[:1], b, z, x[:1], x[1:], t[1:], scale=2.0, threshold=0.1, step=0.1, limit=0.9
     )
+    build.square_contrasts(
+        "con", build.nodes("q", 1), (z, b), (b, x[:1]), x[1:], z, scale=1.0, low=0.0, high=1.0, headroom=0.1
+    )
     build.output("y", z, folded=False)
     return build.build()
 
@@ -52,7 +55,7 @@ def test_every_unit_is_drawn_once_with_its_value() -> None:
         units = [k for name, k, _ in groups if name == element.name]
         assert sorted(units) == [str(k) for k in range(element.units)]
     told = "4×1.3/0.15 µm|0.42/0.15 µm|bulk x[0]|100 fF|from -0.25 V|&gt; 1.5 V|of z[0] - x[0]|×-4|200 mV … 800 mV"
-    for words in (*told.split("|"), "Σ s·Δv", "1 µS"):
+    for words in (*told.split("|"), "Σ s·Δv", "Δa² - Δb²", "1 µS"):
         assert words in drawn, words
     titles = {title for *_, title in groups}
     assert "p[1] drain z[0], gate m[1], source x[1], bulk x[0]: 4×1.3/0.15 µm, bulk x[0]" in titles

@@ -2,8 +2,8 @@
 
 They stand for the analog computing of an update where it is not drawn transistor by transistor: :class:`Selectors`
 lead the voltages of the row that is written to where the update is computed, :class:`UpdateMultipliers` compute it,
-and :class:`Formulas` compute another one that a user states. A formula has arithmetic and a few functions only, so that
-whatever reads a circuit can know them all.
+:class:`SquareContrasts` compare an edge of two networks, and :class:`Formulas` compute what a user states, with
+arithmetic and a few functions only, so that whatever reads a circuit can know them all.
 """
 
 from __future__ import annotations
@@ -288,3 +288,71 @@ class Formulas(_Outputs):
     def label(self, values: Values, k: int) -> str:
         """See :meth:`Element.label`."""
         return "f(v)"
+
+
+@dataclass(frozen=True, eq=False)
+class SquareContrasts(_Outputs, UnitArray):
+    """The difference of two squared voltages, and where a memory that it charges ends::
+
+        v(output) = c(scale v(rate) ((v(plus) - v(minus))^2 - (v(other_plus) - v(other_minus))^2))
+        c(x) = x limit((high - v(memory)) / headroom) where x > 0, else x limit((v(memory) - low) / headroom)
+
+    with ``limit(u) = max(min(u, 1), 0)``: a current that follows it falls to zero as the memory comes to the end of its
+    range, as that of a current source does whose headroom is used up.
+
+    Args:
+        outputs: nodes that are held, ``(k,)``.
+        plus, minus: nodes of the first voltage.
+        other_plus, other_minus: nodes of the second voltage.
+        rate: nodes of the learning rate.
+        memory: nodes that are charged.
+        scale: 1 / V^2, a number or one for each.
+        low, high: ends of the memory's range, volts.
+        headroom: volts before an end over which the output falls to zero.
+    """
+
+    outputs: np.ndarray
+    plus: np.ndarray
+    minus: np.ndarray
+    other_plus: np.ndarray
+    other_minus: np.ndarray
+    rate: np.ndarray
+    memory: np.ndarray
+    scale: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    headroom: np.ndarray
+
+    index_fields: ClassVar = ("outputs", "plus", "minus", "other_plus", "other_minus", "rate", "memory")
+    number_fields: ClassVar = ("scale", "low", "high", "headroom")
+    positive_fields: ClassVar = ("headroom",)
+    kind = "square contrasts"
+    symbol = "block"
+
+    def check(self) -> None:
+        """Refuse ranges whose upper end is not above the lower one."""
+        wrong = np.flatnonzero(self.high <= self.low)
+        if wrong.size:
+            k = int(wrong[0])
+            raise ValueError(
+                f"square contrasts {self.name!r}: unit {k} has low={self.low[k]:g} V and high={self.high[k]:g} V. "
+                "Expected high above low."
+            )
+
+    def ports(self) -> tuple[Sequence[str], np.ndarray]:
+        """See above."""
+        return ("out", "a+", "a-", "b+", "b-", "rate", "mem"), np.stack(self.terminals(), 1)
+
+    def expression(self, nodes: Sequence[str], k: int) -> str:
+        """See :class:`SquareContrasts`."""
+        plus, minus, other_plus, other_minus, rate, memory = (nodes[int(n[k])] for n in self.terminals()[1:])
+        scale, low, high, headroom = (float(getattr(self, name)[k]) for name in self.number_fields)
+        a, b = drop(plus, minus), drop(other_plus, other_minus)
+        contrast = f"({scale!r})*{volts(rate)}*(({a})*({a})-({b})*({b}))"
+        up = f"max(min((({high!r})-{volts(memory)})/{headroom!r},1),0)"
+        down = f"max(min(({volts(memory)}-({low!r}))/{headroom!r},1),0)"
+        return f"max({contrast},0)*{up}+min({contrast},0)*{down}"
+
+    def label(self, values: Values, k: int) -> str:
+        """See :meth:`Element.label`."""
+        return "Δa² - Δb²"

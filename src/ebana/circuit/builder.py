@@ -15,6 +15,7 @@ from ebana.circuit.dynamic import (
     Capacitors,
     Formulas,
     Selectors,
+    SquareContrasts,
     Switches,
     Transistors,
     UpdateMultipliers,
@@ -391,6 +392,24 @@ class CircuitBuilder:
         """Hold ``outputs`` at a formula of the voltages of ``inputs``, nodes by variable; see :class:`Formulas`."""
         nodes = [np.broadcast_to(np.ravel(n), outputs.shape) for n in inputs.values()]
         self._add(Formulas(name, outputs, np.stack(nodes, 1), tuple(inputs), formula))
+
+    def square_contrasts(
+        self,
+        name: str,
+        outputs: np.ndarray,
+        first: tuple[np.ndarray, np.ndarray],
+        second: tuple[np.ndarray, np.ndarray],
+        rate: np.ndarray,
+        memory: np.ndarray,
+        *,
+        scale: Any,
+        low: Any,
+        high: Any,
+        headroom: Any,
+    ) -> None:
+        """Hold ``outputs`` at differences of two squared voltages; see :class:`SquareContrasts`."""
+        ends = (outputs, *first, *second, rate, memory)
+        self._add(SquareContrasts(name, *ends, scale, low, high, headroom))
 
     def output(self, name: str, nodes: np.ndarray, *, folded: bool = True) -> None:
         """Read (and nudge) ``nodes``; folded outputs take them as ``v+, v-`` pairs."""

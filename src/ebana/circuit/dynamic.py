@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ebana.circuit.behaviours import Formulas, Selectors, UpdateMultipliers
+from ebana.circuit.behaviours import Formulas, Selectors, SquareContrasts, UpdateMultipliers
 from ebana.circuit.element import Element, named, with_ground
 from ebana.circuit.unit_array import UnitArray
 from ebana.spice.language import statements as spice
@@ -29,6 +29,7 @@ __all__ = [
     "Capacitors",
     "Formulas",
     "Selectors",
+    "SquareContrasts",
     "Switches",
     "Transistors",
     "UpdateMultipliers",

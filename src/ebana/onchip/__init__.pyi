@@ -2,6 +2,7 @@ from . import drawings as drawings
 from . import energy as energy
 from . import figures as figures
 from . import tasks as tasks
+from . import twin as twin
 from . import waveforms as waveforms
 from .description import Amplifier as Amplifier
 from .description import Clock as Clock
@@ -22,4 +23,5 @@ from .synapse import Transistor as Transistor
 from .transient import TransientEngine as TransientEngine
 from .transistors.cards import Cards as Cards
 from .transistors.process import Process as Process
+from .twin.model import TwinNetwork as TwinNetwork
 from .waveforms import Waveforms as Waveforms

@@ -18,7 +18,7 @@ from ebana.onchip.formulas import above, clip
 from ebana.onchip.synapse import Synapse
 
 
-def _check(owner: Any, *, above: str = "", least: str = "", any_: str = "", unit: str = "") -> None:
+def checked(owner: Any, *, above: str = "", least: str = "", any_: str = "", unit: str = "") -> None:
     """Turn fields into numbers: those above zero, those of at least zero, and those of any sign."""
     who = type(owner).__name__
     for what in above.split():
@@ -64,12 +64,12 @@ class Amplifier:
     mirrored: bool = False
 
     def __post_init__(self) -> None:
-        _check(self, above="gain", least="backward")
-        _check(self, above="resistance", unit="ohm")
-        _check(self, above="leak", least="load", unit="siemens")
-        _check(self, above="saturation", unit="ampere")
-        _check(self, least="capacitance", unit="farad")
-        _check(self, any_="clamp" if self.clamp is not None else "", unit="volt")
+        checked(self, above="gain", least="backward")
+        checked(self, above="resistance", unit="ohm")
+        checked(self, above="leak", least="load", unit="siemens")
+        checked(self, above="saturation", unit="ampere")
+        checked(self, least="capacitance", unit="farad")
+        checked(self, any_="clamp" if self.clamp is not None else "", unit="volt")
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,11 @@ class UpdateCircuit:
     sampler: float = 10.0
 
     def __post_init__(self) -> None:
-        _check(self, any_="scale", unit="1/volt")
-        _check(self, above="hold", least="bit_line", unit="farad")
-        _check(self, above="sampler", unit="ohm")
+        checked(self, any_="scale", unit="1/volt")
+        checked(self, above="hold", least="bit_line", unit="farad")
+        checked(self, above="sampler", unit="ohm")
         threshold = "threshold" if self.threshold is not None else ""
-        _check(self, above="step limit", any_=threshold, unit="volt")
+        checked(self, above="step limit", any_=threshold, unit="volt")
 
     def change(self, error: Any, given: Any, rate: Any) -> Any:
         """What a write takes off a weight, volts.
@@ -175,8 +175,8 @@ class Layer:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "units", whole("Layer", "units", self.units))
-        _check(self, above="multiplier")
-        _check(self, least="spread", unit="volt")
+        checked(self, above="multiplier")
+        checked(self, least="spread", unit="volt")
         if self.write not in ("rows", "columns", "fewer"):
             raise ValueError(f"Layer(write={self.write!r}). Expected 'rows', 'columns' or 'fewer'.")
 
@@ -208,7 +208,7 @@ class Inputs:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", whole("Inputs", "features", self.features))
-        _check(self, above="scale", unit="volt")
+        checked(self, above="scale", unit="volt")
 
     @property
     def lines(self) -> int:
@@ -231,9 +231,9 @@ class SquaredLoss:
     switch: float = 10.0
 
     def __post_init__(self) -> None:
-        _check(self, above="conductance", unit="siemens")
-        _check(self, above="amplitude", unit="volt")
-        _check(self, above="switch", unit="ohm")
+        checked(self, above="conductance", unit="siemens")
+        checked(self, above="amplitude", unit="volt")
+        checked(self, above="switch", unit="ohm")
 
     @property
     def nudge(self) -> float:
@@ -258,7 +258,7 @@ class Clock:
     edge: float = 1e-9
 
     def __post_init__(self) -> None:
-        _check(self, above="settle write gap edge", unit="second")
+        checked(self, above="settle write gap edge", unit="second")
 
     @property
     def period(self) -> float:
@@ -304,7 +304,7 @@ class Network:
                 f"the last layer has Amplifier(clamp={self.layers[-1].amplifier.clamp:g}). Expected clamp=None: "
                 "hidden units are clamped, outputs are not."
             )
-        _check(self, above="decay")
+        checked(self, above="decay")
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -88,6 +88,33 @@ def xor(seed: int = 0, points: int = 100, test_points: int = 300, spread: float 
     return Task("xor", *draw(2, points), *draw(3, test_points), True)
 
 
+GATES: dict[str, tuple[int, int, int, int]] = {
+    "and": (0, 0, 0, 1), "or": (0, 1, 1, 1), "nand": (1, 1, 1, 0), "nor": (1, 0, 0, 0), "xor": (0, 1, 1, 0),
+    "xnor": (1, 0, 0, 1),
+}  # fmt: skip
+"""Truth tables for the inputs 00, 01, 10 and 11."""
+
+
+def gates(name: str = "xor") -> Task:
+    """A gate of two inputs: its four patterns, both to train on and to score.
+
+    Example:
+        >>> gates("xor").y.ravel().tolist()
+        [-1.0, 1.0, 1.0, -1.0]
+    """
+    if name not in GATES:
+        raise ValueError(f"gates({name!r}). Expected one of {', '.join(GATES)}.")
+    x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    y = _signs(np.array(GATES[name]))
+    return Task(name, x, y, x, y, True)
+
+
+def bump(points: int = 11) -> Task:
+    """``-cos(2 pi x)`` on a grid from 0 to 1, up and down again; scored on these points and between."""
+    x, between = np.linspace(0.0, 1.0, points)[:, None], np.linspace(0.0, 1.0, 2 * points - 1)[:, None]
+    return Task("bump", x, -np.cos(2 * np.pi * x), between, -np.cos(2 * np.pi * between), False)
+
+
 def moons(seed: int = 0, points: int = 100, test_points: int = 300, spread: float = 0.1) -> Task:
     """Two moons, each half of the points."""
 

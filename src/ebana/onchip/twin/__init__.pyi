@@ -1,0 +1,13 @@
+from .description import Clock as Clock
+from .description import Constant as Constant
+from .description import Gate as Gate
+from .description import Input as Input
+from .description import Output as Output
+from .description import Pump as Pump
+from .description import SquareLaw as SquareLaw
+from .description import Twin as Twin
+from .engine import ContinuousTime as ContinuousTime
+from .graph import lattice as lattice
+from .history import TwinHistory as TwinHistory
+from .model import TwinNetwork as TwinNetwork
+from .transient import simulate as simulate
