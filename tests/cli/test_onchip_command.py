@@ -176,3 +176,16 @@ def test_a_study_goes_through_its_values(tmp_path, capsys):
 def test_wrong_words_of_the_others_are_refused(words, told, capsys):
     assert main(words) == 2
     assert told in capsys.readouterr().err
+
+
+def test_twin_networks_train_themselves(tmp_path, capsys):
+    command = ["onchip-twin", "xor", "--epochs", "3", "--seeds", "2", "--out", str(tmp_path), "--json"]
+    assert main(command) == 0
+    told = lines(capsys)
+    assert [one["seed"] for one in told["seeds"]] == [0, 1]
+    assert told["least"] <= told["median"] <= 1.0
+    assert told["least_fall"] > 0
+    assert told["circuit_seconds"] > 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["result.json", "training.png"]
+    assert main(["onchip-twin", "cosine"]) == 2
+    assert "TASK 'cosine' is unknown. Expected one of xor, regression" in capsys.readouterr().err
