@@ -122,8 +122,8 @@ def test_a_second_fit_goes_on_from_the_first_and_answers_are_those_of_the_free_n
     np.testing.assert_allclose(second.start_error, first.final_error, rtol=1e-6)
 
 
-def test_a_network_without_its_edges_nonlinearity_cannot_learn_xor_and_this_one_can():
-    """Two seeds of ten, shortened; a linear network's best error on xor is 1."""
+def test_xor_is_learned_which_no_linear_network_can():
+    """Two seeds of ten, shortened; the least error of answers that are linear in the inputs is 1 on xor."""
     seen = []
     model, history = recipes.RECIPES["xor"].fit([2, 3], 400, verbose=False, on_epoch=seen.append)
     assert history.final.tolist() == [1.0, 1.0]

@@ -53,14 +53,14 @@ class Recipe:
 
 XOR = Twin(
     inputs=(Input(14, 0, 0.0, 0.6), Input(8, 1, 0.0, 0.6)),
-    outputs=(Output(12, 13, middle=0.006, amplitude=0.02),),
+    outputs=(Output(12, 13, amplitude=0.02),),
     constants=(Constant(3, 0.0), Constant(5, 0.42), Constant(0, 0.0)),
-    gate=Gate(start=1.5, spread=0.4),
+    gate=Gate(start=1.8, spread=0.3),
     pump=Pump(3e-3),
     eta=0.1,
     decay=0.2,
 )
-"""Two inputs of 0 or 0.6 V; answers of 26 mV and -14 mV between two neighbours."""
+"""Two inputs of 0 or 0.6 V; answers of 20 mV and -20 mV between two neighbours."""
 
 REGRESSION = Twin(
     inputs=(Input(0, 0, 0.0, 2.6), Input(15, 0, 2.6, 0.0)),

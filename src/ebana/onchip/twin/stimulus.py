@@ -38,9 +38,9 @@ def held_volts(twin: Twin, x: np.ndarray) -> np.ndarray:
 
     Example:
         >>> from ebana.onchip.twin.description import Constant, Input, Output
-        >>> twin = Twin([Input(0, low=0.1, high=0.5)], [Output(5)], [Constant(3, 0.2)])
+        >>> twin = Twin([Input(0, low=0.25, high=0.75)], [Output(5)], [Constant(3, 0.125)])
         >>> held_volts(twin, np.array([[0.0], [0.5]])).tolist()
-        [[0.1, 0.2], [0.3, 0.2]]
+        [[0.25, 0.125], [0.5, 0.125]]
     """
     inputs = [one.low + x[..., one.feature] * (one.high - one.low) for one in twin.inputs]
     constants = [np.full(x.shape[:-1], one.volts) for one in twin.constants]
