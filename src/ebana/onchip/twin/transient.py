@@ -17,7 +17,7 @@ from ebana.spice.simulators.transient import run_transient
 RELTOL = 1e-6
 """Relative tolerance of the simulator: a point charges gates by millivolts only."""
 
-LONGEST = 20
+LONGEST = 200
 """Steps for the time that a point is learned, at least."""
 
 
