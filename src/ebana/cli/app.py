@@ -22,6 +22,7 @@ from ebana.cli import (
     onchip,
     onchip_parity,
     onchip_study,
+    onchip_twin,
     parity,
     reproduce,
     train,
@@ -72,6 +73,7 @@ for command in (
     onchip,
     onchip_parity,
     onchip_study,
+    onchip_twin,
     info,
 ):
     app.command(command.NAME)(command.run)
