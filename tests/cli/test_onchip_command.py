@@ -83,7 +83,10 @@ def test_a_whole_training_in_ngspice(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["cosine"], "TASK 'cosine' is unknown. Expected one of sine, sine4, xor, moons, iris"),
+        (
+            ["cosine"],
+            "TASK 'cosine' is unknown. Expected one of sine, sine4, deep, sine12, chirp, step, xor, moons, iris",
+        ),
         (
             ["sine", "--engine", "spice"],
             "--engine 'spice' is unknown. Expected one of quasistatic, transient",
@@ -169,6 +172,8 @@ def test_a_study_goes_through_its_values(tmp_path, capsys):
     ("words", "told"),
     [
         (["onchip-study", "colour"], "STUDY 'colour' is unknown. Expected one of strength"),
+        (["onchip-study", "cells", "--epochs", "3"], "Leave out --task, --epochs and --resume"),
+        (["onchip-study", "corners", "--corner", "ss"], "Leave out --corner ss"),
         (["onchip-parity", "sine", "--settings", "hot"], "--settings 'hot' is unknown"),
         (["onchip-parity", "sine", "--points", "0"], "--points 0"),
     ],

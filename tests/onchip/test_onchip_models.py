@@ -184,6 +184,43 @@ def test_chips_are_saved_with_their_charges(tmp_path):
         OnChip(chip(3, 1)).fit(task, 1, verbose=False, resume=path)
 
 
+def test_chips_go_on_after_loading_with_their_transistors_and_noise(tmp_path):
+    engine = QuasiStatic(Process(corner="ss", celsius=85.0))
+    model = OnChip(chip(3, 1), seeds=[2, 3], engine=engine, noise=Noise())
+    x = tasks.sine(0, points=4).x
+    assert model.predict(x).shape == (2, 4, 1)  # before any training
+    model.fit(tasks.sine(0, points=6), 1, verbose=False)
+    read = OnChip.load(model.save(tmp_path / "chips"))
+    assert read.engine.transistors == engine.transistors
+    np.testing.assert_array_equal(read.predict(x), model.predict(x))
+    following = [m.fit(tasks.sine(0, points=6), 1, verbose=False).weights for m in (read, model)]
+    np.testing.assert_array_equal(*following)
+    with pytest.raises(ValueError, match=r"was made with the engine 'quasistatic' .*'ss'.*Expected engine="):
+        OnChip.load(tmp_path / "chips", engine=QuasiStatic())
+
+
+def test_features_that_do_not_fit_are_refused():
+    model = OnChip(chip(3, 1), seeds=[0, 1])
+    for x, told in (
+        (np.zeros((4, 2)), r"shape \(4, 2\). Expected \(N, 1\) or \(2, N, 1\)"),
+        (np.zeros(4), r"shape \(4,\)"),
+        (np.zeros((3, 4, 1)), r"shape \(3, 4, 1\)"),
+        (np.full((4, 1), 1.5), "from 1.5 to 1.5. Expected numbers from 0 to 1"),
+        (np.full((4, 1), np.nan), "Expected numbers from 0 to 1"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            model.predict(x)
+
+
+def test_a_second_fit_shows_other_orders_and_other_noise():
+    model = OnChip(chip(3, 1), noise=Noise(flicker=0.0, white=False))
+    first = model._course(*(np.zeros((1, 5, 1)),) * 3, 1)
+    model.fit(tasks.sine(0, points=5), 1, verbose=False)
+    second = model._course(*(np.zeros((1, 5, 1)),) * 3, 1)
+    assert not np.array_equal(first.shown(0), second.shown(0))
+    assert not np.array_equal(first[0].noise.sampled, second[0].noise.sampled)
+
+
 def test_an_update_circuit_of_ones_own_is_one_program_for_all_its_numbers():
     base = with_updates(chip(3, 1), Saturating)
     networks = [

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NAME = "onchip"
 
-TASKS = ("sine", "sine4", "xor", "moons", "iris")
+TASKS = ("sine", "sine4", "deep", "sine12", "chirp", "step", "xor", "moons", "iris")
 ENGINES = ("quasistatic", "transient")
 TRANSISTORS = ("compact", "sky130")
 CORNERS = ("tt", "ff", "ss", "sf", "fs")
@@ -201,7 +201,7 @@ def _trained(
     from ebana.onchip import figures
     from ebana.reports.rendering import save
 
-    measure, process = data[0].measure, model.engine.process_name
+    measure, process = data[0].measure, model.engine.transistors.name
     name, engine = model.network.name, model.engine.name
     terminal.note(f"{name}, {epochs} epochs of {len(data[0].x)} points, {engine}, {process}")
     settings = {"task": task, "engine": engine, "process": process, "network": name, "epochs": epochs}

@@ -49,6 +49,12 @@ def run(
         raise ValueError(f"STUDY {study!r} is unknown. Expected one of {', '.join((*STUDIES, CELLS))}.")
     onchip.check_task(task)
     onchip.check_process("quasistatic", transistors, corner)
+    if study == CELLS and (task != "sine" or epochs is not None or resume):
+        raise ValueError(
+            "the study 'cells' has a task and epochs of its own. Leave out --task, --epochs and --resume."
+        )
+    if study == "corners" and corner != "tt":
+        raise ValueError(f"the study 'corners' goes through all corners. Leave out --corner {corner}.")
     check_count("--seeds", seeds)
     check_seed(seed)
     check_seed(seed + seeds - 1)

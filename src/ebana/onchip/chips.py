@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from ebana._types import FilePath
+from ebana.interruption import deferred
 from ebana.onchip import files, stimulus
 from ebana.onchip.description import Network
 from ebana.onchip.engine import Engine, Part
@@ -64,10 +65,13 @@ class Chips:
         for group, lanes in enumerate(self.groups):
 
             def told(part: Part, group: int = group, lanes: slice = lanes) -> None:
-                self.states[group] = part.state
-                on_part(part, slice(lanes.start + part.lanes.start, lanes.start + part.lanes.stop))
+                with deferred():  # a part is put down whole
+                    self.states[group] = part.state
+                    on_part(part, slice(lanes.start + part.lanes.start, lanes.start + part.lanes.stop))
 
-            self.states[group] = self.engine.train(self.states[group], parts(lanes), told)
+            ahead = parts(lanes)
+            if len(ahead):
+                self.states[group] = self.engine.train(self.states[group], ahead, told)
 
     def packed(self) -> dict[str, dict[str, np.ndarray]]:
         """All states as groups of arrays."""

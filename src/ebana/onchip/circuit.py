@@ -84,7 +84,7 @@ def timing(network: Network, points: int) -> Timing:
     gaps = clock.edge + np.array([clock.settle, clock.settle, clock.write])
     within = np.concatenate([[0.0], np.cumsum(gaps)])
     edges = 4 * clock.edge + clock.period * np.arange(points)[:, None] + within
-    return Timing(edges, clock.edge, points * clock.period + 2 * clock.edge)
+    return Timing(edges, clock.edge, points * clock.period + 4 * clock.edge)
 
 
 @dataclass(frozen=True, eq=False)

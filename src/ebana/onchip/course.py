@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import overload
 
-import jax
 import numpy as np
 
 from ebana.onchip import schedule, stimulus
 from ebana.onchip.description import Network
 from ebana.onchip.imperfections import Draws, Noise
-from ebana.onchip.stimulus import Stimulus
+from ebana.onchip.stimulus import BEGINNING, Before, Stimulus
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +25,7 @@ class Course(Sequence[Stimulus]):
         epochs: of the training.
         noise: of the chips, or None.
         first: the part that it begins with, for a training that goes on.
+        before: what the chips did before this training.
     """
 
     networks: tuple[Network, ...]
@@ -36,6 +36,7 @@ class Course(Sequence[Stimulus]):
     epochs: int
     noise: Noise | None = None
     first: int = 0
+    before: Before = BEGINNING
 
     def __len__(self) -> int:
         return self.epochs + 1 - self.first
@@ -68,16 +69,18 @@ class Course(Sequence[Stimulus]):
         """The index of each point that an epoch shows, ``(T, S)``."""
         points = self.x.shape[1]
         each = [
-            schedule.order(seed, number, points, stimulus.lines(n))[0]
+            schedule.order(seed, number + self.before.epochs, points, stimulus.lines(n))[0]
             for n, seed in zip(self.networks, self.seeds, strict=True)
         ]
         return np.stack(each, axis=1)
 
     def epoch(self, number: int) -> Stimulus:
         """An epoch of training."""
+        each = zip(self.networks, self.seeds, strict=True)
+        data = [(self.x[k : k + 1], self.y[k : k + 1]) for k in range(len(self.seeds))]
         parts = [
-            stimulus.epoch(n, self.x[k : k + 1], self.y[k : k + 1], [seed], number, self.epochs, self.noise)
-            for k, (n, seed) in enumerate(zip(self.networks, self.seeds, strict=True))
+            stimulus.epoch(n, *data[k], [seed], number, self.epochs, self.noise, self.before)
+            for k, (n, seed) in enumerate(each)
         ]
         return stimulus.beside(parts)
 
@@ -91,9 +94,6 @@ class Course(Sequence[Stimulus]):
         """Noise of points that write nothing: that of the thresholds."""
         if self.noise is None:
             return None
-        total = self.epochs * self.x.shape[1]
-        each = [
-            self.noise.quiet(n, seed, total, points, total)
-            for n, seed in zip(self.networks, self.seeds, strict=True)
-        ]
-        return jax.tree.map(lambda *a: np.concatenate(a, axis=1), *each)
+        first = self.before.points + self.epochs * self.x.shape[1]
+        each = zip(self.networks, self.seeds, strict=True)
+        return stimulus.side_by_side([self.noise.quiet(n, seed, points, first) for n, seed in each])

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+import numpy as np
+
 from ebana.numbers import positive, real, whole
 from ebana.onchip.formulas import above, clip
 from ebana.onchip.synapse import Synapse
@@ -320,6 +322,12 @@ class Network:
     def cells(self) -> int:
         """Number of weights."""
         return sum(rows * columns for rows, columns in self.crossbars)
+
+    @property
+    def multipliers(self) -> np.ndarray:
+        """How many synapses are parallel in each cell, ``(cells,)``."""
+        each = [layer.multiplier * self.synapse.multiplier for layer in self.layers]
+        return np.repeat(each, [rows * columns for rows, columns in self.crossbars])
 
     @property
     def amplifiers(self) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from ebana.onchip.description import Network
 from ebana.onchip.imperfections import Deviations
 from ebana.onchip.stimulus import Stimulus
+from ebana.onchip.transistors.process import Process
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ class Engine(Protocol):
         ...
 
     @property
-    def process_name(self) -> str:
+    def transistors(self) -> Process:
         """Which transistors it computes."""
         ...
 

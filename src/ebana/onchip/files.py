@@ -14,6 +14,8 @@ import numpy as np
 from ebana._types import FilePath
 from ebana.onchip.description import Network, UpdateCircuit
 from ebana.onchip.synapse import Synapse
+from ebana.onchip.transistors.cards import Cards
+from ebana.onchip.transistors.process import Process
 from ebana.storage import archive, differences
 from ebana.storage.archive import Arrays
 from ebana.storage.described import Described, corrupt
@@ -91,6 +93,32 @@ def progress(metadata: Mapping[str, Any], lanes: int, most: int, path: FilePath)
     stated = Described(dict(metadata), str(path), "the description")
     parts = [part.whole(0, most) for part in stated["parts"].each(lanes)]
     return parts, float(stated["seconds"].number())
+
+
+def described_process(process: Process) -> dict[str, Any]:
+    """The transistors as JSON has them; cards of a user's own by their checksum."""
+    if isinstance(process.source, Cards):
+        return {"cards": process.source.digest}
+    return {"source": process.source, "corner": process.corner, "celsius": process.celsius}
+
+
+def process_of(metadata: Mapping[str, Any], path: FilePath) -> Process:
+    """The transistors that a file names."""
+    stated = metadata.get("process")
+    if not isinstance(stated, dict) or "cards" in stated:
+        raise ValueError(
+            f"{path} was made with cards of a user's own. Give the engine: OnChip.load(path, engine=...)."
+        )
+    try:
+        return Process(**stated)
+    except (TypeError, ValueError) as error:
+        raise corrupt(str(path), f"its process is {stated} ({error})") from None
+
+
+def before_of(metadata: Mapping[str, Any], path: FilePath) -> list[int]:
+    """Epochs and points that chips had seen."""
+    stated = Described(dict(metadata), str(path), "the description")["before"]
+    return [count.whole() for count in stated.each(2)]
 
 
 def filled(

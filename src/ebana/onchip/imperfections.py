@@ -51,7 +51,7 @@ class Mismatch:
 
     Example:
         >>> round(Mismatch.pelgrom(Size("n", 0.42e-6, 0.15e-6)).threshold, 4)
-        0.0139
+        0.0099
     """
 
     strength: float = 0.02
@@ -69,41 +69,55 @@ class Mismatch:
 
         Args:
             size: of the transistors.
-            threshold: V m; 3.5 mV µm is usual at 130 nm.
-            strength: m; 1 % µm.
+            threshold: of a pair's difference, V m; 3.5 mV µm is usual at 130 nm.
+            strength: of a pair's difference, m; 1 % µm.
         """
-        root = (size.width * size.length) ** 0.5
+        root = (2.0 * size.width * size.length) ** 0.5
         return cls(strength / root, threshold / root)
 
     def draw(self, network: Network, seed: int) -> Deviations:
         """The deviations of the chip that a seed stands for."""
-        draw = np.random.default_rng([seed, 3])
+        draw = np.random.default_rng([seed, 7])
         shape = len(network.synapse.transistors), network.cells
-        threshold = self.threshold * draw.standard_normal(shape)
-        strength = np.exp(self.strength * draw.standard_normal(shape))
+        share = 1.0 / np.sqrt(network.multipliers)  # of parallel ones the mean counts
+        threshold = self.threshold * share * draw.standard_normal(shape)
+        strength = np.exp(self.strength * share * draw.standard_normal(shape))
         return Deviations(threshold, strength, self.offset * draw.standard_normal(network.amplifiers))
 
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """Noise of some points, as drawn.
+    """Noise of some points, as drawn; what a chip does not have is None.
 
     Args:
         sampled: of each sampled error, unit variance, ``(T, S, amplifiers)``: its size follows from capacitors and
-            temperature; None without.
-        written: on each bit line, unit variance, ``(T, S, bit lines)``; None without.
-        white: of each amplifier's node, unit variance, ``(T, S, amplifiers)``: its size follows from the currents that
-            flow; None without.
-        wander: of each transistor's threshold, volts, ``(T, S, transistors of a cell, cells)``; None without flicker.
+            temperature.
+        written: on each bit line, unit variance, ``(T, S, bit lines)``.
+        node: of each amplifier's node, unit variance, ``(T, S, amplifiers)``: its size follows from the currents that
+            flow and the two below.
+        white: 1 where there is thermal and shot noise, else 0, ``(T, S)``.
+        pink: flicker noise of a gate by the area of the channel and the frequency, V^2 m^2, ``(T, S)``.
+        lowest: frequency above which flicker differs between the two samples of an error, hertz, ``(T, S)``.
+        wander: of each transistor's threshold from point to point, volts, ``(T, S, transistors of a cell, cells)``.
     """
 
     sampled: np.ndarray | None = None
     written: np.ndarray | None = None
+    node: np.ndarray | None = None
     white: np.ndarray | None = None
+    pink: np.ndarray | None = None
+    lowest: np.ndarray | None = None
     wander: np.ndarray | None = None
 
 
-jax.tree_util.register_dataclass(Draws, data_fields=["sampled", "written", "white", "wander"], meta_fields=[])
+jax.tree_util.register_dataclass(
+    Draws,
+    data_fields=["sampled", "written", "node", "white", "pink", "lowest", "wander"],
+    meta_fields=[],
+)
+
+OCTAVES = 13
+"""Octaves of frequency that thresholds wander with: from one cycle in two points to one in 16384."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +127,12 @@ class Noise:
     Sampling: a capacitor C that is cut off keeps ``kT / C`` of variance in its voltage, at each sampled error, each
     held update and each write. White: the transistors' channels have the current noise
 
-        S = 8/3 k T (gm + gds)      A^2/Hz
+        S = 4 k T (2/3 gm + gds)      A^2/Hz
 
-    (which below the threshold is the shot noise ``2 q I``), resistors ``4 k T G``, and clamps ``2 q I``; the node and
-    the sampler, with time constants ``t1`` and ``t2``, let ``S / (4 (t1 + t2))`` of it through. Flicker: thresholds
-    wander with ``S = flicker / (C_ox W L f)``, from one cycle in the training to one in two points.
+    (exact without a voltage along the channel and in saturation; below the threshold the shot noise ``2 q I``),
+    resistors ``4 k T G``, and clamps ``2 q I``; the node and the sampler, with time constants ``t1`` and ``t2``, let
+    ``S / (4 (t1 + t2))`` of it through. Flicker: a gate has ``flicker / (C_ox W L f)``; what is slower than a point lets
+    thresholds wander, what is faster differs between the two samples of an error. Outputs are read without noise.
 
     Args:
         sampling: whether capacitors that sample have noise.
@@ -136,53 +151,66 @@ class Noise:
         object.__setattr__(self, "flicker", given)
         object.__setattr__(self, "oxide", real("Noise", "oxide", self.oxide, "F/m^2 above 0", above=0.0))
 
-    def draw(self, network: Network, seed: int, epoch: int, points: int, epochs: int) -> Draws:
-        """Noise of an epoch of one seed; the axis of seeds has length 1."""
-        draw = np.random.default_rng([seed, epoch, 4])
-        sampled, white = draw.standard_normal((2, points, 1, network.amplifiers))
+    def draw(self, network: Network, seed: int, epoch: int, points: int, first: int) -> Draws:
+        """Noise of an epoch of one seed; the axis of seeds has length 1.
+
+        Args:
+            network: the circuit.
+            seed: of the chip.
+            epoch: counted from the first that the chip trained.
+            points: of the epoch.
+            first: points that the chip has seen before.
+        """
+        draw = np.random.default_rng([seed, epoch, 8])
+        sampled, node = draw.standard_normal((2, points, 1, network.amplifiers))
         written = draw.standard_normal((points, 1, sum(network.bit_lines)))
-        first, most = epoch * points, epochs * points
+        return self._draws(network, seed, first, sampled, written, node)
+
+    def quiet(self, network: Network, seed: int, points: int, first: int) -> Draws:
+        """Noise of points of one seed that write nothing: thresholds that wander on, and zeros of the rest."""
+        nodes = np.zeros((points, 1, network.amplifiers))
+        written = np.zeros((points, 1, sum(network.bit_lines)))
+        return self._draws(network, seed, first, nodes, written, nodes)
+
+    def _draws(
+        self,
+        network: Network,
+        seed: int,
+        first: int,
+        sampled: np.ndarray,
+        written: np.ndarray,
+        node: np.ndarray,
+    ) -> Draws:
+        each = sampled.shape[:2]
+        currents = self.white or self.flicker > 0.0
         return Draws(
             sampled if self.sampling else None,
             written if self.sampling else None,
-            white if self.white else None,
-            self.wander(network, seed, first, points, most) if self.flicker else None,
+            node if currents else None,
+            np.full(each, float(self.white)) if currents else None,
+            np.full(each, self.flicker / self.oxide) if currents else None,
+            np.full(each, 0.5 / network.clock.period) if currents else None,
+            self.wander(network, seed, first, len(sampled)) if self.flicker else None,
         )
 
-    def quiet(self, network: Network, seed: int, first: int, points: int, most: int) -> Draws:
-        """Noise of points of one seed that write nothing: thresholds that wander on, and zeros of the rest.
-
-        Args:
-            first: the first point, counted from the beginning of the training.
-            points: that are wanted.
-            most: points of the training.
-        """
-        nodes = np.zeros((points, 1, network.amplifiers))
-        return Draws(
-            nodes if self.sampling else None,
-            np.zeros((points, 1, sum(network.bit_lines))) if self.sampling else None,
-            nodes if self.white else None,
-            self.wander(network, seed, first, points, most) if self.flicker else None,
-        )
-
-    def wander(self, network: Network, seed: int, first: int, points: int, most: int) -> np.ndarray:
+    def wander(self, network: Network, seed: int, first: int, points: int) -> np.ndarray:
         """Thresholds over time, volts: a cosine for each octave of frequency, its phase by the seed.
 
         A sum of ``a cos(2 pi f t + phase)`` with ``a^2 / 2`` the power in its octave has the wanted spectrum, costs no
         memory and can be entered at any time.
 
         Args:
-            first: point that it begins at.
+            network: the circuit.
+            seed: of the chip.
+            first: points that the chip has seen before.
             points: that are wanted.
-            most: points of the whole training, which set the lowest frequency.
         """
-        draw = np.random.default_rng([seed, 5])
-        octaves = max(int(np.floor(np.log2(most))), 1)
-        shape = octaves, len(network.synapse.transistors), network.cells
-        frequency = 2.0 ** -(1.0 + np.arange(octaves)[:, None, None] + draw.random(shape))  # cycles a point
+        draw = np.random.default_rng([seed, 9])
+        shape = OCTAVES, len(network.synapse.transistors), network.cells
+        frequency = 2.0 ** -(1.0 + np.arange(OCTAVES)[:, None, None] + draw.random(shape))  # cycles a point
         phase = 2.0 * np.pi * draw.random(shape)
-        size = [one.size.width * one.size.length for one in network.synapse.transistors]
-        power = self.flicker * np.log(2.0) / (self.oxide * np.array(size)[:, None])
+        area = np.array([one.size.width * one.size.length for one in network.synapse.transistors])
+        power = self.flicker * np.log(2.0) / (self.oxide * area[:, None] * network.multipliers)
         time = first + np.arange(points)[:, None, None, None]
         each = np.sqrt(2.0 * power) * np.cos(2.0 * np.pi * frequency * time + phase)
         return each.sum(1)[:, None]

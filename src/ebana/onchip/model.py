@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from ebana.onchip.history import History
 from ebana.onchip.imperfections import Mismatch, Noise
 from ebana.onchip.quasistatic.engine import QuasiStatic
 from ebana.onchip.run import Run
+from ebana.onchip.stimulus import BEGINNING, Before
 from ebana.onchip.tasks import Task
-from ebana.onchip.transient import Chip
+from ebana.onchip.transient import Chip, TransientEngine
 from ebana.shown import Svg, Text
 from ebana.storage.atomic import check_target
 
@@ -66,7 +67,7 @@ class OnChip:
         self.engine: Engine = engine or QuasiStatic()
         self.mismatch, self.noise = mismatch, noise
         self._chips = Chips(self.networks, self.seeds, self.engine, mismatch)
-        self._course: Course | None = None
+        self._before = BEGINNING
 
     @property
     def network(self) -> Network:
@@ -123,30 +124,40 @@ class OnChip:
         self._check_swing(y)
         if checkpoint is not None:
             check_target(checkpoint)
-        self._course = Course(tuple(self.networks), self.seeds, x, y, test_x, epochs, self.noise)
+        course = self._course(x, y, test_x, epochs)
         history = History(
             each[0].measure, self.seeds, epochs, self.network.cells, test_x=test_x, test_y=test_y
         )
         history.x, history.y = x, y
         history.answers = np.full((epochs, *y.shape), np.nan)
-        run = Run(self._chips, self._course, each[0].classes, history, checkpoint, self._identity)
+        run = Run(self._chips, course, each[0].classes, history, checkpoint, self._identity)
         if resume is not None and Path(resume).exists():
             run.restore(resume)
         run.go(verbose, on_epoch)
+        self._before = Before(self._before.epochs + epochs, self._before.points + epochs * x.shape[1])
         return history
+
+    def _course(self, x: np.ndarray, y: np.ndarray, test_x: np.ndarray, epochs: int) -> Course:
+        networks = tuple(self.networks)
+        return Course(networks, self.seeds, x, y, test_x, epochs, self.noise, before=self._before)
 
     @property
     def _identity(self) -> dict[str, Any]:
         """What a training must share with the one that it goes on from, beside its data."""
         return {
-            "networks": [files.described(n) for n in dict.fromkeys(self.networks)],
+            "networks": [files.described(n) for n in self._distinct()],
             "classes": files.classes(self.network),
             "seeds": list(self.seeds),
             "engine": self.engine.name,
-            "process": self.engine.process_name,
+            "process": files.described_process(self.engine.transistors),
             "mismatch": files.described(self.mismatch),
             "noise": files.described(self.noise),
+            "before": list(self._before),
         }
+
+    def _distinct(self) -> list[Network]:
+        """The network, or each seed's where they differ."""
+        return self.networks[:1] if len(set(self.networks)) == 1 else self.networks
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Outputs in units of the amplitude, of free phases without updates.
@@ -157,10 +168,9 @@ class OnChip:
         Returns:
             ``(seeds, N, outputs)``.
         """
-        each = np.broadcast_to(np.asarray(x, float), (len(self.seeds), *np.shape(x)[-2:]))
-        answers = np.zeros((len(self.seeds), each.shape[1], self.network.shape[-1]))
-        y = np.zeros((*each.shape[:2], answers.shape[-1]))
-        course = self._course or Course(tuple(self.networks), self.seeds, each, y, each, 0, self.noise)
+        each = self._checked(x)
+        answers = np.zeros((*each.shape[:2], self.network.shape[-1]))
+        course = self._course(each, answers, each, 0)
 
         def keep(part: Part, lanes: slice) -> None:
             answers[lanes] = np.swapaxes(self._chips.unit(part.outputs, lanes), 0, 1)
@@ -181,7 +191,8 @@ class OnChip:
             seconds: of it.
         """
         seconds = real("OnChip.wait", "seconds", seconds, "seconds, from 0", least=0.0)
-        chips = self._chips
+        chips, passed = self._chips, round(seconds / self.network.clock.period)
+        self._before = self._before._replace(points=self._before.points + passed)
         chips.states = [self.engine.wait(state, seconds) for state in chips.states]
 
     # -- files ----------------------------------------------------------------------------------------------
@@ -195,6 +206,8 @@ class OnChip:
             "mismatch": files.described(self.mismatch),
             "noise": files.described(self.noise),
             "engine": self.engine.name,
+            "process": files.described_process(self.engine.transistors),
+            "before": list(self._before),
         }
         if any(n != self.network for n in self.networks):
             raise ValueError(
@@ -209,10 +222,12 @@ class OnChip:
         Args:
             path: of the file.
             network: where it is made of classes of a user's own.
-            engine: that computes it, of the kind that the file was made with; the quasi-static one where None.
+            engine: that computes it, of the kind and with the transistors that the file was made with; made by its
+                description where None.
         """
         metadata, arrays = files.read(path, files.CHIP)
         made = network or files.network_of(metadata, path)
+        engine = engine or _engine_of(metadata, path)
         model = cls(
             made,
             seeds=files.seeds_of(metadata, path),
@@ -220,11 +235,13 @@ class OnChip:
             mismatch=files.optional(Mismatch, metadata.get("mismatch"), path),
             noise=files.optional(Noise, metadata.get("noise"), path),
         )
-        if model.engine.name != metadata.get("engine"):
+        process = files.described_process(model.engine.transistors)
+        if (model.engine.name, process) != (metadata.get("engine"), metadata.get("process")):
             raise ValueError(
-                f"{path} was made with the engine {metadata.get('engine')!r}. "
-                f"Expected engine= of that kind, not {model.engine.name!r}."
+                f"{path} was made with the engine {metadata.get('engine')!r} and the transistors "
+                f"{metadata.get('process')}. Expected engine= of that kind, not {model.engine.name!r} with {process}."
             )
+        model._before = Before(*files.before_of(metadata, path))
         model._chips.fill(arrays, path)
         return model
 
@@ -286,6 +303,18 @@ class OnChip:
             raise ValueError(f"tasks have arrays of the shapes {sorted(shapes)}. Expected equal shapes.")
         return np.stack([np.asarray(a, float) for a in arrays])
 
+    def _checked(self, x: np.ndarray) -> np.ndarray:
+        """Features for each seed, ``(seeds, N, F)``."""
+        given, features = np.asarray(x, float), self.network.inputs.features
+        fits = given.ndim in (2, 3) and given.shape[-1] == features
+        if not fits or (given.ndim == 3 and len(given) not in (1, len(self.seeds))):
+            raise ValueError(
+                f"features have the shape {given.shape}. "
+                f"Expected (N, {features}) or ({len(self.seeds)}, N, {features})."
+            )
+        _check_range(given)
+        return np.broadcast_to(given, (len(self.seeds), *given.shape[-2:]))
+
     def _check(self, x: np.ndarray, y: np.ndarray) -> None:
         features, outputs = self.network.inputs.features, self.network.shape[-1]
         if x.shape[-1] != features or y.shape[-1] != outputs or x.shape[1] != y.shape[1]:
@@ -293,10 +322,7 @@ class OnChip:
                 f"data has features {x.shape[1:]} and targets {y.shape[1:]}. "
                 f"Expected (N, {features}) and (N, {outputs})."
             )
-        if not np.isfinite(x).all() or x.min() < 0.0 or x.max() > 1.0:
-            raise ValueError(
-                f"features lie from {x.min():.3g} to {x.max():.3g}. Expected numbers from 0 to 1; scale them."
-            )
+        _check_range(x)
         if not np.isfinite(y).all():
             raise ValueError("targets are NaN or infinite. Expected numbers from -1 to 1.")
 
@@ -314,3 +340,18 @@ class OnChip:
 
 MOST_SWING = 0.6
 """Volts that outputs reach at most: the drains' junctions conduct beyond."""
+
+
+def _check_range(x: np.ndarray) -> None:
+    if x.size and not (np.isfinite(x).all() and x.min() >= 0.0 and x.max() <= 1.0):
+        raise ValueError(
+            f"features lie from {x.min():.3g} to {x.max():.3g}. Expected numbers from 0 to 1; scale them."
+        )
+
+
+def _engine_of(metadata: Mapping[str, Any], path: FilePath) -> Engine:
+    """The engine that a file names."""
+    process = files.process_of(metadata, path)
+    return (
+        TransientEngine(process) if metadata.get("engine") == TransientEngine.name else QuasiStatic(process)
+    )

@@ -21,8 +21,8 @@ from ebana.onchip import stimulus, tasks
 from ebana.onchip.description import Network
 from ebana.onchip.engine import by_crossbar, flat
 from ebana.onchip.imperfections import Deviations, Mismatch, Noise
-from ebana.onchip.quasistatic import cell, newton
-from ebana.onchip.quasistatic.engine import Lanes, QuasiStatic
+from ebana.onchip.quasistatic import cell, newton, noise
+from ebana.onchip.quasistatic.engine import Lanes, QuasiStatic, wandering
 from ebana.onchip.quasistatic.numbers import first
 from ebana.onchip.stimulus import Stimulus
 from ebana.onchip.tasks import Task
@@ -61,8 +61,8 @@ class Parity:
 
     @property
     def amplification(self) -> float:
-        """By how much a difference of the start weights grew in the outputs."""
-        return float(np.max(self.shadow[-10:]) / SHADOW)
+        """By how much a difference of the start weights grew in the outputs, at most."""
+        return float(np.max(self.shadow) / SHADOW)
 
     @property
     def calm(self) -> bool:
@@ -71,10 +71,11 @@ class Parity:
 
     @property
     def agrees(self) -> bool:
-        """Whether outputs agree at every point, or, where updates overshoot, scores do."""
+        """Whether outputs and weights agree at every point and scores do; scores alone where updates overshoot."""
+        scores = abs(self.scores[0] - self.scores[1])
         if self.calm:
-            return bool(np.max(self.outputs) <= TRUSTED)
-        return abs(self.scores[0] - self.scores[1]) <= 0.05
+            return bool(max(np.max(self.outputs), np.max(self.weights)) <= TRUSTED and scores <= 0.01)
+        return scores <= 0.05
 
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold of it."""
@@ -176,6 +177,10 @@ def _charge_apart(fast: QuasiStatic, state: Lanes, told: Trained, applied: Stimu
     """
     one = jax.tree.map(lambda a: a[0], state.memory)
     chip = first(state.chip)
+    if applied.noise is not None and applied.noise.wander is not None:
+        chip = noise.wandering(
+            first(wandering(state, stimulus.beside([applied.at(-1)] * 2))), applied.noise.wander[-1, 0]
+        )
     found = told.state(-1)
     with arithmetic():
         volts = newton.volts(state.structure, found, jnp.asarray(applied.x[-1, 0]))

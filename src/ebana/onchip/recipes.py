@@ -7,7 +7,7 @@ Settings were searched (tree-structured Parzen estimators) on seeds 1000 to 1007
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ebana.onchip import tasks
@@ -69,6 +69,13 @@ CLASSES = Settings(
     spreads=(1.91, 0.677),
 )  # fmt: skip
 
+DEEP = Settings(
+    hidden=(16, 12), scales=(658.0, 32.23, 0.5798), step=0.0475, decay=0.09786, conductance=7.696e-3,
+    amplitude=0.3489, inputs=0.975, gains=(2.746, 4.114), backwards=(0.1583, 0.6239),
+    leaks=(3.808e-5, 2.541e-5, 5.522e-5), clamps=(0.6442, 0.5585), spreads=(1.025, 0.6087, 0.5859),
+)  # fmt: skip
+"""For two hidden layers, searched on seeds 1000 to 1005 over 45 epochs of the sine, compact law."""
+
 CALM = Settings(
     hidden=(8,), scales=(19.1, 0.384), step=0.1, decay=0.0565, conductance=2.56e-4, amplitude=0.278,
     inputs=0.988, gains=(3.86,), backwards=(0.557,), leaks=(3.85e-5, 4.88e-5), clamps=(0.593,),
@@ -93,6 +100,10 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "sine": Recipe(tasks.sine, SINE, 60),
     "sine4": Recipe(partial(tasks.sine, outputs=4), FOUR, 45),
+    "deep": Recipe(tasks.sine, DEEP, 150),
+    "sine12": Recipe(partial(tasks.sine, frequency=12.0), replace(SINE, hidden=(64,)), 180),
+    "chirp": Recipe(tasks.chirp, replace(SINE, hidden=(64,)), 180),
+    "step": Recipe(tasks.step, SINE, 180),
     "xor": Recipe(tasks.xor, CLASSES, 10),
     "moons": Recipe(tasks.moons, CLASSES, 15),
     "iris": Recipe(tasks.iris, CLASSES, 15),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,8 +174,9 @@ def _points(model: OnChip, history: History, lane: int, epoch: int) -> tuple[Chi
     assert history.y is not None
     network = model.networks[lane]
     x, y = (a[lane : lane + 1, :POINTS] for a in (history.x, history.y))
-    applied = stimulus.epoch(network, x, y, [history.seeds[lane]], epoch, history.epochs)
-    return Chip(network, tuple(by_crossbar(network, history.weights[epoch, lane]))), applied
+    applied = stimulus.epoch(network, x, y, [history.seeds[lane]], epoch, history.epochs, model.noise)
+    chip = replace(model.chip(lane), weights=tuple(by_crossbar(network, history.weights[epoch, lane])))
+    return chip, applied
 
 
 def _configuration(model: OnChip) -> dict[str, Any]:

@@ -44,12 +44,12 @@ class Run:
     ) -> None:
         self.chips, self.course, self.classes, self.history = chips, course, classes, history
         self.checkpoint = checkpoint
-        data = files.checksum(course.x, course.y, course.test_x)
-        self.identity = {**identity, "epochs": course.epochs, "data": data}
+        assert history.test_y is not None
+        data = files.checksum(course.x, course.y, course.test_x, history.test_y)
+        self.identity = {**identity, "epochs": course.epochs, "data": data, "classes_told": classes}
         self.parts = np.zeros(len(chips.seeds), int)  # parts that are done, by seed
         self.before = 0.0  # seconds of processor time that earlier processes took
         history.weights[0] = chips.weights()
-        assert history.test_y is not None
         history.outputs = np.full(history.test_y.shape, np.nan)
         self._kept = time.monotonic()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -11,6 +12,16 @@ import numpy as np
 from ebana.onchip import schedule
 from ebana.onchip.description import Network
 from ebana.onchip.imperfections import Draws, Noise
+
+
+class Before(NamedTuple):
+    """What a chip did before a training: epochs and points, by which orders and noise go on."""
+
+    epochs: int = 0
+    points: int = 0
+
+
+BEGINNING = Before()
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +58,7 @@ class Stimulus:
 
     def at(self, k: int) -> Stimulus:
         """A single point."""
-        return jax.tree.map(lambda a: a[k : k + 1], self)
+        return jax.tree.map(lambda a: a[k : k + 1] if k >= 0 else a[k:][:1], self)
 
     def first(self) -> Stimulus:
         """The first point, without nudge, update and noise."""
@@ -87,29 +98,37 @@ def epoch(
     number: int,
     epochs: int,
     noise: Noise | None = None,
+    before: Before = BEGINNING,
 ) -> Stimulus:
     """A training epoch for each seed.
 
     Args:
+        network: the circuit.
         x: features, ``(S, N, F)``.
         y: targets in units of the amplitude, ``(S, N, K)``.
         seeds: of each lane.
         number: of the epoch, from 0.
         epochs: of the whole training.
         noise: of the chip.
+        before: what the chip did before this training.
     """
-    counts = lines(network)
-    orders = [schedule.order(seed, number, x.shape[1], counts) for seed in seeds]
+    drawn = number + before.epochs
+    points = x.shape[1]
+    orders = [schedule.order(seed, drawn, points, lines(network)) for seed in seeds]
     shown = np.stack([o[0] for o in orders], axis=1)
     written = np.stack([o[1] for o in orders], axis=1)
     lanes = np.arange(len(seeds))
     volts = input_volts(network, x)[lanes, shown]
     targets = network.loss.amplitude * y[lanes, shown]
     rate = np.full(shown.shape, schedule.rate(network.decay, number, epochs))
-    points = x.shape[1]
-    drawn = [noise.draw(network, seed, number, points, epochs) for seed in seeds] if noise else []
-    draws = jax.tree.map(lambda *a: np.concatenate(a, axis=1), *drawn) if drawn else None
-    return Stimulus(volts, targets, written, rate, draws)
+    first = before.points + number * points
+    draws = [noise.draw(network, seed, drawn, points, first) for seed in seeds] if noise else []
+    return Stimulus(volts, targets, written, rate, side_by_side(draws))
+
+
+def side_by_side(draws: Sequence[Draws]) -> Draws | None:
+    """Noise of seeds side by side; None of none."""
+    return jax.tree.map(lambda *a: np.concatenate(a, axis=1), *draws) if draws else None
 
 
 def test(network: Network, x: np.ndarray) -> Stimulus:

@@ -76,6 +76,16 @@ def curve(function: Callable[[np.ndarray], np.ndarray], seed: int = 0, points: i
     return Task("curve", x, y, x, y, False)
 
 
+def chirp(seed: int = 0, points: int = 50) -> Task:
+    """A sine whose period falls from 2 to 0.33: ``sin(2 pi (0.5 x + 1.25 x^2))``, scored on its training points."""
+    return curve(lambda x: np.sin(2.0 * np.pi * (0.5 * x + 1.25 * x * x)), seed, points)
+
+
+def step(seed: int = 0, points: int = 50) -> Task:
+    """0.9 above a half and -0.9 below, scored on its training points."""
+    return curve(lambda x: 0.9 * np.sign(x - 0.5), seed, points)
+
+
 def xor(seed: int = 0, points: int = 100, test_points: int = 300, spread: float = 0.12) -> Task:
     """Two of four Gaussian clouds in opposite corners; the best possible accuracy is about 98.8 %."""
 

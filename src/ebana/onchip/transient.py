@@ -72,11 +72,6 @@ class TransientEngine:
     def __post_init__(self) -> None:
         object.__setattr__(self, "transistors", process(self.transistors))
 
-    @property
-    def process_name(self) -> str:
-        """See :meth:`ebana.onchip.engine.Engine.process_name`."""
-        return self.transistors.name
-
     def circuit(self, chip: Chip, stimulus: Stimulus) -> Circuit:
         """The circuit of one seed with all that is applied to it."""
         return self._circuit(chip, stimulus, self.imperfect(chip, stimulus))
@@ -111,9 +106,8 @@ class TransientEngine:
         clock = network.clock
         longest = self.longest or max(clock.settle, clock.gap / 200)
         reltol, trtol = TIGHT if _slow(network) else LOOSE
-        end = float(when.edges[0, 0]) + len(when.edges) * clock.period  # with all of the last gap
         return Transient(
-            end,
+            when.stop,
             min(clock.settle / 4, longest),
             longest,
             saved,
@@ -129,8 +123,8 @@ class TransientEngine:
         """
         noise, deviations = stimulus.noise, chip.deviations
         if noise is None:
-            offset = None if deviations is None else np.tile(deviations.offset, (stimulus.points, 1))
-            return Imperfect(deviations, offset)
+            offset = np.zeros(0) if deviations is None else deviations.offset
+            return Imperfect(deviations, np.tile(offset, (stimulus.points, 1)) if offset.any() else None)
         fast = QuasiStatic(self.transistors)
         start = fast.start([chip.network], [chip.weights], deviations and [deviations])
         _, _, error = fast.learn(start, stimulus)
@@ -333,11 +327,17 @@ def state_names(network: Network) -> list[str]:
     return [*weight_names(network), *z, *outer, *bits]
 
 
+LEAST_LEAK = 1e-7
+"""Siemens of a leak below which a node whose synapses are off takes tens of nanoseconds."""
+
+
 def _slow(network: Network) -> bool:
     """Whether anything takes longer than an edge of the clock to settle, beside the drains on a node."""
     edge = network.clock.edge
     return any(
-        layer.update.hold * layer.update.sampler > 0.1 * edge or layer.amplifier.capacitance > 0.0
+        layer.update.hold * layer.update.sampler > 0.1 * edge
+        or layer.amplifier.capacitance > 0.0
+        or layer.amplifier.leak < LEAST_LEAK
         for layer in network.layers
     )
 

@@ -99,14 +99,25 @@ def _points(wiring: Wiring, chip: Chip, vgs: jax.Array, vds: jax.Array):
     return Point(*(strength * part for part in at))
 
 
-def conductances(wiring: Wiring, chip: Chip, volts: jax.Array) -> jax.Array:
-    """Sum of ``|gm| + |gds|`` of the transistors at each cell's column, siemens, ``(C,)``."""
+def noise(wiring: Wiring, chip: Chip, volts: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """What the noise of the transistors at each cell's column goes with, each ``(C,)``.
+
+    Seen from the end that is the source, a transistor whose drain lies below its source (above, for a p channel) has
+    ``gm = -dI/dvgs`` and ``gds = dI/dvds + dI/dvgs``.
+
+    Returns:
+        Sum of ``2/3 gm + gds``, siemens; and of ``gm^2 / (W L)``, S^2/m^2.
+    """
     vgs = _combined(wiring.incidence("gate", "source"), volts)
     vds = _combined(wiring.incidence("drain", "source"), volts)
     at = _points(wiring, chip, vgs, vds)
-    there = wiring.flow[2] != 0.0
-    each = jnp.abs(at.current_g) + jnp.abs(at.current_d)
-    return sum((each[t] for t in np.flatnonzero(there)), jnp.zeros(volts.shape[1:]))
+    reversed_ = wiring.channel * vds < 0.0
+    gm = jnp.abs(at.current_g)
+    gds = jnp.maximum(at.current_d - jnp.where(reversed_, gm, 0.0), 0.0)
+    areas = [one.size.width * one.size.length for one in wiring.transistors]
+    there, none = np.flatnonzero(wiring.flow[2]), jnp.zeros(volts.shape[1:])
+    conducting = sum((2.0 / 3.0 * gm[t] + gds[t] for t in there), none)
+    return conducting, sum((gm[t] ** 2 / areas[t] for t in there), none)
 
 
 class Reduced(NamedTuple):

@@ -115,11 +115,6 @@ class QuasiStatic:
     def __post_init__(self) -> None:
         object.__setattr__(self, "transistors", process(self.transistors))
 
-    @property
-    def process_name(self) -> str:
-        """See :meth:`ebana.onchip.engine.Engine.process_name`."""
-        return self.transistors.name
-
     def chip(
         self, networks: Sequence[Network], deviations: Sequence[Deviations] | None = None
     ) -> tuple[Wiring, Chip]:
@@ -176,7 +171,7 @@ class QuasiStatic:
             state, out, _ = self.learn(state, stimulus)
             return state, out
         wander = None if stimulus.noise is None else stimulus.noise.wander
-        chip = _wandering(state, stimulus)
+        chip = wandering(state, stimulus)
         with arithmetic():
             memory, out = infer(state.structure, chip, state.memory, jnp.asarray(stimulus.x), wander)
         return replace(state, memory=memory), np.asarray(out)
@@ -192,7 +187,7 @@ class QuasiStatic:
         steps: Any = Step(stimulus.x, stimulus.y, stimulus.lines, stimulus.rate, nudge, stimulus.noise)
         with arithmetic():
             steps = jax.tree.map(jnp.asarray, steps)
-            memory, (out, added) = learn(state.structure, _wandering(state, stimulus), state.memory, steps)
+            memory, (out, added) = learn(state.structure, wandering(state, stimulus), state.memory, steps)
         return replace(state, memory=memory), np.asarray(out), np.asarray(added)
 
     def time_constants(self, state: Lanes, x: np.ndarray) -> np.ndarray:
@@ -258,7 +253,7 @@ class Lanes:
     memory: Memory
 
 
-def _wandering(state: Lanes, stimulus: Stimulus) -> Chip:
+def wandering(state: Lanes, stimulus: Stimulus) -> Chip:
     """The chips, with deviations of nothing where thresholds wander and they have none."""
     chip, structure = state.chip, state.structure
     if chip.differences is not None or stimulus.noise is None or stimulus.noise.wander is None:

@@ -34,8 +34,8 @@ def sampled(wiring: Wiring, chip: Chip, nudged: State, drive: Drive, draws: Draw
     added = [[jnp.zeros(c.columns) for c in wiring.crossbars]]
     if chip.differences is not None:
         added.append(_by_layer(wiring, chip.differences.offset))
-    if draws is not None and draws.white is not None:
-        added.append(white_noise(wiring, chip, nudged, drive, _by_layer(wiring, draws.white)))
+    if draws is not None and draws.node is not None:
+        added.append(node_noise(wiring, chip, nudged, drive, draws))
     if draws is not None and draws.sampled is not None:
         held = [jnp.sqrt(CHARGE * layer.thermal / layer.update["hold"]) for layer in chip.layers]
         added.append([h * unit for h, unit in zip(held, _by_layer(wiring, draws.sampled), strict=True)])
@@ -57,34 +57,57 @@ def write_noise(layer: Layer) -> jax.Array:
     return jnp.sqrt(CHARGE * layer.thermal * (1.0 / layer.update["hold"] + 1.0 / weight))
 
 
-def white_noise(
-    wiring: Wiring, chip: Chip, state: State, drive: Drive, units: list[jax.Array]
-) -> list[jax.Array]:
-    """White noise of both samples together at each amplifier's node, volts, for unit draws."""
+def node_noise(wiring: Wiring, chip: Chip, state: State, drive: Drive, draws: Draws) -> list[jax.Array]:
+    """Noise of both samples of an error together at each amplifier's node, volts."""
+    assert draws.white is not None
+    assert draws.pink is not None
+    assert draws.lowest is not None
     _, _, rows = newton.linearised(wiring, chip, state, drive)
-    spectra = spectrum(wiring, chip, state, drive)
+    white, pink = spectra(wiring, chip, state, drive)
     forced = []
-    for row, layer, s, unit in zip(rows, chip.layers, spectra, units, strict=True):
+    for k, (row, layer, unit) in enumerate(
+        zip(rows, chip.layers, _by_layer(wiring, draws.node), strict=True)
+    ):
         diagonal = row.diagonal if row.diagonal.ndim == 1 else jnp.diagonal(row.diagonal)
         settle = layer.capacitance_z / diagonal + layer.update["hold"] * layer.update["sampler"]
-        current = jnp.sqrt(s / (2.0 * settle)) * unit
-        forced.append(row._replace(residual=current))
+        highest = 1.0 / (2.0 * jnp.pi * settle)
+        octaves = jnp.log(jnp.maximum(highest / draws.lowest, 1.0))
+        power = draws.white * white[k] / (2.0 * settle) + 2.0 * draws.pink * pink[k] * octaves
+        forced.append(row._replace(residual=jnp.sqrt(power) * unit))
     return newton.tridiagonal(forced)
 
 
-def spectrum(wiring: Wiring, chip: Chip, state: State, drive: Drive) -> list[jax.Array]:
-    """Spectral density of the noise current into each amplifier's node, A^2/Hz, by layer."""
-    slopes = cell.conductances(wiring, chip, newton.volts(wiring, state, drive.x))
-    each = cell.each_cell(wiring, chip.layers, "multiplier") * slopes
-    found = []
+def spectra(
+    wiring: Wiring, chip: Chip, state: State, drive: Drive
+) -> tuple[list[jax.Array], list[jax.Array]]:
+    """Noise currents into each amplifier's node, by layer.
+
+    Returns:
+        The white one, A^2/Hz; and ``gm^2 / (W L)`` of the transistors there, S^2/m^2, which flicker noise goes with.
+    """
+    conducting, gates = cell.noise(wiring, chip, newton.volts(wiring, state, drive.x))
+    multiplier = cell.each_cell(wiring, chip.layers, "multiplier")
+    white, pink = [], []
     for k, ((place, shape), layer) in enumerate(zip(wiring.places(), chip.layers, strict=True)):
         energy = CHARGE * layer.thermal
-        channel = 8.0 / 3.0 * energy * each[place].reshape(shape).sum(0)
-        total = channel + 4.0 * energy * layer.leak
+        column = (multiplier * conducting)[place].reshape(shape).sum(0)
+        total = 4.0 * energy * (column + layer.leak)
         if k < wiring.depth - 1:
             total += 2.0 * CHARGE * _clamp(wiring, layer, state, k)
-        found.append(total)
-    return found
+        else:
+            total += 4.0 * energy * _reflected(layer, drive.nudge)
+        white.append(total)
+        pink.append((multiplier * gates)[place].reshape(shape).sum(0))
+    return white, pink
+
+
+def _reflected(layer: Layer, nudge: jax.Array) -> jax.Array:
+    """Conductance at the node with the noise of an output's load and nudge, which the amplifier reflects.
+
+    The nudge is there in one of the two samples.
+    """
+    gain = layer.backward / layer.resistance / (1.0 / layer.resistance + layer.load + nudge)
+    return gain**2 * (layer.load + 0.5 * nudge)
 
 
 def _clamp(wiring: Wiring, layer: Layer, state: State, k: int) -> jax.Array:

@@ -54,7 +54,7 @@ class Study:
 
     Args:
         quantity: what it is, with its unit, as an axis says it.
-        values: of it, the first the chip as drawn.
+        values: of it.
         vary: the chip at a value.
         words: names of the values where they are no numbers.
         logarithmic: whether the axis is.
@@ -180,9 +180,9 @@ STUDIES: dict[str, Study] = {
         logarithmic=True,
     ),
     "pelgrom": Study(
-        "transistors of one area, µm² (threshold 3.5 mV µm, current 1 % µm)",
+        "area that transistors differ as if of, µm² (pairs: 3.5 mV µm, 1 % µm)",
         (4.0, 1.0, 0.25, 0.063),
-        lambda chip, v: replace(chip, mismatch=Mismatch(1e-2 / v**0.5, 3.5e-3 / v**0.5)),
+        lambda chip, v: replace(chip, mismatch=Mismatch(1e-2 / (2 * v) ** 0.5, 3.5e-3 / (2 * v) ** 0.5)),
         logarithmic=True,
     ),
 }
