@@ -81,12 +81,12 @@ def test_both_engines_agree_point_by_point(network, millivolts):
     ("mismatch", "noise"),
     [
         (Mismatch(strength=0.1), None),
-        (Mismatch(strength=0.0, threshold=0.001), None),
+        (Mismatch(strength=0.0, threshold=0.01), None),
         (Mismatch(strength=0.0, offset=3e-3), None),
         (None, Noise(white=False, flicker=0.0)),
         (None, Noise(sampling=False, flicker=0.0)),
         (None, Noise(sampling=False, white=False, flicker=1e-22)),
-        (Mismatch(0.02, 0.0005, 1e-3), Noise(flicker=1e-23)),
+        (Mismatch(0.02, 0.01, 1e-3), Noise(flicker=1e-23)),
     ],
     ids=["strengths", "thresholds", "offsets", "kT/C", "white noise", "flicker noise", "all at once"],
 )

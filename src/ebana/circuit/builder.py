@@ -305,10 +305,9 @@ class CircuitBuilder:
         l: Any,  # noqa: E741
         m: Any = 1.0,
         cards: str = "",
-        delvto: Any = None,
     ) -> None:
         """MOS transistors of a model, ``w`` and ``l`` in metres, as ``cards`` define; see :class:`Transistors`."""
-        self._add(Transistors(name, drain, gate, source, bulk, model, w, l, m, cards, delvto))
+        self._add(Transistors(name, drain, gate, source, bulk, model, w, l, m, cards))
 
     def capacitors(self, name: str, a: np.ndarray, b: np.ndarray, farads: Any, start: Any = None) -> None:
         """Capacitors from ``a[i]`` to ``b[i]``, with ``start`` volts at t = 0 where given."""

@@ -58,7 +58,6 @@ class Transistors(UnitArray):
         w, l: width and length, metres; a number or one for each.
         m: how many in parallel; a number or one for each.
         cards: text that defines the model, of any level; a deck holds it once for all arrays that share it.
-        delvto: added to the model's threshold voltage, volts, one for each; None for nothing. BSIM models know it.
     """
 
     drain: np.ndarray
@@ -70,10 +69,9 @@ class Transistors(UnitArray):
     l: np.ndarray  # noqa: E741
     m: np.ndarray = 1.0  # type: ignore[assignment]
     cards: str = ""
-    delvto: np.ndarray | None = None
 
     index_fields: ClassVar = ("drain", "gate", "source", "bulk")
-    number_fields: ClassVar = ("w", "l", "m", "delvto")
+    number_fields: ClassVar = ("w", "l", "m")
     positive_fields: ClassVar = ("w", "l", "m")
     kind = "transistors"
 
@@ -111,10 +109,9 @@ class Transistors(UnitArray):
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """See :meth:`Element.statements`."""
         ends = zip(*(named(nodes, n) for n in self.terminals()), strict=True)
-        given = {"w": self.w, "l": self.l, "m": self.m, "delvto": self.delvto}
-        known = {name: each.tolist() for name, each in given.items() if each is not None}
-        for i, four in enumerate(ends):
-            stated = tuple((name, repr(each[i])) for name, each in known.items())
+        sizes = zip(self.w.tolist(), self.l.tolist(), self.m.tolist(), strict=True)
+        for i, (four, size) in enumerate(zip(ends, sizes, strict=True)):
+            stated = tuple((key, repr(value)) for key, value in zip("wlm", size, strict=True))
             yield spice.DeviceLine(f"M{i}", four, self.model, stated)
 
     def describe(self) -> str:

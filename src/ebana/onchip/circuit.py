@@ -103,6 +103,14 @@ class Imperfect:
     written: np.ndarray | None = None
     wander: np.ndarray | None = None
 
+    @property
+    def shifts(self) -> np.ndarray | None:
+        """How far each transistor's threshold is shifted, volts, ``(points or 1, transistors of a cell, cells)``."""
+        fixed = None if self.deviations is None else self.deviations.threshold[None]
+        if fixed is None or not fixed.any():
+            return self.wander
+        return fixed if self.wander is None else fixed + self.wander
+
     def error_of(self, network: Network, k: int) -> np.ndarray | None:
         """That of the errors of a layer, ``(points, amplifiers of it)``."""
         return _of_layer(self.error, network.shape[1:], k)
@@ -112,13 +120,13 @@ class Imperfect:
         return _of_layer(self.written, network.bit_lines, k)
 
     def gates(self, network: Network, weights: Sequence[np.ndarray]) -> dict[str, float]:
-        """Start voltages of the gates whose thresholds wander, by name of their nodes."""
-        if self.wander is None:
+        """Start voltages of the gates whose thresholds are shifted, by name of their nodes."""
+        if self.shifts is None:
             return {}
         ends = np.cumsum([0, *(w.size for w in weights)])
         found: dict[str, float] = {}
         for t, one in enumerate(network.synapse.transistors):
-            shifts = _upwards(one) * self.wander[0, t]
+            shifts = _upwards(one) * self.shifts[0, t]
             for k, w in enumerate(weights):
                 volts = np.ravel(w) * (one.gate == "w") - shifts[ends[k] : ends[k + 1]]
                 found |= {f"g{k}_{t}_{i}": float(value) for i, value in enumerate(volts)}
@@ -271,7 +279,6 @@ class _Builder:
                 l=one.size.length,
                 m=multiplier if differs is None else multiplier * differs.strength[t, cells],
                 cards=self.cards.text,
-                delvto=None if differs is None else sign * differs.threshold[t, cells],
             )
         farads = synapse.capacitance * multiplier
         self._capacitors(f"cw{k}", w, farads)
@@ -282,11 +289,11 @@ class _Builder:
         return w
 
     def _wandering(self, name: str, gate: np.ndarray, sign: float, t: int, cells: slice) -> np.ndarray:
-        """Gates in series with what the thresholds of their transistors wander by."""
-        wander = self.imperfect.wander
-        if wander is None:
+        """Gates in series with what the thresholds of their transistors deviate and wander by."""
+        shifts = self.imperfect.shifts
+        if shifts is None:
             return gate
-        waves = [self.time.wave(sign * column) for column in wander[:, t, cells].T]
+        waves = [self.time.wave(sign * column) for column in shifts[:, t, cells].T]
         shift, moved = self._waves(f"wander{name}", waves), self.build_.nodes(f"g{name}", len(gate))
         self.build_.voltage_controlled_voltages(f"shift{name}", gate, moved, shift, self._ground, 1.0)
         return moved

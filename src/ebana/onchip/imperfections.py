@@ -130,9 +130,9 @@ class Noise:
         S = 4 k T (2/3 gm + gds)      A^2/Hz
 
     (exact without a voltage along the channel and in saturation; below the threshold the shot noise ``2 q I``),
-    resistors ``4 k T G``, and clamps ``2 q I``; the node and the sampler, with time constants ``t1`` and ``t2``, let
-    ``S / (4 (t1 + t2))`` of it through. Flicker: a gate has ``flicker / (C_ox W L f)``; what is slower than a point lets
-    thresholds wander, what is faster differs between the two samples of an error. Outputs are read without noise.
+    resistors ``4 k T G``, clamps ``2 q I``; the node and the sampler, with time constants ``t1`` and ``t2``, let
+    ``S / (4 (t1 + t2))`` of it through. Flicker: a gate has ``flicker / (C_ox W L f)``; what is slower than a point
+    lets thresholds wander, what is faster differs between the two samples of an error. Outputs are read without noise.
 
     Args:
         sampling: whether capacitors that sample have noise.
