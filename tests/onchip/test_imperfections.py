@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from dataclasses import replace
 from functools import partial
 
@@ -12,11 +14,12 @@ import pytest
 
 from ebana.compilation import arithmetic
 from ebana.devices.silicon import BOLTZMANN, CHARGE
-from ebana.onchip import Mismatch, Noise, OnChip, QuasiStatic, Synapse, stimulus, tasks
+from ebana.onchip import Mismatch, Noise, OnChip, Process, QuasiStatic, Synapse, stimulus, tasks
 from ebana.onchip.quasistatic import newton, settling, training
 from ebana.onchip.quasistatic.numbers import Drive
 from ebana.onchip.transistors.law import Size
-from helpers.chips import chip, slow
+from helpers.chips import chip, needs_cards, slow
+from helpers.simulators import needs_ngspice
 
 KT = BOLTZMANN * 300.15
 
@@ -47,7 +50,7 @@ def test_mismatch_has_the_spread_that_is_stated_and_belongs_to_the_seed():
 
 def test_samples_have_the_variance_of_their_capacitors():
     network = chip(3, 1, hold=2e-13)
-    volts, _, _ = added(network, Noise(white=False, flicker=0.0))
+    volts, _, _ = added(network, Noise(white=0.0, flicker=0.0))
     assert np.std(volts) == pytest.approx(np.sqrt(KT / 2e-13), rel=0.06)
     assert abs(np.mean(volts)) < 4 * np.sqrt(KT / 2e-13 / volts.size)
 
@@ -55,7 +58,7 @@ def test_samples_have_the_variance_of_their_capacitors():
 def test_white_noise_is_that_of_the_currents_through_the_network():
     """Against the dense Jacobian of the nodes and currents differentiated by finite steps of the law."""
     network = slow(chip(3, 2), 30e-15, 8e3)
-    volts, state, one = added(network, Noise(sampling=False, flicker=0.0), points=1)
+    volts, state, one = added(network, Noise(sampling=False, white=1.0, flicker=0.0), points=1)
     engine = QuasiStatic()
     state = engine.start([network], [stimulus.start_weights(network, 0)])
     held = jax.tree.map(lambda a: a, one)
@@ -140,7 +143,7 @@ def nudged_phase(engine, network, one):
 def test_thresholds_wander_with_one_over_f():
     """Each octave of frequency has as much power, that of the formula."""
     network, points = chip(30, 1), 2048
-    noise = Noise(sampling=False, white=False, flicker=1e-24)
+    noise = Noise(sampling=False, white=0.0, flicker=1e-24)
     volts = noise.wander(network, 0, 0, points)[:, 0, 1]  # n channel, (points, cells)
     spectrum = 2 * np.abs(np.fft.rfft(volts, axis=0)) ** 2 / points**2
     power = spectrum.mean(1)
@@ -153,10 +156,55 @@ def test_thresholds_wander_with_one_over_f():
     np.testing.assert_allclose(later, volts[100:150], atol=1e-15)
 
 
+NOISE_DECK = """noise of a transistor
+{cards}
+Vg g 0 {vgs} ac 1
+Vd d 0 {vds}
+M1 d g 0 0 {model} w={w} l={l}
+H1 out 0 Vd 1
+.temp 27
+.control
+noise v(out) Vg dec 1 1e9 1e10
+setplot noise1
+print onoise_spectrum
+.endc
+.end
+"""
+
+
+@needs_ngspice
+@needs_cards
+@pytest.mark.parametrize(
+    ("channel", "vgs", "vds"),
+    [
+        ("n", 0.9, 0.9),
+        ("n", 0.9, 0.05),
+        ("n", 0.55, 0.5),
+        ("n", 1.2, 0.3),
+        ("p", -1.0, -0.8),
+        ("p", -1.2, -0.1),
+    ],
+)
+def test_channel_noise_is_of_the_size_of_the_cards(tmp_path, channel, vgs, vds):
+    """A noise analysis of the cards at 1 GHz: 1 to 2.9 times the formula of long channels."""
+    size = Size("n", 0.42e-6, 0.15e-6) if channel == "n" else Size("p", 1.302e-6, 0.15e-6)
+    process = Process("sky130")
+    cards, law = process.cards((size,)), process.law((size,))
+    numbers = {"vgs": vgs, "vds": vds, "model": cards.model(channel), "w": size.width, "l": size.length}
+    path = tmp_path / "noise.cir"
+    path.write_text(NOISE_DECK.format(cards=cards.text, **numbers))
+    told = subprocess.run(["ngspice", "-b", path], capture_output=True, text=True, check=False).stdout
+    measured = float(re.findall(r"^0\s+\S+\s+(\S+)", told, re.M)[0]) ** 2
+    with arithmetic():
+        at = law(np.array([[0]]), np.array([[vgs]]), np.array([[vds]]))
+    stated = 4 * KT * (2 / 3 * abs(float(at.current_g[0, 0])) + float(at.current_d[0, 0]))
+    assert 0.9 < measured / stated < 3.0
+
+
 def test_flicker_within_a_point_is_in_the_sampled_error():
     """Twice the power of a gate's 1/f noise between half a cycle a point and the sampler's corner."""
     network = slow(chip(3, 1), 1e-20, 8e3)
-    kind = {"sampling": False, "white": False}
+    kind = {"sampling": False, "white": 0.0}
     small, _, _ = added(network, Noise(**kind, flicker=1e-25), points=60)
     large, _, _ = added(network, Noise(**kind, flicker=4e-25), points=60)
     np.testing.assert_allclose(large[:1], 2 * small[:1], rtol=1e-3)  # later, thresholds have wandered

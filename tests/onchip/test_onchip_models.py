@@ -213,7 +213,7 @@ def test_features_that_do_not_fit_are_refused():
 
 
 def test_a_second_fit_shows_other_orders_and_other_noise():
-    model = OnChip(chip(3, 1), noise=Noise(flicker=0.0, white=False))
+    model = OnChip(chip(3, 1), noise=Noise(flicker=0.0, white=0.0))
     first = model._course(*(np.zeros((1, 5, 1)),) * 3, 1)
     model.fit(tasks.sine(0, points=5), 1, verbose=False)
     second = model._course(*(np.zeros((1, 5, 1)),) * 3, 1)

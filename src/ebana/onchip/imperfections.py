@@ -95,7 +95,7 @@ class Draws:
         written: on each bit line, unit variance, ``(T, S, bit lines)``.
         node: of each amplifier's node, unit variance, ``(T, S, amplifiers)``: its size follows from the currents that
             flow and the two below.
-        white: 1 where there is thermal and shot noise, else 0, ``(T, S)``.
+        white: factor of the power of thermal and shot noise, ``(T, S)``.
         pink: flicker noise of a gate by the area of the channel and the frequency, V^2 m^2, ``(T, S)``.
         lowest: frequency above which flicker differs between the two samples of an error, hertz, ``(T, S)``.
         wander: of each transistor's threshold from point to point, volts, ``(T, S, transistors of a cell, cells)``.
@@ -136,19 +136,22 @@ class Noise:
 
     Args:
         sampling: whether capacitors that sample have noise.
-        white: whether transistors, resistors and clamps have.
-        flicker: V^2 F; 1e-25 is a usual value. Zero for none.
+        white: factor of the power of thermal and shot noise; zero for none. Short channels have more than long ones:
+            those of the SkyWater cards, 150 nm long, 1 to 2.9 times ``S`` by a noise analysis of ngspice.
+        flicker: V^2 F; zero for none. By a noise analysis of the same cards 2 to 5e-24 for n channels, a tenth of that
+            for p channels.
         oxide: capacitance of the gates' oxide, F/m^2.
     """
 
     sampling: bool = True
-    white: bool = True
-    flicker: float = 1e-25
+    white: float = 2.5
+    flicker: float = 4e-24
     oxide: float = OXIDE
 
     def __post_init__(self) -> None:
-        given = real("Noise", "flicker", self.flicker, "V^2 F, from 0", least=0.0)
-        object.__setattr__(self, "flicker", given)
+        for name, unit in (("flicker", "V^2 F"), ("white", "a factor")):
+            given = real("Noise", name, getattr(self, name), f"{unit}, from 0", least=0.0)
+            object.__setattr__(self, name, given)
         object.__setattr__(self, "oxide", real("Noise", "oxide", self.oxide, "F/m^2 above 0", above=0.0))
 
     def draw(self, network: Network, seed: int, epoch: int, points: int, first: int) -> Draws:
@@ -182,12 +185,12 @@ class Noise:
         node: np.ndarray,
     ) -> Draws:
         each = sampled.shape[:2]
-        currents = self.white or self.flicker > 0.0
+        currents = self.white + self.flicker > 0.0
         return Draws(
             sampled if self.sampling else None,
             written if self.sampling else None,
             node if currents else None,
-            np.full(each, float(self.white)) if currents else None,
+            np.full(each, self.white) if currents else None,
             np.full(each, self.flicker / self.oxide) if currents else None,
             np.full(each, 0.5 / network.clock.period) if currents else None,
             self.wander(network, seed, first, len(sampled)) if self.flicker else None,

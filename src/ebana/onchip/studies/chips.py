@@ -88,12 +88,12 @@ def quiet(network: Network) -> Network:
 
 
 def _noise(chip: Chip, kind: float) -> Chip:
-    off = {"sampling": False, "white": False, "flicker": 0.0}
+    off = {"sampling": False, "white": 0.0, "flicker": 0.0}
     each: list[dict[str, Any]] = [
         off,
         off | {"sampling": True},
-        off | {"white": True},
-        off | {"flicker": 1e-25},
+        off | {"white": 2.5},
+        off | {"flicker": 4e-24},
         {},
     ]
     made = each[int(kind)]
@@ -134,14 +134,14 @@ STUDIES: dict[str, Study] = {
         "capacitance that holds samples, with kT/C noise, fF",
         (4000.0, 400.0, 100.0, 40.0, 10.0, 1.0),
         lambda chip, v: replace(
-            chip, network=updated(chip.network, hold=v * 1e-15), noise=Noise(white=False, flicker=0.0)
+            chip, network=updated(chip.network, hold=v * 1e-15), noise=Noise(white=0.0, flicker=0.0)
         ),
         logarithmic=True,
     ),
     "flicker": Study(
         "flicker noise of the transistors, V²F",
         (1e-26, 1e-25, 1e-24, 1e-23, 1e-22),
-        lambda chip, v: replace(chip, noise=Noise(sampling=False, white=False, flicker=v)),
+        lambda chip, v: replace(chip, noise=Noise(sampling=False, white=0.0, flicker=v)),
         logarithmic=True,
     ),
     "corners": Study(
