@@ -47,7 +47,7 @@ def main() -> None:
         return
     task = tasks.sine(0)
     network = recipes.network(recipes.SINE, 1, hidden=8)
-    applied, _ = stimulus.epoch(network, task.x[None, :3], task.y[None, :3], [0], 0, 60)
+    applied = stimulus.epoch(network, task.x[None, :3], task.y[None, :3], [0], 0, 60)
     chip = Chip(network, tuple(stimulus.start_weights(network, 0)))
     save(
         figures.waveforms(waveforms.record(TransientEngine(), chip, applied)),

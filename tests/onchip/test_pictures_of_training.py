@@ -142,7 +142,7 @@ def test_pictures_leave_matplotlib_as_it_was():
 @pytest.mark.parametrize("network", [chip(3, 1), chip(2, 3, write="columns")], ids=["rows", "columns"])
 def test_waveforms_are_shaded_by_phase_and_show_a_write(network):
     task = tasks.sine(0, points=2, outputs=network.shape[-1])
-    applied = stimulus.epoch(network, task.x[None], task.y[None], [0], 0, 1)[0]
+    applied = stimulus.epoch(network, task.x[None], task.y[None], [0], 0, 1)
     start = [np.where(w > 0, 0.6, -0.6) for w in stimulus.start_weights(network, 0)]
     waves = waveforms.record(TransientEngine(), Chip(network, tuple(start)), applied)
     figure = figures.waveforms(waves, "a chip")

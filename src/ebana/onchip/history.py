@@ -73,7 +73,9 @@ class History:
             shown: index of each point in its order, ``(points, lanes)``.
             answers: in that order, ``(lanes, points, outputs)``.
         """
-        assert self.answers is not None
+        if self.answers is None:
+            assert self.y is not None
+            self.answers = np.full((self.epochs, *self.y.shape), np.nan)
         for lane, column, found in zip(range(len(self.seeds))[lanes], shown.T, answers, strict=True):
             self.answers[epoch, lane, column] = found
 
