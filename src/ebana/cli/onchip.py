@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ebana.cli.options import Json, check_count, check_seed
+from ebana.cli.options import Json, check_given, check_seeds
 from ebana.cli.terminal import Terminal, to_json
 from ebana.cli.unfinished import Unfinished
 from ebana.spice.simulators.session import require
@@ -101,12 +101,8 @@ def run(
     """Let a circuit of transistors, whose weights are charges, train itself."""
     check_task(task)
     check_process(engine, transistors, corner)
-    check_count("--seeds", seeds)
-    check_seed(seed)
-    check_seed(seed + seeds - 1)
-    for option, count in (("--epochs", epochs), ("--hidden", hidden)):
-        if count is not None:
-            check_count(option, count)
+    check_seeds(seed, seeds)
+    check_given(epochs=epochs, hidden=hidden)
     _check_page(report, waveforms)
     terminal = Terminal(json)
     with terminal.quiet():

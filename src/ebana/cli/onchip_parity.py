@@ -9,7 +9,7 @@ import typer
 
 from ebana.cli import onchip
 from ebana.cli.failures import FAILED
-from ebana.cli.options import Json, check_count, check_seed
+from ebana.cli.options import Json, check_count, check_given, check_seed
 from ebana.cli.terminal import Terminal, to_json
 from ebana.storage.atomic import write_atomically
 
@@ -47,8 +47,7 @@ def run(
     onchip.check_process("transient", None, corner)
     check_count("--points", points)
     check_seed(seed)
-    if hidden is not None:
-        check_count("--hidden", hidden)
+    check_given(hidden=hidden)
     terminal = Terminal(json)
     with terminal.quiet():
         found = _compared(task, points, settings, corner, celsius, seed, hidden, mismatch, noise)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ebana.cli import onchip
-from ebana.cli.options import Json, check_count, check_seed
+from ebana.cli.options import Json, check_given, check_seeds
 from ebana.cli.terminal import Terminal
 from ebana.cli.unfinished import Unfinished
 
@@ -55,11 +55,8 @@ def run(
         )
     if study == "corners" and corner != "tt":
         raise ValueError(f"the study 'corners' goes through all corners. Leave out --corner {corner}.")
-    check_count("--seeds", seeds)
-    check_seed(seed)
-    check_seed(seed + seeds - 1)
-    if epochs is not None:
-        check_count("--epochs", epochs)
+    check_seeds(seed, seeds)
+    check_given(epochs=epochs)
     terminal = Terminal(json)
     with terminal.quiet():
         from ebana.onchip import Process

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ebana.cli.onchip import FirstSeed
-from ebana.cli.options import Json, check_count, check_seed
+from ebana.cli.options import Json, check_given, check_seeds
 from ebana.cli.terminal import Terminal, to_json
 from ebana.storage.atomic import write_atomically
 
@@ -36,11 +36,8 @@ def run(
     """Let twin networks of transistors train themselves in continuous time (coupled learning)."""
     if task not in TASKS:
         raise ValueError(f"TASK {task!r} is unknown. Expected one of {', '.join(TASKS)}.")
-    check_count("--seeds", seeds)
-    check_seed(seed)
-    check_seed(seed + seeds - 1)
-    if epochs is not None:
-        check_count("--epochs", epochs)
+    check_seeds(seed, seeds)
+    check_given(epochs=epochs)
     terminal = Terminal(json)
     with terminal.quiet():
         from ebana.onchip.twin import figures

@@ -57,6 +57,20 @@ def check_seed(seed: int) -> int:
     return seed
 
 
+def check_seeds(first: int, count: int) -> None:
+    """Refuse a number of seeds, counted from a first, that splits cannot have."""
+    check_count("--seeds", count)
+    check_seed(first)
+    check_seed(first + count - 1)
+
+
+def check_given(**counts: int | None) -> None:
+    """Refuse counts below 1 among those options that were given, by name."""
+    for name, count in counts.items():
+        if count is not None:
+            check_count(f"--{name}", count)
+
+
 def check_count(option: str, count: int, least: int = 1) -> int:
     """Refuse a count below one."""
     if count < least:

@@ -99,7 +99,7 @@ def flat(weights: Sequence[np.ndarray]) -> np.ndarray:
 
 def by_crossbar(network: Network, weights: np.ndarray) -> list[np.ndarray]:
     """The reverse of :func:`flat`, over leading axes."""
-    shapes = list(zip(network.shape[:-1], network.shape[1:], strict=True))
+    shapes = network.crossbars
     ends = np.cumsum([rows * columns for rows, columns in shapes])
     pieces = np.split(weights, ends[:-1], axis=-1)
     return [w.reshape(*w.shape[:-1], *shape) for w, shape in zip(pieces, shapes, strict=True)]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from ebana.devices.silicon import BOLTZMANN, ZERO_CELSIUS
 from ebana.numbers import real
 from ebana.onchip.description import Network
 from ebana.onchip.transistors.law import Size
@@ -217,8 +216,3 @@ class Noise:
         time = first + np.arange(points)[:, None, None, None]
         each = np.sqrt(2.0 * power) * np.cos(2.0 * np.pi * frequency * time + phase)
         return each.sum(1)[:, None]
-
-
-def energy(celsius: float) -> float:
-    """``k T``, joules."""
-    return BOLTZMANN * (celsius + ZERO_CELSIUS)

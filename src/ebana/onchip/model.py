@@ -115,10 +115,8 @@ class OnChip:
             ClockTooFast: where the engine takes phases as settled that are not.
         """
         epochs = whole("OnChip.fit", "epochs", epochs)
-        each = self._tasks(task)
-        x, y, test_x, test_y = (
-            self._stacked([getattr(t, name) for t in each]) for name in ("x", "y", "test_x", "test_y")
-        )
+        each = tasks.for_each(task, self.seeds)
+        x, y, test_x, test_y = (tasks.stacked(each, name) for name in ("x", "y", "test_x", "test_y"))
         self._check(x, y)
         self._check(test_x, test_y)
         self._check_swing(y)
@@ -180,8 +178,8 @@ class OnChip:
 
     def score(self, task: Task | Sequence[Task]) -> np.ndarray:
         """R2 or accuracy for each seed, on the points that the task scores."""
-        each = self._tasks(task)
-        x, y = (self._stacked([getattr(t, name) for t in each]) for name in ("test_x", "test_y"))
+        each = tasks.for_each(task, self.seeds)
+        x, y = (tasks.stacked(each, name) for name in ("test_x", "test_y"))
         return tasks.score(self.predict(x), y, each[0].classes)
 
     def wait(self, seconds: float) -> None:
@@ -289,20 +287,6 @@ class OnChip:
 
     # -- checks ---------------------------------------------------------------------------------------------
 
-    def _tasks(self, task: Task | Sequence[Task]) -> list[Task]:
-        each = [task] * len(self.seeds) if isinstance(task, Task) else list(task)
-        if len(each) != len(self.seeds):
-            raise ValueError(
-                f"{len(each)} tasks are given for {len(self.seeds)} seeds. Expected one, or one a seed."
-            )
-        return each
-
-    def _stacked(self, arrays: Sequence[Any]) -> np.ndarray:
-        shapes = {np.shape(a) for a in arrays}
-        if len(shapes) != 1:
-            raise ValueError(f"tasks have arrays of the shapes {sorted(shapes)}. Expected equal shapes.")
-        return np.stack([np.asarray(a, float) for a in arrays])
-
     def _checked(self, x: np.ndarray) -> np.ndarray:
         """Features for each seed, ``(seeds, N, F)``."""
         given, features = np.asarray(x, float), self.network.inputs.features
@@ -312,19 +296,11 @@ class OnChip:
                 f"features have the shape {given.shape}. "
                 f"Expected (N, {features}) or ({len(self.seeds)}, N, {features})."
             )
-        _check_range(given)
+        tasks.check_range(given)
         return np.broadcast_to(given, (len(self.seeds), *given.shape[-2:]))
 
     def _check(self, x: np.ndarray, y: np.ndarray) -> None:
-        features, outputs = self.network.inputs.features, self.network.shape[-1]
-        if x.shape[-1] != features or y.shape[-1] != outputs or x.shape[1] != y.shape[1]:
-            raise ValueError(
-                f"data has features {x.shape[1:]} and targets {y.shape[1:]}. "
-                f"Expected (N, {features}) and (N, {outputs})."
-            )
-        _check_range(x)
-        if not np.isfinite(y).all():
-            raise ValueError("targets are NaN or infinite. Expected numbers from -1 to 1.")
+        tasks.check(x, y, self.network.inputs.features, self.network.shape[-1])
 
     def _check_swing(self, y: np.ndarray) -> None:
         """Refuse targets that the outputs cannot reach."""
@@ -340,13 +316,6 @@ class OnChip:
 
 MOST_SWING = 0.6
 """Volts that outputs reach at most: the drains' junctions conduct beyond."""
-
-
-def _check_range(x: np.ndarray) -> None:
-    if x.size and not (np.isfinite(x).all() and x.min() >= 0.0 and x.max() <= 1.0):
-        raise ValueError(
-            f"features lie from {x.min():.3g} to {x.max():.3g}. Expected numbers from 0 to 1; scale them."
-        )
 
 
 def _engine_of(metadata: Mapping[str, Any], path: FilePath) -> Engine:

@@ -153,5 +153,4 @@ def lines(network: Network) -> list[int]:
 
 def start_weights(network: Network, seed: int) -> list[np.ndarray]:
     """Start weights of each crossbar, volts."""
-    shapes = list(zip(network.shape[:-1], network.shape[1:], strict=True))
-    return schedule.weights(seed, shapes, [layer.spread for layer in network.layers])
+    return schedule.weights(seed, network.crossbars, [layer.spread for layer in network.layers])

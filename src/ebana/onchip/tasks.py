@@ -6,7 +6,7 @@ and the share that is classified rightly for classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,43 @@ def accuracy(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
 def score(outputs: np.ndarray, targets: np.ndarray, classes: bool) -> np.ndarray:
     """The task's measure."""
     return (accuracy if classes else r2)(outputs, targets)
+
+
+def for_each(task: Task | Sequence[Task], seeds: Sequence[int]) -> list[Task]:
+    """A task for each seed, from one for all or one for each."""
+    each = [task] * len(seeds) if isinstance(task, Task) else list(task)
+    if len(each) != len(seeds):
+        raise ValueError(f"{len(each)} tasks are given for {len(seeds)} seeds. Expected one, or one a seed.")
+    return each
+
+
+def stacked(each: Sequence[Task], name: str) -> np.ndarray:
+    """An array of each task, the first axis over tasks."""
+    arrays = [getattr(task, name) for task in each]
+    shapes = {np.shape(a) for a in arrays}
+    if len(shapes) != 1:
+        raise ValueError(f"tasks have arrays of the shapes {sorted(shapes)}. Expected equal shapes.")
+    return np.stack([np.asarray(a, float) for a in arrays])
+
+
+def check(x: np.ndarray, y: np.ndarray, features: int, outputs: int) -> None:
+    """Refuse data, ``(seeds, N, F)`` and ``(seeds, N, K)``, that does not fit a circuit."""
+    if x.shape[-1] != features or y.shape[-1] != outputs or x.shape[1] != y.shape[1]:
+        raise ValueError(
+            f"data has features {x.shape[1:]} and targets {y.shape[1:]}. "
+            f"Expected (N, {features}) and (N, {outputs})."
+        )
+    check_range(x)
+    if not np.isfinite(y).all():
+        raise ValueError("targets are NaN or infinite. Expected numbers from -1 to 1.")
+
+
+def check_range(x: np.ndarray) -> None:
+    """Refuse features outside of 0 to 1."""
+    if x.size and not (np.isfinite(x).all() and x.min() >= 0.0 and x.max() <= 1.0):
+        raise ValueError(
+            f"features lie from {x.min():.3g} to {x.max():.3g}. Expected numbers from 0 to 1; scale them."
+        )
 
 
 def sine(seed: int = 0, points: int = 50, outputs: int = 1, frequency: float = 8.0) -> Task:

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ebana.circuit.circuit import Circuit
+from ebana.compilation import arithmetic
 from ebana.onchip.circuit import END, NUDGE, Imperfect, Timing, circuit, start_voltages, timing
 from ebana.onchip.description import Network
 from ebana.onchip.engine import OnPart, Part, by_crossbar, flat
-from ebana.onchip.imperfections import Deviations, energy
+from ebana.onchip.imperfections import Deviations
 from ebana.onchip.quasistatic.engine import QuasiStatic, wiring_of
+from ebana.onchip.quasistatic.noise import write_noise
 from ebana.onchip.quasistatic.numbers import State
 from ebana.onchip.stimulus import Stimulus, joined
 from ebana.onchip.transistors.process import Process, process
@@ -130,7 +132,8 @@ class TransientEngine:
         _, _, error = fast.learn(start, stimulus)
         written = None
         if noise.written is not None:
-            sizes = write_noises(chip.network, self.transistors.celsius)
+            with arithmetic():
+                sizes = np.concatenate([write_noise(layer) for layer in start.chip.layers])
             written = noise.written[:, 0] * np.repeat(sizes, chip.network.bit_lines)
         wander = None if noise.wander is None else noise.wander[:, 0]
         return Imperfect(deviations, error[:, 0], written, wander)
@@ -314,8 +317,7 @@ def output_names(network: Network) -> list[str]:
 
 def weight_names(network: Network) -> list[str]:
     """Names of the weights' nodes in the deck, crossbar after crossbar, row after row."""
-    sizes = zip(network.shape[:-1], network.shape[1:], strict=True)
-    return [f"w{k}_{i}" for k, (rows, columns) in enumerate(sizes) for i in range(rows * columns)]
+    return [f"w{k}_{i}" for k, (rows, columns) in enumerate(network.crossbars) for i in range(rows * columns)]
 
 
 def state_names(network: Network) -> list[str]:
@@ -364,13 +366,3 @@ def _with(chip: Chip, volts: Mapping[str, np.ndarray]) -> Chip:
     nodes = {name: value for name, value in named if np.isfinite(value)}
     x = volts["x"] if np.isfinite(volts["x"]).all() else None
     return replace(chip, weights=tuple(by_crossbar(network, volts["weights"])), nodes=nodes, x=x)
-
-
-def write_noises(network: Network, celsius: float) -> np.ndarray:
-    """Standard deviation of what is written in each crossbar, volts: of the held value, and of the weight."""
-    synapse = network.synapse
-    weights = np.array(
-        [synapse.capacitance * synapse.multiplier * layer.multiplier for layer in network.layers]
-    )
-    holds = np.array([layer.update.hold for layer in network.layers])
-    return np.sqrt(energy(celsius) * (1.0 / holds + 1.0 / weights))

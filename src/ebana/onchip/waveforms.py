@@ -163,9 +163,7 @@ def shown(network: Network) -> list[str]:
     """Vectors that a picture shows: inputs, columns, targets, bit lines, what is to be written, clocks."""
     names = [f"x_{k}" for k in range(network.shape[0])] + ["free_0", "nudge_0", "update_0"]
     names += [f"y_{k}" for k in range(network.shape[-1])]
-    for k, layer in enumerate(network.layers):
-        by_rows = layer.lines(network.shape[k]) == "rows"
-        bits = layer.units if by_rows else network.shape[k]
+    for k, (layer, bits) in enumerate(zip(network.layers, network.bit_lines, strict=True)):
         names += [f"z{k}_{j}" for j in range(layer.units)]
         names += [f"{what}{k}_{j}" for what in ("bit", "wanted") for j in range(bits)]
     return [f"v({name})" for name in names]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal
@@ -107,10 +107,6 @@ class Wiring:
         for crossbar in self.crossbars:
             yield slice(start, start + crossbar.cells), (crossbar.rows, crossbar.columns)
             start += crossbar.cells
-
-    def by_cell(self, values: Sequence[object]) -> np.ndarray:
-        """A value for each crossbar, repeated for each of its cells."""
-        return np.repeat(np.arange(self.depth), [c.cells for c in self.crossbars])
 
 
 @lru_cache(maxsize=64)

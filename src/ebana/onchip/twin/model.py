@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -157,38 +156,14 @@ class TwinNetwork:
         self, task: Task | Sequence[Task]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool]:
         """Arrays of the tasks, a row for each seed, and whether outputs tell classes."""
-        each = [task] * len(self.seeds) if isinstance(task, Task) else list(task)
-        if len(each) != len(self.seeds):
-            raise ValueError(
-                f"{len(each)} tasks are given for {len(self.seeds)} seeds. Expected one, or one a seed."
-            )
-        x, y, test_x, test_y = (
-            _stacked([getattr(t, name) for t in each]) for name in ("x", "y", "test_x", "test_y")
-        )
+        each = tasks.for_each(task, self.seeds)
+        x, y, test_x, test_y = (tasks.stacked(each, name) for name in ("x", "y", "test_x", "test_y"))
         self._check(x, y)
         self._check(test_x, test_y)
         return x, y, test_x, test_y, each[0].classes
 
     def _check(self, x: np.ndarray, y: np.ndarray) -> None:
-        features, outputs = self.description.features, len(self.description.outputs)
-        if x.shape[-1] != features or y.shape[-1] != outputs or x.shape[1] != y.shape[1]:
-            raise ValueError(
-                f"data has features {x.shape[1:]} and targets {y.shape[1:]}. "
-                f"Expected (N, {features}) and (N, {outputs})."
-            )
-        if not np.isfinite(x).all() or x.min() < 0.0 or x.max() > 1.0:
-            raise ValueError(
-                f"features lie from {x.min():.3g} to {x.max():.3g}. Expected numbers from 0 to 1; scale them."
-            )
-        if not np.isfinite(y).all():
-            raise ValueError("targets are NaN or infinite. Expected numbers from -1 to 1.")
-
-
-def _stacked(arrays: Sequence[Any]) -> np.ndarray:
-    shapes = {np.shape(a) for a in arrays}
-    if len(shapes) != 1:
-        raise ValueError(f"tasks have arrays of the shapes {sorted(shapes)}. Expected equal shapes.")
-    return np.stack([np.asarray(a, float) for a in arrays])
+        tasks.check(x, y, self.description.features, len(self.description.outputs))
 
 
 def _error(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
