@@ -20,7 +20,7 @@ FOUND, WHY = available("ngspice")
 pytestmark = pytest.mark.skipif(not FOUND, reason=WHY)
 
 VOLTS = np.linspace(-5, 30, 41)
-MANY = np.tile(VOLTS, 100)
+MANY = np.tile(VOLTS, 300)
 
 
 @pytest.fixture
@@ -68,10 +68,10 @@ def test_a_worker_lost_in_the_middle_of_a_batch_changes_no_bit(stop: signal.Sign
     try:
         pool.start()
         victim = pool.pids[1]
-        begun = threading.Timer(0.1, os.kill, (victim, stop))
-        begun.start()
+        assassin = threading.Thread(target=_signal_when_at_work, args=(pool, 1, stop))
+        assassin.start()
         outcome = pool.run(job(MANY))
-        assert not begun.is_alive(), "the batch was over before the signal"
+        assassin.join()
         assert np.array_equal(outcome.v, right.v)
         assert not outcome.messages
         assert pool.replaced == 1
@@ -79,6 +79,13 @@ def test_a_worker_lost_in_the_middle_of_a_batch_changes_no_bit(stop: signal.Sign
         assert not _exists(victim)
     finally:
         pool.close()
+
+
+def _signal_when_at_work(pool: WorkerPool, number: int, stop: signal.Signals) -> None:
+    worker = pool._workers[number]
+    while worker.task is None:  # a fixed delay is too long on a quiet machine and too short on a busy one
+        time.sleep(1e-4)
+    os.kill(worker.process.pid, stop)
 
 
 def _exists(pid: int) -> bool:
