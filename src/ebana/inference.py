@@ -17,7 +17,7 @@ from ebana.learning import estimators
 from ebana.learning.adjoint import exact_gradient
 from ebana.learning.estimators import GradientEstimator, Objective
 from ebana.learning.losses import Loss
-from ebana.learning.system import System, as_argument, from_argument, scope
+from ebana.learning.system import HostDifferentiable, System, as_argument, from_argument, scope
 from ebana.training.data import Dataset
 from ebana.training.evaluation import BLOCK
 
@@ -155,7 +155,9 @@ def exact(system: System, values: Values, data: Dataset, loss: Loss, v: np.ndarr
     with scope(system.traits):
         arrays = (cast(system, a) for a in (values, data.inputs, data.outputs))
         at = jnp.asarray(v, system.traits.dtype)
-        found = _exact_jit(as_argument(system), *arrays, loss.in_program(), at)
+        outside = isinstance(system, HostDifferentiable)
+        run, argument = (_exact, system) if outside else (_exact_jit, as_argument(system))
+        found = run(argument, *arrays, loss.in_program(), at)
         return {name: np.asarray(value) for name, value in found.items()}
 
 

@@ -18,11 +18,13 @@ from ebana.compilation import compiled
 from ebana.engines import get as get_engine
 from ebana.engines.base import Engine, OperatingPoint, batch_size, raise_unless_converged
 from ebana.engines.certificate import estimate_error
+from ebana.engines.sparse import SparseEngine
 from ebana.inference import cast, minibatches
 from ebana.layers.base import Layer, Signal
 from ebana.layers.graph import build, signals_of, trace
 from ebana.learning.system import scope
 from ebana.learning.systems.circuit import CircuitSystem
+from ebana.learning.systems.general import GeneralSystem
 from ebana.network import Network
 from ebana.physics import energy as circuit_energy
 from ebana.physics.nudge import Nudge
@@ -137,6 +139,8 @@ class Model(Network):
     @property
     def system(self) -> CircuitSystem:
         """The circuit on its engine, as learning sees it."""
+        if isinstance(self.engine, SparseEngine):
+            return GeneralSystem(self.circuit, self.engine)
         return CircuitSystem(self.circuit, self.engine)
 
     @property

@@ -29,6 +29,14 @@ from ebana.circuit.elements import (
     Subcircuits,
     VoltageSources,
 )
+from ebana.circuit.general import (
+    BehaviouralSources,
+    CurrentControlledCurrents,
+    CurrentControlledVoltages,
+    FloatingSources,
+    Inductors,
+    Mosfets,
+)
 from ebana.parameters import Parameter
 from ebana.spice.language.waveform import Waveform
 
@@ -52,13 +60,19 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "GROUND",
     "Amplifiers",
+    "BehaviouralSources",
     "Capacitors",
     "Circuit",
     "CircuitBuilder",
     "Crossbar",
+    "CurrentControlledCurrents",
+    "CurrentControlledVoltages",
     "CurrentSources",
     "Devices",
+    "FloatingSources",
     "Formulas",
+    "Inductors",
+    "Mosfets",
     "NodeGroup",
     "Output",
     "Parameter",

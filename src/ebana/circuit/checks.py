@@ -27,11 +27,17 @@ def require_solvable(circuit: Circuit, what: str) -> None:
         what: what is not possible with them, the beginning of a sentence.
     """
     for element in circuit.elements:
-        if not element.solvable:
+        if element.solvable:
+            continue
+        if element.has_relations:
             raise NeedsSpice(
-                f"{what} {element.name!r}, {element.title()}: it has no current law in Python. "
-                "Solve and train the circuit with engine='ngspice', or write the block as a Device."
+                f"{what} {element.name!r}, {element.title()}. Solve the circuit with engine='sparse', and train it by "
+                "estimator='adjoint' where it carries signals one way."
             )
+        raise NeedsSpice(
+            f"{what} {element.name!r}, {element.title()}: it has no current law in Python. "
+            "Solve and train the circuit with engine='ngspice', or write the block as a Device."
+        )
 
 
 COMPUTED = (Branches, CurrentSources, VoltageSources, Amplifiers)
@@ -105,7 +111,7 @@ def _check_sources(circuit: Circuit) -> None:
 
 def _check_blocks(circuit: Circuit) -> None:
     """What is trained by the currents at a node needs to know them all."""
-    blocks = [element for element in circuit.elements if not element.solvable]
+    blocks = [element for element in circuit.elements if not (element.solvable or element.has_relations)]
     by = np.full(circuit.size + 1, -1)  # number of the block that draws from each node
     for number, block in enumerate(blocks):
         for nodes in block.terminals():

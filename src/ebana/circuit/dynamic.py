@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ebana.circuit.behaviours import Formulas, Selectors, SquareContrasts, UpdateMultipliers
-from ebana.circuit.element import Element, named, with_ground
+from ebana.circuit.element import Element, Reference, named, with_ground
+from ebana.circuit.relations import Linear, Relation, Voltage
 from ebana.circuit.unit_array import UnitArray
 from ebana.spice.language import statements as spice
 from ebana.spice.language.statements import Statement
@@ -41,7 +42,7 @@ __all__ = [
 Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
 
 
-def _joined(among: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def joined_pairs(among: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Those pairs of nodes of which both may join."""
     a, b = with_ground(first, among), with_ground(second, among)
     both = among[a] & among[b]
@@ -98,8 +99,8 @@ class Transistors(UnitArray):
 
     def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
         """See :meth:`Element.joined`: the channel, and the junction to the bulk; a gate is insulated."""
-        yield _joined(among, self.drain, self.source)
-        yield _joined(among, self.source, self.bulk)
+        yield joined_pairs(among, self.drain, self.source)
+        yield joined_pairs(among, self.source, self.bulk)
 
     def definitions(self) -> Iterator[Statement]:
         """See :meth:`Element.definitions`."""
@@ -204,7 +205,7 @@ class Switches(UnitArray):
 
     def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
         """See :meth:`Element.joined`."""
-        yield _joined(among, self.a, self.b)
+        yield joined_pairs(among, self.a, self.b)
 
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """A model card for each law, and a line for each switch."""
@@ -253,6 +254,10 @@ class WaveformSources(Element):
         """See :meth:`Element.sources`."""
         return self.nodes
 
+    def relations(self) -> Iterator[Relation]:
+        """See :meth:`Element.relations`: none, the potentials of its nodes are known."""
+        yield from ()
+
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """See :meth:`Element.statements`."""
         for node, wave in zip(named(nodes, self.nodes), self.waves, strict=True):
@@ -270,24 +275,52 @@ class WaveformSources(Element):
 
 @dataclass(frozen=True, eq=False)
 class _Controlled(UnitArray):
-    """A source from ``minus[i]`` to ``plus[i]`` of ``gain`` times the voltage between two other nodes."""
+    """A source from ``minus[i]`` to ``plus[i]`` of ``gain`` times the voltage between two other nodes.
+
+    The gains are numbers of the circuit, or the name of a parameter.
+    """
 
     plus: np.ndarray
     minus: np.ndarray
     control_plus: np.ndarray
     control_minus: np.ndarray
-    gain: np.ndarray
+    gain: np.ndarray | str
 
     index_fields: ClassVar = ("plus", "minus", "control_plus", "control_minus")
     number_fields: ClassVar = ("gain",)
     letter: ClassVar[str]
     """Its first letter in SPICE."""
+    holds: ClassVar[bool]
+    """Whether it holds a voltage."""
+
+    def references(self) -> Iterator[Reference]:
+        """See :meth:`Element.references`."""
+        if isinstance(self.gain, str):
+            yield Reference(self.gain, (self.plus.shape,))
+
+    def gains(self, parameters: Values) -> Any:
+        """Gain of each."""
+        return parameters[self.gain] if isinstance(self.gain, str) else self.gain
+
+    def relations(self) -> Iterator[Relation]:
+        """See :meth:`Element.relations`."""
+        law = Linear(lambda p: (self.gains(p),))
+        yield Relation(
+            self.plus, self.minus, law, (Voltage(self.control_plus, self.control_minus),), self.holds
+        )
+
+    def numbers(self, parameters: Values) -> np.ndarray:
+        """Gains, ``(1, k)``."""
+        return np.asarray(self.gains(parameters), np.float64)[None]
 
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """See :meth:`Element.statements`."""
         ends = zip(*(named(nodes, n) for n in self.terminals()), strict=True)
-        for i, ((plus, minus, over, under), gain) in enumerate(zip(ends, self.gain.tolist(), strict=True)):
+        for i, ((plus, minus, over, under), gain) in enumerate(zip(ends, numbers[0].tolist(), strict=True)):
             yield spice.VoltageControlled(f"{self.letter}{i}", plus, minus, over, under, gain)
+
+    def _gain_of(self, values: Values, k: int) -> float:
+        return float(self.gains(values)[k])
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,10 +330,11 @@ class VoltageControlledVoltages(_Controlled):
     kind = "voltage-controlled voltages"
     symbol = "controlled voltage"
     letter = "E"
+    holds = True
 
     def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
         """See :meth:`Element.joined`: it holds its ends at a voltage."""
-        yield _joined(among, self.plus, self.minus)
+        yield joined_pairs(among, self.plus, self.minus)
 
     def fixed(self) -> Pairs:
         """See :meth:`Element.fixed`."""
@@ -308,7 +342,7 @@ class VoltageControlledVoltages(_Controlled):
 
     def label(self, values: Values, k: int) -> str:
         """See :meth:`Element.label`."""
-        return f"×{self.gain[k]:.4g}"
+        return f"×{self._gain_of(values, k):.4g}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -321,7 +355,8 @@ class VoltageControlledCurrents(_Controlled):
     kind = "voltage-controlled currents"
     symbol = "controlled current"
     letter = "G"
+    holds = False
 
     def label(self, values: Values, k: int) -> str:
         """See :meth:`Element.label`."""
-        return si(float(self.gain[k]), "S", 3)
+        return si(self._gain_of(values, k), "S", 3)

@@ -9,8 +9,9 @@ one class that answers:
 * :meth:`Element.numbers`, :meth:`Element.handles` and :meth:`Element.statements`: its SPICE form;
 * ``kind``, ``symbol``, :meth:`Element.label` and :meth:`Element.caption`: its place in tables and drawings.
 
-An element whose currents nobody here can compute keeps ``solvable`` False: it is written to SPICE, and what needs its
-current refuses it by name.
+An element whose currents do not follow from the potentials of its nodes alone keeps ``solvable`` False. Where it states
+:meth:`Element.relations`, :class:`~ebana.engines.SparseEngine` solves it; else SPICE alone, and what needs its current
+refuses it by name.
 
 Every terminal is an integer array of node indices in the circuit's numbering; :data:`GROUND` is the reference node.
 """
@@ -23,7 +24,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 
+from ebana.circuit.relations import Linear, Nonlinear, Relation, Voltage
 from ebana.spice.language.statements import Statement
+from ebana.spice.language.subcircuit import NeedsSpice
 from ebana.units import si
 
 if TYPE_CHECKING:
@@ -108,7 +111,7 @@ class Element:
     owner: str = field(default="", kw_only=True)
 
     solvable: ClassVar[bool] = False
-    """Whether Python knows its currents."""
+    """Whether Python knows its currents from the potentials of its nodes alone."""
 
     blocks_direct_current: ClassVar[bool] = False
     """Whether no direct current flows through it, so that operating points are the same without it."""
@@ -188,6 +191,20 @@ class Element:
 
     def fixed(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Pairs of nodes, neither of them a source node, between which it holds a voltage."""
+        yield from ()
+
+    @property
+    def has_relations(self) -> bool:
+        """Whether it states the relations of its branches, or has none."""
+        return self.blocks_direct_current or type(self).relations is not Element.relations
+
+    def relations(self) -> Iterator[Relation]:
+        """The relations of its branches (:mod:`ebana.circuit.relations`); none where no direct current flows."""
+        if not self.blocks_direct_current:
+            raise NeedsSpice(
+                f"element {self.name!r}, {self.title()}, states no relations of its branches: SPICE alone knows its "
+                "currents. Solve the circuit with engine='ngspice'."
+            )
         yield from ()
 
     # -- SPICE ----------------------------------------------------------------------------------------
@@ -317,6 +334,18 @@ class Branches(Element):
     def values(self, parameters: Values) -> dict[str, Array]:
         """The values of its parameters, by the law's names."""
         return {own: parameters[name] for own, name in self.parameters.items()}
+
+    def relations(self) -> Iterator[Relation]:
+        """See :meth:`Element.relations`: of a crossbar, row by row."""
+        a, b = self.ends()
+        if self.outer:
+            a, b = np.repeat(a, len(b)), np.tile(b, len(a))
+        law = (
+            Linear(lambda p: (p[self.conductance].reshape(-1),))
+            if self.linear
+            else Nonlinear(self.model, self.values)
+        )
+        yield Relation(a, b, law, (Voltage(a, b),))
 
     def drop(self, p: Array) -> Array:
         """Voltage over each, ``(B, k)`` (of a crossbar ``(B, m, n)``), from the potentials of all nodes."""

@@ -25,6 +25,7 @@ from ebana.circuit.element import (
     per_unit,
     with_ground,
 )
+from ebana.circuit.relations import Current, Linear, Relation, Voltage
 from ebana.frozen import FrozenMapping
 from ebana.spice.language import statements as spice
 from ebana.spice.language.statements import Statement
@@ -352,6 +353,11 @@ class CurrentSources(Element):
         """See :meth:`Element.references`."""
         yield Reference(self.current, (self.nodes.shape,))
 
+    def relations(self) -> Iterator[Relation]:
+        """See :meth:`Element.relations`: from ground through the source into the node."""
+        ground = np.full(len(self.nodes), GROUND, INDEX)
+        yield Relation(ground, self.nodes, Linear(constant=lambda p, _: p[self.current]))
+
     def numbers(self, parameters: Values) -> np.ndarray:
         """Amperes, ``(1, k)``."""
         return per_unit(parameters[self.current], self.units)[None]
@@ -407,6 +413,10 @@ class VoltageSources(Element):
         """See :meth:`Element.references`."""
         if self.parameter is not None:
             yield Reference(self.parameter, ((int(self.columns.max(initial=-1)) + 1,),))
+
+    def relations(self) -> Iterator[Relation]:
+        """See :meth:`Element.relations`: none, the potentials of its nodes are known."""
+        yield from ()
 
     def numbers(self, parameters: Values) -> np.ndarray:
         """Volts, ``(1, k)``; empty for sources that an input drives (:meth:`volts`)."""
@@ -483,6 +493,20 @@ class Amplifiers(Element):
         """See :meth:`Element.joined`."""
         if amplified:
             yield self.inputs, self.outputs
+
+    def relations(self) -> Iterator[Relation]:
+        """See :meth:`Element.relations`: the output is held, and the input supplies a share of its current."""
+        ground = np.full(len(self.inputs), GROUND, INDEX)
+
+        def offset(p: Values, _: Values) -> Any:
+            return p[self.shift] * (1.0 - p[self.gain])
+
+        control = Voltage(self.inputs, ground)
+        yield Relation(
+            self.outputs, ground, Linear(lambda p: (p[self.gain],), offset), (control,), holds=True
+        )
+        own = Current(self.name, np.arange(len(self.inputs)))
+        yield Relation(self.inputs, ground, Linear(lambda p: (-self.kappa(p),)), (own,))
 
     def numbers(self, parameters: Values) -> np.ndarray:
         """Gains A, offsets ``s (1 - A)`` in volts, and kappa, ``(3, k)``."""

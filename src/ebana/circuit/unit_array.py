@@ -15,7 +15,8 @@ class UnitArray(Element):
     """``k`` elements; fields of nodes and of numbers hold one for each, given as such or as one for all.
 
     A subclass names its fields: ``index_fields`` those of nodes, ``number_fields`` those of numbers, and
-    ``positive_fields`` the numbers that must be above zero. A number that is None stays None.
+    ``positive_fields`` the numbers that must be above zero. A number that is None, or the name of a parameter, stays
+    what it is.
     """
 
     index_fields: ClassVar[tuple[str, ...]] = ()
@@ -30,7 +31,7 @@ class UnitArray(Element):
             object.__setattr__(self, name, self._spread(name, array, count, "nodes"))
         for name in self.number_fields:
             value = getattr(self, name)
-            if value is not None:
+            if value is not None and not isinstance(value, str):
                 array = np.ravel(np.asarray(value, np.float64))
                 object.__setattr__(self, name, self._spread(name, array, count, "numbers"))
         self._check_numbers()
@@ -47,7 +48,7 @@ class UnitArray(Element):
     def _check_numbers(self) -> None:
         for name in self.number_fields:
             value = getattr(self, name)
-            if value is None:
+            if value is None or isinstance(value, str):
                 continue
             positive = name in self.positive_fields
             wrong = np.flatnonzero(~np.isfinite(value) | ((value <= 0) if positive else False))

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array, Number, Values
+from ebana.devices.limits import Limiter
 from ebana.spice.language.statements import Statement, Text
 
 
@@ -126,6 +127,10 @@ class Device:
             return self.conductance(dv, p)
         below, above = self.conductance(dv - radius, p), self.conductance(dv + radius, p)
         return jnp.minimum(self.conductance(dv, p), jnp.minimum(below, above))
+
+    def limiter(self) -> Limiter | None:
+        """What keeps the voltage over it within reach of a Newton iteration, or None where any step is safe."""
+        return None
 
     def charge(self, dv: Array, p: Values) -> Array | None:
         """Charge on the first terminal in coulombs, or None for a device that stores none.

@@ -6,6 +6,7 @@ import inspect
 
 from ebana.engines.base import Engine, NotConverged, OperatingPoint, Result
 from ebana.engines.native import NativeEngine, SweepEngine
+from ebana.engines.sparse import SparseEngine
 from ebana.physics.nudge import Nudge
 
 
@@ -24,11 +25,13 @@ def get(spec: object, workers: int = 1) -> Engine:
     if isinstance(spec, str):
         if spec == "native":
             return NativeEngine()
+        if spec == "sparse":
+            return SparseEngine()
         from ebana.engines.spice import ENGINES
 
         if spec in ENGINES:
             return ENGINES[spec](workers=workers if workers > 1 else 0)
-        names = ", ".join(map(repr, ["native", *ENGINES]))
+        names = ", ".join(map(repr, ["native", "sparse", *ENGINES]))
         raise ValueError(f"engine={spec!r}. Expected one of {names}, or an Engine object.")
     if isinstance(spec, type):
         spec = _made(spec)
@@ -62,6 +65,7 @@ __all__ = [
     "Nudge",
     "OperatingPoint",
     "Result",
+    "SparseEngine",
     "SweepEngine",
     "get",
 ]

@@ -191,6 +191,15 @@ class Differentiable(Readable, Protocol):
 
 
 @runtime_checkable
+class HostDifferentiable(Differentiable, Protocol):
+    """One that solves its transposed equations outside JAX, by what was factorised at a state."""
+
+    def factors_at(self, values: Values, inputs: Values, v: FreePotentials) -> Any:
+        """The derivatives ``dF/dv`` of each sample, factorised."""
+        ...
+
+
+@runtime_checkable
 class Clampable(Protocol):
     """A system whose outputs can be held at given values: what contrastive and coupled learning need."""
 

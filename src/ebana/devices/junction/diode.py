@@ -23,10 +23,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ebana.devices.device import Array, Device, Values
 from ebana.devices.junction import temperature as junction_scaling
 from ebana.devices.junction.components import CURRENT_LIMIT, Shockley
 from ebana.devices.junction.series_resistance import Law, SeriesJunction
+from ebana.devices.limits import JunctionLimiter
 from ebana.devices.silicon import ZERO_CELSIUS, within_floats
 from ebana.spice.language import cards
 from ebana.spice.language.card_reader import Library
@@ -227,6 +230,13 @@ class JunctionDiode(Device):
         return self.law.least_conductance(dv, p, radius)
 
     # -- SPICE ---------------------------------------------------------------------------------------------
+
+    def limiter(self) -> JunctionLimiter:
+        """The rule of SPICE for the voltage over a junction."""
+        vt = np.asarray(self.thermal_voltage, np.float64)
+        critical = vt * np.log(vt / (np.sqrt(2.0) * np.maximum(self.saturation_current, _SMALLEST_IS)))
+        broken = junction_scaling.breakdown_voltage(self)
+        return JunctionLimiter(vt, critical, np.asarray(np.inf if broken is None else broken), critical)
 
     def statements(self, name: str, a: str, b: str, p: Mapping[str, float]) -> tuple[Statement, ...]:
         """Element line; it states the temperature, whatever the deck's own is."""

@@ -30,8 +30,8 @@ from ebana.spice.language.statements import DeviceLine, Statement, VoltageSource
 
 
 @dataclass(frozen=True)
-class _Level1(Device):
-    """What both forms of the transistor share: parameters, their ranges, and cards."""
+class Level1(Device):
+    """What all forms of the transistor share: parameters, their ranges, and cards."""
 
     own: ClassVar[tuple[str, ...] | None] = ()
     _what: ClassVar[str] = "MOSFET"
@@ -119,7 +119,7 @@ class _Level1(Device):
     @cached_property
     def _channel(self) -> Channel:
         """The transistor at its temperature, as an n-channel one."""
-        hot, nominal = self._kelvin
+        hot, _ = self._kelvin
         volts = BOLTZMANN / CHARGE
         return Channel.of(
             self.beta,
@@ -127,11 +127,17 @@ class _Level1(Device):
             self.lambda_,
             self.gamma,
             self._phi,
-            self.is_ * math.exp(band_gap(nominal) / (volts * nominal) - band_gap(hot) / (volts * hot)),
+            self.is_ * self._growth,
             volts * hot,
             self.gmin,
             self._gate,
         )
+
+    @property
+    def _growth(self) -> float:
+        """By what factor the saturation current of a junction has grown since TNOM."""
+        (hot, nominal), volts = self._kelvin, BOLTZMANN / CHARGE
+        return math.exp(band_gap(nominal) / (volts * nominal) - band_gap(hot) / (volts * hot))
 
     @property
     def _turn(self) -> int:
@@ -201,7 +207,7 @@ class _Level1(Device):
 
 
 @dataclass(frozen=True)
-class MosDiode(_Level1):
+class MosDiode(Level1):
     """A MOSFET with its gate at its drain: conducts from the first terminal to the second.
 
     The first terminal is the drain of an n-channel transistor, and the source of a p-channel one.
@@ -267,7 +273,7 @@ class MosDiode(_Level1):
 
 
 @dataclass(frozen=True)
-class Mosfet(_Level1):
+class Mosfet(Level1):
     """A MOSFET from drain (first terminal) to source (second), its gate held at ``vgs`` volts from its source.
 
     A resistance that saturates; backwards the bulk junction conducts too.

@@ -186,6 +186,19 @@ class StartVoltages:
 
 
 @dataclass(frozen=True, slots=True)
+class Inductor:
+    """An inductance in henries."""
+
+    name: str
+    a: str
+    b: str
+    henries: float
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.a} {self.b} {self.henries!r}"
+
+
+@dataclass(frozen=True, slots=True)
 class VoltageControlled:
     """An E source (volts for each volt) or a G source (amperes for each volt), by the first letter of its name."""
 
@@ -203,7 +216,7 @@ class VoltageControlled:
 
 @dataclass(frozen=True, slots=True)
 class CurrentControlled:
-    """An F source: amperes for each ampere through the voltage source ``source``."""
+    """An F source (amperes for each ampere through the voltage source ``source``) or an H source (volts)."""
 
     name: str
     plus: str
@@ -304,7 +317,7 @@ class Text:
 
 
 Statement = (
-    Comment | Resistor | Capacitor | VoltageSource | CurrentSource | VoltageControlled | CurrentControlled
+    Comment | Resistor | Capacitor | Inductor | VoltageSource | CurrentSource | VoltageControlled | CurrentControlled
     | Behavioural | Switch | SwitchModel | StartVoltages | DeviceLine | ModelCard | Instance | Definition
     | UserSubcircuit | Text
 )  # fmt: skip

@@ -1,0 +1,149 @@
+"""Operating points of any circuit by sparse modified nodal analysis, on the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ebana._types import Values
+from ebana.circuit import Circuit
+from ebana.circuit.elements import Branches
+from ebana.engines.base import OperatingPoint, Result, batch_size
+from ebana.equations.mna import newton
+from ebana.equations.mna.factors import Factors
+from ebana.equations.mna.layout import layout
+from ebana.equations.mna.system import System, assemble
+from ebana.physics.nudge import Nudge
+
+TOLERANCE = 1e-9
+"""Default tolerance, volts."""
+
+
+@dataclass(frozen=True)
+class Unknowns:
+    """What a solution found of all unknowns: node potentials and currents of held branches.
+
+    Args:
+        x: ``(B, n)``.
+        factors: of the Jacobians there.
+    """
+
+    x: np.ndarray
+    factors: Factors
+
+
+@dataclass(frozen=True)
+class SparseEngine:
+    """Solves any circuit whose elements have relations, sample by sample, with sparse matrices (SciPy's SuperLU).
+
+    For circuits of controlled and floating sources and transistors, which :class:`~ebana.engines.NativeEngine` does
+    not take, and for wide ones: grids and wired crossbars of ten thousand nodes and more.
+
+    Args:
+        tolerance: largest estimated error of a converged operating point, in volts; of larger potentials, the same
+            share of them.
+        max_iterations: Newton iterations before a detour over leaks or weaker sources is taken.
+
+    Example:
+        >>> SparseEngine().name
+        'sparse'
+    """
+
+    tolerance: float = TOLERANCE
+    max_iterations: int = newton.ITERATIONS
+    _last: list[Any] = field(default_factory=list, repr=False, compare=False)
+
+    name: ClassVar[str] = "sparse"
+    traceable: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not self.tolerance > 0:
+            raise ValueError(f"SparseEngine(tolerance={self.tolerance!r}). Expected volts above zero.")
+        if isinstance(self.max_iterations, bool) or self.max_iterations < 1:
+            raise ValueError(
+                f"SparseEngine(max_iterations={self.max_iterations!r}). Expected a whole number above zero."
+            )
+
+    @property
+    def volts(self) -> float:
+        """The tolerance in force, in volts."""
+        return self.tolerance
+
+    def solve(
+        self,
+        circuit: Circuit,
+        parameters: Values,
+        inputs: Values,
+        nudge: Nudge,
+        start: Any = None,
+    ) -> OperatingPoint:
+        """Operating points of a batch (see :class:`~ebana.engines.base.Engine`).
+
+        Raises:
+            NeedsSpice: for an element whose currents nobody here knows.
+            ValueError: for ideal diodes, which state bounds and no relation.
+        """
+        return self.unknowns(circuit, parameters, inputs, nudge, start)[0]
+
+    def unknowns(
+        self,
+        circuit: Circuit,
+        parameters: Values,
+        inputs: Values,
+        nudge: Nudge,
+        start: Any = None,
+    ) -> tuple[OperatingPoint, Unknowns]:
+        """Operating points, and all unknowns with what was factorised there.
+
+        Args:
+            start: all unknowns ``(B, n)``, or the potentials of the free nodes ``(B, F)``, to start from; or None.
+        """
+        system = self.system(circuit, parameters, inputs, nudge)
+        begin = None if start is None else _filled(system, np.asarray(start, np.float64))
+        state = newton.solve(system, begin, iterations=self.max_iterations)
+        if not state.found.all() and begin is not None:  # a start from elsewhere may be worse than none
+            cold = newton.solve(system, None, iterations=self.max_iterations)
+            state = state if cold.found.sum() <= state.found.sum() else cold
+        v = state.x[: len(circuit.free)].T
+        largest = np.maximum(1.0, np.abs(state.x[: system.layout.nodes]).max(0, initial=0.0))
+        good = state.found & (state.error <= self.tolerance * largest)
+        code = np.select(
+            [good, ~np.isfinite(state.x).all(0)], [Result.CONVERGED, Result.NOT_FINITE], Result.STALLED
+        )
+        point = OperatingPoint(v, code.astype(np.int32), state.error, state.iterations.astype(np.int32))
+        found = Unknowns(state.x.T, state.factors)
+        if not (nudge.currents or nudge.strength):
+            self._last[:] = circuit, found
+        return point, found
+
+    def factors(self, circuit: Circuit, parameters: Values, inputs: Values, x: np.ndarray) -> Factors:
+        """The Jacobians of free states ``(B, n)``, factorised; those of the last solution are at hand."""
+        if self._last and self._last[0] is circuit and np.array_equal(self._last[1].x, x):
+            return self._last[1].factors
+        system = self.system(circuit, parameters, inputs, Nudge.none())
+        _, slopes = system.linearised(x.T)
+        return system.factors(x.T, slopes)
+
+    def system(self, circuit: Circuit, parameters: Values, inputs: Values, nudge: Nudge) -> System:
+        """The equations of a batch under a nudge."""
+        ideal = [e for e in circuit.each(Branches) if not e.linear and e.model.ideal]
+        if ideal:
+            raise ValueError(
+                f"SparseEngine() got {ideal[0].name!r}, {ideal[0].describe()}: an ideal diode states a bound and no "
+                "relation of current and voltage. Use NativeEngine(), or a diode with a law."
+            )
+        return assemble(circuit, parameters, inputs, batch_size(inputs), nudge)
+
+
+def _filled(system: System, start: np.ndarray) -> np.ndarray:
+    """All unknowns to start from, ``(n, B)``, of those or of the potentials of free nodes alone."""
+    x = np.zeros((system.layout.size, system.batch))
+    x[: start.shape[1]] = start.T
+    return x
+
+
+def unknown_count(circuit: Circuit) -> int:
+    """Number of unknowns of a circuit's equations."""
+    return layout(circuit).size

@@ -1,0 +1,117 @@
+"""Laws of branches that are not linear, evaluated together: a program for a form of laws, whatever their numbers.
+
+Arrays are padded to powers of two, so that circuits of all sizes share a program for each form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ebana._types import Values
+from ebana.compilation import arithmetic, compiled
+from ebana.devices import Device
+from ebana.devices.forms import Form, separate
+
+Answer = tuple[np.ndarray, tuple[np.ndarray, ...]]
+"""``f`` and its slopes by each control, ``(B, k)`` each."""
+
+LEAST = 8
+"""Smallest number of branches that a program is made for."""
+
+
+def answer(law: Any, controls: tuple[Any, ...], own: Values) -> tuple[Any, tuple[Any, ...]]:
+    """``f`` and its slopes at controls ``(B, k)``, by JAX."""
+    if isinstance(law, Device):
+        value, slope = law.characteristic(controls[0], own)
+        return value, (slope,)
+    return law.answer(controls, own)
+
+
+def _answer(form: Form, numbers: tuple[Any, ...], controls: tuple[Any, ...], own: Values) -> Any:
+    value, slopes = answer(form.rebuild(list(numbers)), controls, own)
+    shape = controls[0].shape
+    return jnp.broadcast_to(value, shape), tuple(jnp.broadcast_to(slope, shape) for slope in slopes)
+
+
+_compiled = compiled(_answer, 0)
+
+
+@dataclass(frozen=True)
+class Family:
+    """Branches of one form of law.
+
+    Args:
+        members: which of the nonlinear relations.
+        sizes: branches of each.
+        form, numbers, own: the law, its numbers and the values of its parameters, padded.
+    """
+
+    members: tuple[int, ...]
+    sizes: tuple[int, ...]
+    form: Form
+    numbers: tuple[Any, ...]
+    own: dict[str, np.ndarray]
+
+    def evaluate(self, controls: Sequence[tuple[np.ndarray, ...]]) -> list[Answer]:
+        """What the law of each member answers at its controls, ``(B, k)`` each."""
+        count = sum(self.sizes)
+        batch = controls[0][0].shape[0]
+        padded = tuple(
+            np.pad(
+                np.concatenate(part, axis=1),
+                ((0, _power(batch, 1) - batch), (0, _power(count) - count)),
+                "edge",
+            )
+            for part in zip(*controls, strict=True)
+        )
+        with arithmetic():
+            value, slopes = _compiled(self.form, self.numbers, padded, self.own)
+            value, *slopes = (np.asarray(a)[:batch, :count] for a in (value, *slopes))
+        cuts = np.cumsum(self.sizes)[:-1]
+        parts = zip(np.split(value, cuts, axis=1), *(np.split(s, cuts, axis=1) for s in slopes), strict=True)
+        return [(part[0], tuple(part[1:])) for part in parts]
+
+
+def _power(count: int, least: int = LEAST) -> int:
+    """The next power of two, at least ``least``."""
+    return max(least, 1 << (count - 1).bit_length())
+
+
+def families(models: Sequence[tuple[Any, dict[str, Any], int]]) -> list[Family]:
+    """Families of laws, each given as its model, the values of its own parameters, and its number of branches."""
+    groups: dict[Any, list[tuple[int, list[Any], dict[str, Any], int]]] = {}
+    for k, (model, own, size) in enumerate(models):
+        numbers, form = separate(model, size)
+        joinable = all(np.shape(n) in ((), (1,), (size,)) for n in numbers)
+        key = (form, tuple(own)) if joinable else (form, k)
+        groups.setdefault(key, []).append((k, numbers, own, size))
+    found = []
+    for (form, _), members in groups.items():
+        sizes = [size for *_, size in members]
+        columns = zip(*(numbers for _, numbers, _, _ in members), strict=True)
+        names = list(members[0][2])
+        found.append(
+            Family(
+                tuple(k for k, *_ in members),
+                tuple(sizes),
+                form,
+                tuple(_column(values, sizes) for values in columns),
+                {name: _column([own[name] for _, _, own, _ in members], sizes) for name in names},
+            )
+        )
+    return found
+
+
+def _column(values: Sequence[Any], sizes: Sequence[int]) -> np.ndarray:
+    """Numbers of several arrays, one for each branch, padded."""
+    if len(values) == 1 and np.ndim(values[0]) and np.size(values[0]) not in (1, sizes[0]):
+        return np.asarray(values[0])  # a table that belongs to all
+    joined = np.concatenate(
+        [np.broadcast_to(np.asarray(v, np.float64), (n,)) for v, n in zip(values, sizes, strict=True)]
+    )
+    return np.pad(joined, (0, _power(len(joined)) - len(joined)), "edge")

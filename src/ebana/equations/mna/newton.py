@@ -1,0 +1,209 @@
+"""Newton's method on the equations of a batch, and the detours to where it converges.
+
+Each iteration follows the laws along their tangents at controls that their limiters keep within reach
+(:mod:`ebana.devices.limits`). Where it does not converge, an operating point is reached from one that is easy to find:
+by a leak from every node to ground that is taken away in steps, then by sources that are turned up in steps (Nagel
+1975; ngspice's ``gmin`` and source stepping). A found state is polished without limiters until its corrections are
+rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ebana.circuit.relations import Nonlinear
+from ebana.devices.limits import Limiter
+from ebana.equations.mna.factors import Factors, bound, stacked
+from ebana.equations.mna.system import System
+from ebana.interruption import check
+
+ITERATIONS = 100
+"""Newton iterations before a detour is taken; ngspice's ITL1."""
+
+ABSOLUTE, RELATIVE = 1e-6, 1e-3
+"""Corrections, in volts and as a share of the potential, below which polishing takes over; ngspice's."""
+
+POLISHING = 12
+"""Most Newton iterations without limiters: each doubles the digits, until rounding stops them."""
+
+LEAKS = 10.0 ** -np.arange(2.0, 13.0)
+"""Siemens from every node to ground, one after the other."""
+
+STEPS = 24
+"""Most times that the step of the sources is halved."""
+
+
+@dataclass(frozen=True)
+class State:
+    """States of a batch.
+
+    Args:
+        x: unknowns, ``(n, B)``.
+        found: mask of those found, ``(B,)``.
+        error: estimated error of the potentials, volts, ``(B,)``.
+        iterations: of each, ``(B,)``.
+        factors: of the Jacobians there.
+        singular: mask of the samples whose equations were singular, ``(B,)``.
+    """
+
+    x: np.ndarray
+    found: np.ndarray
+    error: np.ndarray
+    iterations: np.ndarray
+    factors: Factors
+    singular: np.ndarray
+
+
+def solve(system: System, start: np.ndarray | None = None, *, iterations: int = ITERATIONS) -> State:
+    """Operating points of a batch, from a start ``(n, B)`` or from nothing."""
+    count = np.zeros(system.batch, int)
+    x = np.zeros((system.layout.size, system.batch)) if start is None else np.array(start)
+    x, found, steps = _newton(system, x, cold=start is None, iterations=iterations)
+    count += steps
+    for detour in (_by_leaks, _by_sources):
+        lost = np.flatnonzero(~found)
+        if not lost.size:
+            break
+        tried, ok, steps = detour(system.samples(lost), iterations)
+        x[:, lost] = np.where(ok, tried, x[:, lost])
+        found[lost] = ok
+        count[lost] += steps
+    return _polished(system, x, found, count)
+
+
+def _newton(
+    system: System, x: np.ndarray, *, cold: bool, iterations: int = ITERATIONS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """States, which of them were found, and iterations of each."""
+    x = x.copy()
+    batch = system.batch
+    found, count = np.zeros(batch, bool), np.zeros(batch, int)
+    limiters = _limiters(system)
+    at: list[tuple[np.ndarray, ...]] | None = None
+    active = np.arange(batch)
+    for iteration in range(iterations):
+        check()
+        part = system.samples(active)
+        here = x[:, active]
+        controls = part.bent(part.controls(part.full(here)))
+        at, moved = _limited(limiters, controls, at, cold=cold and iteration == 0)
+        residual, slopes = part.linearised(here, at)
+        step = -part.factors(here, slopes).solve(residual)
+        count[active] += 1
+        ok = np.isfinite(step).all(0)
+        new = here + np.where(ok, step, 0.0)
+        x[:, active] = new
+        nodes = slice(0, system.layout.nodes)
+        reach = ABSOLUTE + RELATIVE * np.maximum(np.abs(new[nodes]), np.abs(here[nodes]))
+        settled = ok & (np.abs(step[nodes]) <= reach).all(0) & ~moved
+        found[active] = settled
+        going = ok & ~settled
+        if not going.any():
+            break
+        active, at = active[going], [tuple(u[going] for u in one) for one in at]
+    return x, found, count
+
+
+def _limiters(system: System) -> list[Limiter | None]:
+    return [r.law.model.limiter() for r in system.relations if isinstance(r.law, Nonlinear)]
+
+
+def _limited(
+    limiters: list[Limiter | None],
+    controls: list[tuple[np.ndarray, ...]],
+    before: list[tuple[np.ndarray, ...]] | None,
+    *,
+    cold: bool,
+) -> tuple[list[tuple[np.ndarray, ...]], np.ndarray]:
+    """Where laws are evaluated, and a mask of the samples in which that is not where their controls are."""
+    at, moved = [], np.zeros(controls[0][0].shape[0] if controls else 1, bool)
+    for k, (limiter, given) in enumerate(zip(limiters, controls, strict=True)):
+        if limiter is None:
+            one = given
+        elif cold:
+            one = limiter.start(given)
+        else:
+            one = given if before is None else limiter.limited(given, before[k])
+        for a, b in zip(one, given, strict=True):
+            moved = moved | (np.abs(a - b) > ABSOLUTE + RELATIVE * np.abs(b)).any(1)
+        at.append(one)
+    return at, moved
+
+
+def _by_leaks(system: System, iterations: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Operating points over those of circuits with a leak at every node."""
+    x = np.zeros((system.layout.size, system.batch))
+    count = np.zeros(system.batch, int)
+    alive = np.ones(system.batch, bool)
+    for k, leak in enumerate((*LEAKS, 0.0)):
+        rows = np.flatnonzero(alive)
+        if not rows.size:
+            break
+        some = replace(system.samples(rows), leak=float(leak))
+        x[:, rows], ok, steps = _newton(some, x[:, rows], cold=k == 0, iterations=iterations)
+        count[rows] += steps
+        alive[rows] = ok
+    return x, alive, count
+
+
+def _by_sources(system: System, iterations: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Operating points over those of weaker sources, one sample at a time."""
+    columns = [_turned_up(system.samples(np.array([k])), iterations) for k in range(system.batch)]
+    x, ok, count = zip(*columns, strict=True)
+    return np.concatenate(x, axis=1), np.array(ok), np.array(count)
+
+
+def _turned_up(system: System, iterations: int) -> tuple[np.ndarray, bool, int]:
+    x, share, step, count, halved = np.zeros((system.layout.size, 1)), 0.0, 0.125, 0, 0
+    x, found, steps = _newton(replace(system, share=0.0), x, cold=True, iterations=iterations)
+    count += int(steps[0])
+    while found[0] and share < 1.0:
+        target = min(1.0, share + step)
+        tried, ok, steps = _newton(replace(system, share=target), x, cold=False, iterations=iterations)
+        count += int(steps[0])
+        if ok[0]:
+            x, share, step = tried, target, 1.5 * step
+        else:
+            step, halved = 0.5 * step, halved + 1
+            if halved > STEPS:
+                break
+    return x, bool(found[0]) and share >= 1.0, count
+
+
+def _polished(system: System, x: np.ndarray, found: np.ndarray, count: np.ndarray) -> State:
+    """States with all digits, and how far off they may be: the last correction, and rounding."""
+    batch, nodes = system.batch, system.layout.nodes
+    error, singular = np.full(batch, np.inf), np.zeros(batch, bool)
+    size = np.full(batch, np.inf)
+    parts: list[Factors | None] = [None] * batch
+    active = np.arange(batch)
+    for _ in range(POLISHING):
+        part = system.samples(active)
+        residual, slopes = part.linearised(x[:, active])
+        factors = part.factors(x[:, active], slopes)
+        step = -factors.solve(residual)
+        length = np.abs(step[:nodes]).max(0, initial=0.0)
+        better = np.isfinite(step).all(0) & (length < 0.5 * size[active])
+        singular[active] = factors.singular
+        for i, k in enumerate(active):
+            if parts[k] is None or better[i]:
+                parts[k] = factors.one(i)
+        size[active] = np.where(better, length, size[active])
+        rows = active[better & found[active]]
+        x[:, rows] += step[:, better & found[active]]
+        count[rows] += 1
+        active = rows
+        if not active.size:
+            break
+    factors = stacked([part for part in parts if part is not None])
+    rounding = bound(factors, _roundings(system, x), nodes)
+    error = np.where(found & ~singular, size + rounding, np.inf)
+    return State(x, found & ~singular, error, count, factors, singular)
+
+
+def _roundings(system: System, x: np.ndarray) -> np.ndarray:
+    """Bound on the roundings of the equations at a state, ``(n, B)``."""
+    with np.errstate(all="ignore"):
+        return 4.0 * float(np.finfo(np.float64).eps) * system.sizes(x)

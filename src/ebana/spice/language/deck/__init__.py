@@ -1,0 +1,1 @@
+"""Decks: whole circuits as SPICE text."""
