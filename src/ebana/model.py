@@ -18,6 +18,7 @@ from ebana.compilation import compiled
 from ebana.engines import get as get_engine
 from ebana.engines.base import Engine, OperatingPoint, batch_size, raise_unless_converged
 from ebana.engines.certificate import estimate_error
+from ebana.engines.points import NamedPoint
 from ebana.engines.sparse import SparseEngine
 from ebana.inference import cast, minibatches
 from ebana.layers.base import Layer, Signal
@@ -157,9 +158,23 @@ class Model(Network):
 
     # -- solving ------------------------------------------------------------------------------------
 
-    def operating_point(self, x: Data, *, strict: bool = True) -> OperatingPoint:
-        """Free operating points of a batch, as NumPy arrays (see :class:`OperatingPoint`)."""
-        return self._solve(self._inputs(x), strict).solution
+    def operating_point(self, x: Data = None, *, strict: bool = True) -> NamedPoint:
+        """Free operating points of a batch, as NumPy arrays, by the names of nodes and elements.
+
+        Args:
+            x: as for :meth:`predict`; nothing for a circuit without inputs.
+            strict: raise where an operating point is not found.
+
+        Returns:
+            A :class:`~ebana.engines.points.NamedPoint`: ``point["out"]``, ``point["i(r1)"]``, ``to_frame()``.
+        """
+        inputs = {} if x is None and not self.circuit.inputs else self._inputs(x)
+        states = self._solve(inputs, strict)
+        with scope(self.system.traits):
+            given = cast(self.system, inputs)
+            nodes = np.asarray(self.system.everything(cast(self.system, self._values), given, states.v))
+        p = np.concatenate([nodes, np.zeros((len(nodes), 1))], axis=1)
+        return NamedPoint.of(states.solution, self.circuit, p, self.values, inputs)
 
     def estimate_error(self, x: Data) -> Array:
         """How far the engine's free states are from the operating points: an estimate in volts, ``(B,)``.

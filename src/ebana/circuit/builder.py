@@ -91,17 +91,17 @@ class CircuitBuilder:
 
     # -- nodes ------------------------------------------------------------------------------------
 
-    def nodes(self, name: str, size: int) -> np.ndarray:
-        """Add ``size`` free nodes; returns their indices."""
-        return self._group(name, "free", size)
+    def nodes(self, name: str, size: int, labels: Sequence[str] = ()) -> np.ndarray:
+        """Add ``size`` free nodes, with names of their own where labels are given; returns their indices."""
+        return self._group(name, "free", size, labels)
 
     def ground(self, size: int = 1) -> np.ndarray:
         """``size`` terminals at the reference node."""
         return np.full(size, GROUND, dtype=INDEX)
 
-    def input(self, name: str, units: int) -> np.ndarray:
+    def input(self, name: str, units: int, labels: Sequence[str] = ()) -> np.ndarray:
         """Add nodes held at a named input, one column of data each."""
-        nodes = self._group(name, "source", units)
+        nodes = self._group(name, "source", units, labels)
         self.drive(name, nodes, name, np.arange(units), np.ones(units))
         return nodes
 
@@ -119,13 +119,21 @@ class CircuitBuilder:
         self._add(VoltageSources(name, nodes, columns, np.asarray(scale, dtype=float), input=input))
 
     def bias(
-        self, name: str, voltage: object, *, scale: object = 1.0, parameter: str | None = None, **options: Any
+        self,
+        name: str,
+        voltage: object,
+        *,
+        scale: object = 1.0,
+        parameter: str | None = None,
+        labels: Sequence[str] = (),
+        **options: Any,
     ) -> np.ndarray:
         """Add nodes held at ``scale * voltage``, a parameter of shape ``(k,)`` in volts.
 
         Args:
             scale: a number or one for each node; several nodes may share one voltage.
             parameter: name of the parameter, ``"<name>/voltage"`` where left out.
+            labels: names of the nodes, where they have their own.
             options: ``trainable``, ``low``, ``high``, ``learning_rate``.
         """
         voltage = np.atleast_1d(np.asarray(voltage, dtype=float))
@@ -136,7 +144,7 @@ class CircuitBuilder:
                 f"bias {name!r} has {voltage.size} voltages and {scale.size} scales. "
                 "Expected equal numbers, or one of either."
             )
-        nodes = self._group(name, "source", size)
+        nodes = self._group(name, "source", size, labels)
         parameter = self.parameter(parameter or f"{name}/voltage", "voltage", voltage, **options)
         columns = (
             np.broadcast_to(np.arange(voltage.size), (size,)) if voltage.size == size else np.zeros(size, int)
@@ -165,9 +173,11 @@ class CircuitBuilder:
         """The group that a node belongs to."""
         return next(g for g in self._groups if g.start <= node < g.start + g.size)
 
-    def _group(self, name: str, kind: NodeKind, size: int) -> np.ndarray:
+    def _group(self, name: str, kind: NodeKind, size: int, labels: Sequence[str] = ()) -> np.ndarray:
         self._claim(name, f"{kind} nodes")
-        group = NodeGroup(name, kind, self._size, int(size), self._owner)
+        if len(labels) not in (0, size):
+            raise ValueError(f"nodes {name!r} of size {size} have {len(labels)} labels. Expected one for each.")
+        group = NodeGroup(name, kind, self._size, int(size), self._owner, tuple(labels))
         self._size += group.size
         self._groups.append(group)
         return group.indices
@@ -236,6 +246,13 @@ class CircuitBuilder:
     def add(self, element: Element) -> None:
         """An element of any kind, its nodes and parameters made here before."""
         self._add(element)
+
+    def label_last(self, labels: Sequence[str]) -> None:
+        """Name the units of the elements that were added last."""
+        last = self._elements[-1]
+        if len(labels) != last.units:
+            raise ValueError(f"elements {last.name!r} of {last.units} units got {len(labels)} labels.")
+        self._elements[-1] = replace(last, labels=tuple(labels))
 
     def crossbar(
         self, name: str, rows: np.ndarray, columns: np.ndarray, conductance: object, **options: Any

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
@@ -172,11 +173,34 @@ class Circuit:
         raise IndexError(f"circuit has no node {node}")
 
     def node_name(self, node: int) -> str:
-        """Readable name of a node, ``group[i]``, or ``ground``."""
+        """Readable name of a node, its label, ``group[i]``, or ``ground``."""
         if node == GROUND:
             return "ground"
         group = self.group_of(node)
-        return f"{group.name}[{node - group.start}]"
+        return group.node_name(node - group.start)
+
+    @property
+    def node_names(self) -> tuple[str, ...]:
+        """Readable names of all nodes, in their order."""
+        return tuple(group.node_name(k) for group in self.groups for k in range(group.size))
+
+    def node(self, name: str) -> int:
+        """Index of the node of that name, its label or ``group[i]``, in either case of letters.
+
+        Raises:
+            KeyError: for an unknown name; lists some of those there are.
+        """
+        wanted = name.strip().lower()
+        if wanted in ("0", "gnd", "ground"):
+            return GROUND
+        if wanted not in self._node_index:
+            near = get_close_matches(wanted, self._node_index, 6) or list(self._node_index)[:8]
+            raise KeyError(f"circuit has no node {name!r}. It has, among {self.size}: {', '.join(near)}.")
+        return self._node_index[wanted]
+
+    @cached_property
+    def _node_index(self) -> dict[str, int]:
+        return {name.lower(): k for k, name in reversed(list(enumerate(self.node_names)))}
 
     def initial(self) -> dict[str, np.ndarray]:
         """The values to start from, by parameter name."""

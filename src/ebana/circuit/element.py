@@ -105,10 +105,12 @@ class Element:
     Args:
         name: name of the array, unique in its circuit.
         owner: the layer that made it; empty for one that stands for itself.
+        labels: names of its units, where they have their own.
     """
 
     name: str
     owner: str = field(default="", kw_only=True)
+    labels: tuple[str, ...] = field(default=(), kw_only=True)
 
     solvable: ClassVar[bool] = False
     """Whether Python knows its currents from the potentials of its nodes alone."""
@@ -155,6 +157,10 @@ class Element:
     def layer(self) -> str:
         """The layer that it belongs to, or its own name."""
         return self.owner or self.name
+
+    def unit_name(self, k: int) -> str:
+        """Readable name of unit k, its label or ``name[k]``."""
+        return self.labels[k] if self.labels else f"{self.name}[{k}]"
 
     # -- nodes and values ------------------------------------------------------------------------------
 
@@ -244,7 +250,7 @@ class Element:
         """The units at a place, as an element; arrays with a row for each unit are cut, others belong to all."""
         arrays = {f.name: a for f in fields(self) if isinstance(a := getattr(self, f.name), np.ndarray)}
         rows = {name: array for name, array in arrays.items() if array.shape[:1] == (self.units,)}
-        return replace(self, **{name: array[place[1]] for name, array in rows.items()})
+        return replace(self, labels=self.labels[place[1]], **{n: array[place[1]] for n, array in rows.items()})
 
     # -- tables and drawings ---------------------------------------------------------------------------
 

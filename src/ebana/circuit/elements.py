@@ -63,7 +63,8 @@ class NodeGroup:
     """A run of nodes with one name.
 
     ``free`` nodes are unknowns, ``source`` nodes are driven by voltage sources, ``amplified`` nodes are
-    the outputs of amplifiers and follow from their inputs. ``owner`` is the layer that made them.
+    the outputs of amplifiers and follow from their inputs. ``owner`` is the layer that made them, ``labels`` are names
+    of the nodes where they have their own.
     """
 
     name: str
@@ -71,6 +72,7 @@ class NodeGroup:
     start: int
     size: int
     owner: str = ""
+    labels: tuple[str, ...] = ()
 
     @property
     def indices(self) -> np.ndarray:
@@ -81,6 +83,10 @@ class NodeGroup:
     def layer(self) -> str:
         """The layer that it belongs to, or its own name."""
         return self.owner or self.name
+
+    def node_name(self, k: int) -> str:
+        """Readable name of node k, its label or ``group[k]``."""
+        return self.labels[k] if self.labels else f"{self.name}[{k}]"
 
 
 def ohms(siemens: np.ndarray) -> np.ndarray:

@@ -132,9 +132,10 @@ class Formula(PortDevice):
     numbers: tuple[float, ...]
 
     @staticmethod
-    def of(expression: Expression) -> Formula:
-        """The law of an expression; its controls are its variables in order."""
-        controls = {variable: k for k, variable in enumerate(tree.variables(expression))}
+    def of(expression: Expression, variables: Sequence[Variable] | None = None) -> Formula:
+        """The law of an expression; its controls are its variables in order, or in the order that is given."""
+        order = tree.variables(expression) if variables is None else variables
+        controls = {variable: k for k, variable in enumerate(order)}
         tape: list[Step] = []
         numbers: list[float] = []
         done: list[int] = []

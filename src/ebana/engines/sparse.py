@@ -9,7 +9,7 @@ import numpy as np
 
 from ebana._types import Values
 from ebana.circuit import Circuit
-from ebana.circuit.elements import Branches
+from ebana.circuit.elements import Branches, VoltageSources
 from ebana.engines.base import OperatingPoint, Result, batch_size
 from ebana.equations.mna import newton
 from ebana.equations.mna.factors import Factors
@@ -147,3 +147,55 @@ def _filled(system: System, start: np.ndarray) -> np.ndarray:
 def unknown_count(circuit: Circuit) -> int:
     """Number of unknowns of a circuit's equations."""
     return layout(circuit).size
+
+
+def branch_currents(
+    circuit: Circuit, parameters: Values, inputs: Values, p: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Current into every unit of every element at its first node, by its name in lower case, ``(B,)``, amperes.
+
+    Args:
+        p: potentials of all nodes and ground at an operating point, ``(B, N + 1)``.
+    """
+    engine = SparseEngine()
+    system = engine.system(circuit, parameters, inputs, Nudge.none())
+    places = system.layout
+    start = np.zeros((places.size, system.batch))
+    start[: places.nodes] = p.T[places.unknown[: places.nodes]]
+    x = newton.polished(system, start).x
+    through = system.currents(x)
+    found: dict[str, np.ndarray] = {}
+    for number, element in enumerate(circuit.elements):
+        own = [k for k, owner in enumerate(system.layout.elements) if owner == number]
+        if own:
+            each = _into_first(system, own, through)
+        elif isinstance(element, VoltageSources):
+            total = _drawn(system, through)[element.nodes]
+            each = -np.sign(element.scale)[:, None] * total
+        else:
+            continue
+        found |= {element.unit_name(k).lower(): row for k, row in enumerate(each)}
+    return found
+
+
+def _into_first(system: System, own: list[int], through: np.ndarray) -> np.ndarray:
+    """Currents into the first nodes of an element's units, by its relations, ``(k, B)``."""
+    relations = [system.relations[k] for k in own]
+    first = relations[0].plus
+    total = np.zeros((len(first), through.shape[1]))
+    for relation, k in zip(relations, own, strict=True):
+        start, stop = system.layout.branches[k]
+        leaves = 1.0 * (relation.plus == first)
+        if relation is not relations[0]:
+            leaves = leaves - 1.0 * (relation.minus == first)
+        total += leaves[:, None] * through[start:stop]
+    return total
+
+
+def _drawn(system: System, through: np.ndarray) -> np.ndarray:
+    """Current that all branches draw from each node and ground, ``(N + 1, B)``."""
+    total = np.zeros((system.layout.circuit.size + 1, through.shape[1]))
+    for relation, (start, stop) in zip(system.relations, system.layout.branches, strict=True):
+        np.add.at(total, relation.plus, through[start:stop])
+        np.add.at(total, relation.minus, -through[start:stop])
+    return total

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ebana._types import FilePath
+from ebana.tables import frame
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -125,14 +126,8 @@ class History:
         Raises:
             ImportError: where pandas is missing.
         """
-        try:
-            import pandas  # pyright: ignore[reportMissingImports]
-        except ModuleNotFoundError as missing:
-            raise ImportError(
-                "History.to_frame() needs pandas. Install it with 'pip install pandas', or use "
-                f"history[{self.measure!r}], an array of the same numbers, (epochs, seeds)."
-            ) from missing
-        return pandas.DataFrame(self.columns())
+        instead = f"history[{self.measure!r}], an array of the same numbers, (epochs, seeds)"
+        return frame(self.columns(), "History.to_frame()", instead)
 
     def columns(self) -> dict[str, np.ndarray]:
         """Scores by epoch as columns: ``epoch`` (from 1), ``seed`` and the measure, epoch after epoch.

@@ -172,6 +172,18 @@ def _turned_up(system: System, iterations: int) -> tuple[np.ndarray, bool, int]:
     return x, bool(found[0]) and share >= 1.0, count
 
 
+def polished(system: System, x: np.ndarray) -> State:
+    """States with all digits, from such that are near, ``(n, B)``."""
+    return _polished(system, x.copy(), np.ones(system.batch, bool), np.zeros(system.batch, int))
+
+
+def from_pins(system: System, at: np.ndarray, volts: np.ndarray, iterations: int = ITERATIONS) -> np.ndarray:
+    """Where Newton's method comes to while some unknowns are held, ``(n, B)``: a start near what a deck asks for."""
+    x = np.zeros((system.layout.size, system.batch))
+    x[at] = volts[:, None]
+    return _newton(replace(system, pinned=(at, volts)), x, cold=True, iterations=iterations)[0]
+
+
 def _polished(system: System, x: np.ndarray, found: np.ndarray, count: np.ndarray) -> State:
     """States with all digits, and how far off they may be: the last correction, and rounding."""
     batch, nodes = system.batch, system.layout.nodes

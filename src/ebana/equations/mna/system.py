@@ -21,8 +21,8 @@ from ebana.equations.mna.pulls import Pull
 from ebana.physics import kirchhoff
 from ebana.physics.nudge import Nudge
 
-Limits = tuple[Any, ...]
-"""Of each nonlinear relation, what keeps its controls within reach (:mod:`ebana.equations.mna.limits`), or None."""
+PIN = 1e6
+"""Siemens that hold a node where a start asks for it."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class System:
         pulls: nudges that follow the state.
         share: of the independent sources, by which they are scaled.
         leak: siemens from each node to ground, beside the circuit.
+        pinned: unknowns that are held at volts by :data:`PIN` siemens, to start from there.
     """
 
     layout: Layout
@@ -52,6 +53,7 @@ class System:
     pulls: tuple[Pull, ...] = ()
     share: float = 1.0
     leak: float = 0.0
+    pinned: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def batch(self) -> int:
@@ -111,6 +113,9 @@ class System:
         total = self.layout.to_equations @ f + self.layout.to_held @ p - self.share * self.injected
         if self.leak:
             total[: self.layout.nodes] += self.leak * x[: self.layout.nodes]
+        if self.pinned is not None:
+            at, volts = self.pinned
+            total[at] += PIN * (x[at] - volts[:, None])
         for pull in self.pulls:
             pull.add_currents(total, p)
         return total, slopes
@@ -139,12 +144,21 @@ class System:
             number += 1
         return f, slopes
 
+    def currents(self, x: np.ndarray) -> np.ndarray:
+        """Currents through all branches at a state, ``(branches, B)``."""
+        p = self.full(x)
+        f, _ = self._branches(self.controls(p))
+        f[self.layout.held] = p[self.layout.circuit.size + 1 :]
+        return f
+
     def factors(self, x: np.ndarray, slopes: np.ndarray) -> Factors:
         """The Jacobians at states, factorised, by the slopes of :meth:`linearised`."""
         pattern = self.layout.jacobian
         data = pattern.by_slope @ slopes + pattern.fixed[:, None]
         if self.leak:
             data[pattern.diagonal] += self.leak
+        if self.pinned is not None:
+            data[pattern.diagonal[self.pinned[0]]] += PIN
         if not self.pulls:
             return factorise(pattern, self.layout.size, data)
         p = self.full(x)

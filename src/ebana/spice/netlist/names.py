@@ -38,11 +38,19 @@ def unique_names(names: Iterable[str]) -> list[str]:
 
 
 def node_names(circuit: Circuit) -> list[str]:
-    """SPICE name of each node, ``<group>_<index>``, in the order of the circuit's numbering."""
+    """SPICE name of each node in the order of the circuit's numbering: its label, or ``<group>_<index>``."""
     groups = unique_names(group.name for group in circuit.groups)
-    return [
-        f"{name}_{i}" for name, group in zip(groups, circuit.groups, strict=True) for i in range(group.size)
+    plain = [
+        None if group.labels else f"{name}_{i}"
+        for name, group in zip(groups, circuit.groups, strict=True)
+        for i in range(group.size)
     ]
+    labels = [label for group in circuit.groups for label in group.labels]
+    if not labels:
+        return plain  # type: ignore[return-value]
+    taken = [name for name in plain if name is not None]
+    own = iter(unique_names([*taken, *labels])[len(taken) :])
+    return [next(own) if name is None else name for name in plain]
 
 
 def subcircuit_names(circuit: Circuit) -> dict[tuple[str, str], list[str]]:
