@@ -79,7 +79,9 @@ def read_lines(text: str | Iterable[str]) -> Iterator[Line]:
         if not line:
             swallowed = place if raw.strip().startswith(";") else swallowed
         elif line.startswith("+") and parts:
-            problem = problem or (_swallowed(swallowed, place) if swallowed else "") or _foreign(written, place)
+            problem = (
+                problem or (_swallowed(swallowed, place) if swallowed else "") or _foreign(written, place)
+            )
             parts.append(line[1:].strip())
         else:
             if parts:

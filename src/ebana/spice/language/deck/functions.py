@@ -46,7 +46,15 @@ REFUSED = {
 }  # fmt: skip
 """Functions that are known and refused, and why."""
 
-ALIASES = {"ln": "log", "arctan": "atan", "m": "abs", "mag": "abs", "tbl": "table", "pwrs": "pwr", "fabs": "abs"}
+ALIASES = {
+    "ln": "log",
+    "arctan": "atan",
+    "m": "abs",
+    "mag": "abs",
+    "tbl": "table",
+    "pwrs": "pwr",
+    "fabs": "abs",
+}
 """Other names of functions, where they are not those of the deck."""
 
 _COMPARED: dict[str, BinaryOperator] = {
@@ -77,7 +85,11 @@ def magnitude(base: Expression) -> Expression:
     """``abs`` of an expression, unless it shows that it is not negative."""
     if isinstance(base, Number):
         return Number(abs(base.value))
-    return base if isinstance(base, Call) and base.function in ("abs", "exp", "sqrt", "u", "uramp") else Call("abs", (base,))
+    return (
+        base
+        if isinstance(base, Call) and base.function in ("abs", "exp", "sqrt", "u", "uramp")
+        else Call("abs", (base,))
+    )
 
 
 def _pwr(arguments: tuple[Expression, ...], dialect: Dialect) -> Expression:
@@ -124,8 +136,7 @@ WRITTEN: dict[str, tuple[int, Build]] = {
     "pwrs": (2, lambda a, _: Call("pwr", a)),
     **dict.fromkeys(("if", "ternary_fcn"), (3, lambda a, _: Conditional(a[0], a[1], a[2]))),
     **{
-        name: (1, lambda a, _, sign=sign: Binary(sign, a[0], Number(0.0)))
-        for name, sign in _COMPARED.items()
+        name: (1, lambda a, _, sign=sign: Binary(sign, a[0], Number(0.0))) for name, sign in _COMPARED.items()
     },
 }
 """Functions that are written in terms of others, and how many arguments they take."""
@@ -149,7 +160,9 @@ yes=Number(value=1.0), no=Number(value=0.0))
     """
     if name in REFUSED or (name == "limit" and len(arguments) == 2):
         why = REFUSED.get(name, "of two arguments is drawn at random")
-        raise ValueError(f"the function {name!r} {why}, and has no value here. Write what it gives at DC in its place.")
+        raise ValueError(
+            f"the function {name!r} {why}, and has no value here. Write what it gives at DC in its place."
+        )
     if name in WRITTEN:
         count, build = WRITTEN[name]
         _check_count(name, count, len(arguments))
@@ -184,7 +197,9 @@ def _check_points(name: str, arguments: tuple[Expression, ...]) -> None:
     except NoValue as error:
         raise ValueError(f"a place in the points of {name!r} {error}. Expected a number.") from None
     if any(b <= a for a, b in zip(places, places[1:], strict=False)):
-        raise ValueError(f"the function {name!r} has places that do not increase: {places[:6]}. Sort its points.")
+        raise ValueError(
+            f"the function {name!r} has places that do not increase: {places[:6]}. Sort its points."
+        )
 
 
 # -- values --------------------------------------------------------------------------------------------

@@ -228,7 +228,9 @@ class _Reader:
 
     def _number(self, word: str) -> float:
         if re.match(r"[\d.]+(?:e[+-]?\d+)?mil", word, re.IGNORECASE) and self.dialect == "ngspice":
-            raise self.fail(f"has {word!r}: ngspice takes mil for milli in expressions; write the number without")
+            raise self.fail(
+                f"has {word!r}: ngspice takes mil for milli in expressions; write the number without"
+            )
         return literal(word, self.dialect)
 
     def _named(self, name: str, start: int) -> Tree:
@@ -305,13 +307,17 @@ def literal(text: str, dialect: Dialect = "ngspice") -> float:
         (4700.0, 4700.0, 2000000.0)
     """
     if len(text) > LONGEST:
-        raise ValueError(f"the number {shorten(text)!r} has {len(text)} characters. Expected at most {LONGEST}.")
+        raise ValueError(
+            f"the number {shorten(text)!r} has {len(text)} characters. Expected at most {LONGEST}."
+        )
     mixed = _MIXED.fullmatch(text)
     if mixed and dialect == "ltspice":
         text = f"{mixed[1]}.{mixed[3]}{'' if mixed[2].lower() == 'r' else mixed[2]}"
     elif mixed:
         plain = f"{mixed[1]}.{mixed[3]}{'' if mixed[2].lower() == 'r' else mixed[2]}"
-        raise ValueError(f"{text!r} is {plain} in LTspice and {mixed[1]}{mixed[2]} in ngspice. Write {plain}.")
+        raise ValueError(
+            f"{text!r} is {plain} in LTspice and {mixed[1]}{mixed[2]} in ngspice. Write {plain}."
+        )
     if dialect == "xyce" and re.fullmatch(r"[-+.\d]+x[a-z]*", text, re.IGNORECASE):
         text = re.sub("x", "meg", text, count=1, flags=re.IGNORECASE)
     value = number(text)

@@ -11,7 +11,16 @@ import math
 import re
 from dataclasses import dataclass, field
 
-from ebana.spice.language.deck.expression import Binary, Call, Conditional, Current, Expression, Number, Potential, Unary
+from ebana.spice.language.deck.expression import (
+    Binary,
+    Call,
+    Conditional,
+    Current,
+    Expression,
+    Number,
+    Potential,
+    Unary,
+)
 from ebana.spice.language.deck.functions import NoValue, called, constant, power
 from ebana.spice.language.deck.grammar import Constant, Dialect, Name, Operation, Probe, Tree, literal, parsed
 from ebana.spice.language.deck.places import Place, located
@@ -24,7 +33,11 @@ BUDGET = 10_000_000
 DEPTH = 250
 """Operations inside each other, those of functions of the deck counted in."""
 
-_TIMED = {"time": "0 at an operating point", "hertz": "0 at an operating point", "freq": "0 at an operating point"}
+_TIMED = {
+    "time": "0 at an operating point",
+    "hertz": "0 at an operating point",
+    "freq": "0 at an operating point",
+}
 _BOLTZMANN_OVER_CHARGE = 1.380649e-23 / 1.602176634e-19
 """Volts per kelvin, of the SI's exact constants."""
 
@@ -73,6 +86,10 @@ class Scope:
         prefix: what full names of elements and nodes in it begin with, such as ``"x1.x2."``.
         ports: full names of the nodes that stand behind its pins.
         shared_nodes: nodes that have one name everywhere (``.global``).
+        parameters: expressions of parameters, by name.
+        values: those that were evaluated.
+        functions: functions of the deck, by name.
+        given: names whose values an instance, or who reads the deck, states.
     """
 
     shared: Surroundings
@@ -84,6 +101,7 @@ class Scope:
     parameters: dict[str, Definition] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     functions: dict[str, Definition] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
 
     # -- names of nodes and elements ------------------------------------------------------------------
 
@@ -294,7 +312,9 @@ class _Resolver:
                     return Number(-inner.value)
                 return Unary("-" if sign == "-" else "!", inner)
             case Operation(sign, (left, right)):
-                return self.binary(sign, self.resolved(left, bound, depth + 1), self.resolved(right, bound, depth + 1))
+                return self.binary(
+                    sign, self.resolved(left, bound, depth + 1), self.resolved(right, bound, depth + 1)
+                )
         raise ValueError(f"the expression {shorten(self.text)!r} is not understood.")
 
     def binary(self, sign: str, left: Expression, right: Expression) -> Expression:
@@ -304,9 +324,7 @@ class _Resolver:
             return Number(_remainder(constant(left), constant(right)))
         return Binary(sign, left, right)  # type: ignore[arg-type]
 
-    def function(
-        self, name: str, operands: tuple[Tree, ...], bound: Bound, depth: int
-    ) -> Expression:
+    def function(self, name: str, operands: tuple[Tree, ...], bound: Bound, depth: int) -> Expression:
         arguments, sizes = [], []
         for one in operands:
             before = self.scope.shared.left

@@ -138,7 +138,12 @@ class _Reader:
                 if card == ".end" and not in_control:
                     self.ended = self.ended or len(self.opened) == 0
                     return
-                if card == ".lib" and has_sections and len(statement.text.split()) == 2 and not self._is_file(statement, path):
+                if (
+                    card == ".lib"
+                    and has_sections
+                    and len(statement.text.split()) == 2
+                    and not self._is_file(statement, path)
+                ):
                     inside = statement.rest
                 elif card in _INCLUDE or card == ".lib":
                     self.include(statement, path)

@@ -35,7 +35,7 @@ class Choice:
     branches: tuple[Branch, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Block:
     """A definition of a subcircuit, or the whole deck (its name empty).
 
@@ -158,7 +158,9 @@ def _header(statement: Statement) -> tuple[str, tuple[str, ...], dict[str, str]]
     """Name, pins and defaults of ``.subckt``."""
     pins, defaults = instance_words(statement.rest)
     if not pins:
-        raise ValueError(f"cannot read {shorten(statement.text)!r}. Expected .subckt NAME PIN ... [KEY=value ...].")
+        raise ValueError(
+            f"cannot read {shorten(statement.text)!r}. Expected .subckt NAME PIN ... [KEY=value ...]."
+        )
     name, *pins = (word.lower() for word in pins)
     doubled = next((pin for pin in pins if pins.count(pin) > 1), None) if len(set(pins)) < len(pins) else None
     if doubled is not None or "0" in pins:
