@@ -58,6 +58,36 @@ def model_cards(text: str) -> list[ModelCard]:
     return found
 
 
+def base_name(line: str) -> str | None:
+    """The name of the card that a ``.model`` line is a kind of (AKO); None where it is of its own.
+
+    Raises:
+        ValueError: for a line that is no card.
+
+    Example:
+        >>> base_name(".model fast ako:slow D(TT=1n)")
+        'slow'
+    """
+    return _head(line)[1]
+
+
+def read_card(line: str, base: ModelCard | None = None) -> ModelCard:
+    """A ``.model`` line as a card, expressions as they are written.
+
+    Args:
+        line: the logical line.
+        base: the card that it is a kind of, whose parameters it starts from.
+
+    Raises:
+        ValueError: for a card that cannot be read.
+
+    Example:
+        >>> str(read_card(".model d1 D(IS=1n, N={2*k})"))
+        '.model d1 D(IS=1n N={2*k})'
+    """
+    return _read(line, base)
+
+
 @contextmanager
 def located(line: Line, where: object = "") -> Iterator[None]:
     """Errors in the block name the file, the line and its text."""

@@ -68,8 +68,9 @@ def without_comment(line: str) -> str:
 
 def read_lines(text: str | Iterable[str]) -> Iterator[Line]:
     """The logical lines of a text, with their places."""
-    open_line: Line | None = None
-    swallowed = 0
+    parts: list[str] = []  # of the open line, joined at its end: as a sum they would be copied once for each
+    number = swallowed = 0
+    problem = ""
     for place, raw in enumerate(physical_lines(text) if isinstance(text, str) else text, start=1):
         written = without_comment(raw)
         line = _AROUND.sub(
@@ -77,16 +78,17 @@ def read_lines(text: str | Iterable[str]) -> Iterator[Line]:
         )  # what it is meant to be; with foreign blanks around it, it is refused
         if not line:
             swallowed = place if raw.strip().startswith(";") else swallowed
-        elif line.startswith("+") and open_line is not None:
-            problem = open_line.problem or (_swallowed(swallowed, place) if swallowed else "")
-            problem = problem or _foreign(written, place)
-            open_line = Line(f"{open_line.text} {line[1:].strip()}", open_line.number, problem)
+        elif line.startswith("+") and parts:
+            problem = (
+                problem or (_swallowed(swallowed, place) if swallowed else "") or _foreign(written, place)
+            )
+            parts.append(line[1:].strip())
         else:
-            if open_line is not None:
-                yield open_line
-            open_line, swallowed = Line(line, place, _foreign(written, place)), 0
-    if open_line is not None:
-        yield open_line
+            if parts:
+                yield Line(" ".join(parts), number, problem)
+            parts, number, problem, swallowed = [line], place, _foreign(written, place), 0
+    if parts:
+        yield Line(" ".join(parts), number, problem)
 
 
 def _swallowed(comment: int, place: int) -> str:

@@ -1,0 +1,266 @@
+"""From the blocks of a deck to its elements: instances of subcircuits written out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from ebana.spice.language.deck.building import (
+    Line,
+    Settings,
+    capacitor,
+    diode,
+    inductor,
+    resistor,
+    transistor,
+)
+from ebana.spice.language.deck.driving import behavioural, current_controlled, independent, voltage_controlled
+from ebana.spice.language.deck.elements import (
+    Behavioural,
+    CurrentControlled,
+    Element,
+    Resistor,
+    carries_current,
+)
+from ebana.spice.language.deck.expression import (
+    Binary,
+    Call,
+    Conditional,
+    Current,
+    Expression,
+    Number,
+    Potential,
+    Unary,
+    walk,
+)
+from ebana.spice.language.deck.frames import Frame
+from ebana.spice.language.deck.places import Place, located
+from ebana.spice.language.deck.scopes import Definition, Scope
+from ebana.spice.language.deck.sources import Statement
+from ebana.spice.language.deck.structure import Block, Choice, Item, instance_words
+
+ELEMENTS = 1_000_000
+"""Elements and instances that a deck may have when it is written out."""
+
+LEVELS = 50
+"""Instances inside each other that are followed."""
+
+_BUILD: dict[str, Callable[[Line], list[Element]]] = {
+    "r": resistor, "c": capacitor, "l": inductor, "d": diode, "m": transistor,
+    "v": independent, "i": independent, "b": behavioural,
+    "e": voltage_controlled, "g": voltage_controlled, "f": current_controlled, "h": current_controlled,
+}  # fmt: skip
+"""What reads an element, by the first letter of its name."""
+
+_REFUSED = {
+    "q": "bipolar transistor", "j": "junction field-effect transistor", "z": "MESFET", "s": "switch, voltage controlled",
+    "w": "switch, current controlled", "t": "transmission line", "o": "lossy transmission line", "u": "uniform RC line",
+    "y": "device of Xyce or single transmission line", "a": "code model", "p": "coupled transmission lines or port",
+    "n": "Verilog-A device",
+}  # fmt: skip
+"""Elements that are known and not read."""
+
+
+@dataclass
+class Flattener:
+    """Writes out the instances of a deck.
+
+    Args:
+        settings: of the deck.
+        elements: what was found, in order.
+        passed: places of couplings of inductors, which say nothing at DC.
+        instances: frames of instances that state more than elements.
+        made: elements and instances so far.
+    """
+
+    settings: Settings
+    elements: list[Element] = field(default_factory=list)
+    passed: list[Place] = field(default_factory=list)
+    instances: list[Frame] = field(default_factory=list)
+    made: int = 0
+
+    def write(self, frame: Frame, opened: tuple[Block, ...] = ()) -> None:
+        """Add the elements of a frame, and of the instances in it.
+
+        Raises:
+            ValueError: for what cannot be read, with its place.
+        """
+        names: set[str] = set()
+        for statement in frame.elements:
+            with located(statement.place):
+                self._one(frame, statement, names, opened)
+
+    def _one(self, frame: Frame, statement: Statement, names: set[str], opened: tuple[Block, ...]) -> None:
+        self.made += 1
+        if self.made > ELEMENTS:
+            raise ValueError(
+                f"the deck has more than {ELEMENTS:,} elements and instances when it is written out."
+            )
+        line = Line.of(frame, statement, self.settings)
+        letter, own = line.word[0].lower(), line.word.lower()
+        if own in names:
+            raise ValueError(
+                f"there is another element of the name {line.word!r}. Give each a name of its own."
+            )
+        names.add(own)
+        if letter == "x":
+            self._instance(line, opened)
+        elif letter == "k":
+            self.passed.append(statement.place)
+        elif letter in _BUILD:
+            self.elements += _BUILD[letter](line)
+        else:
+            raise ValueError(_unknown(line.word))
+
+    def _instance(self, line: Line, opened: tuple[Block, ...]) -> None:
+        found, given = instance_words(line.after)
+        if not found:
+            raise ValueError("it names no subcircuit. Expected Xname node ... subcircuit [KEY=value ...].")
+        *ends, name = found
+        block, holder = line.frame.subcircuit(name)
+        if block in opened or len(opened) >= LEVELS:
+            why = "stands inside itself" if block in opened else f"is {LEVELS} instances deep"
+            raise ValueError(f"the subcircuit {name!r} {why}.")
+        ends = (
+            [end for word in ends for end in word.strip("(),").split(",") if end]
+            if _in_brackets(ends)
+            else ends
+        )
+        if len(ends) != len(block.pins):
+            raise ValueError(
+                f"it has {len(ends)} nodes, and the subcircuit {block.name!r} {len(block.pins)} pins: {' '.join(block.pins)}."
+            )
+        frame = instance(line, block, holder, ends, given)
+        if frame.directives:
+            self.instances.append(frame)
+        self.write(frame, (*opened, block))
+
+
+def _in_brackets(ends: list[str]) -> bool:
+    return bool(ends) and ends[0].startswith("(") and ends[-1].endswith(")")
+
+
+def instance(line: Line, block: Block, holder: Frame, ends: list[str], given: dict[str, str]) -> Frame:
+    """The frame of an instance: its parameters evaluated where it stands, its defaults where it is defined."""
+    caller = line.frame.scope
+    copies = line.frame.multiplier
+    if "m" in given and "m" not in block.defaults:
+        copies = line.copies(given)
+    for name in given:
+        if name not in block.defaults and name != "m" and not _mentions(block.items, name):
+            known = ", ".join(block.defaults) or "none"
+            raise ValueError(f"the subcircuit {block.name!r} has no parameter {name!r}. It has: {known}.")
+    scope = Scope(
+        caller.shared,
+        caller,
+        holder.scope,
+        f"{caller.prefix}{line.word.lower()}.",
+        dict(zip(block.pins, [caller.node(end) for end in ends], strict=True)),
+        caller.shared_nodes,
+    )
+    scope.parameters |= {name: Definition(text, block.place) for name, text in block.defaults.items()}
+    scope.values |= {name: caller.number(text) for name, text in given.items()}
+    scope.given = frozenset(given)
+    frame = Frame(block, scope, holder, copies)
+    frame.take(block.items)
+    return frame
+
+
+def _mentions(items: Iterable[Item], name: str) -> bool:
+    """Whether a name stands anywhere in a definition."""
+    pattern = re.compile(rf"(?<![\w.]){re.escape(name)}(?![\w.])", re.IGNORECASE)
+    open_ones: list[Item] = list(items)
+    while open_ones:
+        item = open_ones.pop()
+        if isinstance(item, Block):
+            open_ones.extend(item.items)
+        elif isinstance(item, Choice):
+            open_ones.extend(one for branch in item.branches for one in branch.items)
+        elif pattern.search(item.text):
+            return True
+    return False
+
+
+def _unknown(word: str) -> str:
+    what = _REFUSED.get(word[0].lower())
+    if what is None:
+        return (
+            f"element {word!r} begins with {word[0]!r}, which is no element. Expected one of "
+            f"{', '.join(letter.upper() for letter in [*_BUILD, 'k', 'x'])}."
+        )
+    return (
+        f"element {word!r} ({what}) is not read: operating points are computed of resistors, capacitors, inductors, "
+        "sources, diodes and MOSFETs of level 1. Replace it, or give the deck to ngspice."
+    )
+
+
+# -- currents that others refer to ---------------------------------------------------------------------------
+
+
+def with_currents(elements: list[Element]) -> tuple[Element, ...]:
+    """The elements, currents of resistors in expressions written as voltages over ohms.
+
+    Raises:
+        ValueError: for a current of an element that is not there, or that has none of its own.
+    """
+    known = {element.name: element for element in elements}
+    return tuple([_with_currents(element, known) for element in elements])
+
+
+def _with_currents(element: Element, known: dict[str, Element]) -> Element:
+    if isinstance(element, CurrentControlled):
+        with located(element.place):
+            found = _carrier(element.source, known)
+            if not carries_current(found):
+                raise ValueError(_no_current(found))
+        return element
+    if not isinstance(element, Behavioural) or not any(
+        isinstance(one, Current) for one in walk(element.expression)
+    ):
+        return element
+    with located(element.place):
+        expression = currents_resolved(element.expression, known)
+    return Behavioural(
+        element.name, element.written, element.nodes, element.place, element.quantity, expression
+    )
+
+
+def _carrier(name: str, known: dict[str, Element]) -> Element:
+    if name not in known:
+        raise ValueError(f"there is no element {name!r}, whose current it needs.")
+    return known[name]
+
+
+def _no_current(element: Element) -> str:
+    return (
+        f"the current of {element.written!r} is none of the circuit's unknowns. Put a source of 0 V in series with it, "
+        "and name that."
+    )
+
+
+def currents_resolved(expression: Expression, known: dict[str, Element]) -> Expression:
+    """An expression whose currents are those of sources of volts and inductors.
+
+    Raises:
+        ValueError: for other currents than these and those of resistors and sources of amperes.
+    """
+    match expression:
+        case Current(name):
+            element = _carrier(name, known)
+            if carries_current(element):
+                return expression
+            if isinstance(element, Resistor):
+                return Binary("/", Potential(*element.nodes), Number(element.ohms))
+            raise ValueError(_no_current(element))
+        case Unary(sign, operand):
+            return Unary(sign, currents_resolved(operand, known))
+        case Binary(sign, left, right):
+            return Binary(sign, currents_resolved(left, known), currents_resolved(right, known))
+        case Call(name, arguments):
+            return Call(name, tuple([currents_resolved(one, known) for one in arguments]))
+        case Conditional(condition, yes, no):
+            c, y, n = (currents_resolved(one, known) for one in (condition, yes, no))
+            return Conditional(c, y, n)
+        case _:
+            return expression

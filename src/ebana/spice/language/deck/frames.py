@@ -1,0 +1,218 @@
+"""One instance of a subcircuit, or the top of a deck: what is defined in it, with its own parameters.
+
+Models, subcircuits and functions are those of the definition and of the definitions around it; parameters those of
+the instance (:mod:`.scopes`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ebana.spice.language import card_reader, cards, mosfet_parameters
+from ebana.spice.language.cards import WORDS, ModelCard
+from ebana.spice.language.deck.places import DeckError, located
+from ebana.spice.language.deck.scopes import Definition, Scope, unwrapped
+from ebana.spice.language.deck.sources import Statement
+from ebana.spice.language.deck.structure import Block, Choice, Item
+from ebana.spice.language.deck.words import arguments_of, definitions
+from ebana.spice.language.lines import shorten
+from ebana.spice.language.numbers import is_number
+
+PARAMETERS = (".param", ".params", ".parameter", ".global_param")
+"""Statements that define parameters."""
+
+FUNCTIONS = (".func", ".function")
+"""Statements that define functions."""
+
+
+@dataclass
+class Frame:
+    """What an instance defines and holds.
+
+    Args:
+        block: its definition.
+        scope: its names.
+        outer: the frame in which the definition stands; None at the top.
+        multiplier: how many of it stand in parallel, those of the instances around it counted in.
+    """
+
+    block: Block
+    scope: Scope
+    outer: Frame | None = None
+    multiplier: float = 1.0
+    subcircuits: dict[str, Block] = field(default_factory=dict)
+    models: dict[str, Statement] = field(default_factory=dict)
+    elements: list[Statement] = field(default_factory=list)
+    directives: list[Statement] = field(default_factory=list)
+    evaluated: dict[str, ModelCard] = field(default_factory=dict)
+
+    def take(self, items: Iterable[Item]) -> None:
+        """Note what items define, then those of the branches whose conditions hold."""
+        choices: list[Choice] = []
+        for item in items:
+            if isinstance(item, Choice):
+                choices.append(item)
+            elif isinstance(item, Block):
+                self.subcircuits.setdefault(item.name, item)
+            else:
+                with located(item.place):
+                    self.note(item)
+        for choice in choices:
+            self.take(self.chosen(choice))
+
+    def note(self, statement: Statement) -> None:
+        """Note one statement."""
+        card = statement.card
+        if card in PARAMETERS:
+            self.define(statement)
+        elif card in FUNCTIONS:
+            self.define_function(statement)
+        elif card == ".model":
+            words = statement.text.split()
+            if len(words) < 3:
+                raise ValueError("cannot read the card. Expected .model NAME TYPE(KEY=value ...).")
+            self.models.setdefault(words[1].lower(), statement)
+        elif card.startswith("."):
+            self.directives.append(statement)
+        else:
+            self.elements.append(statement)
+
+    def chosen(self, choice: Choice) -> tuple[Item, ...]:
+        """The items of the first branch whose condition holds."""
+        for branch in choice.branches:
+            if branch.condition is None:
+                return branch.items
+            with located(branch.place):
+                if self.scope.number(unwrapped(branch.condition), condition=True):
+                    return branch.items
+        return ()
+
+    def define(self, statement: Statement) -> None:
+        for name, arguments, body in definitions(statement.rest):
+            if arguments is not None:
+                self.scope.functions.setdefault(name, Definition(body, statement.place, arguments))
+            elif name not in self.scope.given:  # what an instance states counts before what stands inside
+                self.scope.values.pop(name, None)
+                self.scope.parameters[name] = Definition(body, statement.place)
+
+    def define_function(self, statement: Statement) -> None:
+        match = re.fullmatch(r"([A-Za-z_]\w*)\s*(\([^()]*\))\s*=?\s*(.+)", statement.rest, re.DOTALL)
+        if match is None:
+            raise ValueError(
+                f"cannot read {shorten(statement.text)!r}. Expected .func NAME(a, b) {{expression}}."
+            )
+        definition = Definition(match[3].strip(), statement.place, arguments_of(match[2]))
+        self.scope.functions.setdefault(match[1].lower(), definition)
+
+    # -- what a name means here ------------------------------------------------------------------------
+
+    def subcircuit(self, name: str) -> tuple[Block, Frame]:
+        """The definition that a name means here, and the frame in which it stands.
+
+        Raises:
+            ValueError: where there is none.
+        """
+        frame: Frame | None = self
+        known: list[str] = []
+        while frame is not None:
+            if name.lower() in frame.subcircuits:
+                return frame.subcircuits[name.lower()], frame
+            known += frame.subcircuits
+            frame = frame.outer
+        listed = ", ".join(sorted(set(known))[:12]) or "none"
+        raise ValueError(
+            f"there is no subcircuit {name!r}. Known here: {listed}. Include the file that defines it."
+        )
+
+    def holder(self, name: str) -> Frame | None:
+        """The frame whose model a name means here."""
+        frame: Frame | None = self
+        while frame is not None and name.lower() not in frame.models:
+            frame = frame.outer
+        return frame
+
+    def model(self, name: str) -> ModelCard:
+        """The card that a name means here, its values evaluated.
+
+        Raises:
+            ValueError: where there is none, or it has no value.
+        """
+        frame = self.holder(name)
+        if frame is None:
+            raise ValueError(self._no_model(name.lower()))
+        return frame.card(name.lower(), ())
+
+    def _no_model(self, name: str) -> str:
+        known: list[str] = []
+        frame: Frame | None = self
+        while frame is not None:
+            known += frame.models
+            frame = frame.outer
+        if any(one.startswith(f"{name}.") for one in known):
+            return f"the model {name!r} has a card for each range of sizes (binning), which is not read. Name one of them."
+        listed = ", ".join(sorted(set(known))[:12]) or "none"
+        return f"there is no model {name!r}. Known here: {listed}. Add its .model card, or include the file that has it."
+
+    def card(self, name: str, opened: tuple[str, ...]) -> ModelCard:
+        """The card of this frame of that name."""
+        if name not in self.evaluated:
+            statement = self.models[name]
+            if name in opened or len(opened) > card_reader.AKO_DEPTH:
+                raise DeckError(
+                    statement.place, f"model {name!r} is a kind of itself (AKO). Expected another card."
+                )
+            with located(statement.place):
+                self.evaluated[name] = self._read(statement, (*opened, name))
+        return self.evaluated[name]
+
+    def _read(self, statement: Statement, opened: tuple[str, ...]) -> ModelCard:
+        of = card_reader.base_name(statement.text)
+        base = None
+        if of is not None:
+            holder = self.holder(of)
+            if holder is None:
+                raise ValueError(self._no_model(of.lower()))
+            base = holder.card(of.lower(), opened if holder is self else ())
+        return self._with_values(card_reader.read_card(statement.text, base))
+
+    def _with_values(self, card: ModelCard) -> ModelCard:
+        """The card with the values of its expressions and names of parameters."""
+        values = dict(card.parameters)
+        for key, text in card.parameters.items():
+            if key in WORDS or is_number(text):
+                continue
+            values[key] = repr(self._value(card.name, key, text))
+        if values == card.parameters:
+            return card
+        return ModelCard.of(card.name, card.type, {key.upper(): value for key, value in values.items()})
+
+    def _value(self, name: str, key: str, text: str) -> float:
+        try:
+            return self.scope.number(text)
+        except DeckError:
+            raise
+        except ValueError as error:
+            raise ValueError(f"model {name!r}, parameter {key.upper()}: {error}") from error
+
+
+def checked(card: ModelCard) -> ModelCard:
+    """A card of a diode or a MOSFET of level 1 with known parameters.
+
+    Raises:
+        ValueError: for another level, and for parameters that no such device has.
+    """
+    if card.type == "D":
+        _check_level(card, "a junction diode of level 1")
+        cards.check_names(card)
+    else:
+        _check_level(card, "a MOSFET of level 1")
+        mosfet_parameters.check_names(card)
+    return card
+
+
+def _check_level(card: ModelCard, wanted: str) -> None:
+    level = card.parameters.get("level", "1")
+    if cards.value(card, "level", level) != 1:
+        raise ValueError(f"model {card.name!r} is of LEVEL={level}. Expected {wanted}; others are not read.")

@@ -1,0 +1,326 @@
+"""The grammar of expressions in decks: from text to a tree, names and functions as they are written.
+
+From the loosest to the tightest::
+
+    c ? a : b      ||      &&      == !=      < <= > >=      + -      * / %      unary - + !      ^ **
+
+Operators of one row group from the left. What ngspice groups differently in ``.param`` and in sources is refused:
+chained powers, and a sign behind an operator and before a power. Braces are brackets.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from ebana.spice.language.lines import shorten
+from ebana.spice.language.numbers import number
+
+Dialect = Literal["ngspice", "ltspice", "xyce"]
+
+DEPTH = 80
+"""Brackets and conditionals inside each other that are read."""
+
+HEIGHT = 250
+"""Operations inside each other, ``((a+b)+c)+d`` being three, that are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A number that stands in the text."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A parameter, an argument of a function, or a name such as ``temper``; in lower case."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """``v(a)``, ``v(a,b)`` or ``i(source)``, names as they are written."""
+
+    quantity: Literal["v", "i"]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operator or a function (its name in lower case) and what it is applied to; ``?`` has three."""
+
+    operator: str
+    operands: tuple[Tree, ...]
+    is_function: bool = False
+
+
+Tree = Constant | Name | Probe | Operation
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?[A-Za-zµμ]*)"
+    r"|(?P<name>[A-Za-z_@#][A-Za-z0-9_.#@]*)"
+    r"|(?P<operator>\*\*|&&|\|\||<=|>=|<>|==|!=|[-+*/%^<>=?:,!()&|~]))"
+)
+_SPACE = re.compile(r"\s*")
+_BRACES = str.maketrans("{}", "()")
+_LEVELS = ({"||"}, {"&&"}, {"==", "!="}, {"<", "<=", ">", ">="}, {"+", "-"}, {"*", "/", "%"})
+_SAME = {"**": "^", "<>": "!="}
+_XYCE = {"|": "||", "&": "&&", "~": "!"}
+
+
+@lru_cache(maxsize=8192)
+def parsed(text: str, dialect: Dialect = "ngspice", condition: bool = False) -> Tree:
+    """The tree of an expression.
+
+    Args:
+        text: the expression, with or without braces around it.
+        dialect: whose operators are read.
+        condition: whether ``=`` stands for ``==``, as in ``.if``.
+
+    Raises:
+        ValueError: where it is malformed or nested too deep.
+
+    Example:
+        >>> parsed("2*x")
+        Operation(operator='*', operands=(Constant(value=2.0), Name(name='x')), is_function=False)
+    """
+    reader = _Reader(text, dialect, condition)
+    tree = reader.conditional()
+    if reader.word:
+        raise reader.fail(f"has {reader.word!r} where it should end")
+    if _height(tree) > HEIGHT:
+        raise reader.fail(f"has more than {HEIGHT} operations inside each other; put parts of it into .param")
+    return tree
+
+
+def _height(tree: Tree) -> int:
+    highest, open_ones = 0, [(tree, 1)]
+    while open_ones:
+        one, height = open_ones.pop()
+        highest = max(highest, height)
+        if isinstance(one, Operation):
+            open_ones.extend((operand, height + 1) for operand in one.operands)
+    return highest
+
+
+class _Reader:
+    """Recursive descent, one word ahead."""
+
+    def __init__(self, text: str, dialect: Dialect, condition: bool) -> None:
+        self.written, self.text = text, text.translate(_BRACES)
+        self.dialect, self.condition = dialect, condition
+        self.at = self.depth = 0
+        self.word = self.kind = ""
+        self.step()
+
+    def fail(self, why: str) -> ValueError:
+        return ValueError(f"the expression {shorten(self.written)!r} {why}.")
+
+    def step(self) -> str:
+        """The word that was next; reads the one after."""
+        before = self.word
+        match = _TOKEN.match(self.text, self.at)
+        if match is None:
+            space = _SPACE.match(self.text, self.at)
+            self.at = space.end() if space else self.at
+            if self.at < len(self.text):
+                raise self.fail(f"has {self.text[self.at]!r}, which is not known in expressions")
+            self.word = self.kind = ""
+            return before
+        self.kind = match.lastgroup or ""
+        self.word = match[self.kind]
+        self.at = match.end()
+        if self.kind == "operator":
+            self.word = self._operator(self.word)
+        return before
+
+    def _operator(self, word: str) -> str:
+        if self.dialect == "xyce":
+            if word == "^":
+                raise self.fail("has '^', which is the exclusive or in Xyce; write ** for a power")
+            word = _XYCE.get(word, word)
+        if word == "=" and self.condition:
+            return "=="
+        if word in ("=", "&", "|", "~"):
+            raise self.fail(f"has {word!r}, which is not known in expressions; write ==, && , || or !")
+        return _SAME.get(word, word)
+
+    def _deeper(self) -> None:
+        self.depth += 1
+        if self.depth > DEPTH:
+            raise self.fail(f"has more than {DEPTH} brackets or conditions inside each other")
+
+    def conditional(self) -> Tree:
+        self._deeper()
+        condition = self.binary(0)
+        if self.word == "?":
+            self.step()
+            yes = self.conditional()
+            if self.step() != ":":
+                raise self.fail("has a '?' without its ':'")
+            condition = Operation("?", (condition, yes, self.conditional()))
+        self.depth -= 1
+        return condition
+
+    def binary(self, level: int) -> Tree:
+        """Operators of this row and those that bind more tightly, by climbing, so that rows cost no depth."""
+        left = self.signed(first=True)
+        return self._climb(left, level)
+
+    def _climb(self, left: Tree, level: int) -> Tree:
+        while (row := self._row()) >= level:
+            operator = self.step()
+            right = self.signed(first=False)
+            while self._row() > row:
+                right = self._climb(right, self._row())
+            left = Operation(operator, (left, right))
+        return left
+
+    def _row(self) -> int:
+        if self.kind != "operator":
+            return -1
+        return next((k for k, row in enumerate(_LEVELS) if self.word in row), -1)
+
+    def signed(self, first: bool) -> Tree:
+        signs: list[str] = []
+        while self.kind == "operator" and self.word in ("+", "-", "!"):
+            signs.append(self.step())
+        tree, is_power = self.power()
+        if signs and is_power and not first:
+            raise self.fail("has a sign between an operator and a power; put brackets around the power")
+        if len(signs) > DEPTH:
+            raise self.fail(f"has more than {DEPTH} signs in a row")
+        for sign in reversed(signs):
+            tree = tree if sign == "+" else Operation(sign, (tree,))
+        return tree
+
+    def power(self) -> tuple[Tree, bool]:
+        """An operand or a power, and whether it is a power without brackets of its own."""
+        base = self.operand()
+        if not self._is_power():
+            return base, False
+        self.step()
+        sign = self.step() if self.kind == "operator" and self.word in ("+", "-") else "+"
+        exponent = self.operand()
+        if self._is_power():
+            raise self.fail("chains powers, which simulators group differently; put brackets around one")
+        return Operation("^", (base, exponent if sign == "+" else Operation("-", (exponent,)))), True
+
+    def _is_power(self) -> bool:
+        return self.kind == "operator" and self.word == "^"
+
+    def operand(self) -> Tree:
+        kind, word, start = self.kind, self.step(), self.at
+        if kind == "number":
+            return Constant(self._number(word))
+        if word == "(":
+            tree = self.conditional()
+            if self.step() != ")":
+                raise self.fail("has an open bracket, or a comma in its place")
+            return tree
+        if kind == "name":
+            return self._named(word.lower(), start) if self.word == "(" else Name(word.lower())
+        raise self.fail(f"has {word!r} where an operand was expected" if word else "misses an operand")
+
+    def _number(self, word: str) -> float:
+        if re.match(r"[\d.]+(?:e[+-]?\d+)?mil", word, re.IGNORECASE) and self.dialect == "ngspice":
+            raise self.fail(
+                f"has {word!r}: ngspice takes mil for milli in expressions; write the number without"
+            )
+        return literal(word, self.dialect)
+
+    def _named(self, name: str, start: int) -> Tree:
+        """A function and its arguments, or a probe, whose names may hold anything but blanks."""
+        if name in ("v", "i"):
+            return self._probe("v" if name == "v" else "i", start)
+        self.step()
+        arguments: list[Tree] = []
+        if self.word != ")" or self.kind != "operator":
+            arguments.append(self.conditional())
+            while self.word == ",":
+                self.step()
+                arguments.append(self.conditional())
+        if self.step() != ")":
+            raise self.fail(f"has an open bracket after {name!r}")
+        return Operation(name, tuple(arguments), is_function=True)
+
+    def _probe(self, quantity: Literal["v", "i"], start: int) -> Probe:
+        end = _closing(self.written, start)
+        if end is None:
+            raise self.fail(f"has an open bracket after {quantity!r}")
+        names = probed(self.written[start:end])
+        if not all(names) or len(names) > (2 if quantity == "v" else 1):
+            wanted = "v(node) or v(node,node)" if quantity == "v" else "i(source)"
+            raise self.fail(f"has {quantity}({self.written[start:end]}). Expected {wanted}")
+        self.at = end + 1
+        self.word = self.kind = ""
+        self.step()
+        return Probe(quantity, names)
+
+
+def _closing(text: str, start: int) -> int | None:
+    """The place of the bracket that closes one before ``start``."""
+    depth = 1
+    for match in re.compile(r"[()]").finditer(text, start):
+        depth += 1 if match[0] == "(" else -1
+        if depth == 0:
+            return match.start()
+    return None
+
+
+def probed(text: str) -> tuple[str, ...]:
+    """The names between the brackets of a probe; commas within brackets belong to names.
+
+    Example:
+        >>> probed("Net-(D1-A), 0")
+        ('Net-(D1-A)', '0')
+    """
+    names, depth, start = [], 0, 0
+    for k, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            names.append(text[start:k].strip())
+            start = k + 1
+    return (*names, text[start:].strip())
+
+
+LONGEST = 1000
+"""Characters of a number."""
+
+_MIXED = re.compile(r"(\d+)(meg|[tgkmunpfrµ])(\d+)", re.IGNORECASE)
+
+
+def literal(text: str, dialect: Dialect = "ngspice") -> float:
+    """A number of a deck.
+
+    LTspice reads ``4k7`` as 4.7k and Xyce ``1x`` as 1e6; ngspice drops what follows the scale, so that 4k7 is refused.
+
+    Raises:
+        ValueError: for what is no number, and for one beyond the largest double.
+
+    Example:
+        >>> literal("4.7k"), literal("4k7", "ltspice"), literal("2x", "xyce")
+        (4700.0, 4700.0, 2000000.0)
+    """
+    if len(text) > LONGEST:
+        raise ValueError(
+            f"the number {shorten(text)!r} has {len(text)} characters. Expected at most {LONGEST}."
+        )
+    mixed = _MIXED.fullmatch(text)
+    if mixed and dialect == "ltspice":
+        text = f"{mixed[1]}.{mixed[3]}{'' if mixed[2].lower() == 'r' else mixed[2]}"
+    elif mixed:
+        plain = f"{mixed[1]}.{mixed[3]}{'' if mixed[2].lower() == 'r' else mixed[2]}"
+        raise ValueError(
+            f"{text!r} is {plain} in LTspice and {mixed[1]}{mixed[2]} in ngspice. Write {plain}."
+        )
+    if dialect == "xyce" and re.fullmatch(r"[-+.\d]+x[a-z]*", text, re.IGNORECASE):
+        text = re.sub("x", "meg", text, count=1, flags=re.IGNORECASE)
+    value = number(text)
+    if abs(value) == float("inf"):
+        raise ValueError(f"{text!r} is beyond the largest double, 1.8e308. Give a smaller number.")
+    return value

@@ -1,0 +1,377 @@
+"""Names of a deck and their values: parameters, functions, and whose are seen from where.
+
+A name is looked up in the subcircuit where it stands, then in the one that holds the instance, and so on up to the
+top of the deck: the chain of *instances*, as ngspice does it, not that of the definitions. Functions, models and
+subcircuits follow the chain of the definitions. Parameters may stand in any order; each is evaluated once.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+
+from ebana.spice.language.deck.expression import (
+    Binary,
+    Call,
+    Conditional,
+    Current,
+    Expression,
+    Number,
+    Potential,
+    Unary,
+)
+from ebana.spice.language.deck.functions import NoValue, called, constant, power
+from ebana.spice.language.deck.grammar import Constant, Dialect, Name, Operation, Probe, Tree, literal, parsed
+from ebana.spice.language.deck.places import Place, located
+from ebana.spice.language.lines import shorten
+from ebana.spice.language.numbers import is_number
+
+BUDGET = 10_000_000
+"""Operations of a deck's expressions that are written out: functions of functions would double them at every step."""
+
+DEPTH = 250
+"""Operations inside each other, those of functions of the deck counted in."""
+
+_TIMED = {
+    "time": "0 at an operating point",
+    "hertz": "0 at an operating point",
+    "freq": "0 at an operating point",
+}
+_BOLTZMANN_OVER_CHARGE = 1.380649e-23 / 1.602176634e-19
+"""Volts per kelvin, of the SI's exact constants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """The text of a parameter, or of a function and its arguments, and where it stands."""
+
+    text: str
+    place: Place
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass
+class Surroundings:
+    """What all scopes of a deck share.
+
+    Args:
+        dialect: whose functions and operators are meant.
+        celsius: the temperature, degrees.
+        left: operations that may still be written out.
+    """
+
+    dialect: Dialect = "ngspice"
+    celsius: float = 27.0
+    left: int = BUDGET
+
+    def spend(self, operations: int = 1) -> None:
+        """Count operations."""
+        self.left -= operations
+        if self.left < 0:
+            raise ValueError(
+                f"the expressions of the deck have more than {BUDGET:,} operations when its functions are written out. "
+                "Give values in place of functions of functions."
+            )
+
+
+@dataclass
+class Scope:
+    """The names that one instance of a subcircuit, or the top of the deck, defines.
+
+    Args:
+        shared: what all scopes of the deck share.
+        caller: the scope that holds the instance; None at the top.
+        outer: the scope in which the subcircuit is defined; None at the top.
+        prefix: what full names of elements and nodes in it begin with, such as ``"x1.x2."``.
+        ports: full names of the nodes that stand behind its pins.
+        shared_nodes: nodes that have one name everywhere (``.global``).
+        parameters: expressions of parameters, by name.
+        values: those that were evaluated.
+        functions: functions of the deck, by name.
+        given: names whose values an instance, or who reads the deck, states.
+    """
+
+    shared: Surroundings
+    caller: Scope | None = None
+    outer: Scope | None = None
+    prefix: str = ""
+    ports: dict[str, str] = field(default_factory=dict)
+    shared_nodes: frozenset[str] = frozenset()
+    parameters: dict[str, Definition] = field(default_factory=dict)
+    values: dict[str, float] = field(default_factory=dict)
+    functions: dict[str, Definition] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
+
+    # -- names of nodes and elements ------------------------------------------------------------------
+
+    def node(self, name: str) -> str:
+        """The full name of a node, in lower case; ``"0"`` for ground."""
+        name = name.lower()
+        if name in ("0", "gnd"):
+            return "0"
+        if name in self.ports:
+            return self.ports[name]
+        return name if name in self.shared_nodes else self.prefix + name.replace(":", ".")
+
+    def element(self, name: str) -> str:
+        """The full name of an element, in lower case; ``x1:v1`` and ngspice's ``v.x1.v1`` are ``x1.v1``."""
+        parts = name.lower().replace(":", ".").split(".")
+        if len(parts) > 2 and len(parts[0]) == 1 and parts[-1].startswith(parts[0]) and parts[0] != "x":
+            parts = parts[1:]
+        return self.prefix + ".".join(parts)
+
+    # -- parameters -------------------------------------------------------------------------------------
+
+    def value(self, name: str) -> float:
+        """The value of a parameter that is seen from here, by its name in lower case.
+
+        Raises:
+            ValueError: for one that is not defined, defined by itself, or without a value.
+        """
+        owner = self._owner(name)
+        if owner is None:
+            raise ValueError(_undefined(name, self))
+        if name not in owner.values:
+            _evaluate(owner, name)
+        return owner.values[name]
+
+    def _owner(self, name: str) -> Scope | None:
+        scope: Scope | None = self
+        while scope is not None and name not in scope.parameters and name not in scope.values:
+            scope = scope.caller
+        return scope
+
+    def function(self, name: str) -> Definition | None:
+        """The function of the deck that a name means here."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.functions:
+                return scope.functions[name]
+            scope = scope.outer
+        return None
+
+    # -- expressions ------------------------------------------------------------------------------------
+
+    def expression(self, text: str, *, condition: bool = False) -> Expression:
+        """An expression with the values of its parameters, full names, and functions written out.
+
+        Raises:
+            ValueError: where it is malformed, has unknown names, or depends on time.
+        """
+        tree = parsed(text, self.shared.dialect, condition)
+        return _Resolver(self, text).resolved(tree, {}, 0)
+
+    def number(self, text: str, *, condition: bool = False) -> float:
+        """The value of a word of a statement: a number with its suffix, an expression, or a parameter's name.
+
+        Raises:
+            ValueError: where it has none.
+        """
+        bare = unwrapped(text)
+        if bare is text and (is_number(text) or _MIXED.fullmatch(text)):
+            return literal(text, self.shared.dialect)
+        tree = parsed(bare, self.shared.dialect, condition)
+        try:
+            return constant(_Resolver(self, bare, in_parameter=True).resolved(tree, {}, 0))
+        except NoValue as error:
+            raise ValueError(f"the expression {shorten(text)!r} {error}.") from None
+
+
+_MIXED = re.compile(r"\d+[a-z]+\d+", re.IGNORECASE)
+
+
+def unwrapped(text: str) -> str:
+    """An expression without the braces or quotes around it; the text itself where there are none.
+
+    Example:
+        >>> unwrapped("{2*k}"), unwrapped("'k'"), unwrapped("{a}+{b}")
+        ('2*k', 'k', '{a}+{b}')
+    """
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" and text[0] not in text[1:-1]:
+        return text[1:-1]
+    if len(text) > 1 and text[0] == "{" and text[-1] == "}":
+        depth = 0
+        for k, letter in enumerate(text):
+            depth += (letter == "{") - (letter == "}")
+            if depth == 0:
+                return text[1:-1] if k == len(text) - 1 else text
+    return text
+
+
+def _undefined(name: str, scope: Scope) -> str:
+    known: list[str] = []
+    one: Scope | None = scope
+    while one is not None:
+        known += [*one.parameters, *one.values]
+        one = one.caller
+    listed = ", ".join(sorted(set(known))[:12]) or "none"
+    return (
+        f"the parameter {name!r} is not defined. Known here: {listed}. Define it with .param, or write its value in "
+        "its place."
+    )
+
+
+# -- evaluation of parameters ----------------------------------------------------------------------------
+
+
+def _evaluate(owner: Scope, name: str) -> None:
+    """Evaluate a parameter after those that it needs, from a list, so that long chains cost no depth."""
+    path = [(owner, name)]
+    opened = {(id(owner), name)}
+    while path:
+        scope, own = path[-1]
+        definition = scope.parameters[own]
+        with located(definition.place):
+            following = None if own in scope.values else _missing(scope, definition)
+            if following is None:
+                if own not in scope.values:
+                    scope.values[own] = scope.number(definition.text)
+                path.pop()
+                opened.discard((id(scope), own))
+                continue
+            key = (id(following[0]), following[1])
+            if key in opened:
+                circle = " -> ".join(name for _, name in [*path, following])
+                raise ValueError(f"the parameter {following[1]!r} is defined by itself: {circle}.")
+        path.append(following)
+        opened.add(key)
+
+
+def _missing(scope: Scope, definition: Definition) -> tuple[Scope, str] | None:
+    """A parameter that a definition needs and that has no value yet."""
+    bare = unwrapped(definition.text)
+    if bare is definition.text and is_number(definition.text):
+        return None
+    for name in _names(parsed(bare, scope.shared.dialect), scope):
+        owner = scope._owner(name)
+        if owner is not None and name not in owner.values:
+            return owner, name
+    return None
+
+
+def _names(tree: Tree, scope: Scope) -> list[str]:
+    """Names of parameters in a tree and in the functions that it calls."""
+    found: dict[str, None] = {}
+    seen: set[str] = set()
+    open_ones: list[tuple[Tree, frozenset[str]]] = [(tree, frozenset())]
+    while open_ones:
+        one, bound = open_ones.pop()
+        if isinstance(one, Name) and one.name not in bound:
+            found[one.name] = None
+        elif isinstance(one, Operation):
+            open_ones.extend((operand, bound) for operand in one.operands)
+            function = scope.function(one.operator) if one.is_function else None
+            if function is not None and one.operator not in seen:
+                seen.add(one.operator)
+                body = parsed(unwrapped(function.text), scope.shared.dialect)
+                open_ones.append((body, frozenset(function.arguments)))
+    return list(found)
+
+
+# -- trees to expressions ----------------------------------------------------------------------------------
+
+
+Bound = dict[str, tuple[Expression, int]]
+"""Arguments of a function, and how many operations each has."""
+
+
+@dataclass
+class _Resolver:
+    """Writes a tree of the grammar as an expression, as it is seen from a scope."""
+
+    scope: Scope
+    text: str
+    in_parameter: bool = False
+
+    def resolved(self, tree: Tree, bound: Bound, depth: int) -> Expression:
+        self.scope.shared.spend()
+        if depth > DEPTH:
+            raise ValueError(
+                f"the expression {shorten(self.text)!r} has more than {DEPTH} operations inside each other when the "
+                "functions of the deck are written out; a function may not call itself."
+            )
+        match tree:
+            case Constant(value):
+                return Number(value)
+            case Name(name):
+                return self.argument(*bound[name]) if name in bound else Number(self.named(name))
+            case Probe("v", names):
+                return Potential(*map(self.scope.node, names))
+            case Probe(_, names):
+                return Current(self.scope.element(names[0]))
+            case Operation(name, operands, True):
+                return self.function(name, operands, bound, depth)
+            case Operation("?", (condition, yes, no)):
+                c, y, n = (self.resolved(one, bound, depth + 1) for one in (condition, yes, no))
+                return Conditional(c, y, n)
+            case Operation(sign, (operand,)):
+                inner = self.resolved(operand, bound, depth + 1)
+                if sign == "-" and isinstance(inner, Number):
+                    return Number(-inner.value)
+                return Unary("-" if sign == "-" else "!", inner)
+            case Operation(sign, (left, right)):
+                return self.binary(
+                    sign, self.resolved(left, bound, depth + 1), self.resolved(right, bound, depth + 1)
+                )
+        raise ValueError(f"the expression {shorten(self.text)!r} is not understood.")
+
+    def binary(self, sign: str, left: Expression, right: Expression) -> Expression:
+        if sign == "^":
+            return power((left, right), self.scope.shared.dialect)
+        if sign == "%":
+            return Number(_remainder(constant(left), constant(right)))
+        return Binary(sign, left, right)  # type: ignore[arg-type]
+
+    def function(self, name: str, operands: tuple[Tree, ...], bound: Bound, depth: int) -> Expression:
+        arguments, sizes = [], []
+        for one in operands:
+            before = self.scope.shared.left
+            arguments.append(self.resolved(one, bound, depth + 1))
+            sizes.append(before - self.scope.shared.left)
+        own = self.scope.function(name)
+        if own is None:
+            if name == "fmod" and len(arguments) == 2:
+                return self.binary("%", *arguments)
+            if name == "pwr" and self.in_parameter and self.scope.shared.dialect == "ngspice":
+                name = "pow"  # the sign is lost in ngspice's parameters, and kept in its sources
+            return called(name, tuple(arguments), self.scope.shared.dialect)
+        if len(own.arguments) != len(arguments):
+            raise ValueError(
+                f"the function {name!r} has {len(arguments)} arguments. Expected {len(own.arguments)}: "
+                f"{name}({', '.join(own.arguments)})."
+            )
+        body = parsed(unwrapped(own.text), self.scope.shared.dialect)
+        given = zip(arguments, sizes, strict=True)
+        return self.resolved(body, dict(zip(own.arguments, given, strict=True)), depth + 1)
+
+    def argument(self, expression: Expression, size: int) -> Expression:
+        """What is put in place of an argument; its operations count each time."""
+        self.scope.shared.spend(size - 1)
+        return expression
+
+    def named(self, name: str) -> float:
+        if self.scope._owner(name) is not None:
+            return self.scope.value(name)
+        if name in _TIMED:
+            raise ValueError(
+                f"the expression {shorten(self.text)!r} depends on {name!r}, which is {_TIMED[name]}. "
+                "Write the source as it is at DC."
+            )
+        constants = {
+            "pi": math.pi, "e": math.e, "temper": self.scope.shared.celsius,
+            "echarge": 1.602176634e-19, "boltz": 1.380649e-23, "kelvin": -273.15,
+        }  # fmt: skip
+        if self.scope.shared.dialect != "ngspice":
+            constants["temp"] = self.scope.shared.celsius
+            constants["vt"] = _BOLTZMANN_OVER_CHARGE * (self.scope.shared.celsius + 273.15)
+        if name in constants:
+            return constants[name]
+        return self.scope.value(name)  # tells what is known
+
+
+def _remainder(x: float, y: float) -> float:
+    if y == 0:
+        raise NoValue("has no value (remainder of a division by zero)")
+    return math.fmod(x, y)
