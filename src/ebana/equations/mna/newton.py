@@ -211,6 +211,7 @@ def _polished(system: System, x: np.ndarray, found: np.ndarray, count: np.ndarra
             break
     factors = stacked([part for part in parts if part is not None])
     rounding = bound(factors, _roundings(system, x), nodes)
+    rounding += float(np.finfo(np.float64).eps) * np.abs(x[:nodes]).max(0, initial=0.0)
     error = np.where(found & ~singular, size + rounding, np.inf)
     return State(x, found & ~singular, error, count, factors, singular)
 

@@ -1,0 +1,202 @@
+"""What a deck asks for, computed: operating points and DC sweeps, by the built-in sparse engine.
+
+Every point of a sweep starts from the one before, as in SPICE: a circuit with several operating points stays on its
+branch.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ebana.compilation import arithmetic
+from ebana.decks.assembly import DeckCircuit, assembled
+from ebana.engines.base import NotConverged, Result
+from ebana.engines.points import NamedPoint
+from ebana.engines.sparse import SparseEngine
+from ebana.equations.mna import newton
+from ebana.interruption import check
+from ebana.physics.nudge import Nudge
+from ebana.spice.language.deck import DcSweep, Deck, OperatingPoint, Resistor, Sweep, read_deck
+
+Variables = Mapping[tuple[str, str], float]
+"""Values of swept variables by their kind and name."""
+
+HIDDEN = "#"
+"""Mark of the nodes that stand for what the deck does not name."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What came of one analysis.
+
+    Args:
+        analysis: what was asked for.
+        swept: values of the swept variables by name, ``(points,)`` each.
+        volts: potentials of the deck's nodes by name, ``(points,)`` each.
+        amperes: currents into its elements at their first nodes by name, ``(points,)`` each.
+        error: estimated error, volts, ``(points,)``.
+        found: mask of the points that were found.
+    """
+
+    analysis: OperatingPoint | DcSweep
+    swept: Mapping[str, np.ndarray]
+    volts: Mapping[str, np.ndarray]
+    amperes: Mapping[str, np.ndarray]
+    error: np.ndarray
+    found: np.ndarray
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Potential of a node, ``"out"``, or current of an element, ``"i(r1)"``."""
+        key = name.strip().lower()
+        if key.startswith("i(") and key.endswith(")"):
+            return self.amperes[key[2:-1].strip()]
+        return self.volts[key.removeprefix("v(").removesuffix(")").strip()]
+
+    def to_frame(self) -> Any:
+        """Swept variables, potentials ``v(node)`` and currents ``i(element)`` as a table of pandas."""
+        from ebana.tables import frame
+
+        columns = dict(self.swept) | {f"v({name})": value for name, value in self.volts.items()}
+        return frame(columns | {f"i({name})": value for name, value in self.amperes.items()}, "Solution.to_frame()")
+
+
+def solve_deck(
+    source: str | Path,
+    *,
+    engine: SparseEngine | None = None,
+    strict: bool = True,
+    progress: Callable[[int, int], Any] | None = None,
+) -> list[Solution]:
+    """The analyses of a deck; of one that states none its operating point.
+
+    Args:
+        source: the text of a deck, or the path of a file.
+        engine: what solves it.
+        strict: raise where an operating point is not found; else it is NaN.
+        progress: called before each point with its number and how many there are.
+
+    Raises:
+        DeckError: for what is not read.
+        NotConverged: for a point that is not found.
+
+    Example:
+        >>> (found,) = solve_deck("divider\\nV1 in 0 0\\nR1 in out 1k\\nR2 out 0 1k\\n.dc V1 0 4 2")
+        >>> found["out"].round(9).tolist()
+        [0.0, 1.0, 2.0]
+    """
+    deck = read_deck(source)
+    wanted = deck.analyses or (OperatingPoint(),)
+    return [_solved(source, deck, one, engine or SparseEngine(), strict, progress) for one in wanted]
+
+
+def _solved(
+    source: str | Path,
+    deck: Deck,
+    analysis: OperatingPoint | DcSweep,
+    engine: SparseEngine,
+    strict: bool,
+    progress: Callable[[int, int], Any] | None,
+) -> Solution:
+    sweeps = analysis.sweeps if isinstance(analysis, DcSweep) else ()
+    points = list(_points(sweeps))
+    walk = _Walk(source, deck, sweeps, engine)
+    rows: list[NamedPoint] = []
+    for number, variables in enumerate(points):
+        check()
+        if progress is not None:
+            progress(number, len(points))
+        rows.append(walk.at(variables))
+        if strict and not rows[-1].converged.all():
+            raise NotConverged(
+                f"{deck.title or 'the deck'}: no operating point was found at {_told(variables)}: "
+                f"{Result(int(rows[-1].code[0])).explanation}; estimated error {float(rows[-1].error[0]):.3g} V."
+            )
+    found = np.array([bool(row.converged[0]) for row in rows])
+    names = [name for name in ("0", *deck.nodes) if name != "0"]
+    volts = {name: np.array([row[name][0] for row in rows]) for name in names}
+    elements = [e.name for e in deck.elements]
+    amperes = {
+        name: np.array([row.currents[name][0] if name in row.currents else np.nan for row in rows])
+        for name in elements
+    }
+    amperes = {name: value for name, value in amperes.items() if not np.isnan(value).all()}
+    lost = {**volts, **amperes}
+    for value in lost.values():
+        value[~found] = np.nan
+    swept = {s.name: np.array([v[s.kind, s.name] for v in points]) for s in sweeps}
+    return Solution(analysis, swept, volts, amperes, np.array([row.error[0] for row in rows]), found)
+
+
+def _points(sweeps: Sequence[Sweep]) -> Iterator[Variables]:
+    """All combinations, the first variable running fastest."""
+    keys = [(s.kind, s.name) for s in sweeps]
+    for values in itertools.product(*(s.values for s in reversed(sweeps))):
+        yield dict(zip(keys, reversed(values), strict=True))
+
+
+def _told(variables: Variables) -> str:
+    return ", ".join(f"{name} = {value:g}" for (_, name), value in variables.items()) or "the operating point"
+
+
+class _Walk:
+    """Solves a deck at one set of variables after the other, each from the state before."""
+
+    def __init__(self, source: str | Path, deck: Deck, sweeps: Sequence[Sweep], engine: SparseEngine) -> None:
+        self.source, self.deck, self.engine = source, deck, engine
+        self.sources = [s.name for s in sweeps if s.kind == "source"]
+        self.resistors = [s.name for s in sweeps if s.kind == "resistor"]
+        self.made: tuple[Variables, DeckCircuit] | None = None
+        self.x: np.ndarray | None = None
+
+    def at(self, variables: Variables) -> NamedPoint:
+        """The operating point."""
+        circuit = self._circuit(variables).circuit
+        values = circuit.initial()
+        for element in circuit.elements:
+            for name in self.resistors:
+                if element.labels == (name,):
+                    values[f"{element.name}/conductance"] = np.array([1.0 / variables["resistor", name]])
+        inputs = {}
+        if self.sources:
+            inputs["sweep"] = np.array([[variables["source", name] for name in self.sources]])
+        with arithmetic():
+            start = self.x if self.x is not None else self._nodesets(circuit, values, inputs)
+            point, unknowns = self.engine.unknowns(circuit, values, inputs, Nudge.none(), start)
+            self.x = unknowns.x if point.converged.all() else None
+            full = self.engine.system(circuit, values, inputs, Nudge.none()).full(unknowns.x.T)
+        return NamedPoint.of(point, circuit, full[: circuit.size + 1].T, values, inputs)
+
+    def _circuit(self, variables: Variables) -> DeckCircuit:
+        """The circuit; made anew where a parameter or the temperature is another."""
+        outside = {key: value for key, value in variables.items() if key[0] in ("parameter", "temperature")}
+        if self.made is None or self.made[0] != outside:
+            deck = self.deck
+            if outside:
+                parameters = {name: value for (kind, name), value in outside.items() if kind == "parameter"}
+                celsius = next((value for (kind, _), value in outside.items() if kind == "temperature"), None)
+                deck = read_deck(self.source, parameters=parameters, temperature=celsius)
+            made = assembled(deck, inputs=dict.fromkeys(self.sources, "sweep"), trainable=self.resistors)
+            if self.x is not None and self.made is not None and made.circuit.size != self.made[1].circuit.size:
+                self.x = None
+            self.made = (outside, made)
+        return self.made[1]
+
+    def _nodesets(self, circuit: Any, values: Any, inputs: Any) -> np.ndarray | None:
+        """Where to start, by what the deck says of nodes."""
+        system = self.engine.system(circuit, values, inputs, Nudge.none())
+        place = np.full(system.layout.full, -1)
+        place[system.layout.unknown] = np.arange(system.layout.size)
+        known = {
+            name: place[circuit.node(name)] for name in self.deck.nodesets if name != "0" and name in self.deck.nodes
+        }
+        asked = {name: at for name, at in known.items() if at >= 0}
+        if not asked:
+            return None
+        volts = np.array([self.deck.nodesets[name] for name in asked])
+        return newton.from_pins(system, np.array(list(asked.values())), volts).T

@@ -1,0 +1,224 @@
+"""Decks that others wrote, natively and in SPICE: every deck of a folder, against ngspice and the results beside it.
+
+A deck is *right* where every potential agrees, *wrong* where one does not, *refused* where it holds what is not read,
+*lost* where the built-in engine finds no operating point, and *not compared* where the simulator finds none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from ebana.decks.analyses import Solution, solve_deck
+from ebana.engines.base import NotConverged
+from ebana.interruption import check
+from ebana.parity import golden
+from ebana.parity.original import solve_original
+from ebana.spice.language.files import read_text
+from ebana.spice.simulators.errors import SpiceError
+from ebana.spice.simulators.rawfile import Plot
+
+RELATIVE, VOLTS = 1e-9, 1e-7
+"""A potential agrees with the simulator's within this share of the largest of its deck, or within so many volts."""
+
+GOLDEN = 1e-3
+"""A printed result agrees within this share of the largest of its column; tolerances of simulators are as wide."""
+
+SUFFIXES = (".cir", ".sp", ".ckt", ".net", ".spice", ".in")
+"""Endings of the names of decks."""
+
+Verdict = Literal["right", "wrong", "refused", "lost", "not compared"]
+
+
+@dataclass(frozen=True)
+class DeckResult:
+    """What came of one deck.
+
+    Args:
+        name: its path within the folder.
+        verdict: see above.
+        volts: largest difference of a potential from the simulator's, volts; None where it was not compared.
+        share: the same as a share of the largest potential.
+        golden: largest difference from the results beside it, as a share of the largest of its column; None for none.
+        node: where the largest difference is.
+        reason: why it was refused, lost or not compared.
+        engine: the simulator.
+    """
+
+    name: str
+    verdict: Verdict
+    volts: float | None = None
+    share: float | None = None
+    golden: float | None = None
+    node: str = ""
+    reason: str = ""
+    engine: str = "ngspice"
+
+
+@dataclass(frozen=True)
+class SuiteResult:
+    """What came of a folder.
+
+    Args:
+        decks: one result each.
+    """
+
+    decks: tuple[DeckResult, ...] = field(repr=False)
+
+    def of(self, verdict: Verdict) -> tuple[DeckResult, ...]:
+        """Those with a verdict."""
+        return tuple(deck for deck in self.decks if deck.verdict == verdict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether some deck is right, and none wrong or lost."""
+        return bool(self.of("right")) and not self.of("wrong") and not self.of("lost")
+
+    def reasons(self) -> dict[str, int]:
+        """How many decks were refused for each reason, the most frequent first."""
+        found: dict[str, int] = {}
+        for deck in self.of("refused"):
+            found[deck.reason] = found.get(deck.reason, 0) + 1
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-compatible values."""
+        verdicts: tuple[Verdict, ...] = ("right", "wrong", "refused", "lost", "not compared")
+        return {
+            "decks": len(self.decks),
+            **{verdict.replace(" ", "_"): len(self.of(verdict)) for verdict in verdicts},
+            "worst_volts": max((d.volts for d in self.decks if d.volts is not None), default=None),
+            "passed": self.passed,
+            "refused_by_reason": self.reasons(),
+            "each": [
+                {
+                    "deck": d.name,
+                    "verdict": d.verdict,
+                    "volts": d.volts,
+                    "golden": d.golden,
+                    "node": d.node,
+                    "reason": d.reason,
+                }
+                for d in self.decks
+            ],
+        }
+
+
+def decks_in(folder: Path) -> list[Path]:
+    """The decks of a folder and those inside it, in order.
+
+    Raises:
+        FileNotFoundError: for a folder that does not exist, or holds none.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"--suite {folder} is no folder. Expected a folder of decks ({', '.join(SUFFIXES)}).")
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not found:
+        raise FileNotFoundError(f"--suite {folder} holds no decks. Expected files that end in {', '.join(SUFFIXES)}.")
+    return found
+
+
+def run_suite(
+    folder: Path,
+    progress: Callable[[int, int, str], Any] | None = None,
+    of: Callable[[str, Callable[[], DeckResult]], DeckResult] | None = None,
+) -> SuiteResult:
+    """Compare every deck of a folder.
+
+    Args:
+        folder: where the decks are.
+        progress: called before each with its number, how many there are, and its name.
+        of: what keeps results between runs: called with a deck's name and what computes it.
+    """
+    paths = decks_in(folder)
+    found = []
+    for number, path in enumerate(paths):
+        check()
+        name = str(path.relative_to(folder))
+        if progress is not None:
+            progress(number, len(paths), name)
+
+        def compared(path: Path = path, name: str = name) -> DeckResult:
+            return compare_deck(path, name)
+
+        found.append(compared() if of is None else of(name, compared))
+    return SuiteResult(tuple(found))
+
+
+def compare_deck(path: Path, name: str | None = None) -> DeckResult:
+    """One deck, natively and in ngspice, and against the results beside it.
+
+    Args:
+        path: of the deck.
+        name: what the result calls it; the path where left out.
+    """
+    title = str(path) if name is None else name
+    try:
+        solutions = solve_deck(path)
+    except NotConverged as error:
+        return DeckResult(title, "lost", reason=str(error))
+    except (ValueError, OSError) as error:
+        return DeckResult(title, "refused", reason=reason_of(error))
+    beside = _golden(path, solutions)
+    try:
+        plots = solve_original(path, read_text(path))
+    except SpiceError as error:
+        verdict: Verdict = "not compared" if beside is None else "right" if beside <= GOLDEN else "wrong"
+        return DeckResult(title, verdict, golden=beside, reason=_line(str(error)))
+    return _judged(title, solutions, plots, beside)
+
+
+def _judged(title: str, solutions: Sequence[Solution], plots: Sequence[Plot], beside: float | None) -> DeckResult:
+    worst = (0.0, 0.0, "")
+    compared = False
+    for solution, plot in zip(solutions, plots, strict=False):
+        for node, ours, theirs in _pairs(solution, plot):
+            compared = True
+            largest = max(float(np.abs(v).max(initial=0.0)) for v in solution.volts.values())
+            volts = float(np.abs(ours - theirs).max(initial=0.0))
+            if volts >= worst[0]:
+                worst = (volts, volts / largest if largest else 0.0, node)
+    if not compared:
+        return DeckResult(title, "not compared", golden=beside, reason="the simulator gave no result of the analysis")
+    agrees = worst[0] <= VOLTS or worst[1] <= RELATIVE
+    right = agrees and (beside is None or beside <= GOLDEN)
+    return DeckResult(title, "right" if right else "wrong", worst[0], worst[1], beside, worst[2])
+
+
+def _pairs(solution: Solution, plot: Plot) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Potentials that both computed, by the name of the node."""
+    for node, ours in solution.volts.items():
+        theirs = plot.vectors.get(f"v({node})", plot.vectors.get(node))
+        if theirs is not None and len(theirs) == len(ours):
+            yield node, ours, np.real(theirs)
+
+
+def _golden(path: Path, solutions: Sequence[Solution]) -> float | None:
+    """Largest difference from the results beside a deck, as a share of the largest of its column; None for none."""
+    worst = None
+    for table in golden.beside(path):
+        for solution in solutions:
+            found = golden.difference(table, solution)
+            if found is not None:
+                worst = found if worst is None else max(worst, found)
+                break
+    return worst
+
+
+def reason_of(error: Exception) -> str:
+    """Why a deck was refused, without its place and names: what reasons are counted by."""
+    place = getattr(error, "place", None)
+    text = str(error)
+    if place is not None:
+        text = text.removeprefix(f"{place}: ")
+    return _line(re.sub(r"'[^']*'", "'...'", text))
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 160 else f"{line[:157]}..."
