@@ -402,7 +402,7 @@ class _Assembly:
             self.build_.add(self._formula(element, element.expression))
 
     def _formula(self, element: Behavioural, expression: Expression) -> BehaviouralSources:
-        known = variables(expression)
+        known = variables(expression) or (Potential("0"),)  # a constant: of the voltage from ground to ground
         volts = [v for v in known if isinstance(v, Potential)]
         amperes = [v for v in known if isinstance(v, Current)]
         (plus,), (minus,) = self._ends([element])

@@ -3,10 +3,11 @@
 An exponential that is followed along its tangent from a point far below throws the next iterate far beyond. SPICE
 limits the voltage over each junction (Nagel 1975); so does this, with ngspice's rule::
 
-    u > u_c and |u - u_old| > 2 V_t:   u = u_old + V_t ln(1 + (u - u_old) / V_t)     where u_old > 0
-                                       u = V_t ln(u / V_t)                           elsewhere
+    u > u_c and u - u_old > 2 V_t:   u = u_old + V_t ln(1 + (u - u_old) / V_t)     where u_old > 0
+                                     u = V_t ln(u / V_t)                           elsewhere
 
-with the critical voltage ``u_c = V_t ln(V_t / (sqrt(2) I_S))``. A law states its limiter; others move freely.
+with the critical voltage ``u_c = V_t ln(V_t / (sqrt(2) I_S))``. On the way down an exponential's tangents never go too
+far. A law states its limiter; others move freely.
 """
 
 from __future__ import annotations
@@ -33,12 +34,10 @@ class Limiter(Protocol):
 
 def junction(u: np.ndarray, before: np.ndarray, vt: np.ndarray, critical: np.ndarray) -> np.ndarray:
     """The rule above, element by element."""
-    with np.errstate(all="ignore"):
-        step = 1.0 + (u - before) / vt
-        rising = np.where(step > 0, before + vt * np.log(np.where(step > 0, step, 1.0)), critical)
-        fresh = vt * np.log(np.maximum(u / vt, 1e-300))
-        near = np.where(before > 0, rising, fresh)
-    return np.where((u > critical) & (np.abs(u - before) > 2.0 * vt), near, u)
+    far = (u > np.maximum(critical, 0.0)) & (u - before > 2.0 * vt)
+    step = np.where(far, (u - before) / vt, 0.0)
+    fresh = vt * np.log(np.where(far, u / vt, 1.0))
+    return np.where(far, np.where(before > 0, before + vt * np.log1p(step), fresh), u)
 
 
 @dataclass(frozen=True)

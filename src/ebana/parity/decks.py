@@ -164,6 +164,8 @@ def compare_deck(path: Path, name: str | None = None) -> DeckResult:
         return DeckResult(title, "lost", reason=str(error))
     except (ValueError, OSError) as error:
         return DeckResult(title, "refused", reason=reason_of(error))
+    except Exception as error:  # a fault of ours: told like any other result, and the other decks go on
+        return DeckResult(title, "lost", reason=f"{type(error).__name__}: {_line(str(error))}")
     beside = _golden(path, solutions)
     try:
         plots = solve_original(path, read_text(path))

@@ -19,6 +19,9 @@ _DROPPED = re.compile(
     r"\s*\.(?:tran|ac|noise|tf|sens|pz|four|disto|meas|measure|print|plot|save|probe|width|step|end)\b", re.IGNORECASE
 )
 _ANALYSIS = re.compile(r"\s*\.(?:op|dc)\b", re.IGNORECASE)
+_COMMAND = re.compile(r"(?:op|dc\s.*)$")
+"""Analyses among the commands of a control block."""
+
 _INCLUDED = re.compile(r"(\s*\.(?:include|inc|lib)\s+)(['\"]?)([^'\"\s]+)(\2)", re.IGNORECASE)
 
 
@@ -62,6 +65,8 @@ def _prepared(path: Path, text: str) -> list[str]:
             controlled = True
         elif word.startswith(".endc"):
             controlled = False
+        elif controlled and _COMMAND.match(word):
+            kept.append(f".{word}")
         elif not controlled:
             if word.startswith("+") and dropped:
                 continue

@@ -2,13 +2,14 @@
 
 Each iteration follows the laws along their tangents at controls that their limiters keep within reach
 (:mod:`ebana.devices.limits`). Where it does not converge, an operating point is reached from one that is easy to find:
-by a leak from every node to ground that is taken away in steps, then by sources that are turned up in steps (Nagel
-1975; ngspice's ``gmin`` and source stepping). A found state is polished without limiters until its corrections are
+by a leak from every node to ground that is taken away in steps, by sources that are turned up in steps (Nagel 1975;
+ngspice's ``gmin`` and source stepping), or by the course of the circuit with a capacitor at every node. A found state is polished without limiters until its corrections are
 rounding.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,11 +29,17 @@ ABSOLUTE, RELATIVE = 1e-6, 1e-3
 POLISHING = 12
 """Most Newton iterations without limiters: each doubles the digits, until rounding stops them."""
 
-LEAKS = 10.0 ** -np.arange(2.0, 13.0)
-"""Siemens from every node to ground, one after the other."""
+LEAK, DECADES = 1e-2, 11.0
+"""Siemens from every node to ground at first, and over how many decades they fall."""
 
 STEPS = 24
-"""Most times that the step of the sources is halved."""
+"""Most times that the step of a detour is shortened."""
+
+INSTANTS, INNER = 400, 20
+"""Most steps in time, and Newton iterations of each."""
+
+Found = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""States ``(n, B)``, which of them were found, and iterations of each."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ def solve(system: System, start: np.ndarray | None = None, *, iterations: int = 
     x = np.zeros((system.layout.size, system.batch)) if start is None else np.array(start)
     x, found, steps = _newton(system, x, cold=start is None, iterations=iterations)
     count += steps
-    for detour in (_by_leaks, _by_sources):
+    for detour in map(_one_by_one, (_by_leaks, _by_sources, _by_time)):
         lost = np.flatnonzero(~found)
         if not lost.size:
             break
@@ -132,44 +139,72 @@ def _limited(
     return at, moved
 
 
-def _by_leaks(system: System, iterations: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Operating points over those of circuits with a leak at every node."""
-    x = np.zeros((system.layout.size, system.batch))
-    count = np.zeros(system.batch, int)
-    alive = np.ones(system.batch, bool)
-    for k, leak in enumerate((*LEAKS, 0.0)):
-        rows = np.flatnonzero(alive)
-        if not rows.size:
-            break
-        some = replace(system.samples(rows), leak=float(leak))
-        x[:, rows], ok, steps = _newton(some, x[:, rows], cold=k == 0, iterations=iterations)
-        count[rows] += steps
-        alive[rows] = ok
-    return x, alive, count
+def _one_by_one(detour: Callable[[System, int], Found]) -> Callable[[System, int], Found]:
+    """A detour for each sample by itself, whose steps have their own lengths."""
+
+    def each(system: System, iterations: int) -> Found:
+        columns = [detour(system.samples(np.array([k])), iterations) for k in range(system.batch)]
+        x, ok, count = zip(*columns, strict=True)
+        return np.concatenate(x, axis=1), np.concatenate(ok), np.concatenate(count)
+
+    return each
 
 
-def _by_sources(system: System, iterations: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Operating points over those of weaker sources, one sample at a time."""
-    columns = [_turned_up(system.samples(np.array([k])), iterations) for k in range(system.batch)]
-    x, ok, count = zip(*columns, strict=True)
-    return np.concatenate(x, axis=1), np.array(ok), np.array(count)
-
-
-def _turned_up(system: System, iterations: int) -> tuple[np.ndarray, bool, int]:
-    x, share, step, count, halved = np.zeros((system.layout.size, 1)), 0.0, 0.125, 0, 0
-    x, found, steps = _newton(replace(system, share=0.0), x, cold=True, iterations=iterations)
-    count += int(steps[0])
-    while found[0] and share < 1.0:
-        target = min(1.0, share + step)
-        tried, ok, steps = _newton(replace(system, share=target), x, cold=False, iterations=iterations)
-        count += int(steps[0])
+def _followed(at: Callable[[float], System], iterations: int, first: float) -> Found:
+    """A state at 1 over states from 0 on, in steps that grow where they succeed and shrink where they do not."""
+    x, found, count = _newton(at(0.0), np.zeros((at(0.0).layout.size, 1)), cold=True, iterations=iterations)
+    done, step, halved = 0.0, first, 0
+    while found[0] and done < 1.0 and halved <= STEPS:
+        target = min(1.0, done + step)
+        tried, ok, steps = _newton(at(target), x, cold=False, iterations=iterations)
+        count = count + steps
         if ok[0]:
-            x, share, step = tried, target, 1.5 * step
+            x, done, step = tried, target, 1.5 * step
         else:
-            step, halved = 0.5 * step, halved + 1
-            if halved > STEPS:
+            step, halved = 0.4 * step, halved + 1
+    return x, found & (done >= 1.0), count
+
+
+def _by_leaks(system: System, iterations: int) -> Found:
+    """By a leak from every node to ground, decade by decade."""
+
+    def at(share: float) -> System:
+        leak = 0.0 if share >= 1.0 else LEAK * 10.0 ** (-DECADES * share)
+        return replace(system, leak=leak)
+
+    return _followed(at, iterations, 1.0 / DECADES)
+
+
+def _by_sources(system: System, iterations: int) -> Found:
+    """By sources that are turned up."""
+    return _followed(lambda share: replace(system, share=share), iterations, 0.125)
+
+
+def _by_time(system: System, iterations: int) -> Found:
+    """By the course of a circuit with a capacitor at every node, in backward Euler steps that grow."""
+    x, count, found = np.zeros((system.layout.size, 1)), np.zeros(1, int), np.zeros(1, bool)
+    leak, cold = 1.0, True
+    nodes = slice(0, system.layout.nodes)
+    for _ in range(INSTANTS):
+        step = replace(system, leak=leak, anchor=x[nodes])
+        tried, ok, steps = _newton(step, x, cold=cold, iterations=INNER)
+        count = count + steps
+        if not ok[0]:
+            leak *= 8.0
+            if leak > 1e9:
                 break
-    return x, bool(found[0]) and share >= 1.0, count
+            continue
+        moved = float(np.abs(tried[nodes] - x[nodes]).max(initial=0.0))
+        x, cold, leak = tried, False, leak * (0.2 if steps[0] < 6 else 0.5)
+        if leak < 1e-9 or moved < 1e-9:
+            last, found, steps = _newton(system, x, cold=False, iterations=iterations)
+            count = count + steps
+            if found[0]:
+                return last, found, count
+            leak = max(leak, 1e-12)
+        if leak < 1e-15:
+            break
+    return x, found, count
 
 
 def polished(system: System, x: np.ndarray) -> State:

@@ -39,7 +39,8 @@ class System:
         injected: currents into the unknown nodes, ``(n, B)``.
         pulls: nudges that follow the state.
         share: of the independent sources, by which they are scaled.
-        leak: siemens from each node to ground, beside the circuit.
+        leak: siemens from each node to a source of ``anchor`` volts, beside the circuit.
+        anchor: ``(nodes, B)``, or 0 for ground.
         pinned: unknowns that are held at volts by :data:`PIN` siemens, to start from there.
     """
 
@@ -53,6 +54,7 @@ class System:
     pulls: tuple[Pull, ...] = ()
     share: float = 1.0
     leak: float = 0.0
+    anchor: np.ndarray | float = 0.0
     pinned: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
@@ -112,7 +114,7 @@ class System:
         f, slopes = self._branches(u, at)
         total = self.layout.to_equations @ f + self.layout.to_held @ p - self.share * self.injected
         if self.leak:
-            total[: self.layout.nodes] += self.leak * x[: self.layout.nodes]
+            total[: self.layout.nodes] += self.leak * (x[: self.layout.nodes] - self.anchor)
         if self.pinned is not None:
             at, volts = self.pinned
             total[at] += PIN * (x[at] - volts[:, None])
