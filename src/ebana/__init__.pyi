@@ -14,8 +14,18 @@ from . import spice as spice
 from . import units as units
 from .circuit import Circuit, CircuitBuilder
 from .datasets.logic import generate_voltage_values
+from .decks import from_netlist
 from .devices import BehavioralDiode, Device, IdealDiode, JunctionDiode, MosDiode, Mosfet
-from .engines import Engine, NativeEngine, NotConverged, Nudge, OperatingPoint, Result, SweepEngine
+from .engines import (
+    Engine,
+    NativeEngine,
+    NotConverged,
+    Nudge,
+    OperatingPoint,
+    Result,
+    SparseEngine,
+    SweepEngine,
+)
 from .engines.spice import NeospiceEngine, NgspiceBatchEngine, NgspiceEngine
 from .hopfield import HopfieldNetwork
 from .layers import (
@@ -113,6 +123,7 @@ __all__ = [
     "RecurrentBackpropagation",
     "ReshapeLayer",
     "Result",
+    "SparseEngine",
     "SpiceError",
     "StackLayer",
     "StageConflict",
@@ -121,6 +132,7 @@ __all__ = [
     "TruncatedBackpropagation",
     "VoltageLayer",
     "callbacks",
+    "from_netlist",
     "generate_voltage_values",
     "load_model",
     "losses",

@@ -23,5 +23,7 @@ def frame(columns: Mapping[str, Any], what: str, instead: str = "the arrays them
     try:
         import pandas  # pyright: ignore[reportMissingImports]
     except ModuleNotFoundError as missing:
-        raise ImportError(f"{what} needs pandas. Install it with 'pip install pandas', or use {instead}.") from missing
+        raise ImportError(
+            f"{what} needs pandas. Install it with 'pip install pandas', or use {instead}."
+        ) from missing
     return pandas.DataFrame(dict(columns))

@@ -176,7 +176,9 @@ class CircuitBuilder:
     def _group(self, name: str, kind: NodeKind, size: int, labels: Sequence[str] = ()) -> np.ndarray:
         self._claim(name, f"{kind} nodes")
         if len(labels) not in (0, size):
-            raise ValueError(f"nodes {name!r} of size {size} have {len(labels)} labels. Expected one for each.")
+            raise ValueError(
+                f"nodes {name!r} of size {size} have {len(labels)} labels. Expected one for each."
+            )
         group = NodeGroup(name, kind, self._size, int(size), self._owner, tuple(labels))
         self._size += group.size
         self._groups.append(group)

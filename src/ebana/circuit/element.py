@@ -250,7 +250,9 @@ class Element:
         """The units at a place, as an element; arrays with a row for each unit are cut, others belong to all."""
         arrays = {f.name: a for f in fields(self) if isinstance(a := getattr(self, f.name), np.ndarray)}
         rows = {name: array for name, array in arrays.items() if array.shape[:1] == (self.units,)}
-        return replace(self, labels=self.labels[place[1]], **{n: array[place[1]] for n, array in rows.items()})
+        return replace(
+            self, labels=self.labels[place[1]], **{n: array[place[1]] for n, array in rows.items()}
+        )
 
     # -- tables and drawings ---------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """Branch relations: what modified nodal analysis asks of an element (Ho, Ruehli and Brennan 1975).
 
 A branch lies between two nodes, ``plus`` and ``minus``. Its relation gives the current that flows through it from
-``plus`` to ``minus``, or the voltage that it holds between them, as a function of its *controls*: voltages between pairs
-of nodes, and currents of branches that hold a voltage::
+``plus`` to ``minus``, or the voltage that it holds between them, as a function of its *controls*: voltages between
+pairs of nodes, and currents of branches that hold a voltage::
 
     i = f(u_1, ..., u_c)                 a current relation: resistors, devices, current sources, G and F sources
     v(plus) - v(minus) = f(u_1, ...)     a held relation, whose current is an unknown: V, E and H sources, inductors

@@ -11,7 +11,7 @@ from ebana.cli.options import Json
 from ebana.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from ebana.decks.analyses import Solution
+    from ebana.analysis.decks import Solution
 
 NAME = "op"
 
@@ -36,11 +36,13 @@ def run(
         results = _native(deck, terminal) if engine == "sparse" else _ngspice(deck)
         for result in results:
             _show(result, terminal)
-    terminal.result({"deck": str(deck), "engine": engine, "analyses": [_as_dict(result) for result in results]})
+    terminal.result(
+        {"deck": str(deck), "engine": engine, "analyses": [_as_dict(result) for result in results]}
+    )
 
 
 def _native(deck: Path, terminal: Terminal) -> list[Solution]:
-    from ebana.decks.analyses import solve_deck
+    from ebana.analysis.decks import solve_deck
 
     with terminal.bar("point") as advance:
         return solve_deck(deck, progress=lambda number, total: advance(number, total, ""))
@@ -50,7 +52,7 @@ def _ngspice(deck: Path) -> list[Solution]:
     """What ngspice makes of the deck, as solutions."""
     import numpy as np
 
-    from ebana.decks.analyses import Solution
+    from ebana.analysis.decks import Solution
     from ebana.parity.original import solve_original
     from ebana.spice.language.deck import DcSweep, OperatingPoint
     from ebana.spice.language.files import read_text

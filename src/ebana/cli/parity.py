@@ -1,4 +1,4 @@
-"""``ebana parity``: hold the built-in solver to SPICE, circuit by circuit."""
+"""``ebana parity``: hold the built-in solvers to SPICE: circuit by circuit, a deck, or every deck of a folder."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ebana.storage.parts import Parts
 
 if TYPE_CHECKING:
     from ebana.parity import Parity
+    from ebana.parity.decks import DeckResult, SuiteResult
 
 NAME = "parity"
 
@@ -26,6 +27,16 @@ SHOWN = 10
 
 def run(
     context: typer.Context,
+    deck: Annotated[
+        Path | None,
+        typer.Argument(help="A SPICE deck to compare on, in place of circuits.", show_default=False),
+    ] = None,
+    suite: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of decks to compare on; results beside them count too.", show_default=False
+        ),
+    ] = None,
     circuits: Annotated[int, typer.Option(help="Number of random circuits.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the random circuits.")] = 0,
     engine: Annotated[
@@ -41,7 +52,10 @@ def run(
         bool, typer.Option("--resume", help="Go on with the circuits that a run compared which was stopped.")
     ] = False,
 ) -> None:
-    """Compare the built-in solver with SPICE on example circuits and random ones, free and nudged."""
+    """Compare the built-in solvers with SPICE: on circuits of ours, free and nudged, or on decks that others wrote."""
+    if deck is not None or suite is not None:
+        _decks(context, deck, suite, engine, out, json, resume)
+        return
     check_count("--circuits", circuits, least=0)
     check_seed(seed)
     unknown = [name for name in engine or [] if name not in SIMULATORS]
@@ -60,6 +74,95 @@ def run(
     terminal.result(result.to_dict())
     if not result.passed:
         raise typer.Exit(FAILED)
+
+
+def _decks(
+    context: typer.Context,
+    deck: Path | None,
+    suite: Path | None,
+    engine: list[str] | None,
+    out: Path | None,
+    json: bool,
+    resume: bool,
+) -> None:
+    """Compare on decks, with ngspice's program."""
+    if deck is not None and suite is not None:
+        raise ValueError(f"parity got the deck {deck} and --suite {suite}. Expected one of them.")
+    if engine not in (None, [], ["ngspice"]):
+        raise ValueError(f"--engine {engine} with decks. Expected ngspice alone, which reads them itself.")
+    from ebana.parity import decks
+
+    terminal = Terminal(json)
+    with terminal.quiet():
+        if deck is not None:
+            result = decks.SuiteResult((decks.compare_deck(_existing(deck)),))
+        else:
+            assert suite is not None
+            result = _suite(
+                context, suite, out or Path("runs", f"parity-{suite.name or 'decks'}"), resume, terminal
+            )
+        if out is not None:
+            write_atomically(out / "result.json", f"{to_json(result.to_dict(), indent=2)}\n".encode())
+        _show_decks(result, terminal)
+    terminal.result(result.to_dict())
+    if not result.passed:
+        raise typer.Exit(FAILED)
+
+
+def _existing(deck: Path) -> Path:
+    if not deck.is_file():
+        raise FileNotFoundError(f"there is no deck {deck}. Expected the path of a file, or --suite FOLDER.")
+    return deck
+
+
+def _suite(
+    context: typer.Context, suite: Path, folder: Path, resume: bool, terminal: Terminal
+) -> SuiteResult:
+    from ebana import __version__
+    from ebana.parity import decks
+
+    found = decks.decks_in(suite)
+    unfinished = Unfinished(folder, resume, terminal, context.obj)
+    with unfinished.told(), terminal.bar("deck") as advance:
+        names = [str(path.relative_to(suite)) for path in found]
+        unfinished.parts.open({"name": "parity of decks", "version": __version__, "decks": names})
+        result = decks.run_suite(
+            suite,
+            progress=advance,
+            of=lambda name, make: unfinished.parts.of(f"{names.index(name)}-{name}", decks.DeckResult, make),
+        )
+    unfinished.remove()
+    return result
+
+
+def _show_decks(result: SuiteResult, terminal: Terminal) -> None:
+    """What came of the decks: all that are wrong or lost, the largest differences, and why others were refused."""
+    told = [*result.of("wrong"), *result.of("lost"), *result.of("not compared")]
+    right = sorted(result.of("right"), key=lambda d: d.volts or 0.0, reverse=True)
+    measured = [*result.of("wrong"), *right[:SHOWN]]
+    if measured:
+        terminal.table("largest differences", [_measured(d) for d in measured])
+    without = [{"deck": d.name, "": d.verdict, "reason": d.reason} for d in told if d.reason]
+    if without:
+        terminal.table("without a comparison", without)
+    reasons = [{"decks": str(count), "refused because": why} for why, count in result.reasons().items()]
+    if reasons:
+        terminal.table("refused", reasons)
+    counts = ", ".join(
+        f"{len(result.of(verdict))} {verdict}"
+        for verdict in ("right", "wrong", "lost", "refused", "not compared")
+    )
+    terminal.say(f"{len(result.decks)} decks: {counts}.")
+
+
+def _measured(result: DeckResult) -> dict[str, str]:
+    return {
+        "deck": result.name,
+        "volts": "" if result.volts is None else f"{result.volts:.1e}",
+        "node": result.node,
+        "printed": "" if result.golden is None else f"{result.golden:.1e}",
+        "": "ok" if result.verdict == "right" else "WRONG",
+    }
 
 
 def _compare(circuits: int, seed: int, engines: list[str] | None, terminal: Terminal, parts: Parts) -> Parity:

@@ -1,4 +1,4 @@
-"""Circuits from SPICE decks: a person's own schematic, exported from KiCad or LTspice, as a circuit to solve and train."""
+"""Circuits from SPICE decks: a schematic, exported from KiCad or LTspice, as a circuit to solve and train."""
 
 from ebana.decks.assembly import DeckCircuit, from_netlist
 

@@ -150,7 +150,9 @@ class _Assembly:
         floating = [e for e in sources if e.name not in holding]
         self._held_nodes(holding)
         drivers = self._drivers(floating)
-        meters = [e for e in self.deck.elements if e.name in self.measured and not isinstance(e, VoltageSource)]
+        meters = [
+            e for e in self.deck.elements if e.name in self.measured and not isinstance(e, VoltageSource)
+        ]
         self._free_nodes(meters)
         self._floating(floating, drivers, meters)
         self._elements()
@@ -293,8 +295,12 @@ class _Assembly:
             a, b = self._ends(negative)
             for element in negative:
                 with located(element.place):
-                    self.chosen.refuse_training(element, "a negative resistance is no conductance that is trained")
-            self.build_.voltage_controlled_currents("negative R", a, b, a, b, [1.0 / e.ohms for e in negative])
+                    self.chosen.refuse_training(
+                        element, "a negative resistance is no conductance that is trained"
+                    )
+            self.build_.voltage_controlled_currents(
+                "negative R", a, b, a, b, [1.0 / e.ohms for e in negative]
+            )
             self._label(negative)
 
     def _label(self, members: Sequence[Element]) -> None:
@@ -381,7 +387,7 @@ class _Assembly:
             groups.setdefault((element.card.name, model), []).append(element)
             resistors += series_resistances(element)
         for number, ((_, model), members) in enumerate(groups.items()):
-            inner = [dict((end, name) for name, end, _ in series_resistances(e)) for e in members]
+            inner = [{end: name for name, end, _ in series_resistances(e)} for e in members]
             ends = [[within.get(which, node) for within, node in zip(inner, nodes, strict=True)] for which, nodes in (
                 ("drain", [e.nodes[0] for e in members]),
                 ("gate", [e.nodes[1] for e in members]),
@@ -392,7 +398,9 @@ class _Assembly:
             self.build_.add(Mosfets(name, *map(self._nodes, ends), model, labels=_labels(members)))
         if resistors:
             outer = {e.name: e for e in elements}
-            a = self._nodes(outer[name.rsplit("#", 1)[0]].nodes[0 if end == "drain" else 2] for name, end, _ in resistors)
+            a = self._nodes(
+                outer[name.rsplit("#", 1)[0]].nodes[0 if end == "drain" else 2] for name, end, _ in resistors
+            )
             b = self._nodes(name for name, _, _ in resistors)
             g = np.array([1.0 / ohms for _, _, ohms in resistors])
             self.build_.resistors("series R of M", a, b, g, low=1e-30, high=np.inf)

@@ -51,7 +51,10 @@ def series_resistances(element: Transistor) -> list[tuple[str, str, float]]:
     """Names of the nodes within a transistor, the end that each lies behind, and ohms between the two."""
     found = []
     sheet = _number(element.card, "rsh")
-    for end, key, squares in (("drain", "rd", element.drain_squares), ("source", "rs", element.source_squares)):
+    for end, key, squares in (
+        ("drain", "rd", element.drain_squares),
+        ("source", "rs", element.source_squares),
+    ):
         ohms = _number(element.card, key) or sheet * (1.0 if squares is None else squares)
         if ohms:
             found.append((f"{element.name}#{end}", end, ohms / element.m))

@@ -135,7 +135,7 @@ def _inputs(
         element = _element(elements, str(written), "inputs")
         if not isinstance(element, VoltageSource | CurrentSource):
             raise ValueError(
-                f"inputs names {written!r}, which is no source: {str(element.place)}. Expected sources of voltage or "
+                f"inputs names {written!r}, which is no source: {element.place!s}. Expected sources of voltage or "
                 "current."
             )
         if not isinstance(name, str):
@@ -149,7 +149,9 @@ def _element(elements: Mapping[str, Element], written: str, what: str) -> Elemen
     name = written.strip().lower()
     if name not in elements:
         near = get_close_matches(name, elements, 6) or list(elements)[:8]
-        raise ValueError(f"{what} names {written!r}, which the deck does not have. It has, among others: {', '.join(near)}.")
+        raise ValueError(
+            f"{what} names {written!r}, which the deck does not have. It has, among others: {', '.join(near)}."
+        )
     return elements[name]
 
 
@@ -182,7 +184,9 @@ def _bounds(
     found = {}
     for name, (low, high) in stated.items():
         if name.lower() not in known:
-            raise ValueError(f"bounds names {name!r}. Expected one of trainable: {', '.join(known.values()) or 'none'}.")
+            raise ValueError(
+                f"bounds names {name!r}. Expected one of trainable: {', '.join(known.values()) or 'none'}."
+            )
         if not low < high:
             raise ValueError(f"bounds of {name!r} are ({low!r}, {high!r}). Expected the lower one first.")
         found[known[name.lower()]] = (float(low), float(high))
@@ -199,8 +203,11 @@ def _outputs(
         entries = [given] if isinstance(given, str) else list(given)
         pairs = [entry for entry in entries if not isinstance(entry, str)]
         if pairs and len(pairs) != len(entries):
-            raise ValueError(f"output {port!r} has nodes and pairs of nodes: {entries!r}. Expected one or the other.")
-        names = [str(n).strip().lower() for n in (sum((list(p) for p in pairs), []) if pairs else entries)]
+            raise ValueError(
+                f"output {port!r} has nodes and pairs of nodes: {entries!r}. Expected one or the other."
+            )
+        flat = [node for pair in pairs for node in pair] if pairs else entries
+        names = [str(node).strip().lower() for node in flat]
         for name in names:
             if name not in known:
                 near = get_close_matches(name, known, 6) or sorted(known)[:8]

@@ -88,4 +88,6 @@ class NamedPoint(OperatingPoint):
 
     def to_frame(self) -> Any:
         """Potentials of all nodes as a :class:`pandas.DataFrame`, a row a sample; needs pandas."""
-        return frame({name: self.p[:, k] for k, name in enumerate(self.circuit.node_names)}, "NamedPoint.to_frame()")
+        return frame(
+            {name: self.p[:, k] for k, name in enumerate(self.circuit.node_names)}, "NamedPoint.to_frame()"
+        )

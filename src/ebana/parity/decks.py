@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ebana.decks.analyses import Solution, solve_deck
+from ebana.analysis.decks import Solution, solve_deck
 from ebana.engines.base import NotConverged
 from ebana.interruption import check
 from ebana.parity import golden
@@ -116,10 +116,14 @@ def decks_in(folder: Path) -> list[Path]:
         FileNotFoundError: for a folder that does not exist, or holds none.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"--suite {folder} is no folder. Expected a folder of decks ({', '.join(SUFFIXES)}).")
+        raise FileNotFoundError(
+            f"--suite {folder} is no folder. Expected a folder of decks ({', '.join(SUFFIXES)})."
+        )
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not found:
-        raise FileNotFoundError(f"--suite {folder} holds no decks. Expected files that end in {', '.join(SUFFIXES)}.")
+        raise FileNotFoundError(
+            f"--suite {folder} holds no decks. Expected files that end in {', '.join(SUFFIXES)}."
+        )
     return found
 
 
@@ -175,7 +179,9 @@ def compare_deck(path: Path, name: str | None = None) -> DeckResult:
     return _judged(title, solutions, plots, beside)
 
 
-def _judged(title: str, solutions: Sequence[Solution], plots: Sequence[Plot], beside: float | None) -> DeckResult:
+def _judged(
+    title: str, solutions: Sequence[Solution], plots: Sequence[Plot], beside: float | None
+) -> DeckResult:
     worst = (0.0, 0.0, "")
     compared = False
     for solution, plot in zip(solutions, plots, strict=False):
@@ -186,7 +192,9 @@ def _judged(title: str, solutions: Sequence[Solution], plots: Sequence[Plot], be
             if volts >= worst[0]:
                 worst = (volts, volts / largest if largest else 0.0, node)
     if not compared:
-        return DeckResult(title, "not compared", golden=beside, reason="the simulator gave no result of the analysis")
+        return DeckResult(
+            title, "not compared", golden=beside, reason="the simulator gave no result of the analysis"
+        )
     agrees = worst[0] <= VOLTS or worst[1] <= RELATIVE
     right = agrees and (beside is None or beside <= GOLDEN)
     return DeckResult(title, "right" if right else "wrong", worst[0], worst[1], beside, worst[2])

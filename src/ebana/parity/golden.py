@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ebana.decks.analyses import Solution
+from ebana.analysis.decks import Solution
 from ebana.spice.language.files import read_text
 
 ENDINGS = (".prn", ".out")

@@ -16,7 +16,8 @@ TIGHT = (".options reltol=1e-9 abstol=1e-15 vntol=1e-12", ".options reltol=1e-6 
 """What is asked for, one after the other until the simulator converges."""
 
 _DROPPED = re.compile(
-    r"\s*\.(?:tran|ac|noise|tf|sens|pz|four|disto|meas|measure|print|plot|save|probe|width|step|end)\b", re.IGNORECASE
+    r"\s*\.(?:tran|ac|noise|tf|sens|pz|four|disto|meas|measure|print|plot|save|probe|width|step|end)\b",
+    re.IGNORECASE,
 )
 _ANALYSIS = re.compile(r"\s*\.(?:op|dc)\b", re.IGNORECASE)
 _COMMAND = re.compile(r"(?:op|dc\s.*)$")
@@ -49,14 +50,20 @@ def solve_original(path: Path, text: str, *, timeout: float = 60.0) -> list[Plot
         finally:
             folder.cleanup()
         found = [plot for plot in plots if plot.name.lower().startswith(("operating", "dc"))]
-        if found and not re.search(r"no convergence|iteration limit|singular matrix.*\n.*aborted", said, re.IGNORECASE):
+        if found and not re.search(
+            r"no convergence|iteration limit|singular matrix.*\n.*aborted", said, re.IGNORECASE
+        ):
             return found
-    errors = [line for line in said.splitlines() if re.search(r"error|fatal|no convergence", line, re.IGNORECASE)]
-    raise NgspiceError(f"ngspice found no operating point of {path.name}: {' '.join(errors[:2]) or said[-200:].strip()}")
+    errors = [
+        line for line in said.splitlines() if re.search(r"error|fatal|no convergence", line, re.IGNORECASE)
+    ]
+    raise NgspiceError(
+        f"ngspice found no operating point of {path.name}: {' '.join(errors[:2]) or said[-200:].strip()}"
+    )
 
 
 def _prepared(path: Path, text: str) -> list[str]:
-    """The deck's lines without other analyses, outputs and control blocks, with an ``.op`` where it asks for nothing."""
+    """The deck's lines without other analyses, outputs and control blocks; with ``.op`` where it asks for nothing."""
     given = physical_lines(text)
     kept, controlled, dropped = [given[0] if given else ""], False, False
     for line in given[1:]:

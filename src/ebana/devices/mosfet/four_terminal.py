@@ -2,7 +2,8 @@
 
 With the voltages of an n-channel transistor above its source, ``v_DS >= 0``, and ``beta = KP W / (L - 2 LD)``::
 
-    V = VTO - GAMMA sqrt(PHI) + GAMMA s      s = sqrt(PHI - v_BS) for v_BS <= 0, else max(sqrt(PHI) - v_BS / (2 sqrt(PHI)), 0)
+    V = VTO - GAMMA sqrt(PHI) + GAMMA s
+    s = sqrt(PHI - v_BS) for v_BS <= 0, else max(sqrt(PHI) - v_BS / (2 sqrt(PHI)), 0)
     x = max(v_GS - V, 0),  w = min(x, v_DS)
     i = beta (1 + LAMBDA v_DS) w (x - w / 2)
 

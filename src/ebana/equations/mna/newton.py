@@ -3,8 +3,8 @@
 Each iteration follows the laws along their tangents at controls that their limiters keep within reach
 (:mod:`ebana.devices.limits`). Where it does not converge, an operating point is reached from one that is easy to find:
 by a leak from every node to ground that is taken away in steps, by sources that are turned up in steps (Nagel 1975;
-ngspice's ``gmin`` and source stepping), or by the course of the circuit with a capacitor at every node. A found state is polished without limiters until its corrections are
-rounding.
+ngspice's ``gmin`` and source stepping), or by the course of the circuit with a capacitor at every node. A found state
+is polished without limiters until its corrections are rounding.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A circuit of any elements on the sparse engine, as something that learning can relax and measure.
 
-The unknowns ``x`` are node potentials and currents of held branches (:mod:`ebana.equations.mna`). Of reciprocal circuits
-(resistors, devices with two terminals, independent sources, bidirectional amplifiers) equilibrium propagation takes the
+The unknowns ``x`` are node potentials and currents of held branches (:mod:`ebana.equations.mna`). Of reciprocal
+circuits (resistors, devices with two terminals, independent sources, bidirectional amplifiers) equilibrium propagation takes the
 gradient; controlled sources, transistors and behavioural sources carry signals one way, there is no energy whose
 minimum the circuit settles in, and the adjoint alone is right::
 

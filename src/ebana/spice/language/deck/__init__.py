@@ -5,7 +5,7 @@
 :func:`read_deck` reads one. It needs the standard library alone and runs nothing that a deck says.
 """
 
-from ebana.spice.language.deck.data import Deck, DcSweep, OperatingPoint, PrintItem, Sweep
+from ebana.spice.language.deck.data import DcSweep, Deck, OperatingPoint, PrintItem, Sweep
 from ebana.spice.language.deck.elements import (
     Behavioural,
     Capacitor,

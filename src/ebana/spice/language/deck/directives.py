@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from ebana.spice.language.deck.data import Analysis, DcSweep, OperatingPoint, PrintItem, Sweep
 from ebana.spice.language.deck.elements import CurrentSource, Element, Resistor, VoltageSource
 from ebana.spice.language.deck.flattening import currents_resolved
+from ebana.spice.language.deck.grammar import probed
 from ebana.spice.language.deck.places import Place, located
 from ebana.spice.language.deck.scopes import Scope, unwrapped
 from ebana.spice.language.deck.sources import Statement
 from ebana.spice.language.deck.words import closing, stated, words
-from ebana.spice.language.deck.grammar import probed
 from ebana.spice.language.lines import shorten
 
 PASSED = frozenset(
@@ -328,7 +328,7 @@ def _item(word: str, scope: Scope, known: dict[str, Element]) -> PrintItem | Non
     return PrintItem(word, "expression", (), _understood(unwrapped(word), scope, known))
 
 
-def _understood(text: str, scope: Scope, known: dict[str, Element]):  # noqa: ANN202
+def _understood(text: str, scope: Scope, known: dict[str, Element]):
     """An expression; None where it is not one of operating points, which printing need not know."""
     try:
         return currents_resolved(scope.expression(text), known)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 from ebana.spice.language.deck.expression import (
     Binary,
-    Call,
     Conditional,
     Current,
     Expression,

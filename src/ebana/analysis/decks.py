@@ -22,7 +22,7 @@ from ebana.engines.sparse import SparseEngine
 from ebana.equations.mna import newton
 from ebana.interruption import check
 from ebana.physics.nudge import Nudge
-from ebana.spice.language.deck import DcSweep, Deck, OperatingPoint, Resistor, Sweep, read_deck
+from ebana.spice.language.deck import DcSweep, Deck, OperatingPoint, Sweep, read_deck
 
 Variables = Mapping[tuple[str, str], float]
 """Values of swept variables by their kind and name."""
@@ -63,7 +63,9 @@ class Solution:
         from ebana.tables import frame
 
         columns = dict(self.swept) | {f"v({name})": value for name, value in self.volts.items()}
-        return frame(columns | {f"i({name})": value for name, value in self.amperes.items()}, "Solution.to_frame()")
+        return frame(
+            columns | {f"i({name})": value for name, value in self.amperes.items()}, "Solution.to_frame()"
+        )
 
 
 def solve_deck(
@@ -182,7 +184,11 @@ class _Walk:
                 celsius = next((value for (kind, _), value in outside.items() if kind == "temperature"), None)
                 deck = read_deck(self.source, parameters=parameters, temperature=celsius)
             made = assembled(deck, inputs=dict.fromkeys(self.sources, "sweep"), trainable=self.resistors)
-            if self.x is not None and self.made is not None and made.circuit.size != self.made[1].circuit.size:
+            if (
+                self.x is not None
+                and self.made is not None
+                and made.circuit.size != self.made[1].circuit.size
+            ):
                 self.x = None
             self.made = (outside, made)
         return self.made[1]
@@ -193,7 +199,9 @@ class _Walk:
         place = np.full(system.layout.full, -1)
         place[system.layout.unknown] = np.arange(system.layout.size)
         known = {
-            name: place[circuit.node(name)] for name in self.deck.nodesets if name != "0" and name in self.deck.nodes
+            name: place[circuit.node(name)]
+            for name in self.deck.nodesets
+            if name != "0" and name in self.deck.nodes
         }
         asked = {name: at for name, at in known.items() if at >= 0}
         if not asked:
