@@ -16,6 +16,7 @@ from ebana.activations import Activation
 from ebana.circuit import Circuit
 from ebana.compilation import compiled
 from ebana.engines import get as get_engine
+from ebana.engines import suited
 from ebana.engines.base import Engine, OperatingPoint, batch_size, raise_unless_converged
 from ebana.engines.certificate import estimate_error
 from ebana.engines.points import NamedPoint
@@ -44,6 +45,10 @@ Array = np.ndarray
 Values = Mapping[str, Array]
 
 
+BUILT_IN = ("auto", "native", "sparse")
+"""Names of the engines that need no worker processes."""
+
+
 class StageConflict(UserWarning):
     """Amplifiers give one stage of a circuit several factors: it has no global energy."""
 
@@ -55,8 +60,9 @@ class Model(Network):
         inputs: the source layers that carry data (bias layers may be listed too).
         outputs: the output layers' results.
         seed: seed of the conductances to start from.
-        engine: who finds operating points: ``"native"``, ``"ngspice"``, or an
-            :class:`~ebana.engines.base.Engine`.
+        engine: who finds operating points: ``"native"``, ``"sparse"``, ``"ngspice"``, an
+            :class:`~ebana.engines.base.Engine`, or ``"auto"`` for the built-in one that suits the circuit
+            (:func:`ebana.engines.suited`).
         name: a name for summaries, reports and netlists.
         n_processes_train, n_processes_test: worker processes of a SPICE engine that is given by its name, the larger
             of the two (EBANA's spelling of ``NgspiceEngine(workers=n)``); the built-in engine needs none.
@@ -80,12 +86,12 @@ class Model(Network):
         outputs: object,
         *,
         seed: int = 0,
-        engine: object = "native",
+        engine: object = "auto",
         name: str = "model",
         n_processes_train: int = 1,
         n_processes_test: int = 1,
     ) -> None:
-        if isinstance(engine, str) and engine != "native":
+        if isinstance(engine, str) and engine not in BUILT_IN:
             engine = get_engine(engine, workers=max(n_processes_train, n_processes_test))
         self.inputs = signals_of(inputs, "inputs")
         self.outputs = signals_of(outputs, "outputs")
@@ -93,8 +99,13 @@ class Model(Network):
         self._start(build(self.signals, int(seed)), engine, name, int(seed), frames=4)
 
     @classmethod
-    def from_circuit(cls, circuit: Circuit, *, engine: object = "native", name: str = "circuit") -> Model:
-        """A model of a circuit that was built element by element."""
+    def from_circuit(cls, circuit: Circuit, *, engine: object = "auto", name: str = "circuit") -> Model:
+        """A model of a circuit that was built element by element, or read from a deck.
+
+        Args:
+            circuit: the circuit.
+            engine, name: as for the class.
+        """
         model = cls.__new__(cls)
         model.inputs, model.outputs, model.signals = (), (), ()
         model._start(circuit, engine, name, 0)
@@ -122,7 +133,7 @@ class Model(Network):
     def _start(self, circuit: Circuit, engine: object, name: str, seed: int, frames: int = 3) -> None:
         """Have the circuit; ``frames`` lie between the caller and a warning."""
         self.circuit = circuit
-        self._engine = get_engine(engine)
+        self._engine = suited(circuit) if engine == "auto" else get_engine(engine)
         super().__init__(name, seed)
         found = conflicts(circuit)
         if found:
@@ -135,7 +146,7 @@ class Model(Network):
 
     @engine.setter
     def engine(self, engine: object) -> None:
-        self._engine = get_engine(engine)
+        self._engine = suited(self.circuit) if engine == "auto" else get_engine(engine)
 
     @property
     def system(self) -> CircuitSystem:

@@ -331,7 +331,7 @@ class _Assembly:
                     self.build_.current_sources("I out", plus[out], -amperes[out])
                 continue
             labels = [f"{e.name}#amperes" for e in members]
-            drivers = self._hold(drive, [e.amperes for e in members], np.ones(len(members)), labels, "I")
+            drivers = self._hold(drive, [e.amperes for e in members], np.ones(len(members)), labels, "amperes")
             name = f"I {drive.input or drive.pattern}"
             ground = self.build_.ground(len(members))
             self.build_.voltage_controlled_currents(name, plus, minus, drivers, ground, 1.0)
