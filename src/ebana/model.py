@@ -15,8 +15,9 @@ from ebana._types import Data, FilePath, LossOrName
 from ebana.activations import Activation
 from ebana.circuit import Circuit
 from ebana.compilation import compiled
+from ebana.decks.blocks import expanded
+from ebana.engines import NativeEngine, SweepEngine, suited
 from ebana.engines import get as get_engine
-from ebana.engines import suited
 from ebana.engines.base import Engine, OperatingPoint, batch_size, raise_unless_converged
 from ebana.engines.certificate import estimate_error
 from ebana.engines.points import NamedPoint
@@ -47,6 +48,8 @@ Values = Mapping[str, Array]
 
 BUILT_IN = ("auto", "native", "sparse")
 """Names of the engines that need no worker processes."""
+
+BUILT_IN_ENGINES = (NativeEngine, SweepEngine, SparseEngine)
 
 
 class StageConflict(UserWarning):
@@ -96,7 +99,7 @@ class Model(Network):
         self.inputs = signals_of(inputs, "inputs")
         self.outputs = signals_of(outputs, "outputs")
         self.signals: tuple[Signal, ...] = trace(self.inputs, self.outputs)
-        self._start(build(self.signals, int(seed)), engine, name, int(seed), frames=4)
+        self._start(_native(build(self.signals, int(seed)), engine), engine, name, int(seed), frames=4)
 
     @classmethod
     def from_circuit(cls, circuit: Circuit, *, engine: object = "auto", name: str = "circuit") -> Model:
@@ -108,7 +111,7 @@ class Model(Network):
         """
         model = cls.__new__(cls)
         model.inputs, model.outputs, model.signals = (), (), ()
-        model._start(circuit, engine, name, 0)
+        model._start(_native(circuit, engine), engine, name, 0)
         return model
 
     @classmethod
@@ -123,7 +126,7 @@ class Model(Network):
             model.inputs = signals_of(stored.inputs, "inputs")
             model.outputs = signals_of(stored.outputs, "outputs")
             model.signals = trace(model.inputs, model.outputs)
-            circuit = build(model.signals, stored.seed, stored.shapes)
+            circuit = _native(build(model.signals, stored.seed, stored.shapes), engine)
             if unused := stored.shapes.keys() - circuit.parameters.keys():
                 raise ValueError(f"its layers have no parameters {', '.join(sorted(map(repr, unused)))}")
             model._start(circuit, engine, stored.name, stored.seed)
@@ -450,6 +453,12 @@ def load_model(
     """
     found = get_engine(engine)
     return Model.from_stored(serialization.read_model(path, custom_layers), found)
+
+
+def _native(circuit: Circuit, engine: object) -> Circuit:
+    """The circuit with its blocks' elements where a built-in engine is to solve it; SPICE is given their own text."""
+    built_in = engine in BUILT_IN if isinstance(engine, str) else isinstance(engine, BUILT_IN_ENGINES)
+    return expanded(circuit) if built_in else circuit
 
 
 def _conflict_text(name: str, conflicts: tuple[str, ...]) -> str:
