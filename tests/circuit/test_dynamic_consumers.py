@@ -157,7 +157,9 @@ def test_what_states_its_relations_is_solved_with_its_power(kind: type[Element])
     power = model.power([[0.3]]).phases["free"].elements
     assert sum(e.watts[0] for e in power) == pytest.approx(0.0, abs=1e-18)
     native = Model.from_circuit(circuit_with(kind), engine="native")
-    with pytest.raises(NeedsSpice, match=f"native engine cannot solve 'it', an array of {kind.kind}. Solve .*sparse"):
+    with pytest.raises(
+        NeedsSpice, match=f"native engine cannot solve 'it', an array of {kind.kind}. Solve .*sparse"
+    ):
         native.predict([[0.3]])
 
 

@@ -133,7 +133,9 @@ def ngspice_tests(tmp_path_factory) -> Path:
     stated = os.environ.get("EBANA_NGSPICE_TESTS")
     folder = Path(stated) if stated else tmp_path_factory.mktemp("ngspice")
     script = Path(__file__).parents[2] / "scripts" / "fetch-ngspice-tests.sh"
-    said = subprocess.run(["bash", str(script), str(folder)], capture_output=True, text=True, timeout=300).stdout
+    said = subprocess.run(
+        ["bash", str(script), str(folder)], capture_output=True, text=True, timeout=300
+    ).stdout
     if not (folder / "tests").is_dir():
         pytest.skip(said.strip())
     return folder / "tests"

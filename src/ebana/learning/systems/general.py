@@ -11,6 +11,7 @@ whose minimum the circuit settles in, and the adjoint alone is right::
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -54,6 +55,7 @@ class Solved(Settled):
     x: Array
 
 
+@partial(jax.tree_util.register_dataclass, data_fields=["circuit"], meta_fields=["engine"])
 @dataclass(frozen=True)
 class GeneralSystem(CircuitSystem):
     """The :class:`~ebana.learning.system.EnergySystem` of any circuit on a :class:`~ebana.engines.SparseEngine`."""
