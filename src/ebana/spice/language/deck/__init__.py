@@ -5,7 +5,7 @@
 :func:`read_deck` reads one. It needs the standard library alone and runs nothing that a deck says.
 """
 
-from ebana.spice.language.deck.data import Deck, DcSweep, OperatingPoint, PrintItem, Sweep
+from ebana.spice.language.deck.data import DcSweep, Deck, OperatingPoint, PrintItem, Sweep
 from ebana.spice.language.deck.elements import (
     Behavioural,
     Capacitor,
@@ -23,7 +23,7 @@ from ebana.spice.language.deck.places import DeckError, Place
 from ebana.spice.language.deck.reader import read_deck
 
 __all__ = [
-    "Behavioural", "Capacitor", "CurrentControlled", "CurrentSource", "DcSweep", "Deck", "DeckError", "Diode", "Element",
-    "Inductor", "OperatingPoint", "Place", "PrintItem", "Resistor", "Sweep", "Transistor", "VoltageControlled",
-    "VoltageSource", "read_deck",
+    "Behavioural", "Capacitor", "CurrentControlled", "CurrentSource", "DcSweep", "Deck", "DeckError", "Diode",
+    "Element", "Inductor", "OperatingPoint", "Place", "PrintItem", "Resistor", "Sweep", "Transistor",
+    "VoltageControlled", "VoltageSource", "read_deck",
 ]  # fmt: skip

@@ -10,19 +10,20 @@ from dataclasses import dataclass, field
 from ebana.spice.language.deck.data import Analysis, DcSweep, OperatingPoint, PrintItem, Sweep
 from ebana.spice.language.deck.elements import CurrentSource, Element, Resistor, VoltageSource
 from ebana.spice.language.deck.flattening import currents_resolved
+from ebana.spice.language.deck.grammar import probed
 from ebana.spice.language.deck.places import Place, located
 from ebana.spice.language.deck.scopes import Scope, unwrapped
 from ebana.spice.language.deck.sources import Statement
 from ebana.spice.language.deck.words import closing, stated, words
-from ebana.spice.language.deck.grammar import probed
 from ebana.spice.language.lines import shorten
 
-PASSED = frozenset(
-    (".tran", ".ac", ".noise", ".tf", ".sens", ".pz", ".disto", ".sp", ".pss", ".hb", ".four", ".fourier", ".fft", ".net",
-     ".ic", ".icop", ".dcvolt", ".width", ".title", ".meas", ".measure", ".backanno", ".preprocess", ".hdl", ".lin",
-     ".initcond", ".aliases", ".text", ".wave", ".ferret", ".machine", ".endmachine", ".savestate", ".loadbias",
-     ".savebias", ".result", ".mpde", ".watch", ".stimulus", ".probe64", ".acmodel", ".temp_"),
-)  # fmt: skip
+_PASSED_WORDS = (
+    ".tran .ac .noise .tf .sens .pz .disto .sp .pss .hb .four .fourier .fft .net .ic .icop "
+    ".dcvolt .width .title .meas .measure .backanno .preprocess .hdl .lin .initcond .aliases "
+    ".text .wave .ferret .machine .endmachine .savestate .loadbias .savebias .result .mpde "
+    ".watch .stimulus .probe64 .acmodel .temp_"
+)
+PASSED = frozenset(_PASSED_WORDS.split())
 """Statements that say nothing of operating points: other analyses, measurements, layout of reports."""
 
 REFUSED = {
@@ -107,8 +108,9 @@ class Directives:
     def _options(self, statement: Statement) -> None:
         """Numbers of ``.options``; Xyce's packages but DEVICE, words and flags are passed over."""
         found = stated(statement.rest, commas=True)
-        package = found.alone[0].lower() if found.alone else ""
-        if package in _PACKAGES:
+        others = [word.lower() for word in found.alone]
+        package = others[0] if others else ""
+        if package in _PACKAGES and not (package == "parser" and "scale" in found.keys):
             self.passed.append(statement.place)
             return
         read = 0
@@ -120,7 +122,7 @@ class Directives:
                 raise ValueError(
                     "it scales the sizes of transistors (scale), which is not read. State sizes in metres."
                 )
-        self.passed += [statement.place] if read < len(found.keys) + len(found.alone) else []
+        self.passed += [statement.place] if read < len(found.keys) or others not in ([], ["device"]) else []
         self.celsius = self.options.get("temp", self.celsius)
 
     def _temperature(self, statement: Statement) -> None:
@@ -176,23 +178,25 @@ class Directives:
         return found
 
 
-_PACKAGES = frozenset(
-    ("nonlin", "nonlin-tran", "nonlin-hb", "linsol", "linsol-hb", "linsol-ac", "timeint", "loca", "output", "restart",
-     "parser", "hbint", "sensitivity", "fft", "measure", "dist", "diagnostic", "embeddedsamples", "samples", "pces", "job",
-     "topology", "mpdeint", "regression", "es"),
-)  # fmt: skip
+_PACKAGES_WORDS = (
+    "nonlin nonlin-tran nonlin-hb linsol linsol-hb linsol-ac timeint loca output restart parser "
+    "hbint sensitivity fft measure dist diagnostic embeddedsamples samples pces job topology "
+    "mpdeint regression es"
+)
+_PACKAGES = frozenset(_PACKAGES_WORDS.split())
 """Packages of Xyce's options that no operating point depends on."""
 
-_KNOWN = frozenset(
-    ("abstol", "chgtol", "defad", "defas", "defl", "defpd", "defps", "defw", "gmin", "gminsteps", "itl1", "itl2", "itl4",
-     "itl6", "pivrel", "pivtol", "reltol", "rshunt", "srcsteps", "temp", "tnom", "vntol", "voltmax", "trtol", "cshunt"),
-)  # fmt: skip
+_KNOWN_WORDS = (
+    "abstol chgtol defad defas defl defpd defps defw scale gmin gminsteps itl1 itl2 itl4 itl6 "
+    "pivrel pivtol reltol rshunt srcsteps temp tnom vntol voltmax trtol cshunt"
+)
+_KNOWN = frozenset(_KNOWN_WORDS.split())
 """Options that are numbers and that operating points can depend on."""
 
-_KINDS = frozenset(
-    ("dc", "op", "tran", "ac", "noise", "hb", "hb_fd", "hb_td", "hb_ic", "hb_startup", "homotopy", "sens", "tf", "disto",
-     "pz", "es", "pce", "ac_ic", "tranadjoint"),
-)  # fmt: skip
+_KINDS_WORDS = (
+    "dc op tran ac noise hb hb_fd hb_td hb_ic hb_startup homotopy sens tf disto pz es pce ac_ic tranadjoint"
+)
+_KINDS = frozenset(_KINDS_WORDS.split())
 
 
 def unknown(statement: Statement) -> str:
@@ -328,7 +332,7 @@ def _item(word: str, scope: Scope, known: dict[str, Element]) -> PrintItem | Non
     return PrintItem(word, "expression", (), _understood(unwrapped(word), scope, known))
 
 
-def _understood(text: str, scope: Scope, known: dict[str, Element]):  # noqa: ANN202
+def _understood(text: str, scope: Scope, known: dict[str, Element]):
     """An expression; None where it is not one of operating points, which printing need not know."""
     try:
         return currents_resolved(scope.expression(text), known)

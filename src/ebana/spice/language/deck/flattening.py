@@ -54,8 +54,9 @@ _BUILD: dict[str, Callable[[Line], list[Element]]] = {
 """What reads an element, by the first letter of its name."""
 
 _REFUSED = {
-    "q": "bipolar transistor", "j": "junction field-effect transistor", "z": "MESFET", "s": "switch, voltage controlled",
-    "w": "switch, current controlled", "t": "transmission line", "o": "lossy transmission line", "u": "uniform RC line",
+    "q": "bipolar transistor", "j": "junction field-effect transistor", "z": "MESFET",
+    "s": "switch, voltage controlled", "w": "switch, current controlled",
+    "t": "transmission line", "o": "lossy transmission line", "u": "uniform RC line",
     "y": "device of Xyce or single transmission line", "a": "code model", "p": "coupled transmission lines or port",
     "n": "Verilog-A device",
 }  # fmt: skip
@@ -129,12 +130,27 @@ class Flattener:
         )
         if len(ends) != len(block.pins):
             raise ValueError(
-                f"it has {len(ends)} nodes, and the subcircuit {block.name!r} {len(block.pins)} pins: {' '.join(block.pins)}."
+                f"it has {len(ends)} nodes, and the subcircuit {block.name!r} {len(block.pins)} pins: "
+                f"{' '.join(block.pins)}."
             )
+        scope = line.frame.scope
+        _check_doubled(block, [scope.node(end) for end in ends], scope.shared.is_ground)
         frame = instance(line, block, holder, ends, given)
         if frame.directives:
             self.instances.append(frame)
         self.write(frame, (*opened, block))
+
+
+def _check_doubled(block: Block, ends: list[str], ground: Callable[[str], bool]) -> None:
+    """A pin that a definition names twice must be connected to one node, and one that is ground to ground."""
+    seen: dict[str, str] = {}
+    for pin, end in zip(block.pins, ends, strict=True):
+        wanted = "0" if ground(pin) else seen.setdefault(pin, end)
+        if wanted != end:
+            raise ValueError(
+                f"the subcircuit {block.name!r} has the pin {pin!r}, which would join {wanted!r} and {end!r}. "
+                "Connect it to one node; ground is the same everywhere."
+            )
 
 
 def _in_brackets(ends: list[str]) -> bool:

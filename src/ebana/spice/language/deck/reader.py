@@ -63,7 +63,7 @@ def read_deck(
         raise ValueError(f"dialect={dialect!r} is not known. Expected one of {', '.join(get_args(Dialect))}.")
     text = gather(source, name)
     blocks = outline(text.statements, text.title)
-    top = Frame(blocks.top, Scope(Surroundings(dialect)))
+    top = Frame(blocks.top, Scope(Surroundings(dialect, grounds=_grounds(text.statements, dialect))))
     _replace(top.scope, parameters or {})
     if temperature is not None:
         top.scope.shared.celsius = temperature
@@ -94,6 +94,14 @@ def read_deck(
         tuple(sorted([*says.passed, *writer.passed], key=lambda place: (place.file, place.number))),
         dialect,
     )
+
+
+def _grounds(statements: list[Statement], dialect: Dialect) -> tuple[str, ...]:
+    """Names of ground: in Xyce 0 alone, unless ``.preprocess replaceground true`` says otherwise."""
+    if dialect != "xyce":
+        return ("0", "gnd")
+    said = (statement.rest.lower().split() for statement in statements if statement.card == ".preprocess")
+    return ("0", "gnd", "gnd!", "ground") if ["replaceground", "true"] in said else ("0",)
 
 
 def _replace(scope: Scope, parameters: Mapping[str, float]) -> None:
@@ -129,4 +137,7 @@ def _settings(says: Directives, temperature: float | None) -> Settings:
     for value, what in ((celsius, "temperature"), (tnom, "nominal temperature")):
         if value <= -273.15:
             raise ValueError(f"the deck's {what} of {value!r} degrees Celsius is below absolute zero.")
-    return Settings(celsius, tnom, says.options.get("defw"), says.options.get("defl"))
+    scale = says.options.get("scale", 1.0)
+    if scale <= 0:
+        raise ValueError(f"the deck's scale of lengths is {scale!r}. Expected a number above 0.")
+    return Settings(celsius, tnom, says.options.get("defw"), says.options.get("defl"), scale)

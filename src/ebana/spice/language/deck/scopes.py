@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 from ebana.spice.language.deck.expression import (
     Binary,
-    Call,
     Conditional,
     Current,
     Expression,
@@ -59,11 +58,17 @@ class Surroundings:
         dialect: whose functions and operators are meant.
         celsius: the temperature, degrees.
         left: operations that may still be written out.
+        grounds: names of ground.
     """
 
     dialect: Dialect = "ngspice"
     celsius: float = 27.0
     left: int = BUDGET
+    grounds: tuple[str, ...] = ("0", "gnd")
+
+    def is_ground(self, name: str) -> bool:
+        """Whether a node's name in lower case is that of ground; ``gnd`` is one like any other in Xyce."""
+        return name in self.grounds
 
     def spend(self, operations: int = 1) -> None:
         """Count operations."""
@@ -108,7 +113,7 @@ class Scope:
     def node(self, name: str) -> str:
         """The full name of a node, in lower case; ``"0"`` for ground."""
         name = name.lower()
-        if name in ("0", "gnd"):
+        if self.shared.is_ground(name):
             return "0"
         if name in self.ports:
             return self.ports[name]
@@ -301,25 +306,27 @@ class _Resolver:
                 return Potential(*map(self.scope.node, names))
             case Probe(_, names):
                 return Current(self.scope.element(names[0]))
-            case Operation(name, operands, True):
-                return self.function(name, operands, bound, depth)
-            case Operation("?", (condition, yes, no)):
-                c, y, n = (self.resolved(one, bound, depth + 1) for one in (condition, yes, no))
-                return Conditional(c, y, n)
-            case Operation(sign, (operand,)):
-                inner = self.resolved(operand, bound, depth + 1)
-                if sign == "-" and isinstance(inner, Number):
-                    return Number(-inner.value)
-                return Unary("-" if sign == "-" else "!", inner)
-            case Operation(sign, (left, right)):
-                return self.binary(
-                    sign, self.resolved(left, bound, depth + 1), self.resolved(right, bound, depth + 1)
-                )
-        raise ValueError(f"the expression {shorten(self.text)!r} is not understood.")
+            case Operation():
+                return self.operation(tree, bound, depth)
+
+    def operation(self, tree: Operation, bound: Bound, depth: int) -> Expression:
+        if tree.is_function:
+            return self.function(tree.operator, tree.operands, bound, depth)
+        operands = [self.resolved(one, bound, depth + 1) for one in tree.operands]
+        if tree.operator == "?":
+            return Conditional(*operands)
+        if len(operands) == 2:
+            return self.binary(tree.operator, *operands)
+        (inner,) = operands
+        if tree.operator == "-" and isinstance(inner, Number):
+            return Number(-inner.value)
+        return Unary("-" if tree.operator == "-" else "!", inner)
 
     def binary(self, sign: str, left: Expression, right: Expression) -> Expression:
         if sign == "^":
             return power((left, right), self.scope.shared.dialect)
+        if sign == "xor":
+            return Binary("!=", Unary("!", left), Unary("!", right))
         if sign == "%":
             return Number(_remainder(constant(left), constant(right)))
         return Binary(sign, left, right)  # type: ignore[arg-type]
