@@ -26,7 +26,11 @@ BLANK = " \t\v"
 COMMENT = re.compile(rf";|//|(?<=[{BLANK},])\$|^\$")
 """What starts a comment within a line."""
 
-_AROUND = re.compile(r"^[\s\x00-\x1f\x7f]+|[\s\x00-\x1f\x7f]+$")
+_AROUND = "".join(map(chr, (*range(0x21), 0x7F))) + "".join(
+    letter for letter in map(chr, range(0x80, 0x3001)) if letter.isspace()
+)
+"""White space and control characters: nothing beyond U+3000 is white space."""
+
 _FOREIGN = re.compile(rf"(?![{BLANK}])[\s\x00-\x1f\x7f]")
 
 _END = re.compile(r"\r\n|\r|\n")
@@ -73,9 +77,7 @@ def read_lines(text: str | Iterable[str]) -> Iterator[Line]:
     problem = ""
     for place, raw in enumerate(physical_lines(text) if isinstance(text, str) else text, start=1):
         written = without_comment(raw)
-        line = _AROUND.sub(
-            "", written
-        )  # what it is meant to be; with foreign blanks around it, it is refused
+        line = written.strip(_AROUND)  # what it is meant to be; with foreign blanks around it, it is refused
         if not line:
             swallowed = place if raw.strip().startswith(";") else swallowed
         elif line.startswith("+") and parts:

@@ -132,17 +132,18 @@ class Directives:
         self.celsius = self.scope.number(found[0].removeprefix("="))
 
     def _nodesets(self, statement: Statement, scope: Scope) -> None:
-        rest = re.sub(r"\s*=\s*", "=", statement.rest)
-        at = 0
-        while match := re.compile(r"[\s,]*(?:all\s*=\s*)?v\s*\(", re.IGNORECASE).match(rest, at):
-            end = closing(rest, match.end() - 1)
-            (word, *_) = words(rest[end + 1 :].lstrip("= \t"), commas=True) or [""]
-            if not word:
-                raise ValueError("it has no value. Expected .nodeset V(node)=value.")
-            self.nodesets[scope.node(rest[match.end() : end].strip())] = scope.number(word)
-            at = rest.index(word, end + 1) + len(word)
-        if rest[at:].strip(" \t,"):
-            raise ValueError(f"cannot read {shorten(rest[at:])!r}. Expected .nodeset V(node)=value.")
+        found = words(
+            re.sub(r"(?<![\w}])v \(", "v(", " ".join(statement.rest.split()), flags=re.IGNORECASE),
+            commas=True,
+        )
+        while found:
+            match = re.fullmatch(r"v\((.*)\)(?:=(.+))?", found.pop(0), re.IGNORECASE | re.DOTALL)
+            value = (match[2] or (found.pop(0) if found else "")) if match else ""
+            if match is None or not value or len(probed(match[1])) != 1:
+                raise ValueError(
+                    f"cannot read {shorten(statement.text)!r}. Expected .nodeset V(node)=value ...."
+                )
+            self.nodesets[scope.node(match[1].strip())] = scope.number(value)
 
     # -- prints -----------------------------------------------------------------------------------------
 

@@ -29,6 +29,9 @@ from ebana.spice.language.numbers import is_number
 BUDGET = 10_000_000
 """Operations of a deck's expressions that are written out: functions of functions would double them at every step."""
 
+SINGLE = 200_000
+"""Operations of one expression."""
+
 DEPTH = 250
 """Operations inside each other, those of functions of the deck counted in."""
 
@@ -58,24 +61,34 @@ class Surroundings:
         dialect: whose functions and operators are meant.
         celsius: the temperature, degrees.
         left: operations that may still be written out.
+        single: those of the expression that is being read.
         grounds: names of ground.
     """
 
     dialect: Dialect = "ngspice"
     celsius: float = 27.0
     left: int = BUDGET
+    single: int = SINGLE
     grounds: tuple[str, ...] = ("0", "gnd")
 
     def is_ground(self, name: str) -> bool:
         """Whether a node's name in lower case is that of ground; ``gnd`` is one like any other in Xyce."""
         return name in self.grounds
 
+    def begin(self) -> None:
+        """Begin an expression."""
+        self.single = SINGLE
+
     def spend(self, operations: int = 1) -> None:
         """Count operations."""
         self.left -= operations
-        if self.left < 0:
+        self.single -= operations
+        if self.left < 0 or self.single < 0:
+            what, most = (
+                ("an expression", SINGLE) if self.single < 0 else ("the expressions of the deck", BUDGET)
+            )
             raise ValueError(
-                f"the expressions of the deck have more than {BUDGET:,} operations when its functions are written out. "
+                f"{what} would have more than {most:,} operations when the deck's functions are written out. "
                 "Give values in place of functions of functions."
             )
 
@@ -165,6 +178,7 @@ class Scope:
             ValueError: where it is malformed, has unknown names, or depends on time.
         """
         tree = parsed(text, self.shared.dialect, condition)
+        self.shared.begin()
         return _Resolver(self, text).resolved(tree, {}, 0)
 
     def number(self, text: str, *, condition: bool = False) -> float:
@@ -177,6 +191,7 @@ class Scope:
         if bare is text and (is_number(text) or _MIXED.fullmatch(text)):
             return literal(text, self.shared.dialect)
         tree = parsed(bare, self.shared.dialect, condition)
+        self.shared.begin()
         try:
             return constant(_Resolver(self, bare, in_parameter=True).resolved(tree, {}, 0))
         except NoValue as error:
@@ -213,8 +228,8 @@ def _undefined(name: str, scope: Scope) -> str:
         one = one.caller
     listed = ", ".join(sorted(set(known))[:12]) or "none"
     return (
-        f"the parameter {name!r} is not defined. Known here: {listed}. Define it with .param, or write its value in "
-        "its place."
+        f"the parameter {shorten(name)!r} is not defined. Known here: {listed}. "
+        "Define it with .param, or write its value in its place."
     )
 
 

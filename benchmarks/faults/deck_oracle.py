@@ -13,8 +13,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from benchmarks.faults.card_oracle import run
 
+from benchmarks.faults.card_oracle import run
 from ebana.spice.language.deck import (
     Behavioural,
     Capacitor,
