@@ -123,14 +123,18 @@ def fault(text: str) -> str:
 
 
 def difference(text: str) -> str:
-    """How far a deck of resistors is from ngspice; empty where it is not."""
+    """How far a deck of resistors is from ngspice; empty where it is not.
+
+    ngspice writes the values of expressions with eleven digits before it reads them, and a divider multiplies their
+    errors: so 3e-8.
+    """
     deck = read_deck(text)
     ours = exact(deck)
     theirs = of_ngspice(text, list(deck.nodes))
     far = {
         node: (ours[node], theirs.get(node))
         for node in deck.nodes
-        if node not in theirs or abs(ours[node] - theirs[node]) > 1e-9 * abs(ours[node]) + 1e-11
+        if node not in theirs or abs(ours[node] - theirs[node]) > 3e-8 * abs(ours[node]) + 1e-11
     }
     return f"node, ours, theirs: {dict(list(far.items())[:3])}" if far else ""
 
