@@ -135,9 +135,8 @@ def test_xyce() -> None:
 
 
 def test_names_of_instances_and_their_currents() -> None:
-    deck = read_deck(
-        "\nX1 a s\nB1 c 0 V=I(V.X1.V1)+I(x1:v1)\n.subckt s p\nV1 p q 0\nR1 q 0 2\nF1 q 0 V1 2\n.ends\n.print op i(v.x1.v1) x1:q\n"
-    )
+    text = "\nX1 a s\nB1 c 0 V=I(V.X1.V1)+I(x1:v1)\n.subckt s p\nV1 p q 0\nR1 q 0 2\n"
+    deck = read_deck(f"{text}F1 q 0 V1 2\n.ends\n.print op i(v.x1.v1) x1:q\n")
     by = {element.name: element for element in deck.elements}
     assert list(by) == ["x1.v1", "x1.r1", "x1.f1", "b1"]
     assert by["x1.r1"].nodes == ("x1.q", "0")
@@ -198,7 +197,9 @@ def test_values_may_replace_those_of_the_deck() -> None:
     deck = read_deck(text, parameters={"R": 5}, temperature=37)
     first, second = deck.elements
     assert (first.ohms, second.ohms, deck.temperature) == (10, pytest.approx(2), 37)  # type: ignore[union-attr]
-    assert deck.parameters["q"] == 10
+    assert deck.parameters == {"q": 10, "r": 5}
+    with pytest.raises(ValueError, match=r"the deck has no parameter 'x' at its top. It has: r, q"):
+        read_deck(text, parameters={"x": 5})
 
 
 def test_elements_are_frozen_data() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ebana.spice.language.deck.data import Analysis, DcSweep, OperatingPoint, PrintItem, Sweep
 from ebana.spice.language.deck.elements import CurrentSource, Element, Resistor, VoltageSource
+from ebana.spice.language.deck.expression import Expression
 from ebana.spice.language.deck.flattening import currents_resolved
 from ebana.spice.language.deck.grammar import probed
 from ebana.spice.language.deck.places import Place, located
@@ -333,7 +334,7 @@ def _item(word: str, scope: Scope, known: dict[str, Element]) -> PrintItem | Non
     return PrintItem(word, "expression", (), _understood(unwrapped(word), scope, known))
 
 
-def _understood(text: str, scope: Scope, known: dict[str, Element]):
+def _understood(text: str, scope: Scope, known: dict[str, Element]) -> Expression | None:
     """An expression; None where it is not one of operating points, which printing need not know."""
     try:
         return currents_resolved(scope.expression(text), known)

@@ -104,7 +104,9 @@ class Frame:
                 )
             if arguments is not None:
                 self.scope.functions.setdefault(name, Definition(body, statement.place, arguments))
-            elif name not in self.scope.given:  # what an instance states counts before what stands inside
+            elif name in self.scope.given:
+                self.scope.replaced.add(name)  # what an instance states counts before what stands inside
+            else:
                 self.scope.values.pop(name, None)
                 self.scope.parameters[name] = Definition(body, statement.place)
 

@@ -70,6 +70,7 @@ def read_deck(
     else:
         _preset_temperature(top.scope, text.statements)
     top.take(blocks.top.items)
+    _check_replaced(top.scope)
     top.scope.shared_nodes = _shared_nodes(top.directives)
     says = Directives(top.scope, list(text.passed))
     says.take([*top.directives, *analyses_of(blocks.commands)])
@@ -90,7 +91,7 @@ def read_deck(
         says.nodesets,
         tuple(says.analyses(known)),
         tuple(says.prints(known)),
-        {own: top.scope.value(own) for own in top.scope.parameters},
+        {own: top.scope.value(own) for own in (*top.scope.parameters, *sorted(top.scope.replaced))},
         tuple(sorted([*says.passed, *writer.passed], key=lambda place: (place.file, place.number))),
         dialect,
     )
@@ -108,6 +109,12 @@ def _replace(scope: Scope, parameters: Mapping[str, float]) -> None:
     """State values of parameters before the deck does."""
     scope.values |= {name.lower(): float(value) for name, value in parameters.items()}
     scope.given = frozenset(scope.values)
+
+
+def _check_replaced(scope: Scope) -> None:
+    for name in sorted(scope.given - scope.replaced):
+        known = ", ".join([*scope.parameters, *sorted(scope.replaced)][:12]) or "none"
+        raise ValueError(f"the deck has no parameter {name!r} at its top. It has: {known}.")
 
 
 def _preset_temperature(scope: Scope, statements: list[Statement]) -> None:

@@ -108,6 +108,7 @@ class Scope:
         values: those that were evaluated.
         functions: functions of the deck, by name.
         given: names whose values an instance, or who reads the deck, states.
+        replaced: those of them that are defined in the scope too.
     """
 
     shared: Surroundings
@@ -120,6 +121,7 @@ class Scope:
     values: dict[str, float] = field(default_factory=dict)
     functions: dict[str, Definition] = field(default_factory=dict)
     given: frozenset[str] = frozenset()
+    replaced: set[str] = field(default_factory=set)
 
     # -- names of nodes and elements ------------------------------------------------------------------
 
