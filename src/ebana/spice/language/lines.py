@@ -59,7 +59,21 @@ def physical_lines(text: str) -> list[str]:
     return _END.split(text.removeprefix("\ufeff"))
 
 
-def without_comment(line: str) -> str:
+@dataclass(frozen=True)
+class Comments:
+    """Which comments there are: what a line begins with that is one, and what begins one within a line."""
+
+    whole: tuple[str, ...] = _WHOLE
+    inline: re.Pattern[str] = COMMENT
+
+
+NGSPICE = Comments()
+LTSPICE = Comments(("*", "//"), re.compile(r";|//"))
+XYCE = Comments(("*",), re.compile(";"))
+"""Comments of simulators: ``$`` and ``#`` may begin names in LTspice and Xyce."""
+
+
+def without_comment(line: str, comments: Comments = NGSPICE) -> str:
     """A line without its comment and the blanks around it; empty for one that is a comment.
 
     Example:
@@ -67,16 +81,21 @@ def without_comment(line: str) -> str:
         ('D1 a 0 clip', '+ N=1.7', '')
     """
     line = line.strip(BLANK + "\r\n")
-    return "" if line.startswith(_WHOLE) else COMMENT.split(line, maxsplit=1)[0].strip(BLANK)
+    return "" if line.startswith(comments.whole) else comments.inline.split(line, maxsplit=1)[0].strip(BLANK)
 
 
-def read_lines(text: str | Iterable[str]) -> Iterator[Line]:
-    """The logical lines of a text, with their places."""
+def read_lines(text: str | Iterable[str], comments: Comments = NGSPICE) -> Iterator[Line]:
+    """The logical lines of a text, with their places.
+
+    Args:
+        text: a text, or its lines.
+        comments: those of the simulator whose text it is.
+    """
     parts: list[str] = []  # of the open line, joined at its end: as a sum they would be copied once for each
     number = swallowed = 0
     problem = ""
     for place, raw in enumerate(physical_lines(text) if isinstance(text, str) else text, start=1):
-        written = without_comment(raw)
+        written = without_comment(raw, comments)
         line = written.strip(_AROUND)  # what it is meant to be; with foreign blanks around it, it is refused
         if not line:
             swallowed = place if raw.strip().startswith(";") else swallowed

@@ -215,3 +215,31 @@ def test_constants() -> None:
     assert one("R1 a 0 {pi}").ohms == math.pi
     assert one(".param pi=3\nR1 a 0 {pi}").ohms == 3
     assert one(".temp 50\nR1 a 0 {temper}").ohms == 50
+
+
+def test_pins_of_instances_are_the_nodes_behind_them() -> None:
+    text = "\nX2 n m outer\n.subckt inner in\nR1 in mid 1\nR2 mid 0 1\n.ends\n"
+    text += ".subckt outer a b\nR1 a b 1\nX1 foo inner\n.nodeset V(X1:in)=3\n.ends\n"
+    text += ".nodeset V(X2:a)=5 V(X2:X1:mid)=4\nB1 q 0 V=V(X2:X1:in,x2.b)\n.print op V(X2:b)\n"
+    deck = read_deck(text)
+    assert deck.nodesets == {"n": 5, "x2.x1.mid": 4, "x2.foo": 3}
+    assert variables(deck.elements[-1].expression) == (Potential("x2.foo", "m"),)  # type: ignore[union-attr]
+    assert deck.prints[0].names == ("m",)
+
+
+@pytest.mark.parametrize("letter", "`~!@#$%^&*-_+[]|\\<>./")
+def test_names_of_xyce_may_hold_anything(letter: str) -> None:
+    text = f"\nv{letter} {letter} 0 1\nr{letter} 1{letter} {letter} 1\n"
+    text += f"b1 q 0 v={{v({letter})+v(1{letter})+i(v{letter})}}\n"
+    source, resistor, sum_of = read_deck(text, dialect="xyce").elements
+    assert (source.name, source.nodes) == (f"v{letter}", (letter, "0"))
+    assert resistor.nodes == (f"1{letter}", letter)
+    found = variables(sum_of.expression)  # type: ignore[union-attr]
+    assert found == (Potential(letter), Potential(f"1{letter}"), Current(f"v{letter}"))
+
+
+def test_comments_are_those_of_the_dialect() -> None:
+    text = "\nR1 $n1 0 1 ; a comment\nR2 #n2 0 2//3\n"
+    with pytest.raises(ValueError, match="not the 2 nodes"):
+        read_deck(text)
+    assert read_deck(text, dialect="ltspice").nodes == ("$n1", "#n2")

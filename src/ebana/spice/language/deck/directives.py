@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ebana.spice.language.deck.data import Analysis, DcSweep, OperatingPoint, PrintItem, Sweep
-from ebana.spice.language.deck.elements import CurrentSource, Element, Resistor, VoltageSource
+from ebana.spice.language.deck.elements import CurrentSource, Resistor, VoltageSource
 from ebana.spice.language.deck.expression import Expression
-from ebana.spice.language.deck.flattening import currents_resolved
+from ebana.spice.language.deck.flattening import Known, currents_resolved
 from ebana.spice.language.deck.grammar import probed
 from ebana.spice.language.deck.places import Place, located
 from ebana.spice.language.deck.scopes import Scope, unwrapped
@@ -155,7 +155,7 @@ class Directives:
         else:
             self.printed.append(statement)
 
-    def prints(self, known: dict[str, Element]) -> list[PrintItem]:
+    def prints(self, known: Known) -> list[PrintItem]:
         """What the deck prints of its operating points."""
         found: list[PrintItem] = []
         for statement in self.printed:
@@ -168,7 +168,7 @@ class Directives:
 
     # -- analyses ---------------------------------------------------------------------------------------
 
-    def analyses(self, known: dict[str, Element]) -> list[Analysis]:
+    def analyses(self, known: Known) -> list[Analysis]:
         """The analyses of operating points that the deck asks for."""
         found: list[Analysis] = []
         for statement in self.sweeps:
@@ -214,7 +214,7 @@ def unknown(statement: Statement) -> str:
 _FORM = "Expected .dc NAME START STOP STEP [NAME START STOP STEP], or NAME LIST VALUES"
 
 
-def _sweeps(text: str, scope: Scope, known: dict[str, Element]) -> list[Sweep]:
+def _sweeps(text: str, scope: Scope, known: Known) -> list[Sweep]:
     """Variables of ``.dc``: linear, by decade or octave, or a list."""
     rest = [word.strip("()") for word in words(text.replace("=", " "), commas=True)]
     if rest and rest[0].lower() == "data":
@@ -246,7 +246,7 @@ def _kind(rest: list[str]) -> tuple[str, str]:
     return kind, rest.pop(0)
 
 
-def _listed(rest: list[str], scope: Scope, known: dict[str, Element]) -> list[float]:
+def _listed(rest: list[str], scope: Scope, known: Known) -> list[float]:
     values = []
     while rest and (rest[0][0] in "+-.0123456789{'" or not _is_target(rest[0], scope, known)):
         values.append(scope.number(rest.pop(0)))
@@ -280,7 +280,7 @@ def _spaced(kind: str, rest: list[str], scope: Scope) -> list[float]:
     return [start * base ** (k / step) for k in range(math.floor(count) + 1)]
 
 
-def _is_target(word: str, scope: Scope, known: dict[str, Element]) -> bool:
+def _is_target(word: str, scope: Scope, known: Known) -> bool:
     try:
         _target(word, (), scope, known)
     except ValueError:
@@ -288,15 +288,15 @@ def _is_target(word: str, scope: Scope, known: dict[str, Element]) -> bool:
     return True
 
 
-def _target(word: str, values: tuple[float, ...], scope: Scope, known: dict[str, Element]) -> Sweep:
+def _target(word: str, values: tuple[float, ...], scope: Scope, known: Known) -> Sweep:
     """What a name of ``.dc`` means."""
     name = word.lower()
     if name in ("temp", "temper"):
         return Sweep("temperature", "temp", values)
     full, _, own = name.replace(".", ":").rpartition(":")
-    element = known.get(scope.element(name))
+    element = known.elements.get(scope.element(name))
     if element is None and full and own in ("r", "dc", "dcv0", "dcvalue"):
-        element = known.get(scope.element(full))
+        element = known.elements.get(scope.element(full))
     if isinstance(element, VoltageSource | CurrentSource):
         return Sweep("source", element.name, values)
     if isinstance(element, Resistor):
@@ -315,7 +315,7 @@ def _items(text: str) -> list[str]:
     return [word for word in words(plain) if not re.fullmatch(r"\([-+.\deE, ]*\)", word)]
 
 
-def _item(word: str, scope: Scope, known: dict[str, Element]) -> PrintItem | None:
+def _item(word: str, scope: Scope, known: Known) -> PrintItem | None:
     """One word of a print; None for what is its layout."""
     if re.match(r"[A-Za-z_]+=(?!=)", word):
         return None  # format=, file=, width=
@@ -326,7 +326,12 @@ def _item(word: str, scope: Scope, known: dict[str, Element]) -> PrintItem | Non
     if match and closing(word, 1) == len(word) - 1:
         names = probed(match[2])
         if match[1].lower() == "v":
-            return PrintItem(word, "v", tuple(map(scope.node, names)), _understood(word, scope, known))
+            return PrintItem(
+                word,
+                "v",
+                tuple(known.node(scope.node(name)) for name in names),
+                _understood(word, scope, known),
+            )
         return PrintItem(word, "i", (scope.element(names[0]),), _understood(word, scope, known))
     branch = re.fullmatch(r"(\S+)#branch", lower)
     if branch:
@@ -334,7 +339,7 @@ def _item(word: str, scope: Scope, known: dict[str, Element]) -> PrintItem | Non
     return PrintItem(word, "expression", (), _understood(unwrapped(word), scope, known))
 
 
-def _understood(text: str, scope: Scope, known: dict[str, Element]) -> Expression | None:
+def _understood(text: str, scope: Scope, known: Known) -> Expression | None:
     """An expression; None where it is not one of operating points, which printing need not know."""
     try:
         return currents_resolved(scope.expression(text), known)

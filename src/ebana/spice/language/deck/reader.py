@@ -16,7 +16,7 @@ from ebana.spice.language.deck.building import Settings
 from ebana.spice.language.deck.commands import analyses_of
 from ebana.spice.language.deck.data import Deck
 from ebana.spice.language.deck.directives import OPTIONS, Directives
-from ebana.spice.language.deck.flattening import Flattener, with_currents
+from ebana.spice.language.deck.flattening import Flattener, Known, with_currents
 from ebana.spice.language.deck.frames import Frame
 from ebana.spice.language.deck.grammar import Dialect
 from ebana.spice.language.deck.scopes import Scope, Surroundings
@@ -61,7 +61,7 @@ def read_deck(
     """
     if dialect not in get_args(Dialect):
         raise ValueError(f"dialect={dialect!r} is not known. Expected one of {', '.join(get_args(Dialect))}.")
-    text = gather(source, name)
+    text = gather(source, name, dialect)
     blocks = outline(text.statements, text.title)
     top = Frame(blocks.top, Scope(Surroundings(dialect, grounds=_grounds(text.statements, dialect))))
     _replace(top.scope, parameters or {})
@@ -80,15 +80,15 @@ def read_deck(
     writer.write(top)
     for frame in writer.instances:
         says.inside(frame.scope, frame.directives)
-    elements = with_currents(writer.elements)
-    known = {element.name: element for element in elements}
+    known = Known({element.name: element for element in writer.elements}, writer.ports)
+    elements = with_currents(writer.elements, known)
     return Deck(
         text.title,
         elements,
         settings.celsius,
         settings.tnom,
         says.options,
-        says.nodesets,
+        {known.node(node): volts for node, volts in says.nodesets.items()},
         tuple(says.analyses(known)),
         tuple(says.prints(known)),
         {own: top.scope.value(own) for own in (*top.scope.parameters, *sorted(top.scope.replaced))},
