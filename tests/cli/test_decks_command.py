@@ -28,7 +28,7 @@ def deck(tmp_path):
 def test_an_operating_point_is_a_table_of_nodes_and_currents(deck, capsys) -> None:
     assert main(["op", str(deck)]) == 0
     said = capsys.readouterr().out
-    assert "out" in said and "2" in said and "-0.001" in said
+    assert all(word in said for word in ("out", "2", "-0.001"))
     assert max(map(len, said.splitlines())) <= 80
 
 

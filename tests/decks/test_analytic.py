@@ -1,6 +1,6 @@
 """Diodes behind resistances, whose voltages are Lambert W functions, to twelve digits.
 
-With ``z = R IS / V_t exp((V + R IS) / V_t)`` the current is ``V_t / R W(z) - IS``; here by Newton's method in fifty digits,
+With ``z = R IS / V_t exp((V + R IS) / V_t)`` the current is ``V_t / R W(z) - IS``; here by bisection in fifty digits,
 without the function.
 """
 

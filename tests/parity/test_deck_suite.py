@@ -76,7 +76,7 @@ def test_a_folder_is_compared_deck_by_deck(tmp_path) -> None:
     assert [d.verdict for d in result.decks] == ["refused", "right", "lost", "refused"]
     assert seen[0] == (0, 4, "deep/other.sp")
     good = result.decks[1]
-    assert good.share is not None and good.share < RELATIVE
+    assert (good.share or 0.0) < RELATIVE
     assert any("bipolar transistor" in reason for reason in result.reasons())
     assert not result.passed
     assert result.to_dict()["lost"] == 1
@@ -94,7 +94,7 @@ def test_what_lies_beside_counts_too(tmp_path) -> None:
     (tmp_path / "d.cir.prn").write_text(printed)
     right = compare_deck(path)
     assert right.verdict == "right"
-    assert right.golden is not None and right.golden < 1e-7
+    assert right.golden == pytest.approx(0.0, abs=1e-7)
     (tmp_path / "d.cir.prn").write_text(printed.replace(lines[-1], f"8 {found['out'][-1] * 1.01:.8e} 0"))
     assert compare_deck(path).verdict == "wrong"
 
@@ -110,7 +110,7 @@ def test_a_wrong_voltage_is_found(tmp_path, monkeypatch) -> None:
     result = compare_deck(path)
     assert result.verdict == "wrong"
     assert result.node == "out"
-    assert result.volts is not None and result.volts > VOLTS
+    assert (result.volts or 0.0) > VOLTS
 
 
 def test_folders_without_decks_are_refused(tmp_path) -> None:

@@ -219,13 +219,15 @@ class Assembly:
             self.build_.drive(title, nodes, drive.input, drive.columns, signs)
             return nodes
         title = self._called(f"{name} {drive.pattern}" if drive.pattern else name)
+        low, high = drive.bounds or (-np.inf, np.inf)
         return self.build_.bias(
             title,
             np.asarray(volts, float),
             scale=signs,
             labels=labels,
             trainable=bool(drive.pattern),
-            **drive.limits,
+            low=low,
+            high=high,
         )
 
     def _drivers(self, floating: Sequence[VoltageSource]) -> dict[str, int]:
@@ -374,8 +376,9 @@ class Assembly:
         ):
             for drive, members in self.chosen.grouped([e for e in elements if e.letter == letter]):
                 name, gain = self._gain(letter.upper(), drive, [e.gain for e in members])
-                controls = [self._nodes(e.controls[k] for e in members) for k in (0, 1)]
-                add(name, *self._ends(members), *controls, gain)
+                plus, minus = self._ends(members)
+                over, under = (self._nodes(e.controls[k] for e in members) for k in (0, 1))
+                add(name, plus, minus, over, under, gain)
                 self._label(members)
 
     def _gain(self, letter: str, drive: Drive, gains: Sequence[float]) -> tuple[str, Any]:
@@ -421,19 +424,15 @@ class Assembly:
             groups.setdefault((element.card.name, model), []).append(element)
             resistors += series_resistances(element)
         for number, ((_, model), members) in enumerate(groups.items()):
-            inner = [{end: name for name, end, _ in series_resistances(e)} for e in members]
-            ends = [[within.get(which, node) for within, node in zip(inner, nodes, strict=True)] for which, nodes in (
-                ("drain", [e.nodes[0] for e in members]),
-                ("gate", [e.nodes[1] for e in members]),
-                ("source", [e.nodes[2] for e in members]),
-                ("bulk", [e.nodes[3] if len(e.nodes) > 3 else e.nodes[2] for e in members]),
-            )]  # fmt: skip
             name = self._called(_numbered("M", model.name, number))
-            self.build_.add(Mosfets(name, *map(self._nodes, ends), model, labels=_labels(members)))
+            drain, gate, source, bulk = (
+                self._nodes(_terminals(e)[k] for e in members) for k in range(len(TERMINALS))
+            )
+            self.build_.add(Mosfets(name, drain, gate, source, bulk, model, labels=_labels(members)))
         if resistors:
             outer = {e.name: e for e in elements}
             a = self._nodes(
-                outer[name.rsplit("#", 1)[0]].nodes[0 if end == "drain" else 2] for name, end, _ in resistors
+                outer[name.rsplit("#", 1)[0]].nodes[TERMINALS.index(end)] for name, end, _ in resistors
             )
             b = self._nodes(name for name, _, _ in resistors)
             g = np.array([1.0 / ohms for _, _, ohms in resistors])
@@ -459,6 +458,16 @@ class Assembly:
             element.quantity == "v",
             labels=(element.written,),
         )
+
+
+TERMINALS = ("drain", "gate", "source", "bulk")
+
+
+def _terminals(element: Transistor) -> list[str]:
+    """Its nodes, those behind series resistances in place of the ends of the channel; a bulk is at its source."""
+    inner = {end: name for name, end, _ in series_resistances(element)}
+    nodes = [*element.nodes, element.nodes[-1]][: len(TERMINALS)]
+    return [inner.get(which, node) for which, node in zip(TERMINALS, nodes, strict=True)]
 
 
 def _labels(elements: Iterable[Element]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -55,8 +55,8 @@ class SparseEngine:
     max_iterations: int = newton.ITERATIONS
     _last: list[Any] = field(default_factory=list, repr=False, compare=False)
 
-    name: ClassVar[str] = "sparse"
-    traceable: ClassVar[bool] = False
+    name = "sparse"
+    traceable = False
 
     def __post_init__(self) -> None:
         if not self.tolerance > 0:

@@ -28,7 +28,6 @@ from ebana.devices.mosfet.transistor import Level1
 from ebana.devices.ports import PortDevice
 from ebana.spice.language.statements import DeviceLine
 
-
 CAP = 600.0
 """The junction's exponential goes on along its tangent beyond this many thermal voltages: doubles end at 709."""
 

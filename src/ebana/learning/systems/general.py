@@ -159,7 +159,7 @@ class GeneralSystem(CircuitSystem):
         for element in self.circuit.each(VoltageSources):
             if element.parameter in total:
                 each = (change[:, element.nodes] * element.scale).sum(0)
-                total[element.parameter] = total[element.parameter].at[element.columns].add(each)
+                total[element.parameter] = jnp.asarray(total[element.parameter]).at[element.columns].add(each)
         return total
 
     def input_contrast(
@@ -171,7 +171,7 @@ class GeneralSystem(CircuitSystem):
         for element in self.circuit.each(VoltageSources):
             if element.input is not None:
                 each = change[:, element.nodes] * element.scale
-                total[element.input] = total[element.input].at[:, element.columns].add(each)
+                total[element.input] = jnp.asarray(total[element.input]).at[:, element.columns].add(each)
         return total
 
     def _of_drivers(self, values: Values, plus: Settled, minus: Settled, weight: Array) -> Array:
