@@ -9,18 +9,23 @@ from __future__ import annotations
 import random
 import resource
 import time
+import warnings
 from collections.abc import Callable, Iterator
 
 from benchmarks.faults import Count
 from benchmarks.faults.deck_oracle import exact, of_ngspice
 from benchmarks.faults.deck_styles import ALL
 from benchmarks.faults.random_decks import random_deck
+from ebana.analysis.decks import solve_deck
 from ebana.spice.language.deck import DeckError, read_deck
 
 TRIED = 10_000
 QUICK = 1_000
 SECONDS = 2.0
 """Processor time for one deck of some hundred lines."""
+
+SOLVING = 20.0
+"""The same for one that is solved; the first of its kind compiles the laws of its devices."""
 
 KILOBYTES = 100 * 1024
 """Growth of the process that one deck may cause."""
@@ -42,6 +47,7 @@ def counts(quick: bool) -> Iterator[Count]:
     """Mutate decks; hold random ones against ngspice."""
     tried = QUICK if quick else TRIED
     yield count("mutated decks", tried, lambda seed: fault(mutated(seed)))
+    yield count("mutated decks, solved", tried, lambda seed: unsolved(mutated(seed)))
     yield count("random decks against ngspice", tried // 20, lambda seed: difference(random_deck(seed)))
 
 
@@ -120,6 +126,20 @@ def fault(text: str) -> str:
     if time.process_time() - started > SECONDS:
         return f"more than {SECONDS} s"
     return f"more than {KILOBYTES} kB" if _kilobytes() - before > KILOBYTES else ""
+
+
+def unsolved(text: str) -> str:
+    """What is wrong with how a text is solved; empty where it is solved, refused, or has no operating point."""
+    started = time.process_time()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            solve_deck(text, strict=False)
+    except ValueError:
+        pass
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return f"more than {SOLVING} s" if time.process_time() - started > SOLVING else ""
 
 
 def difference(text: str) -> str:

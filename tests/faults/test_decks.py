@@ -21,6 +21,12 @@ def test_mutated_decks_are_read_or_refused_by_statement() -> None:
     assert (count.tried, count.wrong) == (400, 0), count.note
 
 
+def test_mutated_decks_are_solved_or_refused() -> None:
+    """Of three thousand, those that once raised KeyError are among the first six hundred."""
+    count = decks.count("solved", 300, lambda seed: decks.unsolved(decks.mutated(seed + 500)))
+    assert (count.tried, count.wrong) == (300, 0), count.note
+
+
 @needs_ngspice
 def test_random_decks_have_the_potentials_of_ngspice() -> None:
     count = decks.count("random", 12, lambda seed: decks.difference(random_deck(seed)))

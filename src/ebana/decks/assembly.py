@@ -7,7 +7,7 @@ the current of another element is read, an ammeter of 0 V stands in series with 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from ebana.circuit.general import (
 from ebana.decks.devices import diode, series_resistances, transistor
 from ebana.decks.selection import Drive, Selection
 from ebana.devices import Formula
-from ebana.spice.language.deck import read_deck
+from ebana.spice.language.deck import DeckError, read_deck
 from ebana.spice.language.deck.data import Deck
 from ebana.spice.language.deck.elements import (
     Behavioural,
@@ -167,6 +167,7 @@ class Assembly:
 
     def add(self) -> None:
         """Add nodes and elements."""
+        self._check_read()
         sources = [e for e in self.deck.elements if isinstance(e, VoltageSource)]
         holding = self._holding(sources)
         floating = [e for e in sources if e.name not in holding]
@@ -178,6 +179,18 @@ class Assembly:
         self._free_nodes(meters)
         self._floating(floating, drivers, meters)
         self._elements()
+
+    def _check_read(self) -> None:
+        """Refuse elements that read the potential of a node to which nothing is connected."""
+        known = {*self.given, *self.deck.nodes}
+        for element in self.deck.elements:
+            for node in _read(element):
+                if node not in known:
+                    raise DeckError(
+                        element.place,
+                        f"it reads the potential of {node!r}, to which nothing is connected. Connect the node, or "
+                        "correct its name.",
+                    )
 
     def _called(self, name: str) -> str:
         """What an array is called in the circuit."""
@@ -468,6 +481,16 @@ def _terminals(element: Transistor) -> list[str]:
     inner = {end: name for name, end, _ in series_resistances(element)}
     nodes = [*element.nodes, element.nodes[-1]][: len(TERMINALS)]
     return [inner.get(which, node) for which, node in zip(TERMINALS, nodes, strict=True)]
+
+
+def _read(element: Element) -> Iterator[str]:
+    """The nodes whose potentials an element reads."""
+    if isinstance(element, VoltageControlled):
+        yield from element.controls
+    elif isinstance(element, Behavioural):
+        for variable in variables(element.expression):
+            if isinstance(variable, Potential):
+                yield from (variable.a, variable.b)
 
 
 def _labels(elements: Iterable[Element]) -> tuple[str, ...]:
