@@ -36,6 +36,22 @@ def characteristic(law: Device, dv: Array, own: Values) -> tuple[Array, Array]:
     return law.characteristic(dv, own)
 
 
+def voltage(law: Device, current: Array, own: Values) -> Array:
+    """The voltage at which the law carries a current, about."""
+    return law.voltage_near(current, own)
+
+
+@dataclass(frozen=True)
+class CautiousCharacteristic:
+    """The current, and the least incremental conductance within so many volts."""
+
+    radius: float
+
+    def __call__(self, law: Device, dv: Array, own: Values) -> tuple[Array, Array]:
+        """See :class:`Question`."""
+        return law.cautious_characteristic(dv, own, self.radius)
+
+
 @dataclass(frozen=True)
 class LeastConductance:
     """The least incremental conductance within so many volts, siemens."""

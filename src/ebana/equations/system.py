@@ -16,6 +16,7 @@ of the eliminated part, or conjugate gradients on it where the kept ones are man
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,7 +26,14 @@ import numpy as np
 
 from ebana._types import Array
 from ebana.equations.arrays import add, put, take, widened
-from ebana.equations.families import Family, LeastConductance, Question, current, evaluate
+from ebana.equations.families import (
+    CautiousCharacteristic,
+    Family,
+    LeastConductance,
+    Question,
+    current,
+    evaluate,
+)
 from ebana.equations.plan import Plan
 from ebana.equations.schur import TERMS, Branch, Kept
 from ebana.equations.terms import CrossbarTerm, GeneralTerm, HeldDeviceTerm, PortNudge
@@ -120,10 +128,18 @@ class System:
 
     def residual(self, v: Array) -> Array:
         """Net current drawn from each free node, ``(F, B)``, amperes; zero where the law holds."""
+        return self._drawn(v, self._answers(current, v))
+
+    def linearised(self, v: Array, radius: float) -> tuple[Array, tuple[Array, ...]]:
+        """:meth:`residual` and :meth:`slopes` at a state: each law is evaluated once for both."""
+        answers = self._answers(CautiousCharacteristic(radius), v)
+        return self._drawn(v, [i for i, _ in answers]), tuple(g for _, g in answers)
+
+    def _drawn(self, v: Array, amperes: Sequence[Array]) -> Array:
+        """The residual with the currents of all devices."""
         total = self.held_diagonal * v - self.held_rhs
         for tie in self.ties:
             total = tie.add_currents(total, v)
-        amperes = self._answers(current, v)
         for local, each in zip(self.locals, amperes, strict=False):
             total = add(total, local.positions, local.drawn(each))
         for pair, each in zip(self.pairs, amperes[len(self.locals) :], strict=True):

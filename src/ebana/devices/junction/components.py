@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from ebana._types import Number
 from ebana.devices.device import Array
 from ebana.devices.forms import law
+from ebana.devices.junction.omega import wright_omega
 
 CURRENT_LIMIT = 1e6
 """Junction current in amperes above which the law is extended by its tangent."""
@@ -60,19 +61,51 @@ class Shockley:
 
     def current(self, v: Array) -> Array:
         """Current, amperes."""
-        i_s, vt = self.i_s, self.vt
-        forward, up, down = self._regions(v)
-        rise = jnp.expm1(up * (1.0 / vt))
-        above = i_s * rise + jnp.maximum(v - self.cap, 0.0) * (i_s / vt) * (rise + 1.0)
-        below = -i_s * (1.0 + (3.0 * vt / (math.e * down)) ** 3)
-        return jnp.where(forward, above, below) + self.gmin * v
+        return self.characteristic(v)[0]
 
     def conductance(self, v: Array) -> Array:
         """Incremental conductance, siemens."""
+        return self.characteristic(v)[1]
+
+    def characteristic(self, v: Array) -> tuple[Array, Array]:
+        """Current and incremental conductance, of one exponential."""
         i_s, vt = self.i_s, self.vt
         forward, up, down = self._regions(v)
-        below = 3.0 * i_s * (3.0 * vt / (math.e * down)) ** 3 / down
-        return jnp.where(forward, (i_s / vt) * jnp.exp(up * (1.0 / vt)), below) + self.gmin
+        rise = jnp.expm1(up * (1.0 / vt))
+        steep = (i_s / vt) * (rise + 1.0)
+        above = i_s * rise + jnp.maximum(v - self.cap, 0.0) * steep
+        tail = (3.0 * vt / (math.e * down)) ** 3
+        i, g = (
+            jnp.where(forward, above, -i_s * (1.0 + tail)),
+            jnp.where(forward, steep, 3.0 * i_s * tail / down),
+        )
+        return i + self.gmin * v, g + self.gmin
+
+    @property
+    def scale(self) -> float:
+        """Volts over which the current changes by a factor of e."""
+        return self.vt
+
+    def least(self, v: Array, g: Array, radius: float) -> Array:
+        """A bound on the conductance within ``radius`` volts of ``v``, where it is ``g``, siemens."""
+        return (g - self.gmin) * _fall(self.vt, radius) + self.gmin
+
+    def start(self, rs: Array | float, dv: Array) -> tuple[Array, Array, Array]:
+        """Near the junction voltage behind ``rs`` ohms, and bounds of it; see :func:`behind_resistance`."""
+        return behind_resistance(self.i_s, self.vt, None, self.gmin, rs, dv)
+
+    def voltage_near(self, i: Array) -> Array:
+        """Junction voltage at which the current is ``i`` amperes, GMIN left out; minus infinity for none."""
+        forward = self.vt * jnp.log1p(jnp.maximum(i, 0.0) / self.i_s)
+        return jnp.where(i < 0, -jnp.inf, forward)
+
+
+def _fall(vt: Number, radius: float) -> Array:
+    """Largest share by which a junction's conductance falls over so many volts.
+
+    Its logarithm rises by ``1 / vt`` a volt on exponentials and by at most ``4 / (3 vt)`` on the blocked tail.
+    """
+    return jnp.exp(-(4.0 / 3.0) * radius / vt)
 
 
 def _at_corner(vt: float) -> float:
@@ -100,9 +133,13 @@ class Breakdown:
     vt: float
     below: float
 
+    def exponent(self, v: Number) -> Number:
+        """``-(BV + v) / vt``."""
+        return -(v + self.bv) * (1.0 / self.vt)
+
     def exponential(self, v: Number) -> Array:
         """``exp(-(BV + v) / vt)``."""
-        return jnp.exp(-(v + self.bv) * (1.0 / self.vt))
+        return jnp.exp(self.exponent(v))
 
 
 @law()
@@ -176,30 +213,49 @@ class Wall:
 
     def current(self, v: Array) -> Array:
         """Current, amperes."""
-        forward, reverse = self._split(v)
-        shape = jnp.where(
-            v >= self.corner,
-            jnp.expm1(forward * (1.0 / self.vt)),
-            -1.0 - (3.0 * self.vt / (math.e * reverse)) ** 3,
-        )
-        if (broken := self.breakdown) is not None:
-            shape = jnp.where(v < broken.below, -broken.exponential(jnp.minimum(v, broken.below)), shape)
-        i, tunnel = self.i_s * shape, self.tunnelling
-        return i if tunnel is None else i - tunnel.i_s * tunnel.exponential(v)
+        return self.characteristic(v)[0]
 
     def conductance(self, v: Array) -> Array:
         """Incremental conductance, siemens."""
+        return self.characteristic(v)[1]
+
+    def characteristic(self, v: Array) -> tuple[Array, Array]:
+        """Current and incremental conductance: one exponential forwards or in breakdown, and that of tunnelling."""
         forward, reverse = self._split(v)
-        slope = jnp.where(
-            v >= self.corner,
-            jnp.exp(forward * (1.0 / self.vt)) * (1.0 / self.vt),
-            3.0 * (3.0 * self.vt / (math.e * reverse)) ** 3 / reverse,
-        )
-        if (broken := self.breakdown) is not None:
-            steep = broken.exponential(jnp.minimum(v, broken.below)) * (1.0 / broken.vt)
-            slope = jnp.where(v < broken.below, steep, slope)
-        g, tunnel = self.i_s * slope, self.tunnelling
-        return g if tunnel is None else g + tunnel.i_s / tunnel.vt * jnp.exp(-v * (1.0 / tunnel.vt))
+        conducts, broken = v >= self.corner, self.breakdown
+        exponent, scale = forward * (1.0 / self.vt), self.vt
+        if broken is not None:
+            breaks = v < broken.below
+            exponent = jnp.where(breaks, broken.exponent(jnp.minimum(v, broken.below)), exponent)
+            scale = jnp.where(breaks, broken.vt, scale)
+        rise = jnp.expm1(exponent)
+        steep = (rise + 1.0) * (1.0 / scale)
+        tail = (3.0 * self.vt / (math.e * reverse)) ** 3
+        shape = jnp.where(conducts, rise, -1.0 - tail)
+        slope = jnp.where(conducts, steep, 3.0 * tail / reverse)
+        if broken is not None:
+            shape, slope = jnp.where(breaks, -1.0 - rise, shape), jnp.where(breaks, steep, slope)
+        i, g = self.i_s * shape, self.i_s * slope
+        if (tunnel := self.tunnelling) is None:
+            return i, g
+        through = tunnel.exponential(v)
+        return i - tunnel.i_s * through, g + tunnel.i_s / tunnel.vt * (through + 1.0)
+
+    def least(self, v: Array, g: Array, radius: float) -> Array:
+        """A bound on the conductance within ``radius`` volts of ``v``, where it is ``g``, tunnelling left out."""
+        if (broken := self.breakdown) is None:
+            return g * _fall(self.vt, radius)
+        steady = g * _fall(jnp.minimum(self.vt, broken.vt), radius)
+        valley = 3.0 * self.i_s * (3.0 * self.vt / (math.e * broken.below)) ** 3 / broken.below
+        return jnp.where(jnp.abs(v - broken.below) <= radius, jnp.minimum(steady, valley), steady)
+
+    def voltage_near(self, i: Array) -> Array:
+        """Junction voltage at which the current is ``i`` amperes, tunnelling left out; minus infinity for none."""
+        forward = self.vt * jnp.log1p(jnp.maximum(i, 0.0) / self.i_s)
+        if (broken := self.breakdown) is None:
+            return jnp.where(i < 0, -jnp.inf, forward)
+        reverse = -broken.bv - broken.vt * jnp.log(jnp.maximum(-i / self.i_s, 1.0))
+        return jnp.where(i < 0, reverse, forward)
 
     def cocontent(self, v: Array) -> Array:
         """Integral of the current, watts."""
@@ -214,3 +270,49 @@ class Wall:
             content = content + broken.vt * beyond
         phi, tunnel = self.i_s * content, self.tunnelling
         return phi if tunnel is None else phi + tunnel.i_s * (tunnel.vt * tunnel.exponential(v) + v)
+
+
+def behind_resistance(
+    i_s: Array | float,
+    vt: Array | float,
+    broken: Breakdown | None,
+    gmin: Array | float,
+    rs: Array | float,
+    dv: Array,
+) -> tuple[Array, Array, Array]:
+    """Near the voltage of a junction with ``dv`` volts over it and ``rs`` ohms in series, and bounds of that voltage.
+
+    With ``r = RS IS`` and ``c = 1 + RS GMIN`` the equation ``v + RS i(v) = dv`` is, region by region::
+
+        c v + r (exp(v / vt) - 1) = dv            forwards
+        c v - r (1 + (3 vt / (e v))^3) = dv       blocked
+        c v - r exp(-(BV + v) / vbv) = dv         in breakdown
+
+    The first and the last are solved by :func:`~ebana.devices.junction.omega.wright_omega`, the blocked one by what is
+    no less than its root, from where Newton's method descends.
+    """
+    c, r = 1.0 + rs * gmin, rs * i_s
+    corner = -3.0 * vt
+    at_corner = c * corner + r * math.expm1(-3.0)
+    conducts = dv >= at_corner
+    scale, y, floor = vt, jnp.maximum(dv, at_corner) + r, -jnp.inf
+    breaks = None
+    if broken is not None:
+        floor = broken.below
+        breaks = dv < c * floor - r * broken.exponential(floor)
+        scale, y = jnp.where(breaks, broken.vt, scale), jnp.where(breaks, -(dv + c * broken.bv), y)
+    y = y / (c * scale)
+    u = y - wright_omega(y + jnp.log(r / (c * scale)))
+    v = jnp.where(conducts, u * scale, jnp.clip(_before_tail(c, r, vt, dv, corner), floor, corner))
+    low, high = jnp.where(conducts, corner, floor), jnp.where(conducts, jnp.maximum(dv, 0.0), corner)
+    if broken is not None and breaks is not None:
+        v = jnp.where(breaks, -broken.bv - u * scale, v)
+        low, high = jnp.where(breaks, dv, low), jnp.where(breaks, floor, high)
+    return jnp.clip(v, low, high), low, high
+
+
+def _before_tail(c: Array, r: Array, vt: Array | float, dv: Array, corner: Array | float) -> Array:
+    """A step of Newton's method towards the root of the blocked junction's equation from above, where it is convex."""
+    v = jnp.minimum((dv + r) / c, corner)
+    tail = r * (3.0 * vt / (math.e * v)) ** 3
+    return v - (c * v - r - tail - dv) / (c + 3.0 * tail / v)

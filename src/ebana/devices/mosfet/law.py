@@ -111,17 +111,48 @@ class Channel:
 
     def current(self, v: Array) -> Array:
         """Current from drain to source, amperes."""
-        near = jnp.clip(v, -CAP * self.vt, 3 * self.vt)
-        beyond = jnp.maximum(-CAP * self.vt - v, 0.0)
-        junction = -jnp.expm1(-near / self.vt) - beyond * math.exp(CAP) / self.vt
-        bulk = self.i_s * jnp.where(v > 3 * self.vt, 1.0, junction) + self.gmin * v
-        return self._channel(v)[0] + bulk
+        return self.characteristic(v)[0]
 
     def conductance(self, v: Array) -> Array:
         """Incremental conductance, siemens."""
-        near = jnp.clip(v, -CAP * self.vt, 3 * self.vt)
-        junction = jnp.where(v > 3 * self.vt, 0.0, jnp.exp(-near / self.vt) / self.vt)
-        return self._channel(v)[1] + self.i_s * junction + self.gmin
+        return self.characteristic(v)[1]
+
+    def characteristic(self, v: Array) -> tuple[Array, Array]:
+        """Current and incremental conductance, of one exponential."""
+        i, g, junction, steep = self._parts(v)
+        return i + self.i_s * junction + self.gmin * v, g + self.i_s * steep + self.gmin
+
+    def cautious_characteristic(self, v: Array, radius: float) -> tuple[Array, Array]:
+        """Current, and a bound on the conductance within ``radius`` volts.
+
+        The channel's conductance bends by no more than its factors do, and is never below zero.
+        """
+        i, g, junction, steep = self._parts(v)
+        x = self._overdrive(v)[0]
+        reach = jnp.abs(v) + 2.0 * x + 2.0 * radius
+        slope = 1.0 + self.gamma / (
+            2.0 * jnp.sqrt(self.phi)
+        )  # of the overdrive, at most 2 with the gate tied
+        bend = 4.0 * self.beta * slope * slope * (1.0 + self.lambda_ * reach)
+        least = jnp.maximum(g - bend * radius, 0.0)
+        corner = jnp.abs(v - 3.0 * self.vt) <= radius  # where the junction's conductance ends
+        steep = jnp.where(corner, 0.0, steep * jnp.exp(-radius / self.vt))
+        return i + self.i_s * junction + self.gmin * v, least + self.i_s * steep + self.gmin
+
+    def _parts(self, v: Array) -> tuple[Array, Array, Array, Array]:
+        """Current and conductance of the channel, and those of the junction for a unit saturation current."""
+        top = 3.0 * self.vt
+        rise = jnp.expm1(-jnp.clip(v, -CAP * self.vt, top) / self.vt)
+        beyond = jnp.maximum(-CAP * self.vt - v, 0.0)
+        junction = jnp.where(v > top, 1.0, -rise - beyond * math.exp(CAP) / self.vt)
+        return *self._channel(v), junction, jnp.where(v > top, 0.0, (rise + 1.0) / self.vt)
+
+    def voltage_near(self, i: Array) -> Array:
+        """About the voltage at which the current is ``i`` amperes; infinite where the channel saturates below it."""
+        square = jnp.sqrt(2.0 * jnp.abs(i) / self.beta)
+        forwards = self.vto + square if self.vgs is None else jnp.inf
+        backwards = -self.vt * jnp.log1p(jnp.abs(i) / self.i_s)
+        return jnp.where(i < 0, backwards, forwards)
 
     def cocontent(self, v: Array) -> Array:
         """Integral of the current, watts."""
@@ -152,6 +183,24 @@ class ChannelLaw(Device):
     def conductance(self, dv: Array, p: Values) -> Array:
         """Incremental conductance, siemens."""
         return self.channel.conductance(self.sign * floating(dv))
+
+    def characteristic(self, dv: Array, p: Values) -> tuple[Array, Array]:
+        """Both of them."""
+        i, g = self.channel.characteristic(self.sign * floating(dv))
+        return self.sign * i, g
+
+    def cautious_characteristic(self, dv: Array, p: Values, radius: float) -> tuple[Array, Array]:
+        """Current, and a bound on the conductance within ``radius`` volts of ``dv``."""
+        i, g = self.channel.cautious_characteristic(self.sign * floating(dv), radius)
+        return self.sign * i, g
+
+    def least_conductance(self, dv: Array, p: Values, radius: float) -> Array:
+        """A bound on the incremental conductance within ``radius`` volts of ``dv``, for error estimates."""
+        return self.cautious_characteristic(dv, p, radius)[1]
+
+    def voltage_near(self, i: Array, p: Values) -> Array:
+        """About the voltage at which the current is ``i`` amperes."""
+        return self.sign * self.channel.voltage_near(self.sign * i)
 
 
 def _corners(vto: float, gamma: float, phi: float, vgs: float | None) -> list[float]:

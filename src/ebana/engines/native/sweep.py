@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +27,7 @@ import numpy as np
 from ebana._types import Array, Number
 from ebana.circuit.elements import as_slice
 from ebana.equations.arrays import add, embed, put, take
-from ebana.equations.families import characteristic, evaluate, families
+from ebana.equations.families import Family, characteristic, evaluate, families, voltage
 from ebana.equations.system import System
 from ebana.equations.terms import Affine, HeldDeviceTerm
 
@@ -92,6 +93,7 @@ class Sweeper:
         smooth: the smooth devices of each block.
         rows: whether a sample is a row.
         differentiable: whether derivatives go through the roots of smooth devices' equations; values are the same.
+        rough: a step of so many volts towards the root of a smooth device's equation is the last, volts.
     """
 
     system: System
@@ -99,6 +101,7 @@ class Sweeper:
     smooth: tuple[tuple[HeldDeviceTerm, ...], ...]
     rows: bool = False
     differentiable: bool = False
+    rough: float = 0.0
 
     def split(self, v: Array) -> list[Array | None]:
         """Potentials of all free nodes block by block."""
@@ -194,21 +197,10 @@ class Sweeper:
             low = jnp.minimum(low, jnp.full_like(old, jnp.inf).at[at].min(bound))
             high = jnp.maximum(high, jnp.full_like(old, -jnp.inf).at[at].max(bound))
 
-        def step(_: int, carry: tuple[Array, ...]) -> tuple[Array, ...]:
-            x, low, high, last = carry
-            f, g = equation(x)
-            low, high = jnp.where(f < 0, x, low), jnp.where(f > 0, x, high)
-            newton = x - f / g
-            inside = (newton >= low) & (newton <= high)  # at the root the step is zero: stay there
-            quick = jnp.abs(f) <= SLOW * last
-            nearer = jnp.where(inside & quick, newton, 0.5 * (low + high))
-            settled = jnp.abs(newton - x) <= ROUNDING * jnp.finfo(x.dtype).eps * jnp.abs(x)
-            return jnp.where(settled, x, nearer), low, high, jnp.abs(f)
+        def ends(_: None) -> tuple[Array, Array]:
+            return _ends(terms, laws, places, a, b)
 
-        first = jnp.clip(old, low, high)
-        x, *_ = jax.lax.fori_loop(0, SCALAR_STEPS, step, (first, low, high, jnp.full_like(first, jnp.inf)))
-        better = jnp.abs(equation(x)[0]) < jnp.abs(equation(old)[0])
-        root = jnp.where(better, x, old)
+        root = scalar_roots(equation, old, low, high, ends, self.rough)
         if not self.differentiable:
             return root
         root = jax.lax.stop_gradient(root)  # dx = -df / g, whatever way led there
@@ -216,7 +208,96 @@ class Sweeper:
         return root - (f - jax.lax.stop_gradient(f)) / jax.lax.stop_gradient(g)
 
 
-def sweeper(system: System, *, rows: bool = False, differentiable: bool = False) -> Sweeper:
+def scalar_roots(
+    equation: Callable[[Array], tuple[Array, Array]],
+    old: Array,
+    low: Array,
+    high: Array,
+    ends: Callable[[None], tuple[Array, Array]],
+    rough: float,
+) -> Array:
+    """Roots of rising scalar functions, by Newton steps within brackets.
+
+    Args:
+        equation: the functions' values and slopes at ``x``.
+        old: where to start; also what is returned where nothing better was found.
+        low, high: brackets, ``old`` within.
+        ends: where the root lies before or after, about; asked for if the first step does not settle all of them.
+        rough: a step of so many volts is the last.
+    """
+
+    def unfinished(state: _Search) -> Array:
+        return (state.steps < SCALAR_STEPS) & state.moving.any()
+
+    def step(state: _Search) -> _Search:
+        x, moving, first = state.x, state.moving, state.steps == 0
+        f, g = equation(x)
+        size = jnp.abs(f)
+        low, high = jnp.where(f < 0, x, state.low), jnp.where(f > 0, x, state.high)
+        newton = x - f / g
+        small = jnp.abs(newton - x) <= rough + ROUNDING * jnp.finfo(x.dtype).eps * jnp.abs(x)
+        afar = first & (moving & ~small).any()
+        anywhere = jnp.full_like(x, -jnp.inf), jnp.full_like(x, jnp.inf)
+        clipped = jnp.clip(newton, *jax.lax.cond(afar, ends, lambda _: anywhere, None))
+        inside = (clipped >= low) & (clipped <= high)  # at the root the step is zero: stay there
+        quick = size <= SLOW * state.last
+        nearer = jnp.where(inside & quick, clipped, 0.5 * (low + high))
+        last_step = jnp.clip(newton, low, high) if rough else x
+        best = size < state.least
+        return _Search(
+            jnp.where(moving, jnp.where(small, last_step, nearer), x),
+            low,
+            high,
+            jnp.where(clipped == newton, size, jnp.inf),
+            moving & ~small,
+            jnp.where(best, x, state.best),
+            jnp.where(best, size, state.least),
+            state.steps + 1,
+        )
+
+    endless = jnp.full_like(old, jnp.inf)
+    begin = _Search(old, low, high, endless, jnp.ones_like(old, bool), old, endless, jnp.zeros((), jnp.int32))
+    found = jax.lax.while_loop(unfinished, step, begin)
+    return jnp.where(found.moving, found.best, found.x)
+
+
+class _Search(NamedTuple):
+    """State of :func:`scalar_roots`: ``last`` is the size of the function before a Newton step, ``best`` where its
+    size was ``least``."""
+
+    x: Array
+    low: Array
+    high: Array
+    last: Array
+    moving: Array
+    best: Array
+    least: Array
+    steps: Array
+
+
+def _ends(
+    terms: Sequence[HeldDeviceTerm], laws: Sequence[Family], places: Sequence[np.ndarray], a: Array, b: Array
+) -> tuple[Array, Array]:
+    """About where the roots of ``a x - b + devices`` end: where one device alone carries all the current there is."""
+    shape = jnp.broadcast_shapes(a.shape, b.shape)
+    low, high = jnp.full(shape, -jnp.inf, b.dtype), jnp.full(shape, jnp.inf, b.dtype)
+    a, b = jnp.broadcast_to(a, shape), jnp.broadcast_to(b, shape)
+    zeros = [jnp.broadcast_to(term.bound(), (term.size, shape[1])) for term in terms]
+    budgets = [
+        term.carried(take(b, at) - take(a, at) * zero)
+        for term, at, zero in zip(terms, places, zeros, strict=True)
+    ]
+    volts = evaluate(laws, voltage, budgets)
+    for term, at, zero, drop in zip(terms, places, zeros, volts, strict=True):
+        x = term.base(drop)
+        high = high.at[at].min(jnp.where(x >= zero, x, jnp.inf))
+        low = low.at[at].max(jnp.where(x < zero, x, -jnp.inf))
+    return low, high
+
+
+def sweeper(
+    system: System, *, rows: bool = False, differentiable: bool = False, rough: float = 0.0
+) -> Sweeper:
     """Prepare sweeps over a system; see :class:`Sweeper`."""
     a, b = system.diagonal, system.rhs
     corners: list[Corner] = []
@@ -245,7 +326,7 @@ def sweeper(system: System, *, rows: bool = False, differentiable: bool = False)
     if rows:
         blocks = tuple(jax.tree.map(jnp.transpose, block) for block in blocks)
     within = tuple(_within(block.nodes, smooth) for block in blocks)
-    return Sweeper(system, blocks, within, rows, differentiable)
+    return Sweeper(system, blocks, within, rows, differentiable, rough)
 
 
 def _within(nodes: np.ndarray, terms: list[HeldDeviceTerm]) -> tuple[HeldDeviceTerm, ...]:
