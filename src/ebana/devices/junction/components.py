@@ -13,8 +13,8 @@ import jax.numpy as jnp
 
 from ebana._types import Number
 from ebana.devices.device import Array
+from ebana.devices.exponential import rise
 from ebana.devices.forms import law
-from ebana.devices.junction.omega import wright_omega
 
 CURRENT_LIMIT = 1e6
 """Junction current in amperes above which the law is extended by its tangent."""
@@ -25,7 +25,8 @@ CURRENT_LIMIT = 1e6
 class Shockley:
     """A junction of saturation current ``i_s`` (A), emission voltage ``vt`` (V) and ``gmin`` (S) alone.
 
-    ``cap``: junction voltage at which the current is :data:`CURRENT_LIMIT`.
+    ``cap``: junction voltage at which the current is :data:`CURRENT_LIMIT`; ``per_volt``: ``1 / vt``, which is no
+    division for each diode and iteration here.
 
     Example:
         >>> round(float(Shockley.of(1e-12, 0.025, 0.0).current(jnp.asarray(0.5))), 6)
@@ -36,18 +37,18 @@ class Shockley:
     vt: float
     gmin: float
     cap: float
+    per_volt: float
 
     @staticmethod
     def of(i_s: float, vt: float, gmin: float) -> Shockley:
         """The junction with its limit."""
-        return Shockley(i_s, vt, gmin, vt * math.log1p(CURRENT_LIMIT / i_s))
+        return Shockley(i_s, vt, gmin, vt * math.log1p(CURRENT_LIMIT / i_s), 1.0 / vt)
 
     def _regions(self, v: Array) -> tuple[Array, Array, Array]:
         """Which region ``v`` is in, and ``v`` moved into each, so that neither formula overflows."""
         corner = -3.0 * self.vt
-        forward = v >= corner
-        up = jnp.where(forward, jnp.where(v < self.cap, v, self.cap), corner)
-        return forward, up, jnp.where(forward, corner, v)
+        up = jnp.minimum(jnp.maximum(v, corner), self.cap)
+        return v >= corner, up, jnp.minimum(v, corner)
 
     def cocontent(self, v: Array) -> Array:
         """Integral of the current, watts."""
@@ -71,9 +72,9 @@ class Shockley:
         """Current and incremental conductance, of one exponential."""
         i_s, vt = self.i_s, self.vt
         forward, up, down = self._regions(v)
-        rise = jnp.expm1(up * (1.0 / vt))
-        steep = (i_s / vt) * (rise + 1.0)
-        above = i_s * rise + jnp.maximum(v - self.cap, 0.0) * steep
+        up_to = rise(up * self.per_volt)
+        steep = i_s * self.per_volt * (up_to + 1.0)
+        above = i_s * up_to + jnp.maximum(v - self.cap, 0.0) * steep
         tail = (3.0 * vt / (math.e * down)) ** 3
         i, g = (
             jnp.where(forward, above, -i_s * (1.0 + tail)),
@@ -82,17 +83,29 @@ class Shockley:
         return i + self.gmin * v, g + self.gmin
 
     @property
+    def single(self) -> Wall:
+        """The wall that alone conducts, beside GMIN."""
+        return Wall(self.i_s, self.vt, self.per_volt)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Junction voltages beyond which the law goes on along its tangents."""
+        return -math.inf, self.cap
+
+    @property
     def scale(self) -> float:
         """Volts over which the current changes by a factor of e."""
         return self.vt
 
+    def bracket(self, rs: Array | float, dv: Array) -> tuple[Array, Array]:
+        """Bounds of the junction voltage behind ``rs`` ohms."""
+        reached = self.vt * jnp.log1p(jnp.maximum(dv, 0.0) / (self.i_s * rs))
+        high = jnp.minimum(dv, jnp.where(reached < self.cap, reached, dv))  # beyond, the tangent carries less
+        return jnp.where(dv < 0, dv, 0.0), jnp.where(dv < 0, 0.0, high)
+
     def least(self, v: Array, g: Array, radius: float) -> Array:
         """A bound on the conductance within ``radius`` volts of ``v``, where it is ``g``, siemens."""
-        return (g - self.gmin) * _fall(self.vt, radius) + self.gmin
-
-    def start(self, rs: Array | float, dv: Array) -> tuple[Array, Array, Array]:
-        """Near the junction voltage behind ``rs`` ohms, and bounds of it; see :func:`behind_resistance`."""
-        return behind_resistance(self.i_s, self.vt, None, self.gmin, rs, dv)
+        return (g - self.gmin) * _fall(self.per_volt, radius) + self.gmin
 
     def voltage_near(self, i: Array) -> Array:
         """Junction voltage at which the current is ``i`` amperes, GMIN left out; minus infinity for none."""
@@ -100,12 +113,12 @@ class Shockley:
         return jnp.where(i < 0, -jnp.inf, forward)
 
 
-def _fall(vt: Number, radius: float) -> Array:
-    """Largest share by which a junction's conductance falls over so many volts.
+def _fall(per_volt: Number, radius: float) -> Array:
+    """Least share of a junction's conductance that is left over so many volts: ``exp(-4 radius / (3 vt))``, or less.
 
     Its logarithm rises by ``1 / vt`` a volt on exponentials and by at most ``4 / (3 vt)`` on the blocked tail.
     """
-    return jnp.exp(-(4.0 / 3.0) * radius / vt)
+    return jnp.maximum(1.0 - (4.0 / 3.0) * radius * per_volt, 0.0)
 
 
 def _at_corner(vt: float) -> float:
@@ -127,15 +140,17 @@ class Breakdown:
     Args:
         bv, vt: volts at which the exponential starts, and its emission voltage.
         below: junction voltage below which the exponential exceeds the blocked tail.
+        per_volt: ``1 / vt``.
     """
 
     bv: float
     vt: float
     below: float
+    per_volt: float
 
     def exponent(self, v: Number) -> Number:
         """``-(BV + v) / vt``."""
-        return -(v + self.bv) * (1.0 / self.vt)
+        return -(v + self.bv) * self.per_volt
 
     def exponential(self, v: Number) -> Array:
         """``exp(-(BV + v) / vt)``."""
@@ -162,11 +177,13 @@ class Wall:
 
     Args:
         i_s, vt: saturation current (A) and emission voltage (V).
+        per_volt: ``1 / vt``.
         breakdown, tunnelling: None where it has none.
     """
 
     i_s: float
     vt: float
+    per_volt: float
     breakdown: Breakdown | None = None
     tunnelling: Tunnelling | None = None
 
@@ -185,8 +202,8 @@ class Wall:
             below = -bv
             for _ in range(4):  # each step gains the tail's size, a millionth
                 below = -bv - vbv * math.log1p((3.0 * vt / (math.e * below)) ** 3)
-            breakdown = Breakdown(bv, vbv, below)
-        return Wall(i_s, vt, breakdown, Tunnelling(tunnel, vtun) if tunnel else None)
+            breakdown = Breakdown(bv, vbv, below, 1.0 / vbv)
+        return Wall(i_s, vt, 1.0 / vt, breakdown, Tunnelling(tunnel, vtun) if tunnel else None)
 
     @property
     def corner(self) -> float:
@@ -223,18 +240,19 @@ class Wall:
         """Current and incremental conductance: one exponential forwards or in breakdown, and that of tunnelling."""
         forward, reverse = self._split(v)
         conducts, broken = v >= self.corner, self.breakdown
-        exponent, scale = forward * (1.0 / self.vt), self.vt
+        exponent, per_volt = forward * self.per_volt, self.per_volt
         if broken is not None:
             breaks = v < broken.below
             exponent = jnp.where(breaks, broken.exponent(jnp.minimum(v, broken.below)), exponent)
-            scale = jnp.where(breaks, broken.vt, scale)
-        rise = jnp.expm1(exponent)
-        steep = (rise + 1.0) * (1.0 / scale)
-        tail = (3.0 * self.vt / (math.e * reverse)) ** 3
-        shape = jnp.where(conducts, rise, -1.0 - tail)
-        slope = jnp.where(conducts, steep, 3.0 * tail / reverse)
+            per_volt = jnp.where(breaks, broken.per_volt, per_volt)
+        up = rise(exponent)
+        steep = (up + 1.0) * per_volt
+        inverse = 1.0 / reverse
+        tail = ((3.0 * self.vt / math.e) * inverse) ** 3
+        shape = jnp.where(conducts, up, -1.0 - tail)
+        slope = jnp.where(conducts, steep, 3.0 * tail * inverse)
         if broken is not None:
-            shape, slope = jnp.where(breaks, -1.0 - rise, shape), jnp.where(breaks, steep, slope)
+            shape, slope = jnp.where(breaks, -1.0 - up, shape), jnp.where(breaks, steep, slope)
         i, g = self.i_s * shape, self.i_s * slope
         if (tunnel := self.tunnelling) is None:
             return i, g
@@ -244,8 +262,8 @@ class Wall:
     def least(self, v: Array, g: Array, radius: float) -> Array:
         """A bound on the conductance within ``radius`` volts of ``v``, where it is ``g``, tunnelling left out."""
         if (broken := self.breakdown) is None:
-            return g * _fall(self.vt, radius)
-        steady = g * _fall(jnp.minimum(self.vt, broken.vt), radius)
+            return g * _fall(self.per_volt, radius)
+        steady = g * _fall(jnp.maximum(self.per_volt, broken.per_volt), radius)
         valley = 3.0 * self.i_s * (3.0 * self.vt / (math.e * broken.below)) ** 3 / broken.below
         return jnp.where(jnp.abs(v - broken.below) <= radius, jnp.minimum(steady, valley), steady)
 
@@ -270,49 +288,3 @@ class Wall:
             content = content + broken.vt * beyond
         phi, tunnel = self.i_s * content, self.tunnelling
         return phi if tunnel is None else phi + tunnel.i_s * (tunnel.vt * tunnel.exponential(v) + v)
-
-
-def behind_resistance(
-    i_s: Array | float,
-    vt: Array | float,
-    broken: Breakdown | None,
-    gmin: Array | float,
-    rs: Array | float,
-    dv: Array,
-) -> tuple[Array, Array, Array]:
-    """Near the voltage of a junction with ``dv`` volts over it and ``rs`` ohms in series, and bounds of that voltage.
-
-    With ``r = RS IS`` and ``c = 1 + RS GMIN`` the equation ``v + RS i(v) = dv`` is, region by region::
-
-        c v + r (exp(v / vt) - 1) = dv            forwards
-        c v - r (1 + (3 vt / (e v))^3) = dv       blocked
-        c v - r exp(-(BV + v) / vbv) = dv         in breakdown
-
-    The first and the last are solved by :func:`~ebana.devices.junction.omega.wright_omega`, the blocked one by what is
-    no less than its root, from where Newton's method descends.
-    """
-    c, r = 1.0 + rs * gmin, rs * i_s
-    corner = -3.0 * vt
-    at_corner = c * corner + r * math.expm1(-3.0)
-    conducts = dv >= at_corner
-    scale, y, floor = vt, jnp.maximum(dv, at_corner) + r, -jnp.inf
-    breaks = None
-    if broken is not None:
-        floor = broken.below
-        breaks = dv < c * floor - r * broken.exponential(floor)
-        scale, y = jnp.where(breaks, broken.vt, scale), jnp.where(breaks, -(dv + c * broken.bv), y)
-    y = y / (c * scale)
-    u = y - wright_omega(y + jnp.log(r / (c * scale)))
-    v = jnp.where(conducts, u * scale, jnp.clip(_before_tail(c, r, vt, dv, corner), floor, corner))
-    low, high = jnp.where(conducts, corner, floor), jnp.where(conducts, jnp.maximum(dv, 0.0), corner)
-    if broken is not None and breaks is not None:
-        v = jnp.where(breaks, -broken.bv - u * scale, v)
-        low, high = jnp.where(breaks, dv, low), jnp.where(breaks, floor, high)
-    return jnp.clip(v, low, high), low, high
-
-
-def _before_tail(c: Array, r: Array, vt: Array | float, dv: Array, corner: Array | float) -> Array:
-    """A step of Newton's method towards the root of the blocked junction's equation from above, where it is convex."""
-    v = jnp.minimum((dv + r) / c, corner)
-    tail = r * (3.0 * vt / (math.e * v)) ** 3
-    return v - (c * v - r - tail - dv) / (c + 3.0 * tail / v)

@@ -33,8 +33,9 @@ from jax.custom_derivatives import SymbolicZero
 
 from ebana.compilation import arithmetic
 from ebana.devices.device import Array
+from ebana.devices.exponential import rise
 from ebana.devices.forms import law
-from ebana.devices.junction.components import CURRENT_LIMIT, Wall, behind_resistance
+from ebana.devices.junction.components import CURRENT_LIMIT, Wall
 
 KNEE_LIMIT = 1e12
 """The same for the current that a knee (IKF, IKR) then cuts to about its square root."""
@@ -66,9 +67,9 @@ class Recombination:
         """Current and conductance with those of the recombination."""
         u = 1.0 - v / self.vj
         t = u * u + _GRADING_FLOOR
-        rise, factor = self.isr * jnp.expm1(v / self.vr), t ** (0.5 * self.m)
-        slope = factor * ((rise + self.isr) / self.vr - rise * (self.m / self.vj) * u / t)
-        return c + rise * factor, g + slope
+        back, factor = self.isr * rise(v / self.vr), t ** (0.5 * self.m)
+        slope = factor * ((back + self.isr) / self.vr - back * (self.m / self.vj) * u / t)
+        return c + back * factor, g + slope
 
 
 @law()
@@ -267,9 +268,10 @@ class Junction:
     # -- bounds and starts of searches ----------------------------------------------------------------------
 
     @property
-    def single(self) -> bool:
-        """Whether the bottom alone conducts, without knees, recombination and tunnelling."""
-        return self.side is None and not self.steps and self.ikf is None and self.bottom.tunnelling is None
+    def single(self) -> Wall | None:
+        """The bottom, where it alone conducts, without knees, recombination and tunnelling."""
+        plain = self.side is None and not self.steps and self.ikf is None and self.bottom.tunnelling is None
+        return self.bottom if plain else None
 
     @property
     def scale(self) -> Array | float:
@@ -286,8 +288,8 @@ class Junction:
         That of a single wall has one valley, where its breakdown sets in. That of others is least at an end, or at a
         corner nearby, or in between, where it exceeds the least of these but for a share of ``(radius / N Vt)^2``.
         """
-        if self.single:
-            return self.bottom.least(v, g - self.gmin, radius) + self.gmin
+        if self.single is not None:
+            return self.single.least(v, g - self.gmin, radius) + self.gmin
         low, high = v - radius, v + radius
         least = jnp.minimum(g, self.conductance(jnp.stack([low, high])).min(0))
         corners = jnp.stack([jnp.broadcast_to(corner, v.shape) for corner in self.corners])
@@ -302,13 +304,19 @@ class Junction:
         least = jax.lax.cond(near, beside, lambda _: least, None)
         return least * jnp.maximum(0.0, 1.0 - (radius / self.bottom.vt) ** 2)
 
-    def start(self, rs: Array | float, dv: Array) -> tuple[Array, Array, Array]:
-        """Near the junction voltage behind ``rs`` ohms, and bounds of it."""
+    def bracket(self, rs: Array | float, dv: Array) -> tuple[Array, Array]:
+        """Bounds of the junction voltage behind ``rs`` ohms: zero, ``dv``, and where one part carries ``dv / RS``."""
+        i = jnp.abs(dv) / rs
+        forward, reverse = _before_knee(i, self.ikf), _before_knee(i, self.ikr)
         wall = self.bottom
-        if self.single:
-            return behind_resistance(wall.i_s, wall.vt, wall.breakdown, self.gmin, rs, dv)
-        low, high = _bracket(self, rs, dv)
-        return jnp.where(dv >= 0, high, low), low, high
+        # beyond the span the tangent carries less than the exponential would
+        high = jnp.minimum(dv, wall.vt * jnp.log1p(forward / wall.i_s))
+        high = jnp.where(high < self.span[1], high, dv)
+        low = dv
+        if (broken := wall.breakdown) is not None:
+            low = jnp.maximum(low, -broken.bv - broken.vt * jnp.log(jnp.maximum(reverse / wall.i_s, 1.0)))
+        low = jnp.where(low > self.span[0], low, dv)
+        return jnp.where(dv >= 0, 0.0, low), jnp.where(dv >= 0, high, 0.0)
 
     def voltage_near(self, i: Array) -> Array:
         """About the junction voltage at which the current is ``i`` amperes; minus infinity where none is."""
@@ -374,21 +382,6 @@ def _before_knee(i: Array, ik: Array | float | None) -> Array:
     if ik is None:
         return i
     return (0.5 * (i / jnp.sqrt(ik) + jnp.sqrt(i * i / ik + 4.0 * i))) ** 2
-
-
-def _bracket(law: Junction, rs: Array | float, dv: Array) -> tuple[Array, Array]:
-    """Bounds of the junction voltage: zero, ``dv``, and where one part alone would carry ``dv / RS``."""
-    i = jnp.abs(dv) / rs
-    forward, reverse = _before_knee(i, law.ikf), _before_knee(i, law.ikr)
-    wall = law.bottom
-    # beyond the span the tangent carries less than the exponential would
-    high = jnp.minimum(dv, wall.vt * jnp.log1p(forward / wall.i_s))
-    high = jnp.where(high < law.span[1], high, dv)
-    low = dv
-    if (broken := wall.breakdown) is not None:
-        low = jnp.maximum(low, -broken.bv - broken.vt * jnp.log(jnp.maximum(reverse / wall.i_s, 1.0)))
-    low = jnp.where(low > law.span[0], low, dv)
-    return jnp.where(dv >= 0, 0.0, low), jnp.where(dv >= 0, high, 0.0)
 
 
 def _span(law: Junction) -> tuple[float, float]:

@@ -8,14 +8,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from ebana._types import Number
 from ebana.devices.device import Array, Device, Values, floating
 from ebana.devices.forms import law
 from ebana.devices.junction.components import Shockley
+from ebana.devices.junction.elimination import Elimination
 from ebana.devices.junction.law import Junction, along, by_numbers
 
 _STEPS = 80
-"""Bound on the steps; one or two are usual for a plain junction, six to twelve behind knees, and bisection alone needs
-sixty."""
+"""Bound on the steps; six to twelve are usual, and bisection alone needs sixty."""
 
 Law = Shockley | Junction
 
@@ -29,38 +30,49 @@ class SeriesJunction(Device):
         junction: the junction.
         rs: the resistance in ohms, None for none.
         vt: emission voltage in volts.
+        explicit: solves the two without iteration where the junction is a single wall, None where it is not.
     """
 
     junction: Law
     rs: float | None
     vt: float
+    explicit: Elimination | None = None
 
     @staticmethod
     def of(junction: Law, rs: float, vt: float) -> SeriesJunction:
         """The law; ``rs`` may be zero."""
-        return SeriesJunction(junction, rs or None, vt)
+        wall = junction.single
+        explicit = Elimination.of(wall, junction.gmin, junction.span, rs) if wall is not None and rs else None
+        return SeriesJunction(junction, rs or None, vt, explicit)
 
     def junction_voltage(self, dv: Array) -> Array:
         """Voltage over the junction alone."""
-        return dv if self.rs is None else junction_voltage(self.junction, self.rs, dv)
+        return dv if self.rs is None else behind(self.junction, self.explicit, self.rs, dv)[0]
+
+    def _solved(self, dv: Array) -> tuple[Array, Array, Array]:
+        """Voltage over the junction, its current and its conductance."""
+        dv = floating(dv)
+        if self.rs is None:
+            return dv, *self.junction.characteristic(dv)
+        return behind(self.junction, self.explicit, self.rs, dv)
 
     def cocontent(self, dv: Array, p: Values) -> Array:
         """Co-content in watts: that of the junction and ``RS i^2 / 2``."""
-        v = self.junction_voltage(floating(dv))
+        v, i, _ = self._solved(dv)
         content = self.junction.cocontent(v)
-        return content if self.rs is None else content + 0.5 * self.rs * self.junction.current(v) ** 2
+        return content if self.rs is None else content + 0.5 * self.rs * i**2
 
     def current(self, dv: Array, p: Values) -> Array:
         """Current in amperes."""
-        return self.junction.current(self.junction_voltage(floating(dv)))
+        return self._solved(dv)[1]
 
     def conductance(self, dv: Array, p: Values) -> Array:
         """Incremental conductance in siemens: ``g / (1 + RS g)``."""
-        return self._behind(self.junction.conductance(self.junction_voltage(floating(dv))))
+        return self._behind(self._solved(dv)[2])
 
     def characteristic(self, dv: Array, p: Values) -> tuple[Array, Array]:
-        """Current and incremental conductance at one junction voltage."""
-        i, g = self.junction.characteristic(self.junction_voltage(floating(dv)))
+        """Current and incremental conductance."""
+        _, i, g = self._solved(dv)
         return i, self._behind(g)
 
     def least_conductance(self, dv: Array, p: Values, radius: float) -> Array:
@@ -72,8 +84,7 @@ class SeriesJunction(Device):
 
         The junction's voltage follows ``dv`` by at most one volt a volt, so that its neighbours count.
         """
-        v = self.junction_voltage(floating(dv))
-        i, g = self.junction.characteristic(v)
+        v, i, g = self._solved(dv)
         return i, self._behind(self.junction.least(v, g, radius) if radius else g)
 
     def _behind(self, g: Array) -> Array:
@@ -87,35 +98,43 @@ class SeriesJunction(Device):
 
 
 @jax.custom_jvp
-def junction_voltage(law: Law, rs: Array | float, dv: Array) -> Array:
-    """The voltage across the junction when ``dv`` volts are across it and ``rs`` ohms in series.
+def behind(law: Law, explicit: Elimination | None, rs: Number, dv: Array) -> tuple[Array, Array, Array]:
+    """Voltage over a junction with ``dv`` volts over it and ``rs`` ohms in series, its current and conductance.
 
     Example:
         >>> law = Shockley.of(1e-9, 0.03, 0.0)
-        >>> v = junction_voltage(law, 100.0, jnp.asarray(1.0))
-        >>> round(float(v + 100.0 * law.current(v)), 6)
+        >>> v, i, _ = behind(law, None, 100.0, jnp.asarray(1.0))
+        >>> round(float(v + 100.0 * i), 6)
         1.0
     """
-    return _solve(law, rs, dv)
+
+    def searched(_: None) -> tuple[Array, Array, Array]:
+        v = _search(law, rs, dv)
+        return v, *law.characteristic(v)
+
+    if explicit is None:
+        return searched(None)
+    *found, settled = explicit.solve(dv)
+    return jax.lax.cond(settled.all(), lambda _: tuple(found), searched, None)
 
 
-def _junction_voltage_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+def _behind_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """``(1 + RS g) dv_j = d(dv) - i dRS - RS di`` with ``di`` by a change of the law's numbers."""
-    (law, rs, dv), (change, d_rs, d_dv) = primals, tangents
-    v = junction_voltage(law, rs, dv)
-    moved = along(d_dv, jnp.ones_like(v)) - along(d_rs, law.current(v))
-    moved = moved - rs * by_numbers(lambda law, v: law.current(v), law, change, v)
-    return v, moved / (1.0 + rs * law.conductance(v))
+    (law, explicit, rs, dv), (change, _, d_rs, d_dv) = primals, tangents
+    v, i, g = behind(law, explicit, rs, dv)
+    moved = along(d_dv, jnp.ones_like(v)) - along(d_rs, i)
+    by_law = by_numbers(lambda law, v: law.current(v), law, change, v)
+    moved = (moved - rs * by_law) / (1.0 + rs * g)
+    bend = jax.jvp(law.conductance, (v,), (moved,))[1]
+    bend = bend + by_numbers(lambda law, v: law.conductance(v), law, change, v)
+    return (v, i, g), (moved, g * moved + by_law, bend)
 
 
-junction_voltage.defjvp(_junction_voltage_jvp, symbolic_zeros=True)
+behind.defjvp(_behind_jvp, symbolic_zeros=True)
 
 
-def _solve(law: Law, rs: Array | float, dv: Array) -> Array:
-    """Newton steps inside a bracket that shrinks; one that leaves it, or gains too little, is a bisection.
-
-    A plain junction starts so near the root that one step, after which the error is below rounding, does.
-    """
+def _search(law: Law, rs: Number, dv: Array) -> Array:
+    """Newton steps inside a bracket that shrinks; one that leaves it, or gains too little, is a bisection."""
 
     def unfinished(state: tuple[Any, ...]) -> Array:
         k, _, _, _, moved = state
@@ -136,7 +155,8 @@ def _solve(law: Law, rs: Array | float, dv: Array) -> Array:
         settled = (change <= settling * law.scale) & (nearer == newton) | (change <= 4 * rounding)
         return k + 1, nearer, low, high, jnp.where(settled, 0.0, change)
 
-    start, low, high = law.start(rs, dv)
+    low, high = law.bracket(rs, dv)
+    start = jnp.where(dv >= 0, high, low)
     settling = 4.0 * float(jnp.finfo(start.dtype).eps) ** 0.5  # after such a step a dozen roundings are left
     state = (0, start, low, high, jnp.full_like(start, jnp.inf))
     return jax.lax.while_loop(unfinished, step, state)[1]

@@ -26,7 +26,7 @@ import numpy as np
 
 from ebana._types import Array, Number
 from ebana.circuit.elements import as_slice
-from ebana.equations.arrays import add, embed, put, take
+from ebana.equations.arrays import add, embed, lower, put, raise_to, take
 from ebana.equations.families import Family, characteristic, evaluate, families, voltage
 from ebana.equations.system import System
 from ebana.equations.terms import Affine, HeldDeviceTerm
@@ -193,9 +193,7 @@ class Sweeper:
 
         low, high = jnp.minimum(old, linear), jnp.maximum(old, linear)
         for term, at in zip(terms, places, strict=True):
-            bound = term.bound()
-            low = jnp.minimum(low, jnp.full_like(old, jnp.inf).at[at].min(bound))
-            high = jnp.maximum(high, jnp.full_like(old, -jnp.inf).at[at].max(bound))
+            low, high = lower(low, at, term.bound()), raise_to(high, at, term.bound())
 
         def ends(_: None) -> tuple[Array, Array]:
             return _ends(terms, laws, places, a, b)
@@ -290,8 +288,8 @@ def _ends(
     volts = evaluate(laws, voltage, budgets)
     for term, at, zero, drop in zip(terms, places, zeros, volts, strict=True):
         x = term.base(drop)
-        high = high.at[at].min(jnp.where(x >= zero, x, jnp.inf))
-        low = low.at[at].max(jnp.where(x < zero, x, -jnp.inf))
+        high = lower(high, at, jnp.where(x >= zero, x, jnp.inf))
+        low = raise_to(low, at, jnp.where(x < zero, x, -jnp.inf))
     return low, high
 
 
