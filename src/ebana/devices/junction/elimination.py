@@ -105,7 +105,10 @@ class Elimination:
             backwards = -(dv + self.c * broken.bv) * other.per_dv - other.q
             x = jnp.where(breaks, backwards, x)
             part = Exponential(
-                *(jnp.where(breaks, a, b) for a, b in zip(vars(other).values(), vars(part).values(), strict=True))
+                *(
+                    jnp.where(breaks, a, b)
+                    for a, b in zip(vars(other).values(), vars(part).values(), strict=True)
+                )
             )
         u, up, sure = _exponential(x, part, close)
         v, shape, slope = u * part.vt, up, (up + 1.0) * part.per_volt

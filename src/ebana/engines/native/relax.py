@@ -49,7 +49,8 @@ UNGUARDED = 8
 
 def relax(
     system: System,
-    v: Array,
+    v: Array | None,
+    batch: int,
     *,
     tolerance: float,
     radius: float,
@@ -60,7 +61,8 @@ def relax(
     """Find the operating points.
 
     Args:
-        v: start, ``(F, B)``, volts.
+        v: start, ``(F, B)``, volts, or None.
+        batch: number of samples.
         tolerance: largest estimated error of a converged sample, volts.
         radius: how far around a state the least conductances are sought for its error estimate, volts.
         max_iterations: iterations before a sample counts as stalled.
@@ -73,7 +75,9 @@ def relax(
     rough = ROUGH if newton else 0.0
     sweeping = sweeper(system, rough=rough) if sweeps and system.plan.layered else None
     spread = system.passive_spread()
-    batch = v.shape[1]
+    if v is None:
+        v = jnp.zeros((len(system.plan.circuit.free), batch), system.rhs.dtype)
+        v = v if sweeping is None else sweeping.begin(v)
     state = State(
         system.clip(v),
         jnp.full(batch, RUNNING, jnp.int32),
