@@ -51,8 +51,7 @@ def rise(x: Array) -> Array:
 
 @rise.defjvp
 def _slope(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    value = rise(*primals)
-    return value, (value + 1.0) * tangents[0]
+    return rise(*primals), jnp.exp(primals[0]) * tangents[0]
 
 
 def _double(x: Array) -> Array:

@@ -49,7 +49,9 @@ class CautiousCharacteristic:
 
     def __call__(self, law: Device, dv: Array, own: Values) -> tuple[Array, Array]:
         """See :class:`Question`."""
-        return law.cautious_characteristic(dv, own, self.radius)
+        if isinstance(law, Device):
+            return law.cautious_characteristic(dv, own, self.radius)
+        return law.current(dv, own), law.least_conductance(dv, own, self.radius)  # Ohm's
 
 
 @dataclass(frozen=True)
