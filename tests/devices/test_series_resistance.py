@@ -36,8 +36,7 @@ def voltage(i: float, wall: Wall, gmin: float, rs: float) -> tuple[Decimal, Deci
 def test_current_is_right_to_a_trillionth(is_: float, rs: float) -> None:
     d = JunctionDiode(is_=is_, n=1.8, rs=rs, bv=30.0, ibv=1e-5)
     law = d.law
-    assert law.explicit is not None
-    wall, gmin = law.explicit.wall, law.explicit.gmin
+    wall, gmin = law.junction.single, law.junction.gmin
     backwards = -np.geomspace(2.0 * is_, 10.0, 20)
     backwards = backwards[backwards < -is_ * math.exp(wall.breakdown.exponent(wall.breakdown.below))]
     wanted = np.concatenate([CURRENTS, -0.9 * is_ * np.geomspace(1e-6, 1.0, 9), backwards])
@@ -78,12 +77,13 @@ def test_resistances_of_real_diodes_need_no_search() -> None:
         law = JunctionDiode.named(name).law
         with jax.enable_x64(True):
             dv = jnp.asarray(np.linspace(-150.0, 5.0, 4001))
-            assert bool(law.explicit.solve(dv)[3].all()), name
+            explicit = Elimination.of(law.junction.single, law.junction.gmin, law.junction.span, law.rs)
+            assert bool(explicit.solve(dv)[3].all()), name
 
 
 def test_knees_are_searched_for() -> None:
     d = JunctionDiode(is_=1e-8, n=1.8, rs=10.0, ikf=1e-2, bv=50.0, ibv=1e-5)
-    assert d.law.explicit is None
+    assert d.junction.single is None
     with jax.enable_x64(True):
         dv = jnp.asarray(np.linspace(-60.0, 20.0, 801))
         v, i = d.law.junction_voltage(dv), d.law.current(dv, {})
@@ -116,7 +116,7 @@ def test_derivatives_are_those_of_finite_differences() -> None:
 
         def by_resistance(rs):
             law = d.law
-            return type(law)(law.junction, rs, law.vt, None).current(dv, {})
+            return type(law)(law.junction, rs, law.vt).current(dv, {})
 
         _, found = jax.jvp(by_resistance, (jnp.asarray(50.0),), (jnp.asarray(1.0),))
         high, low = by_resistance(jnp.asarray(50.01)), by_resistance(jnp.asarray(49.99))
@@ -203,8 +203,8 @@ def test_guesses_are_as_good_as_they_say() -> None:
 
 
 def test_a_resistance_too_small_for_a_product_is_one_of_nothing() -> None:
-    part = Elimination.of(Wall.of(1e-28, 0.03), 1e-12, (-math.inf, 1.0), 1e-300)
-    assert part.forward.q == 0.0
     with jax.enable_x64(True):
+        part = Elimination.of(Wall.of(1e-28, 0.03), 1e-12, (-math.inf, 1.0), 1e-300)
+        assert part.forward.q == 0.0
         v, *_ = part.solve(jnp.asarray([0.4]))
     np.testing.assert_allclose(v, [0.4], rtol=1e-15)

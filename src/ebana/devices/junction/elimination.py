@@ -22,7 +22,6 @@ import jax.numpy as jnp
 
 from ebana._types import Array, Number
 from ebana.devices.exponential import rise, small_rise
-from ebana.devices.forms import law
 from ebana.devices.junction.components import Wall
 from ebana.devices.junction.omega import log_omega
 
@@ -33,7 +32,6 @@ _FAR = 0.05
 """A guess that is further from the solution leaves more than rounding."""
 
 
-@law()
 @dataclass(frozen=True)
 class Exponential:
     """What ``u + q (e^u - 1) = x`` needs of q: its logarithm, and ``1 / (1 + q)``.
@@ -43,22 +41,22 @@ class Exponential:
         per_dv: x for each volt over the whole, ``1 / (c vt)``.
     """
 
-    q: float
-    log_q: float
-    damped: float
-    vt: float
-    per_volt: float
-    per_dv: float
+    q: Number
+    log_q: Number
+    damped: Number
+    vt: Number
+    per_volt: Number
+    per_dv: Number
 
     @staticmethod
-    def of(i_s: float, vt: float, rs: float, c: float) -> Exponential:
+    def of(i_s: Number, vt: Number, per_volt: Number, rs: Number, c: Number) -> Exponential:
         """Of a saturation current (A), an emission voltage (V) and a resistance (ohms)."""
-        q = rs * i_s / (c * vt)
-        log_q = math.log(rs) + math.log(i_s) - math.log(c * vt)  # q itself may be too small for a float
-        return Exponential(q, log_q, 1.0 / (1.0 + q), vt, 1.0 / vt, 1.0 / (c * vt))
+        per_dv = per_volt / c
+        log_q = jnp.log(rs) + jnp.log(i_s * per_dv)  # q itself may be too small for a float
+        q = rs * (i_s * per_dv)
+        return Exponential(q, log_q, 1.0 / (1.0 + q), vt, per_volt, per_dv)
 
 
-@law()
 @dataclass(frozen=True)
 class Elimination:
     """A single wall and a resistance. Made by :meth:`of`.
@@ -73,26 +71,26 @@ class Elimination:
     """
 
     wall: Wall
-    gmin: float
-    span: tuple[float, float]
-    c: float
-    per_c: float
-    r: float
-    at_corner: float
-    at_breakdown: float | None
+    gmin: Number
+    span: tuple[Number, Number]
+    c: Number
+    per_c: Number
+    r: Number
+    at_corner: Number
+    at_breakdown: Number | None
     forward: Exponential
     broken: Exponential | None
 
     @staticmethod
-    def of(wall: Wall, gmin: float, span: tuple[float, float], rs: float) -> Elimination:
+    def of(wall: Wall, gmin: Number, span: tuple[Number, Number], rs: Number) -> Elimination:
         """With the numbers that follow."""
         c, r, breakdown = 1.0 + rs * gmin, rs * wall.i_s, wall.breakdown
         at_breakdown = broken = None
         if breakdown is not None:
-            at_breakdown = c * breakdown.below - r * math.exp(breakdown.exponent(breakdown.below))
-            broken = Exponential.of(wall.i_s, breakdown.vt, rs, c)
+            at_breakdown = c * breakdown.below - r * breakdown.exponential(breakdown.below)
+            broken = Exponential.of(wall.i_s, breakdown.vt, breakdown.per_volt, rs, c)
         at_corner = c * wall.corner + r * math.expm1(-3.0)
-        forward = Exponential.of(wall.i_s, wall.vt, rs, c)
+        forward = Exponential.of(wall.i_s, wall.vt, wall.per_volt, rs, c)
         return Elimination(wall, gmin, span, c, 1.0 / c, r, at_corner, at_breakdown, forward, broken)
 
     def solve(self, dv: Array) -> tuple[Array, Array, Array, Array]:

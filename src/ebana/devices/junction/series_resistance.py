@@ -30,31 +30,27 @@ class SeriesJunction(Device):
         junction: the junction.
         rs: the resistance in ohms, None for none.
         vt: emission voltage in volts.
-        explicit: solves the two without iteration where the junction is a single wall, None where it is not.
     """
 
     junction: Law
     rs: float | None
     vt: float
-    explicit: Elimination | None = None
 
     @staticmethod
     def of(junction: Law, rs: float, vt: float) -> SeriesJunction:
         """The law; ``rs`` may be zero."""
-        wall = junction.single
-        explicit = Elimination.of(wall, junction.gmin, junction.span, rs) if wall is not None and rs else None
-        return SeriesJunction(junction, rs or None, vt, explicit)
+        return SeriesJunction(junction, rs or None, vt)
 
     def junction_voltage(self, dv: Array) -> Array:
         """Voltage over the junction alone."""
-        return dv if self.rs is None else behind(self.junction, self.explicit, self.rs, dv)[0]
+        return dv if self.rs is None else behind(self.junction, self.rs, dv)[0]
 
     def _solved(self, dv: Array) -> tuple[Array, Array, Array]:
         """Voltage over the junction, its current and its conductance."""
         dv = floating(dv)
         if self.rs is None:
             return dv, *self.junction.characteristic(dv)
-        return behind(self.junction, self.explicit, self.rs, dv)
+        return behind(self.junction, self.rs, dv)
 
     def cocontent(self, dv: Array, p: Values) -> Array:
         """Co-content in watts: that of the junction and ``RS i^2 / 2``."""
@@ -98,30 +94,30 @@ class SeriesJunction(Device):
 
 
 @jax.custom_jvp
-def behind(law: Law, explicit: Elimination | None, rs: Number, dv: Array) -> tuple[Array, Array, Array]:
+def behind(law: Law, rs: Number, dv: Array) -> tuple[Array, Array, Array]:
     """Voltage over a junction with ``dv`` volts over it and ``rs`` ohms in series, its current and conductance.
 
     Example:
         >>> law = Shockley.of(1e-9, 0.03, 0.0)
-        >>> v, i, _ = behind(law, None, 100.0, jnp.asarray(1.0))
+        >>> v, i, _ = behind(law, 100.0, jnp.asarray(1.0))
         >>> round(float(v + 100.0 * i), 6)
         1.0
     """
 
-    def searched(_: None) -> tuple[Array, Array, Array]:
-        v = _search(law, rs, dv)
-        return v, *law.characteristic(v)
+    if law.single is None:
+        return _searched(law, rs, dv)
+    *found, settled = Elimination.of(law.single, law.gmin, law.span, rs).solve(dv)
 
-    if explicit is None:
-        return searched(None)
-    *found, settled = explicit.solve(dv)
-    return jax.lax.cond(settled.all(), lambda _: tuple(found), searched, None)
+    def rest(_: None) -> tuple[Array, ...]:
+        return tuple(jnp.where(settled, *pair) for pair in zip(found, _searched(law, rs, dv), strict=True))
+
+    return jax.lax.cond(settled.all(), lambda _: tuple(found), rest, None)
 
 
 def _behind_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """``(1 + RS g) dv_j = d(dv) - i dRS - RS di`` with ``di`` by a change of the law's numbers."""
-    (law, explicit, rs, dv), (change, _, d_rs, d_dv) = primals, tangents
-    v, i, g = behind(law, explicit, rs, dv)
+    (law, rs, dv), (change, d_rs, d_dv) = primals, tangents
+    v, i, g = behind(law, rs, dv)
     moved = along(d_dv, jnp.ones_like(v)) - along(d_rs, i)
     by_law = by_numbers(lambda law, v: law.current(v), law, change, v)
     moved = (moved - rs * by_law) / (1.0 + rs * g)
@@ -131,6 +127,12 @@ def _behind_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[An
 
 
 behind.defjvp(_behind_jvp, symbolic_zeros=True)
+
+
+def _searched(law: Law, rs: Number, dv: Array) -> tuple[Array, Array, Array]:
+    """As :func:`behind`, by iteration."""
+    v = _search(law, rs, dv)
+    return v, *law.characteristic(v)
 
 
 def _search(law: Law, rs: Number, dv: Array) -> Array:
@@ -152,7 +154,8 @@ def _search(law: Law, rs: Number, dv: Array) -> Array:
         nearer = jnp.where((excess == 0) | (moved == 0), v, nearer)
         change = jnp.abs(nearer - v)
         rounding = jnp.finfo(v.dtype).eps * (jnp.abs(nearer) + jnp.abs(dv) / stiffness)
-        settled = (change <= settling * law.scale) & (nearer == newton) | (change <= 4 * rounding)
+        near = settling * jnp.minimum(law.scale, jnp.abs(nearer))
+        settled = (change <= near) & (nearer == newton) | (change <= 4 * rounding)
         return k + 1, nearer, low, high, jnp.where(settled, 0.0, change)
 
     low, high = law.bracket(rs, dv)
