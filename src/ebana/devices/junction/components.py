@@ -240,7 +240,7 @@ class Wall:
         """Current and incremental conductance: one exponential forwards or in breakdown, and that of tunnelling."""
         forward, reverse = self._split(v)
         conducts, broken = v >= self.corner, self.breakdown
-        exponent, per_volt = forward * self.per_volt, self.per_volt
+        exponent, per_volt, breaks = forward * self.per_volt, self.per_volt, None
         if broken is not None:
             breaks = v < broken.below
             exponent = jnp.where(breaks, broken.exponent(jnp.minimum(v, broken.below)), exponent)
@@ -251,7 +251,7 @@ class Wall:
         tail = ((3.0 * self.vt / math.e) * inverse) ** 3
         shape = jnp.where(conducts, up, -1.0 - tail)
         slope = jnp.where(conducts, steep, 3.0 * tail * inverse)
-        if broken is not None:
+        if breaks is not None:
             shape, slope = jnp.where(breaks, -1.0 - up, shape), jnp.where(breaks, steep, slope)
         i, g = self.i_s * shape, self.i_s * slope
         if (tunnel := self.tunnelling) is None:

@@ -98,7 +98,7 @@ class Elimination:
         wall, part, broken = self.wall, self.forward, self.wall.breakdown
         close = 4.0 * math.sqrt(float(jnp.finfo(dv.dtype).eps))
         x, breaks, floor = jnp.maximum(dv, self.at_corner) * part.per_dv, None, -jnp.inf
-        if broken is not None and self.broken is not None:
+        if broken is not None and self.broken is not None and self.at_breakdown is not None:
             breaks, floor, other = dv < self.at_breakdown, broken.below, self.broken
             backwards = -(dv + self.c * broken.bv) * other.per_dv - other.q
             x = jnp.where(breaks, backwards, x)
