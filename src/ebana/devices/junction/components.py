@@ -47,8 +47,9 @@ class Shockley:
     def _regions(self, v: Array) -> tuple[Array, Array, Array]:
         """Which region ``v`` is in, and ``v`` moved into each, so that neither formula overflows."""
         corner = -3.0 * self.vt
-        up = jnp.minimum(jnp.maximum(v, corner), self.cap)
-        return v >= corner, up, jnp.minimum(v, corner)
+        forward = v >= corner  # not by maxima, whose derivative is one half where both are equal
+        up = jnp.where(forward, jnp.where(v < self.cap, v, self.cap), corner)
+        return forward, up, jnp.where(forward, corner, v)
 
     def cocontent(self, v: Array) -> Array:
         """Integral of the current, watts."""
