@@ -195,7 +195,28 @@ def images(measurement: str, **options: Any) -> dict[str, Any]:
     return scaling.MEASUREMENTS[measurement](**options)
 
 
-TASKS = {"training": training, "command": command, "images": images, "sweep": sweep}
+def devices(turns: int, seconds: float) -> dict[str, Any]:
+    """Training with each kind of diode; see :mod:`benchmarks.devices`."""
+    from benchmarks.devices import train
+
+    return train(turns, seconds)
+
+
+def device_in_ngspice(kind: str, workers: int) -> dict[str, Any]:
+    """Training with one kind of diode in ngspice."""
+    from benchmarks.devices import in_ngspice
+
+    return in_ngspice(kind, workers)
+
+
+TASKS = {
+    "training": training,
+    "command": command,
+    "images": images,
+    "sweep": sweep,
+    "devices": devices,
+    "device_in_ngspice": device_in_ngspice,
+}
 
 
 def main() -> None:

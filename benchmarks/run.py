@@ -3,6 +3,7 @@
     python -m benchmarks                 speed, memory, agreement with ngspice, gradients
     python -m benchmarks --accuracy      test accuracies too
     python -m benchmarks --only speed    the sections whose names contain this, such as "speed: batch size"
+    python -m benchmarks --only devices  training with junction diodes, shipped cards and transistors
     python -m benchmarks --only faults   hostile files, foreign decks, kills, stiff circuits, counted
     python -m benchmarks --only hybrid   networks of digital and analog parts
     python -m benchmarks --quick         a small version, to see that it runs
@@ -36,7 +37,7 @@ Section = tuple[str, Callable[[], Iterable[Row]]]
 
 def sections(quick: bool, accuracy: bool, counted: bool) -> Iterator[Section]:
     """Names and measurements, in order."""
-    from benchmarks import gradients, identity, parity, peers, scaling, speed, spice
+    from benchmarks import devices, gradients, identity, parity, peers, scaling, speed, spice
 
     shapes = {
         "speed: against backpropagation": scaling.backpropagation_rows,
@@ -52,6 +53,7 @@ def sections(quick: bool, accuracy: bool, counted: bool) -> Iterator[Section]:
         yield "compilation", partial(identity.rows, quick=True)
         yield "spice", partial(spice.rows, quick=True)
         yield "beside voltax", partial(peers.rows, repeats=1)
+        yield "devices", partial(devices.rows, quick=True)
         yield from ((name, partial(rows, quick=True)) for name, rows in shapes.items())
         if counted:
             yield from fault_sections(quick)
@@ -66,6 +68,7 @@ def sections(quick: bool, accuracy: bool, counted: bool) -> Iterator[Section]:
     yield from shapes.items()
     yield "speed: against ngspice", scaling.ngspice_rows
     yield "spice", spice.rows
+    yield "devices", devices.rows
     if accuracy:
         from benchmarks import accuracy as accuracies
 

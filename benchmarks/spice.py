@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,10 +37,10 @@ class _Clock(Callback):
         self.times.append(time.perf_counter())
 
 
-def samples_per_second(engine: SpiceEngine, epochs: int) -> float:
+def samples_per_second(engine: SpiceEngine, epochs: int, device: Mapping[str, Any] | None = None) -> float:
     """Training samples a second, the median epoch, once all is compiled and loaded."""
     iris = recipes.get("iris")
-    model, split, clock = iris.build(0, engine), iris.data(0), _Clock()
+    model, split, clock = iris.build(0, engine, device), iris.data(0), _Clock()
     train = iris.dataset(split.x_train, split.y_train)
     options = iris.fit_options(0, epochs) | {"verbose": False, "callbacks": [clock]}
     model.fit(train, **options)

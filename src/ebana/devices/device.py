@@ -132,6 +132,20 @@ class Device:
         """What keeps the voltage over it within reach of a Newton iteration, or None where any step is safe."""
         return None
 
+    def cautious_characteristic(self, dv: Array, p: Values, radius: float) -> tuple[Array, Array]:
+        """Current at ``dv`` and least incremental conductance within ``radius`` volts of it.
+
+        What a certified Newton step asks for. A law whose parts share an exponential states both here.
+        """
+        return self.current(dv, p), self.least_conductance(dv, p, radius)
+
+    def voltage_near(self, i: Array, p: Values) -> Array:
+        """About the voltage at which the device carries ``i`` amperes; infinite, with the sign of ``i``, if unknown.
+
+        Searches start there instead of walking up an exponential; nothing but their speed depends on it.
+        """
+        return jnp.where(i < 0, -jnp.inf, jnp.inf)
+
     def charge(self, dv: Array, p: Values) -> Array | None:
         """Charge on the first terminal in coulombs, or None for a device that stores none.
 

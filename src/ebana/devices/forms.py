@@ -191,7 +191,7 @@ def _traceable(form: Form, like: object, shapes: tuple[tuple[int, ...], ...], ow
     dv = jax.ShapeDtypeStruct((units,), np.float32)  # one voltage for each unit: what ``like`` can answer too
     params = {name: jax.ShapeDtypeStruct((1,), np.float32) for name in own}
     numbers = [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes]
-    for evaluate in (_current, _conductance, _least_conductance, _cocontent, _corner):
+    for evaluate in _EVALUATIONS:
         try:
             expected = jax.eval_shape(lambda dv, p, f=evaluate: f(like, dv, p), dv, params)
         except (NotImplementedError, KeyError, *_UNTRACEABLE):
@@ -219,9 +219,27 @@ def _least_conductance(own: Any, dv: Any, p: Mapping[str, Any]) -> Any:
     return own.least_conductance(dv, p, 1e-3)
 
 
+def _characteristic(own: Any, dv: Any, p: Mapping[str, Any]) -> Any:
+    return own.characteristic(dv, p)
+
+
+def _cautious_characteristic(own: Any, dv: Any, p: Mapping[str, Any]) -> Any:
+    return own.cautious_characteristic(dv, p, 1e-3)
+
+
+def _voltage_near(own: Any, dv: Any, p: Mapping[str, Any]) -> Any:
+    return own.voltage_near(dv, p)
+
+
 def _cocontent(own: Any, dv: Any, p: Mapping[str, Any]) -> Any:
     return own.cocontent(dv, p)
 
 
 def _corner(own: Any, dv: Any, p: Mapping[str, Any]) -> Any:
     return own.piecewise_linear(p)
+
+
+_EVALUATIONS = (
+    _current, _conductance, _characteristic, _least_conductance, _cautious_characteristic, _voltage_near, _cocontent,
+    _corner,
+)  # fmt: skip

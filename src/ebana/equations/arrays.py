@@ -30,6 +30,19 @@ def put(total: Array, index: np.ndarray, value: Array) -> Array:
     return jnp.asarray(widened(total, value)).at[at].set(value)
 
 
+def lower(total: Array, index: np.ndarray, value: Array) -> Array:
+    """Rows of an array, no more than the values."""
+    at = as_slice(index)
+    if isinstance(at, slice):
+        return _splice(total, at, jnp.minimum(total[at], value))
+    return jnp.asarray(widened(total, value)).at[at].min(value)
+
+
+def raise_to(total: Array, index: np.ndarray, value: Array) -> Array:
+    """Rows of an array, no less than the values."""
+    return -lower(-total, index, -value)
+
+
 def widened(total: Array, value: Array) -> Array:
     """``total`` with as many columns as ``value``: what is equal for all samples is kept in one column."""
     tail = jnp.broadcast_shapes(total.shape[1:], jnp.shape(value)[1:])

@@ -36,6 +36,24 @@ def characteristic(law: Device, dv: Array, own: Values) -> tuple[Array, Array]:
     return law.characteristic(dv, own)
 
 
+def voltage(law: Device, current: Array, own: Values) -> Array:
+    """The voltage at which the law carries a current, about."""
+    return law.voltage_near(current, own)
+
+
+@dataclass(frozen=True)
+class CautiousCharacteristic:
+    """The current, and the least incremental conductance within so many volts."""
+
+    radius: float
+
+    def __call__(self, law: Device, dv: Array, own: Values) -> tuple[Array, Array]:
+        """See :class:`Question`."""
+        if isinstance(law, Device):
+            return law.cautious_characteristic(dv, own, self.radius)
+        return law.current(dv, own), law.least_conductance(dv, own, self.radius)  # Ohm's
+
+
 @dataclass(frozen=True)
 class LeastConductance:
     """The least incremental conductance within so many volts, siemens."""

@@ -16,6 +16,7 @@ of the eliminated part, or conjugate gradients on it where the kept ones are man
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,7 +26,14 @@ import numpy as np
 
 from ebana._types import Array
 from ebana.equations.arrays import add, put, take, widened
-from ebana.equations.families import Family, LeastConductance, Question, current, evaluate
+from ebana.equations.families import (
+    CautiousCharacteristic,
+    Family,
+    LeastConductance,
+    Question,
+    current,
+    evaluate,
+)
 from ebana.equations.plan import Plan
 from ebana.equations.schur import TERMS, Branch, Kept
 from ebana.equations.terms import CrossbarTerm, GeneralTerm, HeldDeviceTerm, PortNudge
@@ -120,10 +128,18 @@ class System:
 
     def residual(self, v: Array) -> Array:
         """Net current drawn from each free node, ``(F, B)``, amperes; zero where the law holds."""
+        return self._drawn(v, self._answers(current, v))
+
+    def linearised(self, v: Array, radius: float) -> tuple[Array, tuple[Array, ...]]:
+        """:meth:`residual` and :meth:`slopes` at a state: each law is evaluated once for both."""
+        answers = self._answers(CautiousCharacteristic(radius), v)
+        return self._drawn(v, [i for i, _ in answers]), tuple(g for _, g in answers)
+
+    def _drawn(self, v: Array, amperes: Sequence[Array]) -> Array:
+        """The residual with the currents of all devices."""
         total = self.held_diagonal * v - self.held_rhs
         for tie in self.ties:
             total = tie.add_currents(total, v)
-        amperes = self._answers(current, v)
         for local, each in zip(self.locals, amperes, strict=False):
             total = add(total, local.positions, local.drawn(each))
         for pair, each in zip(self.pairs, amperes[len(self.locals) :], strict=True):
@@ -325,8 +341,10 @@ class System:
         places = self.plan.places
         return places[at[ok]], places[by[ok]], g[ok]
 
-    def roundings(self, v: Array, slopes: tuple[Array, ...]) -> Array:
+    def roundings(self, v: Array, amperes: Sequence[Array], slopes: Sequence[Array]) -> Array:
         """Bound on the rounding of the residual at a state, ``(F, B)``, amperes: all terms that are added up there.
+
+        Given are the currents and the incremental conductances of all devices and resistors of one kind each.
 
         Where a node's potential stands in the equation as it is, without a gain or a shift, differences of nearby
         potentials are exact; so a wire's siemens cost nothing while no current flows in it.
@@ -334,7 +352,6 @@ class System:
         total = 2.0 * jnp.abs(self.held_diagonal) * self.scale * self.reach(v) + jnp.abs(self.held_rhs)
         for tie in self.ties:
             total = tie.add_sizes(total, v)
-        amperes = self._answers(current, v)
         for local, each, g in zip(self.locals, amperes, slopes, strict=False):
             total = add(total, local.positions, local.sizes(v, each, g))
         rest = len(self.locals)
@@ -374,9 +391,11 @@ class System:
         quick = self.rounding_unit * self.reach(v) * spread
 
         def counted(_: None) -> Array:
-            slopes = self.slopes(v, radius)
-            locked = self.held(v, self.residual(v))
-            found = self.correction(v, -self.roundings(v, slopes), slopes, locked=locked, often=False)
+            answers = self._answers(CautiousCharacteristic(radius), v)
+            amperes, slopes = (tuple(each) for each in zip(*answers, strict=True)) if answers else ((), ())
+            locked = self.held(v, self._drawn(v, amperes))
+            sizes = self.roundings(v, amperes, slopes)
+            found = self.correction(v, -sizes, slopes, locked=locked, often=False)
             known = found.sure & (found.pivot > 0)
             return jnp.where(known, jnp.abs(found.step).max(0, initial=0.0) + found.left, jnp.inf)
 

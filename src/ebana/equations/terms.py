@@ -125,6 +125,14 @@ class HeldDeviceTerm:
         """Voltage over each device, anode minus cathode, from the potentials of the bases."""
         return self.sign * (self.map(base) - self.far)
 
+    def base(self, drop: Array) -> Array:
+        """The inverse of :meth:`drop`."""
+        return (self.sign * drop + self.far - self.map.beta) / self.map.alpha
+
+    def carried(self, drawn: Array) -> Array:
+        """The inverse of :meth:`drawn`."""
+        return self.sign * drawn / self.map.kappa
+
     def part(self, at: np.ndarray) -> HeldDeviceTerm:
         """Some of the devices."""
         if np.array_equal(at, np.arange(len(self.positions))):

@@ -33,6 +33,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from ebana.compilation import arithmetic
 from ebana.devices.device import Array
+from ebana.devices.exponential import rise
 from ebana.devices.forms import law
 from ebana.devices.junction.components import CURRENT_LIMIT, Wall
 
@@ -66,9 +67,9 @@ class Recombination:
         """Current and conductance with those of the recombination."""
         u = 1.0 - v / self.vj
         t = u * u + _GRADING_FLOOR
-        rise, factor = self.isr * jnp.expm1(v / self.vr), t ** (0.5 * self.m)
-        slope = factor * ((rise + self.isr) / self.vr - rise * (self.m / self.vj) * u / t)
-        return c + rise * factor, g + slope
+        back, factor = self.isr * rise(v / self.vr), t ** (0.5 * self.m)
+        slope = factor * ((back + self.isr) / self.vr - back * (self.m / self.vj) * u / t)
+        return c + back * factor, g + slope
 
 
 @law()
@@ -159,13 +160,18 @@ class Junction:
 
     def _uncut(self, v: Array) -> tuple[Array, Array]:
         """The walls together, before any knee."""
-        c, g = self.bottom.current(v), self.bottom.conductance(v)
+        c, g = self.bottom.characteristic(v)
         for wall in self.walls[1:]:
-            c, g = c + wall.current(v), g + wall.conductance(v)
+            more = wall.characteristic(v)
+            c, g = c + more[0], g + more[1]
         return c, g
 
     def _forward(self, v: Array) -> tuple[Array, Array]:
-        c, g = self._uncut(v)
+        return self._cut(self._uncut(v), v)
+
+    def _cut(self, uncut: tuple[Array, Array], v: Array) -> tuple[Array, Array]:
+        """What recombination and the forward knee make of the walls' current and conductance."""
+        c, g = uncut
         if self.recombination is not None:
             c, g = self.recombination.add(c, g, v)
         if self.ikf is not None:
@@ -174,7 +180,11 @@ class Junction:
         return c, g
 
     def _reverse(self, v: Array) -> tuple[Array, Array]:
-        c, g = self._uncut(jnp.minimum(v, self.blocked))
+        return self._blocked(self._uncut(jnp.minimum(v, self.blocked)))
+
+    def _blocked(self, uncut: tuple[Array, Array]) -> tuple[Array, Array]:
+        """What the reverse knee makes of the walls' current and conductance."""
+        c, g = uncut
         if self.ikr is not None:
             c, slope = _knee(c, self.ikr)
             g = slope * g
@@ -184,7 +194,8 @@ class Junction:
         """Current and conductance without GMIN, within :attr:`span`."""
         if not self.steps and self.ikf is None:
             return self._uncut(v)
-        above, below = self._forward(jnp.maximum(v, self.bottom.corner)), self._reverse(v)
+        uncut = self._uncut(v)
+        above, below = self._cut(uncut, jnp.maximum(v, self.bottom.corner)), self._blocked(uncut)
         if self.floor is not None:
             held, free = self.floor
             above = jnp.where(v < free, held, above[0]), jnp.where(v < free, 0.0, above[1])
@@ -244,9 +255,75 @@ class Junction:
         """Incremental conductance, siemens."""
         return self._inside(jnp.clip(v, *self.span))[1] + self.gmin
 
+    def characteristic(self, v: Array) -> tuple[Array, Array]:
+        """Current and incremental conductance."""
+        inside = jnp.clip(v, *self.span)
+        i, g = self._inside(inside)
+        return i + g * (v - inside) + self.gmin * v, g + self.gmin
+
     def cocontent(self, v: Array) -> Array:
         """Integral of the current, watts; its derivative is :meth:`current`."""
         return _cocontent(self, v)
+
+    # -- bounds and starts of searches ----------------------------------------------------------------------
+
+    @property
+    def single(self) -> Wall | None:
+        """The bottom, where it alone conducts, without knees, recombination and tunnelling."""
+        plain = self.side is None and not self.steps and self.ikf is None and self.bottom.tunnelling is None
+        return self.bottom if plain else None
+
+    @property
+    def scale(self) -> Array | float:
+        """Volts over which the current changes by a factor of e where it changes fastest, but for tunnelling."""
+        scale = self.bottom.vt
+        for wall in self.walls:
+            scale = jnp.minimum(scale, wall.vt)
+            scale = scale if wall.breakdown is None else jnp.minimum(scale, wall.breakdown.vt)
+        return scale
+
+    def least(self, v: Array, g: Array, radius: float) -> Array:
+        """A bound on the conductance within ``radius`` volts of ``v``, where it is ``g``, siemens.
+
+        That of a single wall has one valley, where its breakdown sets in. That of others is least at an end, or at a
+        corner nearby, or in between, where it exceeds the least of these but for a share of ``(radius / N Vt)^2``.
+        """
+        if self.single is not None:
+            return self.single.least(v, g - self.gmin, radius) + self.gmin
+        low, high = v - radius, v + radius
+        least = jnp.minimum(g, self.conductance(jnp.stack([low, high])).min(0))
+        corners = jnp.stack([jnp.broadcast_to(corner, v.shape) for corner in self.corners])
+
+        def beside(_: None) -> Array:
+            sides = jnp.stack(
+                [jnp.nextafter(corners, jnp.asarray(to, v.dtype)) for to in (-jnp.inf, jnp.inf)]
+            )
+            return jnp.minimum(least, self.conductance(jnp.clip(sides, low, high)).min((0, 1)))
+
+        near = (jnp.abs(corners - v) <= radius).any()
+        least = jax.lax.cond(near, beside, lambda _: least, None)
+        return least * jnp.maximum(0.0, 1.0 - (radius / self.bottom.vt) ** 2)
+
+    def bracket(self, rs: Array | float, dv: Array) -> tuple[Array, Array]:
+        """Bounds of the junction voltage behind ``rs`` ohms: zero, ``dv``, and where one part carries ``dv / RS``."""
+        i = jnp.abs(dv) / rs
+        forward, reverse = _before_knee(i, self.ikf), _before_knee(i, self.ikr)
+        wall = self.bottom
+        # beyond the span the tangent carries less than the exponential would
+        high = jnp.minimum(dv, wall.vt * jnp.log1p(forward / wall.i_s))
+        high = jnp.where(high < self.span[1], high, dv)
+        low = dv
+        if (broken := wall.breakdown) is not None:
+            low = jnp.maximum(low, -broken.bv - broken.vt * jnp.log(jnp.maximum(reverse / wall.i_s, 1.0)))
+        low = jnp.where(low > self.span[0], low, dv)
+        return jnp.where(dv >= 0, 0.0, low), jnp.where(dv >= 0, high, 0.0)
+
+    def voltage_near(self, i: Array) -> Array:
+        """About the junction voltage at which the current is ``i`` amperes; minus infinity where none is."""
+        knees = jnp.where(
+            i < 0, -_before_knee(-jnp.minimum(i, 0.0), self.ikr), _before_knee(jnp.maximum(i, 0.0), self.ikf)
+        )
+        return self.bottom.voltage_near(knees)
 
 
 @jax.custom_jvp
@@ -298,6 +375,13 @@ def by_numbers(f: Callable[..., Array], law: object, change: object, v: Array) -
         is_leaf=lambda x: isinstance(x, SymbolicZero),
     )
     return jax.jvp(lambda law: f(law, v), (law,), (change,))[1]
+
+
+def _before_knee(i: Array, ik: Array | float | None) -> Array:
+    """The current that a knee cuts to ``i``: the larger root of ``c - i sqrt(c / ik) - i``."""
+    if ik is None:
+        return i
+    return (0.5 * (i / jnp.sqrt(ik) + jnp.sqrt(i * i / ik + 4.0 * i))) ** 2
 
 
 def _span(law: Junction) -> tuple[float, float]:

@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.devices.device import Array, Device, Values, floating
+from ebana.devices.exponential import rise
 from ebana.devices.forms import law
 
 CAP = 60.0
@@ -46,6 +47,7 @@ class Channel:
         vgs: gate-source voltage in volts, None where the gate is at the drain.
         corners: voltages in either direction between which the channel's current is one polynomial, from zero to
             infinity.
+        root, falling, per_volt: ``sqrt(PHI)``, ``GAMMA / (2 sqrt(PHI))`` and ``1 / vt``.
     """
 
     beta: float
@@ -58,6 +60,9 @@ class Channel:
     gmin: float
     vgs: float | None
     corners: tuple[float, ...]
+    root: float
+    falling: float
+    per_volt: float
 
     @staticmethod
     def of(
@@ -73,14 +78,16 @@ class Channel:
     ) -> Channel:
         """The transistor with its corners."""
         corners = (0.0, *sorted(_corners(vto, gamma, phi, vgs)), math.inf)
-        return Channel(beta, vto, lambda_, gamma, phi, i_s, vt, gmin, vgs, corners)
+        root = math.sqrt(phi)
+        derived = root, gamma / (2.0 * root), 1.0 / vt
+        return Channel(beta, vto, lambda_, gamma, phi, i_s, vt, gmin, vgs, corners, *derived)
 
     def _overdrive(self, v: Array) -> tuple[Array, Array]:
         """Gate overdrive above the source-side end, and its slope by ``|v|``."""
-        u, root = jnp.abs(v), jnp.sqrt(self.phi)
+        u = jnp.abs(v)
         forward = (v if self.vgs is None else self.vgs + 0.0 * v) - self.vto
-        lowered = self.gamma * jnp.minimum(u / (2.0 * root), root)
-        falling = self.gamma / (2.0 * root) * (u < 2.0 * self.phi)
+        lowered = jnp.minimum(self.falling * u, self.gamma * self.root)
+        falling = jnp.where(u < 2.0 * self.phi, self.falling, 0.0)
         backward = (0.0 if self.vgs is None else self.vgs + u) - self.vto + lowered
         tied = self.vgs is None
         slopes = (1.0 if tied else 0.0), falling + (0.0 if tied else 1.0)
@@ -111,17 +118,48 @@ class Channel:
 
     def current(self, v: Array) -> Array:
         """Current from drain to source, amperes."""
-        near = jnp.clip(v, -CAP * self.vt, 3 * self.vt)
-        beyond = jnp.maximum(-CAP * self.vt - v, 0.0)
-        junction = -jnp.expm1(-near / self.vt) - beyond * math.exp(CAP) / self.vt
-        bulk = self.i_s * jnp.where(v > 3 * self.vt, 1.0, junction) + self.gmin * v
-        return self._channel(v)[0] + bulk
+        return self.characteristic(v)[0]
 
     def conductance(self, v: Array) -> Array:
         """Incremental conductance, siemens."""
-        near = jnp.clip(v, -CAP * self.vt, 3 * self.vt)
-        junction = jnp.where(v > 3 * self.vt, 0.0, jnp.exp(-near / self.vt) / self.vt)
-        return self._channel(v)[1] + self.i_s * junction + self.gmin
+        return self.characteristic(v)[1]
+
+    def characteristic(self, v: Array) -> tuple[Array, Array]:
+        """Current and incremental conductance, of one exponential."""
+        i, g, junction, steep = self._parts(v)
+        return i + self.i_s * junction + self.gmin * v, g + self.i_s * steep + self.gmin
+
+    def cautious_characteristic(self, v: Array, radius: float) -> tuple[Array, Array]:
+        """Current, and a bound on the conductance within ``radius`` volts.
+
+        The channel's conductance bends by no more than its factors do, and is never below zero.
+        """
+        i, g, junction, steep = self._parts(v)
+        x = self._overdrive(v)[0]
+        reach = jnp.abs(v) + 2.0 * x + 2.0 * radius
+        slope = 1.0 + self.gamma / (
+            2.0 * jnp.sqrt(self.phi)
+        )  # of the overdrive, at most 2 with the gate tied
+        bend = 4.0 * self.beta * slope * slope * (1.0 + self.lambda_ * reach)
+        least = jnp.maximum(g - bend * radius, 0.0)
+        corner = jnp.abs(v - 3.0 * self.vt) <= radius  # where the junction's conductance ends
+        steep = jnp.where(corner, 0.0, steep * jnp.maximum(1.0 - radius * self.per_volt, 0.0))
+        return i + self.i_s * junction + self.gmin * v, least + self.i_s * steep + self.gmin
+
+    def _parts(self, v: Array) -> tuple[Array, Array, Array, Array]:
+        """Current and conductance of the channel, and those of the junction for a unit saturation current."""
+        top = 3.0 * self.vt
+        up = rise(-jnp.clip(v, -CAP * self.vt, top) * self.per_volt)
+        beyond = jnp.maximum(-CAP * self.vt - v, 0.0)
+        junction = jnp.where(v > top, 1.0, -up - beyond * math.exp(CAP) * self.per_volt)
+        return *self._channel(v), junction, jnp.where(v > top, 0.0, (up + 1.0) * self.per_volt)
+
+    def voltage_near(self, i: Array) -> Array:
+        """About the voltage at which the current is ``i`` amperes; infinite where the channel saturates below it."""
+        square = jnp.sqrt(2.0 * jnp.abs(i) / self.beta)
+        forwards = self.vto + square if self.vgs is None else jnp.inf
+        backwards = -self.vt * jnp.log1p(jnp.abs(i) / self.i_s)
+        return jnp.where(i < 0, backwards, forwards)
 
     def cocontent(self, v: Array) -> Array:
         """Integral of the current, watts."""
@@ -152,6 +190,24 @@ class ChannelLaw(Device):
     def conductance(self, dv: Array, p: Values) -> Array:
         """Incremental conductance, siemens."""
         return self.channel.conductance(self.sign * floating(dv))
+
+    def characteristic(self, dv: Array, p: Values) -> tuple[Array, Array]:
+        """Both of them."""
+        i, g = self.channel.characteristic(self.sign * floating(dv))
+        return self.sign * i, g
+
+    def cautious_characteristic(self, dv: Array, p: Values, radius: float) -> tuple[Array, Array]:
+        """Current, and a bound on the conductance within ``radius`` volts of ``dv``."""
+        i, g = self.channel.cautious_characteristic(self.sign * floating(dv), radius)
+        return self.sign * i, g
+
+    def least_conductance(self, dv: Array, p: Values, radius: float) -> Array:
+        """A bound on the incremental conductance within ``radius`` volts of ``dv``, for error estimates."""
+        return self.cautious_characteristic(dv, p, radius)[1]
+
+    def voltage_near(self, i: Array, p: Values) -> Array:
+        """About the voltage at which the current is ``i`` amperes."""
+        return self.sign * self.channel.voltage_near(self.sign * i)
 
 
 def _corners(vto: float, gamma: float, phi: float, vgs: float | None) -> list[float]:

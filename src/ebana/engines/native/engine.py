@@ -111,10 +111,10 @@ class NativeEngine:
                 "NativeEngine(method='sweeps') got a circuit that is not layered (some element joins two nodes "
                 "of one layer, or two free nodes directly). Use method='auto' or 'newton'."
             )
-        cold = jnp.zeros((len(circuit.free), batch), system.rhs.dtype)
         v, code, error, iterations = relax(
             system,
-            cold if start is None else jnp.asarray(start, cold.dtype).T,
+            None if start is None else jnp.asarray(start, system.rhs.dtype).T,
+            batch,
             tolerance=self.volts,
             radius=min(self.volts, RADII[self.dtype]),
             max_iterations=self.max_iterations,

@@ -40,13 +40,17 @@ RUNNING = -1
 BLURRED = 0.5
 """Largest share of the tolerance that roundings may take; the rest is for what a Newton step leaves."""
 
+ROUGH = 1e-3
+"""Step in volts with which a sweep leaves the roots of smooth devices to Newton's method on all nodes."""
+
 UNGUARDED = 8
 """Iterations of a layered circuit that go without a line search."""
 
 
 def relax(
     system: System,
-    v: Array,
+    v: Array | None,
+    batch: int,
     *,
     tolerance: float,
     radius: float,
@@ -57,7 +61,8 @@ def relax(
     """Find the operating points.
 
     Args:
-        v: start, ``(F, B)``, volts.
+        v: start, ``(F, B)``, volts, or None.
+        batch: number of samples.
         tolerance: largest estimated error of a converged sample, volts.
         radius: how far around a state the least conductances are sought for its error estimate, volts.
         max_iterations: iterations before a sample counts as stalled.
@@ -67,9 +72,12 @@ def relax(
     Returns:
         ``v`` (F, B), result codes, error estimates in volts and iterations, each ``(B,)``.
     """
-    sweeping = sweeper(system) if sweeps and system.plan.layered else None
+    rough = ROUGH if newton else 0.0
+    sweeping = sweeper(system, rough=rough) if sweeps and system.plan.layered else None
     spread = system.passive_spread()
-    batch = v.shape[1]
+    if v is None:
+        v = jnp.zeros((len(system.plan.circuit.free), batch), system.rhs.dtype)
+        v = v if sweeping is None else sweeping.begin(v)
     state = State(
         system.clip(v),
         jnp.full(batch, RUNNING, jnp.int32),
@@ -114,12 +122,16 @@ def _iterate(
     # One state for all that follows: computed again in another fusion it could round to another one, and across
     # a siemens the residual of that one is volts off behind a nanosiemens.
     v = state.v if sweeps is None else jax.lax.optimization_barrier(sweeps.sweep(state.v))
-    f = system.residual(v)
-    slopes = system.slopes(v, radius)
+    f, slopes = system.linearised(v, radius)
     step, pivot, sure, wide, left = system.correction(v, f, slopes, spread)
     target = system.clip(v + step)
     error = jnp.abs(step).max(0, initial=0.0) + left  # no free nodes: nothing to find
-    done = running & (error <= tolerance) & sure & ~system.softens(slopes, target)
+    near = running & (error <= tolerance) & sure
+
+    def softens(_: None) -> Array:
+        return system.softens(slopes, target)
+
+    done = near & ~jax.lax.cond(near.any(), softens, lambda _: jnp.zeros_like(near), None)
     code = jnp.where(done, jnp.where(pivot > 0, int(Result.CONVERGED), int(Result.NO_MINIMUM)), RUNNING)
     code = jnp.where(jnp.isfinite(error), code, int(Result.NOT_FINITE)).astype(jnp.int32)
     error = jnp.where(sure, error, jnp.inf)

@@ -25,8 +25,8 @@ import numpy as np
 
 from ebana._types import Array, Number
 from ebana.circuit.elements import as_slice
-from ebana.equations.arrays import add, embed, put, take
-from ebana.equations.families import characteristic, evaluate, families
+from ebana.equations.arrays import add, embed, lower, put, raise_to, take
+from ebana.equations.families import characteristic, evaluate, families, voltage
 from ebana.equations.system import System
 from ebana.equations.terms import Affine, HeldDeviceTerm
 
@@ -36,9 +36,8 @@ SCALAR_STEPS = 20
 UNROLLED = 8
 """Sweeps up to this number are laid out one after the other, which runs faster; more go round a loop."""
 
-SLOW = 0.1
-"""A Newton step that leaves more than this share of the residual is followed by a halving of the bracket:
-down an exponential Newton's method creeps by one thermal voltage a step."""
+SLOW = 0.5
+"""A Newton step that is longer than this share of the one before gives way to a halving of the bracket."""
 
 
 ROUNDING = 4.0
@@ -92,6 +91,7 @@ class Sweeper:
         smooth: the smooth devices of each block.
         rows: whether a sample is a row.
         differentiable: whether derivatives go through the roots of smooth devices' equations; values are the same.
+        rough: a step of so many volts towards the root of a smooth device's equation is the last, volts.
     """
 
     system: System
@@ -99,6 +99,7 @@ class Sweeper:
     smooth: tuple[tuple[HeldDeviceTerm, ...], ...]
     rows: bool = False
     differentiable: bool = False
+    rough: float = 0.0
 
     def split(self, v: Array) -> list[Array | None]:
         """Potentials of all free nodes block by block."""
@@ -124,9 +125,19 @@ class Sweeper:
 
     def sweep(self, v: Array) -> Array:
         """Update the eliminated blocks from the kept ones, then the kept ones one after the other."""
+        return jnp.broadcast_to(self.join(self.visit(self.split(v), self._order())), v.shape)
+
+    def begin(self, v: Array) -> Array:
+        """A state to sweep from where none is known: each layer's without devices, but as far as these let it go."""
+        parts = self.split(jnp.zeros_like(v))
+        for i in self._order():
+            parts = [*parts[:i], self._update(i, parts, beginning=True), *parts[i + 1 :]]
+        return jnp.broadcast_to(self.join(parts), v.shape)
+
+    def _order(self) -> list[int]:
+        """The eliminated blocks, then the kept ones."""
         first = set(self.system.plan.eliminated)
-        order = sorted(range(len(self.blocks)), key=lambda i: int(self.blocks[i].nodes[0]) not in first)
-        return jnp.broadcast_to(self.join(self.visit(self.split(v), order)), v.shape)
+        return sorted(range(len(self.blocks)), key=lambda i: int(self.blocks[i].nodes[0]) not in first)
 
     def visit(self, parts: list[Array | None], order: Sequence[int]) -> list[Array | None]:
         """Update some blocks one after the other."""
@@ -134,7 +145,7 @@ class Sweeper:
             parts = [*parts[:i], self._update(i, parts), *parts[i + 1 :]]
         return parts
 
-    def _update(self, i: int, parts: list[Array | None]) -> Array:
+    def _update(self, i: int, parts: list[Array | None], *, beginning: bool = False) -> Array:
         block = self.blocks[i]
         a, b = block.a, block.b
         for j, matrix in block.links.items():
@@ -151,7 +162,10 @@ class Sweeper:
             top = top + jnp.where(beyond, corner.k * corner.t, 0.0)
             bottom = bottom + jnp.where(beyond, corner.k, 0.0)
         new = top / bottom
-        if self.smooth[i]:
+        if self.smooth[i] and beginning:
+            low, high = _ends(self.smooth[i], self._places(i), *map(self._last, (a, b)))
+            new = self._last(jnp.clip(self._last(new), low, high))
+        elif self.smooth[i]:
             present = parts[i]
             old = jnp.zeros_like(new) if present is None else jnp.broadcast_to(present, new.shape)
             new = self._last(self._smooth(i, *map(self._last, (old, a, b, new))))
@@ -167,11 +181,15 @@ class Sweeper:
                 extra = add(extra, nudge.positions, steep)
         return take(pull, nodes), take(extra, nodes)
 
+    def _places(self, i: int) -> list[np.ndarray]:
+        """Where in its block each smooth device is."""
+        return [term.positions - int(self.blocks[i].nodes[0]) for term in self.smooth[i]]
+
     def _smooth(self, i: int, old: Array, a: Array, b: Array, linear: Array) -> Array:
         """Root of a block's scalar equations with smooth devices, from the present state."""
         block, terms = self.blocks[i], self.smooth[i]
         laws = families(terms)
-        places = [term.positions - int(block.nodes[0]) for term in terms]
+        places = self._places(i)
 
         def equation(x: Array) -> tuple[Array, Array]:
             current, conductance = a * x - b, a + jnp.zeros_like(x)
@@ -190,25 +208,9 @@ class Sweeper:
 
         low, high = jnp.minimum(old, linear), jnp.maximum(old, linear)
         for term, at in zip(terms, places, strict=True):
-            bound = term.bound()
-            low = jnp.minimum(low, jnp.full_like(old, jnp.inf).at[at].min(bound))
-            high = jnp.maximum(high, jnp.full_like(old, -jnp.inf).at[at].max(bound))
+            low, high = lower(low, at, term.bound()), raise_to(high, at, term.bound())
 
-        def step(_: int, carry: tuple[Array, ...]) -> tuple[Array, ...]:
-            x, low, high, last = carry
-            f, g = equation(x)
-            low, high = jnp.where(f < 0, x, low), jnp.where(f > 0, x, high)
-            newton = x - f / g
-            inside = (newton >= low) & (newton <= high)  # at the root the step is zero: stay there
-            quick = jnp.abs(f) <= SLOW * last
-            nearer = jnp.where(inside & quick, newton, 0.5 * (low + high))
-            settled = jnp.abs(newton - x) <= ROUNDING * jnp.finfo(x.dtype).eps * jnp.abs(x)
-            return jnp.where(settled, x, nearer), low, high, jnp.abs(f)
-
-        first = jnp.clip(old, low, high)
-        x, *_ = jax.lax.fori_loop(0, SCALAR_STEPS, step, (first, low, high, jnp.full_like(first, jnp.inf)))
-        better = jnp.abs(equation(x)[0]) < jnp.abs(equation(old)[0])
-        root = jnp.where(better, x, old)
+        root = scalar_roots(equation, old, low, high, self.rough)
         if not self.differentiable:
             return root
         root = jax.lax.stop_gradient(root)  # dx = -df / g, whatever way led there
@@ -216,7 +218,70 @@ class Sweeper:
         return root - (f - jax.lax.stop_gradient(f)) / jax.lax.stop_gradient(g)
 
 
-def sweeper(system: System, *, rows: bool = False, differentiable: bool = False) -> Sweeper:
+def scalar_roots(
+    equation: Callable[[Array], tuple[Array, Array]], old: Array, low: Array, high: Array, rough: float
+) -> Array:
+    """Roots of rising scalar functions, by Newton steps within brackets.
+
+    Where so many steps do not find a root, what they reached on the side of ``old`` is taken: no step from there to
+    the root raises an energy.
+
+    Args:
+        equation: the functions' values and slopes at ``x``.
+        old: where to start.
+        low, high: brackets, ``old`` within.
+        rough: a step of so many volts is the last.
+    """
+
+    def unfinished(state: tuple[Array, ...]) -> Array:
+        steps, *_, moved = state
+        return (steps < SCALAR_STEPS) & (moved > 0).any()
+
+    def step(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        steps, x, low, high, moved = state
+        f, g = equation(x)
+        low, high = jnp.where(f < 0, x, low), jnp.where(f > 0, x, high)
+        change = -f / g
+        size = jnp.abs(change)
+        last = size <= rough + ROUNDING * jnp.finfo(x.dtype).eps * jnp.abs(x)
+        # down an exponential Newton's method creeps by one thermal voltage a step
+        slow = (steps > 1) & (size > SLOW * moved)
+        newton = x + change
+        middle = slow | (newton < low) | (newton > high)
+        nearer = jnp.where(last, jnp.clip(newton, low, high) if rough else x, newton)
+        nearer = jnp.where(middle & ~last, 0.5 * (low + high), nearer)
+        open_ = moved > 0
+        moved = jnp.where(open_ & ~last, jnp.where(middle, jnp.inf, size), 0.0)
+        return steps + 1, jnp.where(open_, nearer, x), low, high, moved
+
+    begin = jnp.zeros((), jnp.int32), old, low, high, jnp.full_like(old, jnp.inf)
+    _, x, low, high, moved = jax.lax.while_loop(unfinished, step, begin)
+    return jnp.where(moved > 0, jnp.where(low >= old, low, high), x)
+
+
+def _ends(
+    terms: Sequence[HeldDeviceTerm], places: Sequence[np.ndarray], a: Array, b: Array
+) -> tuple[Array, Array]:
+    """About where the roots of ``a x - b + devices`` end: where one device alone carries all the current there is."""
+    shape = jnp.broadcast_shapes(a.shape, b.shape)
+    low, high = jnp.full(shape, -jnp.inf, b.dtype), jnp.full(shape, jnp.inf, b.dtype)
+    a, b = jnp.broadcast_to(a, shape), jnp.broadcast_to(b, shape)
+    zeros = [jnp.broadcast_to(term.bound(), (term.size, shape[1])) for term in terms]
+    budgets = [
+        term.carried(take(b, at) - take(a, at) * zero)
+        for term, at, zero in zip(terms, places, zeros, strict=True)
+    ]
+    volts = evaluate(families(terms), voltage, budgets)
+    for term, at, zero, drop in zip(terms, places, zeros, volts, strict=True):
+        x = term.base(drop)
+        high = lower(high, at, jnp.where(x >= zero, x, jnp.inf))
+        low = raise_to(low, at, jnp.where(x < zero, x, -jnp.inf))
+    return low, high
+
+
+def sweeper(
+    system: System, *, rows: bool = False, differentiable: bool = False, rough: float = 0.0
+) -> Sweeper:
     """Prepare sweeps over a system; see :class:`Sweeper`."""
     a, b = system.diagonal, system.rhs
     corners: list[Corner] = []
@@ -245,7 +310,7 @@ def sweeper(system: System, *, rows: bool = False, differentiable: bool = False)
     if rows:
         blocks = tuple(jax.tree.map(jnp.transpose, block) for block in blocks)
     within = tuple(_within(block.nodes, smooth) for block in blocks)
-    return Sweeper(system, blocks, within, rows, differentiable)
+    return Sweeper(system, blocks, within, rows, differentiable, rough)
 
 
 def _within(nodes: np.ndarray, terms: list[HeldDeviceTerm]) -> tuple[HeldDeviceTerm, ...]:
