@@ -256,7 +256,9 @@ class Junction:
         return self._inside(jnp.clip(v, *self.span))[1] + self.gmin
 
     def characteristic(self, v: Array) -> tuple[Array, Array]:
-        """Current and incremental conductance."""
+        """Current, whose derivative is the conductance, and the incremental conductance."""
+        if self.steps or self.ikf is not None:  # the roots of knees have no derivative at 0 A of their own
+            return self.current(v), self.conductance(v)
         inside = jnp.clip(v, *self.span)
         i, g = self._inside(inside)
         return i + g * (v - inside) + self.gmin * v, g + self.gmin
