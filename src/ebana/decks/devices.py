@@ -16,6 +16,10 @@ SERIES = ("rd", "rs", "rsh")
 """Resistances of a transistor's card, which become resistors of the circuit."""
 
 
+LIMIT = 1e150
+"""Amperes up to which the current of a junction is an exponential, as in SPICE: some half of the range of doubles."""
+
+
 def diode(element: Diode, deck: Deck, gmin: float) -> JunctionDiode:
     """The junction diode of an element."""
     own = cards.diode_parameters(element.card)
@@ -25,7 +29,8 @@ def diode(element: Diode, deck: Deck, gmin: float) -> JunctionDiode:
     if element.pj is not None:
         own["pj"] = element.pj
     celsius = deck.temperature if element.temperature is None else element.temperature
-    return JunctionDiode(**own, temperature=celsius, gmin=gmin, multiplier=element.m, name=element.card.name)
+    conditions = {"temperature": celsius, "gmin": gmin, "multiplier": element.m, "limit": LIMIT}
+    return JunctionDiode(**own, **conditions, name=element.card.name)
 
 
 def transistor(element: Transistor, deck: Deck, gmin: float) -> FourTerminal:

@@ -25,7 +25,7 @@ CURRENT_LIMIT = 1e6
 class Shockley:
     """A junction of saturation current ``i_s`` (A), emission voltage ``vt`` (V) and ``gmin`` (S) alone.
 
-    ``cap``: junction voltage at which the current is :data:`CURRENT_LIMIT`; ``per_volt``: ``1 / vt``, which is no
+    ``cap``: junction voltage at which the current is at its limit; ``per_volt``: ``1 / vt``, which is no
     division for each diode and iteration here.
 
     Example:
@@ -40,9 +40,9 @@ class Shockley:
     per_volt: float
 
     @staticmethod
-    def of(i_s: float, vt: float, gmin: float) -> Shockley:
-        """The junction with its limit."""
-        return Shockley(i_s, vt, gmin, vt * math.log1p(CURRENT_LIMIT / i_s), 1.0 / vt)
+    def of(i_s: float, vt: float, gmin: float, limit: float = CURRENT_LIMIT) -> Shockley:
+        """The junction with its limit, amperes."""
+        return Shockley(i_s, vt, gmin, vt * math.log1p(limit / i_s), 1.0 / vt)
 
     def _regions(self, v: Array) -> tuple[Array, Array, Array]:
         """Which region ``v`` is in, and ``v`` moved into each, so that neither formula overflows."""

@@ -72,6 +72,8 @@ class JunctionDiode(Device):
         jtun, jtunsw, ntun, xtitun, keg: tunnelling of the bottom and of the sidewall in amperes, emission
             coefficient, temperature exponent and factor of ``eg``.
         tlev, tlevc: temperature equations of breakdown and of the junction potential.
+        limit: amperes beyond which the current goes on along its tangent. Simulators follow the exponential; the
+            steps of training would get lost in it.
 
     Raises:
         ValueError: for a parameter out of its range, named.
@@ -126,6 +128,7 @@ class JunctionDiode(Device):
     keg: float = 1.0
     tlev: int = 0
     tlevc: int = 0
+    limit: float = field(default=CURRENT_LIMIT, repr=False)
 
     def __repr__(self) -> str:
         """The parameters that differ from their defaults."""
@@ -206,7 +209,7 @@ class JunctionDiode(Device):
         """The bare junction at the diode's temperature."""
         if self._needs_more:
             return junction_scaling.junction(self)
-        return Shockley.of(self.saturation_current, self.thermal_voltage, self.gmin)
+        return Shockley.of(self.saturation_current, self.thermal_voltage, self.gmin, self.limit)
 
     @cached_property
     def law(self) -> SeriesJunction:  # type: ignore[override]

@@ -115,13 +115,14 @@ class Junction:
         vr: float = 1.0,
         vj: float = 1.0,
         m: float = 0.5,
+        limit: float = CURRENT_LIMIT,
     ) -> Junction:
         """The junction with the numbers that follow from its walls, knees and recombination; 0 for none of these."""
         carries = bool(side.i_s) or side.tunnelling is not None
         recombination = Recombination(isr, vr, vj, m) if isr else None
         law = Junction(bottom, side if carries else None, gmin, ikf or None, ikr or None, recombination)
         law = replace(law, blocked=math.nextafter(bottom.corner, -1.0))
-        law = replace(law, span=_span(law), floor=_floor(law) if law.steps else None)
+        law = replace(law, span=_span(law, limit), floor=_floor(law) if law.steps else None)
         free = law.free
         at = [free, 0.0, *(wall.corner for wall in law.walls)]
         at += [wall.breakdown.below for wall in law.walls if wall.breakdown is not None]
@@ -386,10 +387,11 @@ def _before_knee(i: Array, ik: Array | float | None) -> Array:
     return (0.5 * (i / jnp.sqrt(ik) + jnp.sqrt(i * i / ik + 4.0 * i))) ** 2
 
 
-def _span(law: Junction) -> tuple[float, float]:
+def _span(law: Junction, limit: float) -> tuple[float, float]:
     """Where the current reaches its limits."""
-    reverse = CURRENT_LIMIT if law.ikr is None else KNEE_LIMIT
-    forward = CURRENT_LIMIT if law.ikf is None else KNEE_LIMIT
+    knee = max(KNEE_LIMIT, limit)
+    reverse = limit if law.ikr is None else knee
+    forward = limit if law.ikf is None else knee
     tops = [wall.highest(forward) for wall in law.walls]
     if law.recombination is not None:
         tops.append(law.recombination.vr * math.log1p(forward / law.recombination.isr))

@@ -133,6 +133,7 @@ def junction(diode: JunctionDiode) -> Junction:
         emission_voltage(diode, diode.nr),
         junction_potential(diode),
         grading(diode),
+        diode.limit,
     )
     _check(diode, law)
     return law
