@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ebana.spice.language.cards import ModelCard
+from ebana.spice.language.numbers import short
 from ebana.spice.language.waveform import Waveform
 
 GROUND = "0"
@@ -55,7 +56,7 @@ class Resistor:
     ohms: float
 
     def __str__(self) -> str:
-        return f"{self.name} {self.a} {self.b} {self.ohms!r}"
+        return f"{self.name} {self.a} {self.b} {short(self.ohms)}"
 
 
 @dataclass(frozen=True, slots=True)
