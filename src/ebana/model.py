@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -119,9 +120,12 @@ class Model(Network):
             model.set_values(stored.values)
         return model
 
+    celsius: float | None
+    """Temperature that :meth:`at_temperature` moved the devices to; None where each has its own."""
+
     def _start(self, circuit: Circuit, engine: object, name: str, seed: int, frames: int = 3) -> None:
         """Have the circuit; ``frames`` lie between the caller and a warning."""
-        self.circuit = circuit
+        self.circuit, self.celsius = circuit, None
         self._engine = get_engine(engine)
         super().__init__(name, seed)
         found = conflicts(circuit)
@@ -136,6 +140,23 @@ class Model(Network):
     @engine.setter
     def engine(self, engine: object) -> None:
         self._engine = get_engine(engine)
+
+    def at_temperature(self, celsius: float) -> Model:
+        """The same model with all its devices at a temperature, its values copied.
+
+        Args:
+            celsius: degrees Celsius; see :meth:`ebana.Circuit.at_temperature` for what changes with it.
+
+        Example:
+            >>> from ebana import Model, from_netlist
+            >>> deck = "clamp\\nV1 in 0 1\\nR1 in out 1k\\nD1 out 0 DX\\n.model DX D(IS=1e-14)"
+            >>> model = Model.from_circuit(from_netlist(deck), engine="sparse")
+            >>> [round(float(model.at_temperature(t).operating_point()["out"][0]), 3) for t in (-40, 27, 125)]
+            [0.744, 0.629, 0.457]
+        """
+        other = copy.copy(self)
+        other.circuit, other.celsius = self.circuit.at_temperature(celsius), float(celsius)
+        return other
 
     @property
     def system(self) -> CircuitSystem:
@@ -419,7 +440,16 @@ class Model(Network):
     # -- files --------------------------------------------------------------------------------------
 
     def save(self, path: FilePath) -> Path:
-        """Write layers and values to one file (zip of JSON and safetensors)."""
+        """Write layers and values to one file (zip of JSON and safetensors).
+
+        Raises:
+            ValueError: for a model of a circuit, and for one at another temperature than its layers state.
+        """
+        if self.celsius is not None:
+            raise ValueError(
+                f"model {self.name!r} is at {self.celsius:g} degrees Celsius by at_temperature(), which its layers do "
+                "not state. Save the model that it was made of, with these values, and call at_temperature() again."
+            )
         return serialization.save_model(self, path)
 
 
