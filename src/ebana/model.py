@@ -40,6 +40,7 @@ from ebana.training.accumulator import Accumulator
 if TYPE_CHECKING:
     from ebana.analysis.power import PowerReport
     from ebana.analysis.settling import Settling
+    from ebana.sweeps import Sweep
 
 Array = np.ndarray
 Values = Mapping[str, Array]
@@ -196,6 +197,48 @@ class Model(Network):
             nodes = np.asarray(self.system.everything(cast(self.system, self._values), given, states.v))
         p = np.concatenate([nodes, np.zeros((len(nodes), 1))], axis=1)
         return NamedPoint.of(states.solution, self.circuit, p, self.values, inputs)
+
+    def sweep(
+        self,
+        name: str,
+        start: Any,
+        stop: Any = None,
+        *,
+        points: int | None = None,
+        step: Any = None,
+        at: Any = None,
+        strict: bool = True,
+    ) -> Sweep:
+        """Operating points over the values of one input column: a DC sweep.
+
+        Args:
+            name: an input of one column, ``"x[1]"``, the node that a source holds, or the name of a source in a deck.
+            start: first value in volts, also as text, ``"-500m"``; or an array of values.
+            stop: last value.
+            points: how many; 101 where neither they nor a step are given.
+            step: from one value to the next.
+            at: values of the other columns: a row, or numbers and rows by name; 0 V where left out.
+            strict: raise where an operating point is not found; else it is NaN.
+
+        Returns:
+            A :class:`~ebana.sweeps.Sweep`: ``sweep["out"]``, ``sweep["i(r1)"]``, ``sweep.outputs``, ``to_frame()``,
+            ``plot()``.
+
+        Raises:
+            KeyError: for a name that is no input column.
+            ValueError: for values that are no sweep.
+            NotConverged: for a point that is not found.
+
+        Example:
+            >>> from ebana import Model, from_netlist
+            >>> deck = "clamp\\nVin in 0 0\\nR1 in out 1k\\nD1 out 0 DX\\n.model DX D(IS=1e-14)"
+            >>> model = Model.from_circuit(from_netlist(deck, inputs=["Vin"], outputs=["out"]))
+            >>> model.sweep("vin", -1, 1, step="500m")["out"].round(3).tolist()
+            [-1.0, -0.5, 0.0, 0.498, 0.629]
+        """
+        from ebana.sweeps import sweep
+
+        return sweep(self, name, start, stop, points=points, step=step, at=at, strict=strict)
 
     def estimate_error(self, x: Data) -> Array:
         """How far the engine's free states are from the operating points: an estimate in volts, ``(B,)``.
