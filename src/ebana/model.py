@@ -16,6 +16,8 @@ from ebana._types import Data, FilePath, LossOrName
 from ebana.activations import Activation
 from ebana.circuit import Circuit
 from ebana.compilation import compiled
+from ebana.decks.blocks import expanded
+from ebana.engines import NativeEngine, SweepEngine, suited
 from ebana.engines import get as get_engine
 from ebana.engines.base import Engine, OperatingPoint, batch_size, raise_unless_converged
 from ebana.engines.certificate import estimate_error
@@ -46,6 +48,12 @@ Array = np.ndarray
 Values = Mapping[str, Array]
 
 
+BUILT_IN = ("auto", "native", "sparse")
+"""Names of the engines that need no worker processes."""
+
+BUILT_IN_ENGINES = (NativeEngine, SweepEngine, SparseEngine)
+
+
 class StageConflict(UserWarning):
     """Amplifiers give one stage of a circuit several factors: it has no global energy."""
 
@@ -57,8 +65,9 @@ class Model(Network):
         inputs: the source layers that carry data (bias layers may be listed too).
         outputs: the output layers' results.
         seed: seed of the conductances to start from.
-        engine: who finds operating points: ``"native"``, ``"ngspice"``, or an
-            :class:`~ebana.engines.base.Engine`.
+        engine: who finds operating points: ``"native"``, ``"sparse"``, ``"ngspice"``, an
+            :class:`~ebana.engines.base.Engine`, or ``"auto"`` for the built-in one that suits the circuit
+            (:func:`ebana.engines.suited`).
         name: a name for summaries, reports and netlists.
         n_processes_train, n_processes_test: worker processes of a SPICE engine that is given by its name, the larger
             of the two (EBANA's spelling of ``NgspiceEngine(workers=n)``); the built-in engine needs none.
@@ -82,24 +91,29 @@ class Model(Network):
         outputs: object,
         *,
         seed: int = 0,
-        engine: object = "native",
+        engine: object = "auto",
         name: str = "model",
         n_processes_train: int = 1,
         n_processes_test: int = 1,
     ) -> None:
-        if isinstance(engine, str) and engine != "native":
+        if isinstance(engine, str) and engine not in BUILT_IN:
             engine = get_engine(engine, workers=max(n_processes_train, n_processes_test))
         self.inputs = signals_of(inputs, "inputs")
         self.outputs = signals_of(outputs, "outputs")
         self.signals: tuple[Signal, ...] = trace(self.inputs, self.outputs)
-        self._start(build(self.signals, int(seed)), engine, name, int(seed), frames=4)
+        self._start(_native(build(self.signals, int(seed)), engine), engine, name, int(seed), frames=4)
 
     @classmethod
-    def from_circuit(cls, circuit: Circuit, *, engine: object = "native", name: str = "circuit") -> Model:
-        """A model of a circuit that was built element by element."""
+    def from_circuit(cls, circuit: Circuit, *, engine: object = "auto", name: str = "circuit") -> Model:
+        """A model of a circuit that was built element by element, or read from a deck.
+
+        Args:
+            circuit: the circuit.
+            engine, name: as for the class.
+        """
         model = cls.__new__(cls)
         model.inputs, model.outputs, model.signals = (), (), ()
-        model._start(circuit, engine, name, 0)
+        model._start(_native(circuit, engine), engine, name, 0)
         return model
 
     @classmethod
@@ -114,7 +128,7 @@ class Model(Network):
             model.inputs = signals_of(stored.inputs, "inputs")
             model.outputs = signals_of(stored.outputs, "outputs")
             model.signals = trace(model.inputs, model.outputs)
-            circuit = build(model.signals, stored.seed, stored.shapes)
+            circuit = _native(build(model.signals, stored.seed, stored.shapes), engine)
             if unused := stored.shapes.keys() - circuit.parameters.keys():
                 raise ValueError(f"its layers have no parameters {', '.join(sorted(map(repr, unused)))}")
             model._start(circuit, engine, stored.name, stored.seed)
@@ -127,7 +141,7 @@ class Model(Network):
     def _start(self, circuit: Circuit, engine: object, name: str, seed: int, frames: int = 3) -> None:
         """Have the circuit; ``frames`` lie between the caller and a warning."""
         self.circuit, self.celsius = circuit, None
-        self._engine = get_engine(engine)
+        self._engine = suited(circuit) if engine == "auto" else get_engine(engine)
         super().__init__(name, seed)
         found = conflicts(circuit)
         if found:
@@ -140,7 +154,7 @@ class Model(Network):
 
     @engine.setter
     def engine(self, engine: object) -> None:
-        self._engine = get_engine(engine)
+        self._engine = suited(self.circuit) if engine == "auto" else get_engine(engine)
 
     def at_temperature(self, celsius: float) -> Model:
         """The same model with all its devices at a temperature, its values copied.
@@ -512,6 +526,12 @@ def load_model(
     """
     found = get_engine(engine)
     return Model.from_stored(serialization.read_model(path, custom_layers), found)
+
+
+def _native(circuit: Circuit, engine: object) -> Circuit:
+    """The circuit with its blocks' elements where a built-in engine is to solve it; SPICE is given their own text."""
+    built_in = engine in BUILT_IN if isinstance(engine, str) else isinstance(engine, BUILT_IN_ENGINES)
+    return expanded(circuit) if built_in else circuit
 
 
 def _conflict_text(name: str, conflicts: tuple[str, ...]) -> str:

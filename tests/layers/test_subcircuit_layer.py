@@ -35,6 +35,12 @@ D1 a k dio temp=27.0
 .ends clip
 {CARD}
 """
+BIPOLAR = """* a transistor as a diode, which is not read
+.subckt clip a k
+Q1 a a k bip
+.ends clip
+.model bip NPN(IS=1e-14)
+"""
 X = np.random.default_rng(0).normal(size=(6, 3))
 Y = np.random.default_rng(1).integers(0, 2, (6, 2)).astype(float)
 
@@ -145,7 +151,7 @@ def test_a_stored_block_that_reaches_beyond_is_refused(tmp_path, before, after, 
 
 
 def test_what_needs_the_law_of_a_block_is_refused_by_name() -> None:
-    model = network(SubcircuitLayer(CLIP, "act", pins=["in", 0.1]))
+    model = network(SubcircuitLayer(BIPOLAR, "act", pins=["in", 0.1]))
     with pytest.raises(
         NeedsSpice, match=r"native engine cannot solve 'act', the SPICE subcircuit 'clip'.*engine='ngspice'"
     ):
@@ -153,11 +159,55 @@ def test_what_needs_the_law_of_a_block_is_refused_by_name() -> None:
 
 
 @needs_ngspice
-def test_energy_and_adjoint_of_blocks_are_refused() -> None:
+def test_energy_and_adjoint_of_blocks_that_are_not_read_are_refused() -> None:
     with pytest.raises(NeedsSpice, match=r"no energy of a circuit with 'act'"):
-        with_blocks().energy(X)
+        with_blocks(BIPOLAR).energy(X)
     with pytest.raises(NeedsSpice, match=r"'act'"):
-        with_blocks().gradients(X, Y, method="adjoint")
+        with_blocks(BIPOLAR).gradients(X, Y, method="adjoint")
+
+
+def test_blocks_that_are_read_are_solved_natively_with_energy_power_and_gradients() -> None:
+    """Two-terminal diodes spelled as a block and as a layer are one circuit."""
+    block = network(SubcircuitLayer(CLIP, "act", pins={"a": "in", "k": 0.1}))
+    layer = with_diodes()
+    assert block.engine.name == "native"
+    np.testing.assert_allclose(block.predict(X), layer.predict(X), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(block.energy(X), layer.energy(X), rtol=1e-12)
+    np.testing.assert_allclose(block.power(X).total, layer.power(X).total, rtol=1e-9)
+    for method in ("adjoint", "ep"):
+        found, expected = (
+            model.gradients(X, Y, estimator="adjoint" if method == "adjoint" else "centered", beta=1e-5)
+            for model in (block, layer)
+        )
+        np.testing.assert_allclose(found["d1/conductance"], expected["d1/conductance"], rtol=1e-6)
+
+
+@needs_ngspice
+def test_a_block_with_inner_nodes_and_one_way_sources_is_solved_by_the_sparse_engine() -> None:
+    text = """.subckt follower in out
+    E1 m 0 in 0 0.8
+    R1 m out 500
+    D1 out 0 dio
+    .ends follower
+    .model dio D(IS=1e-9 N=1.5 RS=2)"""
+    x = InputVoltageLayer(units=3, name="x")
+    h = SubcircuitLayer(text, "act", pins=["in", "out"])(DenseLayer(units=5, name="d1", init_type="glorot")(x))
+    y = CurrentLayer(name="y")(DenseLayer(units=4, name="d2")(h))
+    model = Model(x, y, seed=3)
+    assert model.engine.name == "sparse"
+    np.testing.assert_allclose(
+        model.predict(X), Model(x, y, seed=3, engine="ngspice").predict(X), rtol=0, atol=1e-8
+    )
+    exact = model.gradients(X, Y, estimator="adjoint")["d1/conductance"]
+    step, at = 1e-9, (1, 2)
+    values = model.values["d1/conductance"]
+    losses = []
+    for sign in (1, -1):
+        moved = values.copy()
+        moved[at] += sign * step
+        model.set_values({"d1/conductance": moved})
+        losses.append(model.evaluate(X, Y).loss)
+    assert (losses[0] - losses[1]) / (2 * step) == pytest.approx(exact[at], rel=1e-5)
 
 
 def test_values_trained_by_unknown_currents_are_refused() -> None:

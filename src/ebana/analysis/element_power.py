@@ -13,7 +13,7 @@ beyond that depends on how it is built.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial, singledispatch
 from typing import Any
 
@@ -24,7 +24,9 @@ from ebana.circuit import Circuit
 from ebana.circuit.element import Element
 from ebana.circuit.elements import Amplifiers, Branches, CurrentSources, VoltageSources
 from ebana.compilation import arithmetic
+from ebana.engines.sparse import branch_powers
 from ebana.physics import energy, kirchhoff
+from ebana.physics.nudge import Nudge
 
 Array = np.ndarray
 Values = Mapping[str, Any]
@@ -45,11 +47,13 @@ class State:
         net: current that elements draw from each node, ``(B, N + 1)``, amperes: what a source or an
             amplifier there delivers.
         devices: currents of the devices from anode to cathode, ``{element: (B, k)}``, amperes.
+        others: power of the elements whose currents do not follow from potentials alone, ``{element: (B,)}``, watts.
     """
 
     p: Array
     net: Array
     devices: Mapping[str, Array]
+    others: Mapping[str, Array] = field(default_factory=dict)
 
 
 def state_of(
@@ -71,7 +75,22 @@ def state_of(
         for rows in _runs(circuit, len(v)):
             part = jax.tree.map(lambda a, rows=rows: a[rows], arrays)
             parts.append(jax.tree.map(np.asarray, _measured(circuit, parameters, *part)))
-    return State(*jax.tree.map(lambda *parts: np.concatenate(parts)[: len(v)], *parts))
+    state = State(*jax.tree.map(lambda *parts: np.concatenate(parts)[: len(v)], *parts))
+    if all(element.solvable or element.blocks_direct_current for element in circuit.elements):
+        return state
+    return _with_relations(circuit, parameters, arrays, state)
+
+
+def _with_relations(circuit: Circuit, parameters: Values, arrays: tuple[Any, ...], state: State) -> State:
+    """A state with what elements draw whose currents do not follow from potentials alone."""
+    inputs, _, injected = arrays
+    with arithmetic():
+        drawn, watts = branch_powers(circuit, parameters, inputs, state.p, Nudge(injected, {}, {}, None))
+    pushed = np.zeros_like(drawn)
+    for name, current in injected.items():
+        np.add.at(pushed.T, circuit.output(name).nodes, current.T)
+    own = {e.name for e in circuit.elements if not e.solvable}
+    return replace(state, net=drawn - pushed, others={n: w for n, w in watts.items() if n in own})
 
 
 def _runs(circuit: Circuit, batch: int) -> Iterator[Array]:
@@ -143,6 +162,8 @@ def absorbed_by(element: Any, parameters: Values, state: State | None) -> Array:
     """
     if isinstance(element, Element) and element.blocks_direct_current:
         return np.zeros(0 if state is None else len(state.p))
+    if isinstance(element, Element) and element.has_relations:
+        return np.zeros(0) if state is None else state.others[element.name]
     known = ", ".join(kind.__name__ for kind in absorbed_by.registry if kind is not object)
     raise NotImplementedError(
         f"the power of element {element.name!r} ({type(element).__name__}) is not known: its current does not "

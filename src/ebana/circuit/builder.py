@@ -97,6 +97,20 @@ class CircuitBuilder:
         self._names: dict[str, str] = {}
         self._owner = ""
 
+    @classmethod
+    def of(cls, circuit: Circuit, *, leave_out: Sequence[str] = ()) -> CircuitBuilder:
+        """A builder that goes on with a circuit, without the arrays of elements that are named."""
+        build = cls()
+        build._size, build._groups = circuit.size, list(circuit.groups)
+        build._elements = [element for element in circuit.elements if element.name not in leave_out]
+        build._parameters = dict(circuit.parameters)
+        build._outputs, build._inputs = list(circuit.outputs), dict(circuit.inputs)
+        for group in circuit.groups:
+            build._claim(group.name, f"{group.kind} nodes")
+        for element in build._elements:
+            build._claim(element.name, "elements")
+        return build
+
     @contextmanager
     def owned_by(self, layer: str) -> Iterator[None]:
         """Note a layer as the owner of the nodes and elements that are added meanwhile."""
@@ -121,6 +135,10 @@ class CircuitBuilder:
         nodes = self._group(name, "source", units, labels)
         self.drive(name, nodes, name, np.arange(units), np.ones(units))
         return nodes
+
+    def held(self, name: str, labels: Sequence[str]) -> np.ndarray:
+        """Add nodes that :meth:`drive` is to hold, with names of their own."""
+        return self._group(name, "source", len(labels), labels)
 
     def inverted(self, name: str, input: str, units: int) -> np.ndarray:
         """Add nodes held at minus a named input."""

@@ -20,14 +20,15 @@ def check(circuit: Circuit) -> None:
     _check_loops(circuit)
 
 
-def require_solvable(circuit: Circuit, what: str) -> None:
-    """Raise :class:`NeedsSpice` where a circuit holds elements whose currents Python does not know.
+def require_solvable(circuit: Circuit, what: str, *, constraints: bool = False) -> None:
+    """Raise :class:`NeedsSpice` where a circuit holds elements whose currents do not follow from its potentials.
 
     Args:
         what: what is not possible with them, the beginning of a sentence.
+        constraints: whether elements that hold voltages, and do nothing else, are let pass.
     """
     for element in circuit.elements:
-        if element.solvable:
+        if element.solvable or (constraints and element.constrains):
             continue
         if element.has_relations:
             raise NeedsSpice(

@@ -357,6 +357,11 @@ class VoltageControlledCurrents(_Controlled):
     letter = "G"
     holds = False
 
+    def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
+        """See :meth:`Element.joined`: one that its own voltage controls is a conductance."""
+        own = (self.control_plus == self.plus) & (self.control_minus == self.minus)
+        yield joined_pairs(among, self.plus[own], self.minus[own])
+
     def label(self, values: Values, k: int) -> str:
         """See :meth:`Element.label`."""
         return si(self._gain_of(values, k), "S", 3)

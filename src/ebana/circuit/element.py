@@ -119,6 +119,9 @@ class Element:
     blocks_direct_current: ClassVar[bool] = False
     """Whether no direct current flows through it, so that operating points are the same without it."""
 
+    constrains: ClassVar[bool] = False
+    """Whether it holds voltages between nodes and has no energy of its own."""
+
     inline: ClassVar[bool] = False
     """Whether its SPICE form stands in the deck itself, not in a subcircuit of its own."""
 

@@ -49,6 +49,7 @@ class FloatingSources(UnitArray):
 
     index_fields: ClassVar = ("plus", "minus", "drivers")
     inline = True
+    constrains = True
     kind = "floating sources"
     symbol = "controlled voltage"
 
@@ -103,6 +104,7 @@ class Inductors(UnitArray):
     number_fields: ClassVar = ("henries",)
     positive_fields: ClassVar = ("henries",)
     inline = True
+    constrains = True
     kind = "inductors"
     symbol = "inductor"
 

@@ -119,7 +119,7 @@ def assembled(
 ) -> DeckCircuit:
     """The circuit of a deck; arguments as in :func:`from_netlist`."""
     chosen = Selection.of(deck, inputs, outputs, trainable, bounds or {})
-    return _Assembly(deck, chosen).build()
+    return Assembly(deck, chosen, CircuitBuilder()).build()
 
 
 @dataclass(frozen=True)
@@ -131,20 +131,42 @@ class _Source:
     minus: str
 
 
-class _Assembly:
-    """Makes nodes first, then elements, kind by kind."""
+class Assembly:
+    """Adds the nodes and elements of a deck to a circuit that is being built: nodes first, then elements, kind by kind.
 
-    def __init__(self, deck: Deck, chosen: Selection) -> None:
-        self.deck, self.chosen = deck, chosen
-        self.build_ = CircuitBuilder()
-        self.index: dict[str, int] = {"0": GROUND}
+    Args:
+        deck: the deck.
+        chosen: what data drives, what is trained and read.
+        build: where to add them.
+        known: nodes that are there already, by the deck's names for them.
+        prefix: of the names of arrays.
+    """
+
+    def __init__(
+        self,
+        deck: Deck,
+        chosen: Selection,
+        build: CircuitBuilder,
+        known: Mapping[str, int] | None = None,
+        prefix: str = "",
+    ) -> None:
+        self.deck, self.chosen, self.build_, self.prefix = deck, chosen, build, prefix
+        self.index: dict[str, int] = {"0": GROUND, **(known or {})}
+        self.given = frozenset(self.index)
         self.branches: dict[str, tuple[str, int]] = {}
         self.held: dict[str, tuple[str, float]] = {}
         self.measured = _measured(deck.elements)
         self.gmin = float(deck.options.get("gmin", 1e-12))
 
     def build(self) -> DeckCircuit:
-        """The circuit."""
+        """The circuit, with its outputs."""
+        self.add()
+        for name, (nodes, folded) in self.chosen.outputs.items():
+            self.build_.output(name, self._nodes(nodes), folded=folded)
+        return DeckCircuit(self.deck, self.build_.build(), self.branches, self.held)
+
+    def add(self) -> None:
+        """Add nodes and elements."""
         sources = [e for e in self.deck.elements if isinstance(e, VoltageSource)]
         holding = self._holding(sources)
         floating = [e for e in sources if e.name not in holding]
@@ -156,16 +178,17 @@ class _Assembly:
         self._free_nodes(meters)
         self._floating(floating, drivers, meters)
         self._elements()
-        for name, (nodes, folded) in self.chosen.outputs.items():
-            self.build_.output(name, self._nodes(nodes), folded=folded)
-        return DeckCircuit(self.deck, self.build_.build(), self.branches, self.held)
+
+    def _called(self, name: str) -> str:
+        """What an array is called in the circuit."""
+        return f"{self.prefix}{name}"
 
     # -- nodes -----------------------------------------------------------------------------------------------
 
     def _holding(self, sources: Iterable[VoltageSource]) -> dict[str, tuple[VoltageSource, str, float]]:
         """Sources that hold a node of their own against ground: the node, and the sign of its potential."""
         found: dict[str, tuple[VoltageSource, str, float]] = {}
-        taken: set[str] = {"0"}
+        taken: set[str] = set(self.given)
         read = {node for nodes, _ in self.chosen.outputs.values() for node in nodes}
         for source in sources:
             plus, minus = source.nodes
@@ -191,10 +214,11 @@ class _Assembly:
     ) -> np.ndarray:
         """Nodes that an input, trained voltages or fixed ones hold."""
         if drive.input:
-            nodes = self.build_._group(f"{name} {drive.input}", "source", len(labels), labels)
-            self.build_.drive(f"{name} {drive.input}", nodes, drive.input, drive.columns, signs)
+            title = self._called(f"{name} {drive.input}")
+            nodes = self.build_.held(title, labels)
+            self.build_.drive(title, nodes, drive.input, drive.columns, signs)
             return nodes
-        title = f"{name} {drive.pattern}" if drive.pattern else name
+        title = self._called(f"{name} {drive.pattern}" if drive.pattern else name)
         return self.build_.bias(
             title,
             np.asarray(volts, float),
@@ -226,7 +250,9 @@ class _Assembly:
             if isinstance(element, Transistor):
                 names += [name for name, _, _ in series_resistances(element)]
         if names:
-            self._name(names, self.build_.nodes("nodes", len(names), names))
+            self._name(
+                names, self.build_.nodes(self._called("nodes"), len(names), [self._called(n) for n in names])
+            )
 
     def _name(self, names: Sequence[str], nodes: np.ndarray) -> None:
         self.index |= dict(zip(names, nodes.tolist(), strict=True))
@@ -250,14 +276,16 @@ class _Assembly:
         if floating:
             plus, minus = self._ends(floating)
             at = np.array([drivers[source.name] for source in floating], INDEX)
-            self._branches("V", floating)
-            self.build_.add(FloatingSources("V", plus, minus, at, labels=_labels(floating)))
+            self._branches(self._called("V"), floating)
+            self.build_.add(FloatingSources(self._called("V"), plus, minus, at, labels=_labels(floating)))
         if meters:
-            self.branches |= {e.name: ("meters", k) for k, e in enumerate(meters)}
+            self.branches |= {e.name: (self._called("meters"), k) for k, e in enumerate(meters)}
             plus = self._nodes(e.nodes[0] for e in meters)
             minus = self._nodes(f"{e.name}#series" for e in meters)
             ground = np.array([GROUND], INDEX)
-            self.build_.add(FloatingSources("meters", plus, minus, ground, labels=_labels(meters)))
+            self.build_.add(
+                FloatingSources(self._called("meters"), plus, minus, ground, labels=_labels(meters))
+            )
 
     def _branches(self, array: str, elements: Sequence[Element]) -> None:
         self.branches |= {e.name: (array, k) for k, e in enumerate(elements)}
@@ -286,7 +314,7 @@ class _Assembly:
         positive = [e for e in elements if e.ohms >= 0]
         for drive, members in self.chosen.grouped(positive):
             g = np.array([1.0 / (e.ohms or LEAST_OHMS) for e in members])
-            name = f"R {drive.pattern}" if drive.pattern else "R"
+            name = self._called(f"R {drive.pattern}" if drive.pattern else "R")
             low, high = drive.conductances(g)
             a, b = self._ends(members)
             self.build_.resistors(name, a, b, g, trainable=bool(drive.pattern), low=low, high=high)
@@ -299,7 +327,7 @@ class _Assembly:
                         element, "a negative resistance is no conductance that is trained"
                     )
             self.build_.voltage_controlled_currents(
-                "negative R", a, b, a, b, [1.0 / e.ohms for e in negative]
+                self._called("negative R"), a, b, a, b, [1.0 / e.ohms for e in negative]
             )
             self._label(negative)
 
@@ -311,13 +339,13 @@ class _Assembly:
         used = [e for e in elements if e.farads > 0]
         if used:
             a, b = self._ends(used)
-            self.build_.capacitors("C", a, b, [e.farads for e in used])
+            self.build_.capacitors(self._called("C"), a, b, [e.farads for e in used])
             self._label(used)
 
     def _inductors(self, elements: Sequence[Inductor]) -> None:
         a, b = self._ends(elements)
         henries = np.array([max(e.henries, 1e-30) for e in elements])
-        self.build_.add(Inductors("L", a, b, henries, labels=_labels(elements)))
+        self.build_.add(Inductors(self._called("L"), a, b, henries, labels=_labels(elements)))
 
     def _current_sources(self, elements: Sequence[CurrentSource]) -> None:
         for drive, members in self.chosen.grouped(elements):
@@ -326,13 +354,15 @@ class _Assembly:
                 amperes = np.array([e.amperes for e in members])
                 out, into = plus != GROUND, minus != GROUND
                 if into.any():
-                    self.build_.current_sources("I", minus[into], amperes[into])
+                    self.build_.current_sources(self._called("I"), minus[into], amperes[into])
                 if out.any():
-                    self.build_.current_sources("I out", plus[out], -amperes[out])
+                    self.build_.current_sources(self._called("I out"), plus[out], -amperes[out])
                 continue
             labels = [f"{e.name}#amperes" for e in members]
-            drivers = self._hold(drive, [e.amperes for e in members], np.ones(len(members)), labels, "I")
-            name = f"I {drive.input or drive.pattern}"
+            drivers = self._hold(
+                drive, [e.amperes for e in members], np.ones(len(members)), labels, "amperes"
+            )
+            name = self._called(f"I {drive.input or drive.pattern}")
             ground = self.build_.ground(len(members))
             self.build_.voltage_controlled_currents(name, plus, minus, drivers, ground, 1.0)
             self._label(members)
@@ -350,7 +380,7 @@ class _Assembly:
 
     def _gain(self, letter: str, drive: Drive, gains: Sequence[float]) -> tuple[str, Any]:
         """Name of an array of controlled sources, and the parameter of their gains."""
-        name = f"{letter} {drive.pattern}" if drive.pattern else letter
+        name = self._called(f"{letter} {drive.pattern}" if drive.pattern else letter)
         options = {"trainable": bool(drive.pattern), **drive.limits}
         return name, self.build_.parameter(f"{name}/gain", "gain", np.asarray(gains, float), **options)
 
@@ -360,7 +390,11 @@ class _Assembly:
             for meter in dict.fromkeys(self._meter(e)[0] for e in chosen):
                 some = [e for e in chosen if self._meter(e)[0] == meter]
                 for drive, members in self.chosen.grouped(some):
-                    name, gain = self._gain(f"{letter.upper()} {meter}", drive, [e.gain for e in members])
+                    name, gain = self._gain(
+                        f"{letter.upper()} {meter.removeprefix(self.prefix)}",
+                        drive,
+                        [e.gain for e in members],
+                    )
                     at = np.array([self._meter(e)[1] for e in members])
                     plus, minus = self._ends(members)
                     self.build_.add(kind(name, plus, minus, meter, at, gain, labels=_labels(members)))
@@ -375,7 +409,7 @@ class _Assembly:
                 model = diode(element, self.deck, self.gmin)
             groups.setdefault((element.card.name, model), []).append(element)
         for number, ((_, model), members) in enumerate(groups.items()):
-            self.build_.devices(_numbered("D", model.name, number), *self._ends(members), model)
+            self.build_.devices(self._called(_numbered("D", model.name, number)), *self._ends(members), model)
             self._label(members)
 
     def _transistors(self, elements: Sequence[Transistor]) -> None:
@@ -394,7 +428,7 @@ class _Assembly:
                 ("source", [e.nodes[2] for e in members]),
                 ("bulk", [e.nodes[3] if len(e.nodes) > 3 else e.nodes[2] for e in members]),
             )]  # fmt: skip
-            name = _numbered("M", model.name, number)
+            name = self._called(_numbered("M", model.name, number))
             self.build_.add(Mosfets(name, *map(self._nodes, ends), model, labels=_labels(members)))
         if resistors:
             outer = {e.name: e for e in elements}
@@ -403,7 +437,7 @@ class _Assembly:
             )
             b = self._nodes(name for name, _, _ in resistors)
             g = np.array([1.0 / ohms for _, _, ohms in resistors])
-            self.build_.resistors("series R of M", a, b, g, low=1e-30, high=np.inf)
+            self.build_.resistors(self._called("series R of M"), a, b, g, low=1e-30, high=np.inf)
 
     def _behavioural(self, elements: Sequence[Behavioural]) -> None:
         for element in elements:
@@ -416,7 +450,7 @@ class _Assembly:
         (plus,), (minus,) = self._ends([element])
         pairs = [[[self.index[v.a]], [self.index[v.b]]] for v in volts]
         return BehaviouralSources(
-            element.name,
+            self._called(element.name),
             np.array([plus], INDEX),
             np.array([minus], INDEX),
             Formula.of(expression, (*volts, *amperes)),

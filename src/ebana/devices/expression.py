@@ -47,11 +47,11 @@ def _lines(x: Array, points: Sequence[Array], *, outside: bool) -> Array:
 
 def _power(x: Array, y: Array) -> Array:
     """``x^y``; of a negative x with a whole number y, whose slope is that of ``|x|^y`` with its sign."""
-    whole = y == jnp.round(y)
     size = jnp.abs(x)
     safe = jnp.where(size > 0, size, 1.0)
-    value = jnp.where(size > 0, safe**y, jnp.where(y == 0, 1.0, jnp.where(y > 0, size, jnp.inf)))
-    odd = whole & (jnp.round(y) % 2 == 1)
+    at_zero = jnp.where(y == 0, 1.0, jnp.where(y > 0, 0.0, jnp.inf))
+    value = jnp.where(size > 0, safe**y, jnp.where(y == 1, x, at_zero))
+    odd = jnp.abs(y) % 2 == 1
     return jnp.where((x < 0) & odd, -value, value)
 
 

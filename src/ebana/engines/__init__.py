@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 from ebana.engines.base import Engine, NotConverged, OperatingPoint, Result
+from ebana.engines.choice import suited
 from ebana.engines.native import NativeEngine, SweepEngine
 from ebana.engines.sparse import SparseEngine
 from ebana.physics.nudge import Nudge
@@ -68,4 +69,5 @@ __all__ = [
     "SparseEngine",
     "SweepEngine",
     "get",
+    "suited",
 ]

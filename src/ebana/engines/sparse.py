@@ -157,13 +157,7 @@ def branch_currents(
     Args:
         p: potentials of all nodes and ground at an operating point, ``(B, N + 1)``.
     """
-    engine = SparseEngine()
-    system = engine.system(circuit, parameters, inputs, Nudge.none())
-    places = system.layout
-    start = np.zeros((places.size, system.batch))
-    start[: places.nodes] = p.T[places.unknown[: places.nodes]]
-    x = newton.polished(system, start).x
-    through = system.currents(x)
+    system, through = _measured(circuit, parameters, inputs, p, Nudge.none())
     found: dict[str, np.ndarray] = {}
     for number, element in enumerate(circuit.elements):
         own = [k for k, owner in enumerate(system.layout.elements) if owner == number]
@@ -176,6 +170,41 @@ def branch_currents(
             continue
         found |= {element.unit_name(k).lower(): row for k, row in enumerate(each)}
     return found
+
+
+def branch_powers(
+    circuit: Circuit, parameters: Values, inputs: Values, p: np.ndarray, nudge: Nudge
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """What branches draw from each node, and the power that they take up.
+
+    Args:
+        p: potentials of all nodes and ground at an operating point, ``(B, N + 1)``.
+        nudge: under which it is one.
+
+    Returns:
+        Currents drawn from each node and ground, ``(B, N + 1)``, amperes, and watts by element, ``(B,)`` each; of
+        voltage sources that hold nodes, nothing.
+    """
+    system, through = _measured(circuit, parameters, inputs, p, nudge)
+    watts: dict[str, np.ndarray] = {}
+    for number, relation, (start, stop) in zip(
+        system.layout.elements, system.relations, system.layout.branches, strict=True
+    ):
+        over = p[:, relation.plus] - p[:, relation.minus]
+        name = circuit.elements[number].name
+        watts[name] = watts.get(name, 0.0) + (over * through[start:stop].T).sum(1)
+    return _drawn(system, through).T, watts
+
+
+def _measured(
+    circuit: Circuit, parameters: Values, inputs: Values, p: np.ndarray, nudge: Nudge
+) -> tuple[System, np.ndarray]:
+    """The equations, and the currents through all branches, ``(branches, B)``, at potentials of all nodes."""
+    system = SparseEngine().system(circuit, parameters, inputs, nudge)
+    places = system.layout
+    start = np.zeros((places.size, system.batch))
+    start[: places.nodes] = p.T[places.unknown[: places.nodes]]
+    return system, system.currents(newton.polished(system, start).x)
 
 
 def _into_first(system: System, own: list[int], through: np.ndarray) -> np.ndarray:

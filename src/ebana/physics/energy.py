@@ -105,7 +105,7 @@ def energy(circuit: Circuit, parameters: Values, p: NodePotentials) -> Samples:
     Raises:
         NeedsSpice: for circuits with blocks written in SPICE, whose energy nobody knows.
     """
-    require_solvable(circuit, "there is no energy of a circuit with")
+    require_solvable(circuit, "there is no energy of a circuit with", constraints=True)
     c = element_factors(circuit, parameters)
     total = jnp.zeros(p.shape[0], p.dtype)
     for element in circuit.each(Branches):

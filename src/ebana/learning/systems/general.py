@@ -1,9 +1,9 @@
 """A circuit of any elements on the sparse engine, as something that learning can relax and measure.
 
 The unknowns ``x`` are node potentials and currents of held branches (:mod:`ebana.equations.mna`). Of reciprocal
-circuits (resistors, devices with two terminals, independent sources, bidirectional amplifiers) equilibrium propagation takes the
-gradient; controlled sources, transistors and behavioural sources carry signals one way, there is no energy whose
-minimum the circuit settles in, and the adjoint alone is right::
+circuits (resistors, devices with two terminals, independent sources, bidirectional amplifiers) equilibrium propagation
+takes the gradient. Controlled sources, transistors and behavioural sources carry signals one way: there is no energy
+whose minimum the circuit settles in, and the adjoint alone is right::
 
     dL/dtheta = -lambda^T dF/dtheta,      (dF/dx)^T lambda = dC/dx
 """
@@ -24,7 +24,7 @@ from ebana.circuit.elements import Amplifiers, Branches, CurrentSources, Voltage
 from ebana.circuit.general import FloatingSources, Inductors
 from ebana.circuit.relations import Current, Nonlinear, Relation
 from ebana.engines.base import OperatingPoint, Result, checked
-from ebana.engines.sparse import SparseEngine, Unknowns
+from ebana.engines.sparse import SparseEngine
 from ebana.equations.mna.factors import Factors
 from ebana.equations.mna.laws import answer
 from ebana.equations.mna.layout import Layout, layout
@@ -42,15 +42,16 @@ class NotReciprocal(ValueError):
     """A rule that compares states of least energy was asked of a circuit that has no energy."""
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Solved(Settled):
     """A relaxed batch with all its unknowns.
 
     Args:
-        unknowns: of the operating point.
+        x: node potentials and currents of held branches, ``(B, n)``.
     """
 
-    unknowns: Unknowns
+    x: Array
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,10 @@ class GeneralSystem(CircuitSystem):
     def relax(self, values: Values, inputs: Values, nudge: Nudge | None, start: Settled | None) -> Solved:
         """Settle a batch under a nudge and measure all nodes."""
         nudge = nudge or Nudge.none()
-        begin = start.unknowns.x if isinstance(start, Solved) else None if start is None else start.v
+        begin = None if start is None else np.asarray(self.unknowns(start))
         point, unknowns = self.engine.unknowns(self.circuit, values, inputs, nudge, begin)
         point = checked(point)
-        return Solved(point, self._measured(values, inputs, unknowns.x, nudge), unknowns)
+        return Solved(point, self._measured(values, inputs, unknowns.x, nudge), jnp.asarray(unknowns.x))
 
     def _measured(self, values: Values, inputs: Values, x: np.ndarray, nudge: Nudge) -> Phase:
         """Potentials of all nodes, and the current that the circuit draws from each that is held."""
@@ -105,7 +106,7 @@ class GeneralSystem(CircuitSystem):
 
     def unknowns(self, state: Settled) -> Array:
         """Node potentials and currents of held branches, ``(B, n)``."""
-        return state.unknowns.x if isinstance(state, Solved) else state.v
+        return state.x if isinstance(state, Solved) else state.v
 
     def restored(self, values: Values, inputs: Values, v: Array, found: Array) -> Solved:
         """The free state with the given unknowns; their error is not known any more."""
@@ -113,8 +114,7 @@ class GeneralSystem(CircuitSystem):
         code = np.where(found, int(Result.CONVERGED), int(Result.ENGINE_FAILED))
         free = x[:, : len(self.circuit.free)]
         point = OperatingPoint(free, code, np.full(found.shape, np.nan), np.zeros(found.shape, int))
-        factors = self.factors_at(values, inputs, x)
-        return Solved(point, self._measured(values, inputs, x, Nudge.none()), Unknowns(x, factors))
+        return Solved(point, self._measured(values, inputs, x, Nudge.none()), jnp.asarray(x))
 
     def read(self, values: Values, inputs: Values, v: Array) -> dict[str, Array]:
         """Output values as a function of the unknowns (differentiable)."""
