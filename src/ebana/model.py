@@ -35,7 +35,7 @@ from ebana.physics.nudge import Nudge
 from ebana.physics.stages import conflicts
 from ebana.shown import Printed, Svg, Text
 from ebana.spellings import also
-from ebana.spice.netlist.deck import netlist as write_netlist
+from ebana.spice.netlist.request import NetlistRequest
 from ebana.storage.atomic import replacing
 from ebana.training.accumulator import Accumulator
 
@@ -459,22 +459,50 @@ class Model(Network):
         sample: int = 0,
         path: FilePath | None = None,
         dialect: str = "ngspice",
+        as_subckt: str | None = None,
+        pins: Any = None,
+        bias_pins: bool = False,
+        capacitance: Any = None,
+        transient: Any = None,
     ) -> str:
-        """A SPICE deck of the model with its present values, for one sample of ``x``.
+        """A SPICE deck of the model with its present values, or a block to put under sources of one's own.
 
         Args:
             x: inputs as for :meth:`predict`; 0 V where left out.
             sample: which sample.
-            path: where to write the deck as well.
+            path: where to write the text as well.
             dialect: ``"ngspice"``, ``"ltspice"`` or ``"xyce"``.
+            as_subckt: name of a ``.subckt`` to write in place of a deck: sources of data are left out, values are
+                ``.param``.
+            pins: of the block, nodes by name or index, or a dict from names of pins to them; every input and every
+                output where left out.
+            bias_pins: whether nodes of biases are pins too, and their sources left out.
+            capacitance: farads from each free node to ground, as for :meth:`settling`; also as text, ``"10p"``.
+            transient: seconds to simulate, from rest, as a number or as text, ``"10u"``; or a
+                :class:`~ebana.spice.language.statements.Transient`. The deck computes an operating point else.
+
+        Raises:
+            ValueError: for inputs, pins or an analysis that do not fit, and for what has no form in the dialect.
+
+        Example:
+            >>> from ebana import Model, from_netlist
+            >>> deck = "divider\\nV1 in 0 0\\nR1 in out 4.7k\\nR2 out 0 1k"
+            >>> model = Model.from_circuit(from_netlist(deck, inputs=["V1"], outputs=["out"]))
+            >>> print(*model.netlist(as_subckt="divider").splitlines()[-7:], sep="\\n")
+            .subckt divider in out
+            .param r1_ohm=4.7k
+            .param r2_ohm=1k
+            * 'R': 2 resistors
+            R1 in out {r1_ohm}
+            R2 out 0 {r2_ohm}
+            .ends divider
         """
+        request = NetlistRequest(dialect, as_subckt, pins, bias_pins, capacitance, transient)
         inputs = None if x is None else self._inputs(x)
         count = len(next(iter(inputs.values()))) if inputs else 1
         if not 0 <= sample < count:
             raise ValueError(f"netlist(sample={sample!r}) of {count} samples. Expected 0 to {count - 1}.")
-        text = write_netlist(
-            self.circuit, self._values, inputs, sample=sample, title=self.name, dialect=dialect
-        )
+        text = request.text(self.circuit, self._values, inputs, sample, self.name)
         if path is not None:
             with replacing(path) as file:
                 file.write(text.encode())

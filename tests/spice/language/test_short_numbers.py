@@ -36,7 +36,7 @@ def test_values_of_few_digits_lose_none_either(digits: int, power: int) -> None:
     [
         (4700.0, "4.7k"), (100.0, "100"), (1e6, "1Meg"), (2.2e6, "2.2Meg"), (0.1, "0.1"), (1e-4, "0.0001"),
         (1000.0, "1k"), (999.9, "999.9"), (123456.7, "123.4567k"), (1e5 / 3, "33333.333333333336"),
-        (1e12, "1000000000000.0"), (0.0, "0.0"), (-4700.0, "-4.7k"),
+        (1e12, "1000000000000.0"), (0.0, "0"), (-4700.0, "-4.7k"),
     ],
 )  # fmt: skip
 def test_short_values_are_written_as_people_write_them(value: float, text: str) -> None:

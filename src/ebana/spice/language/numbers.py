@@ -90,6 +90,8 @@ def short(value: float) -> str:
         ('4.7k', '100', '2.2Meg', '0.5', '333333.3333333333')
     """
     value = float(value)
+    if value == 0:
+        return "0"
     if not 1e-3 <= abs(value) < 1e9:
         return repr(value)
     exact = Decimal(repr(value))

@@ -10,7 +10,7 @@ voltage by about a microvolt.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from ebana.spice.language.canonical import plain_text
@@ -83,6 +83,10 @@ class Dialect:
         body = [line for statement in deck.statements for line in self.lines(statement)]
         analysis = [] if deck.analysis is None else self.analysis(deck)
         return [*head, f"* Run with: {self.run}", *self.options(deck), *body, "", *analysis, ".end"]
+
+    def library(self, statements: Iterable[Statement]) -> str:
+        """The text of statements alone, without analysis and end: what other decks include."""
+        return "\n".join(line for statement in statements for line in self.lines(statement)) + "\n"
 
     def lines(self, statement: Statement) -> Iterator[str]:
         """The lines of a statement.
