@@ -18,6 +18,7 @@ from ebana import (
     InputVoltageLayer,
     JunctionDiode,
     Model,
+    Mosfet,
     from_netlist,
 )
 from ebana.analysis.decks import solve_deck
@@ -108,6 +109,7 @@ def two_cards() -> Circuit:
     build.devices("a", y[:1], build.ground(), JunctionDiode(is_=1e-12))
     build.devices("b", y[1:2], build.ground(), JunctionDiode(is_=1e-9))
     build.devices("c", y[2:], build.ground(), JunctionDiode(is_=1e-10, name="own"))
+    build.devices("m", x, y[2:], Mosfet(vto=0.6, kp=1e-4, vgs=1.5))
     build.output("y", y, folded=False)
     return build.build()
 
@@ -232,7 +234,9 @@ def test_labels_of_a_deck_stay_what_they_are() -> None:
     circuit = from_netlist(FLOATING, inputs=["Vin"], outputs=["d"], trainable=["R1"])
     text = Model.from_circuit(circuit).netlist(as_subckt="amp")
     assert "R1 a b {r1_ohm}\n" in text
-    assert ".param r1_ohm=4.7k\n" in text
+    assert ".param r1_ohm=4.7k\n.param" in text
+    assert ".param v2_volt=0.5\n" in text
+    assert text.count(".subckt") == 1
     assert "\nD1 d 0 DX temp=27.0\n" in text
 
 

@@ -60,9 +60,14 @@ CONTROLLED = (
 )
 
 RENAMED = (
-    spice.Resistor, spice.VoltageSource, spice.CurrentSource, spice.VoltageControlled, spice.CurrentControlled,
+    spice.Resistor,
+    spice.Capacitor,
+    spice.VoltageSource,
+    spice.CurrentSource,
+    spice.VoltageControlled,
+    spice.CurrentControlled,
     DeviceLine,
-)  # fmt: skip
+)
 """Statements whose names an array's become."""
 
 ENDS = ("a", "b", "plus", "minus", "control_plus", "control_minus")
@@ -233,7 +238,7 @@ def _biases(circuit: Circuit) -> Iterator[VoltageSources]:
 
 def _parameter_names(circuit: Circuit) -> dict[str, np.ndarray]:
     """Names of the values of every parameter that stands in the text, in its shape."""
-    labels = {e.parameter: e.labels for e in _biases(circuit) if e.labels and (e.scale.size == len(e.labels))}
+    labels = {e.parameter: _bias_labels(circuit, e) for e in _biases(circuit)}
     labels |= {e.conductance: e.labels for e in circuit.each(Branches) if e.linear and e.labels}
     labels |= {e.current: e.labels for e in circuit.each(CurrentSources) if e.labels}
     labels |= {e.gain: e.labels for e in circuit.each(*CONTROLLED) if e.labels and isinstance(e.gain, str)}
@@ -243,6 +248,14 @@ def _parameter_names(circuit: Circuit) -> dict[str, np.ndarray]:
     return {
         p.name: np.array([next(names) for _ in range(p.initial.size)], object).reshape(p.shape) for p in shown
     }
+
+
+def _bias_labels(circuit: Circuit, element: VoltageSources) -> Sequence[str]:
+    """Names of voltages where their sources, or the nodes that stand for them, have names."""
+    if element.labels:
+        return element.labels
+    labelled = all(circuit.group_of(node).labels for node in element.nodes.tolist())
+    return [circuit.node_name(node).split("#")[0] for node in element.nodes.tolist()] if labelled else ()
 
 
 def _units(parameter: Parameter, labels: Sequence[str]) -> list[str]:
@@ -340,7 +353,7 @@ class _Writer:
         if formulas is not None:
             return self._renamed(element, element.statements(self.nodes, formulas))
         lines = list(element.statements(self.nodes, numbers))
-        if all(isinstance(line, ModelCard | DeviceLine) for line in lines) and self._own_cards(lines):
+        if all(isinstance(line, (ModelCard, *RENAMED)) for line in lines) and self._own_cards(lines):
             return self._renamed(element, lines)
         return self._apart(element, numbers)
 
@@ -390,6 +403,8 @@ class _Writer:
             own |= {
                 end: f"{block}_{stated[end]}" for end in ENDS if end in stated and stated[end] not in known
             }
+            if isinstance(statement, DeviceLine):
+                own["nodes"] = tuple(n if n in known else f"{block}_{n}" for n in statement.nodes)
             if isinstance(statement, spice.CurrentControlled):
                 own["source"] = f"{statement.source[0]}{block}_{statement.source[1:]}"
             yield replace(statement, **own)
