@@ -406,18 +406,23 @@ class Model(Network):
             f"engine {getattr(self.engine, 'name', type(self.engine).__name__)})"
         )
 
-    def summary(self, print_fn: Any = None, *, x: Data = None, capacitance: Any = None) -> str:
+    def summary(
+        self, print_fn: Any = None, *, x: Data = None, capacitance: Any = None, unit: str | None = None
+    ) -> str:
         """Layers with shapes, nodes, trainable values and devices, as text; printed too.
+
+        Of a model of a circuit its elements, with the names of their nodes and their values.
 
         Args:
             print_fn: what to print with.
             x: inputs as for :meth:`predict`; with them the static power of each layer is shown.
             capacitance: as for :meth:`settling`; with it the time and energy of an inference, the first sample
                 of ``x`` from rest, are shown.
+            unit: ``"ohm"`` or ``"S"``: the conductances of each layer are shown too, from the least to the largest.
         """
         from ebana.summary import summary_text
 
-        text = Printed(summary_text(self, x, capacitance))
+        text = Printed(summary_text(self, x, capacitance, unit))
         (print_fn or print)(text)
         return text
 
@@ -432,11 +437,12 @@ class Model(Network):
             save(figure, path)
         return figure
 
-    def draw(self, path: FilePath | None = None) -> str:
+    def draw(self, path: FilePath | None = None, *, unit: str = "S") -> str:
         """A schematic of the circuit with its present values, as SVG text; written too where a path is given.
 
         Args:
             path: a file name that ends in ``.svg``.
+            unit: of conductances, ``"S"`` or ``"ohm"``.
 
         Raises:
             CircuitTooLarge: for more than some seventy nodes; :meth:`plot` draws the layers of any model.
@@ -447,7 +453,7 @@ class Model(Network):
 
         if path is not None and Path(path).suffix.lower() != ".svg":
             raise ValueError(f"draw(path={str(path)!r}). Expected a file name that ends in '.svg'.")
-        text = draw_circuit(self.circuit, self._values, title=self.name)
+        text = draw_circuit(self.circuit, self._values, title=self.name, unit=unit)
         if path is not None:
             write_atomically(path, text.encode())
         return Svg(text)

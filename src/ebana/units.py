@@ -44,6 +44,37 @@ def si(value: float, unit: str, digits: int = 4) -> str:
     return f"{rounded / 10.0 ** (_FIRST + 3 * place):.{digits}g} {PREFIXES[place]}{unit}"
 
 
+def conductance_unit(unit: str, who: str) -> str:
+    """``"S"`` or ``"Ω"`` of a unit in which conductances are shown, however it is written.
+
+    Raises:
+        ValueError: for another unit.
+
+    Example:
+        >>> conductance_unit("ohm", "draw"), conductance_unit("siemens", "draw")
+        ('Ω', 'S')
+    """
+    known = {"s": "S", "siemens": "S", "ohm": "Ω", "ohms": "Ω", "ω": "Ω"}
+    if not isinstance(unit, str) or unit.lower() not in known:
+        raise ValueError(f"{who}(unit={unit!r}). Expected 'S' or 'ohm'.")
+    return known[unit.lower()]
+
+
+def conductance(siemens: float, unit: str, digits: int = 4) -> str:
+    """A conductance in siemens, or as the resistance that it is.
+
+    Args:
+        siemens: the conductance.
+        unit: ``"S"`` or ``"Ω"``.
+        digits: significant digits.
+
+    Example:
+        >>> conductance(1e-3, "S"), conductance(1 / 4700, "Ω")
+        ('1 mS', '4.7 kΩ')
+    """
+    return si(1.0 / siemens if unit == "Ω" else siemens, unit, digits)
+
+
 _UNITS = {
     "Ω": ("Ω", "Ω", "ohms", "ohm"),
     "S": ("siemens", "S"),
