@@ -276,3 +276,17 @@ def test_behavioural_diodes_of_one_array_stand_in_a_subcircuit_before() -> None:
     text = subcircuit(build.build(), name="clip")
     assert text.index(".subckt clip_d y_0") < text.index(".subckt clip x_0 y_0")
     assert Subcircuit.parse(text).name == "clip"
+
+
+def test_nets_of_a_sheet_are_pins_without_its_path() -> None:
+    deck = "sheet\nVA /A 0 0\nR1 /A /Y+ 1k\nR2 /A /Y- 1k\nR3 /Y+ y 1k\nR4 /Y- Net-(R4-Pad2) 1k\nR5 y Net-(R4-Pad2) 1k"
+    circuit = from_netlist(deck, inputs=["VA"], outputs=[("/Y+", "/Y-")])
+    assert [pin.name for pin in pins_of(circuit)] == ["a", "yp", "yn"]
+    assert [pin.name for pin in pins_of(circuit, ["/A", "/Y+", "net-(r4-pad2)", "y"])] == [
+        "a",
+        "yp",
+        "net__r4_pad2_",
+        "y",
+    ]
+    with pytest.raises(ValueError, match="names a node twice"):
+        pins_of(circuit, ["/A", "/a"])

@@ -126,15 +126,30 @@ def pins_of(circuit: Circuit, stated: Pins = None, *, bias_pins: bool = False) -
 
 
 def _standard(circuit: Circuit, own: list[str], biases: Sequence[int]) -> list[tuple[str, int]]:
-    found = {node: own[node] for node in _first_sources(circuit).values()}
-    found |= {node: own[node] for node in biases}
+    found = {node: _plain(circuit, own, node) for node in _first_sources(circuit).values()}
+    found |= {node: _plain(circuit, own, node) for node in biases}
     for port in circuit.outputs:
         for k, node in enumerate(port.nodes.tolist()):
             plain = f"{port.name}_{k}" if not port.folded else f"{port.name}_{k // 2}{'pn'[k % 2]}"
-            found.setdefault(node, own[node] if circuit.group_of(node).labels else plain)
-    others = [name for node, name in enumerate(own) if node not in found]
-    names = unique_names([*others, *found.values()])[len(others) :]
-    return list(zip(names, found, strict=True))
+            labelled = bool(circuit.group_of(node).labels)
+            found.setdefault(node, _plain(circuit, own, node) if labelled else plain)
+    return _apart(own, found)
+
+
+def _plain(circuit: Circuit, own: list[str], node: int) -> str:
+    """Name of a pin: the label of a node without the path of a sheet, ``"/y+"`` as ``"yp"``; else its name in decks."""
+    if not circuit.group_of(node).labels:
+        return own[node]
+    label = circuit.node_name(node).strip("/")
+    stem, sign = (label[:-1], label[-1:]) if label[-1:] in ("+", "-") else (label, "")
+    return stem + {"+": "p", "-": "n"}.get(sign, "")
+
+
+def _apart(own: list[str], wanted: Mapping[int, str]) -> list[tuple[str, int]]:
+    """Names of pins that no other node has."""
+    others = [name for node, name in enumerate(own) if node not in wanted]
+    names = unique_names([*others, *wanted.values()])[len(others) :]
+    return list(zip(names, wanted, strict=True))
 
 
 def _stated(circuit: Circuit, own: list[str], stated: Any) -> list[tuple[str, int]]:
@@ -143,7 +158,9 @@ def _stated(circuit: Circuit, own: list[str], stated: Any) -> list[tuple[str, in
     if isinstance(stated, Mapping):
         return [(str(name), _node(circuit, own, node)) for name, node in stated.items()]
     nodes = [_node(circuit, own, node) for node in stated]
-    return [(own[node], node) for node in nodes]
+    if len(set(nodes)) < len(nodes):
+        raise ValueError(f"pins={list(stated)!r} names a node twice. Expected one pin a node.")
+    return _apart(own, {node: _plain(circuit, own, node) for node in nodes})
 
 
 def _node(circuit: Circuit, own: list[str], node: Any) -> int:
