@@ -36,7 +36,7 @@ Section = tuple[str, Callable[[], Iterable[Row]]]
 
 def sections(quick: bool, accuracy: bool, counted: bool) -> Iterator[Section]:
     """Names and measurements, in order."""
-    from benchmarks import gradients, identity, parity, scaling, speed, spice
+    from benchmarks import gradients, identity, parity, peers, scaling, speed, spice
 
     shapes = {
         "speed: against backpropagation": scaling.backpropagation_rows,
@@ -51,12 +51,14 @@ def sections(quick: bool, accuracy: bool, counted: bool) -> Iterator[Section]:
         yield "gradients", gradients.small
         yield "compilation", partial(identity.rows, quick=True)
         yield "spice", partial(spice.rows, quick=True)
+        yield "beside voltax", partial(peers.rows, repeats=1)
         yield from ((name, partial(rows, quick=True)) for name, rows in shapes.items())
         if counted:
             yield from fault_sections(quick)
             yield from hybrid_sections(quick)
         return
     yield "training", lambda: speed.training(epochs=4000, ngspice_epochs=4)
+    yield "beside voltax", peers.rows
     yield "ebana train iris", speed.command
     yield "compilation", identity.rows
     yield "native against SPICE", parity.rows

@@ -153,11 +153,11 @@ _estimate_jit = compiled(_estimated, (5, 6))
 def exact(system: System, values: Values, data: Dataset, loss: Loss, v: np.ndarray) -> dict[str, np.ndarray]:
     """The exact gradient at known free states ``(B, F)``."""
     with scope(system.traits):
-        arrays = (cast(system, a) for a in (values, data.inputs, data.outputs))
+        given, x, y = (cast(system, a) for a in (values, data.inputs, data.outputs))
         at = jnp.asarray(v, system.traits.dtype)
         outside = isinstance(system, HostDifferentiable)
         run, argument = (_exact, system) if outside else (_exact_jit, as_argument(system))
-        found = run(argument, *arrays, loss.in_program(), at)
+        found = run(argument, given, x, y, loss.in_program(), at)
         return {name: np.asarray(value) for name, value in found.items()}
 
 

@@ -147,9 +147,27 @@ def test_gradients_see_waveform_sources_at_their_start() -> None:
     assert found == pytest.approx((v - 0.1) * (0.5 - v) / 4e-3, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    "kind", [dynamic.WaveformSources, dynamic.VoltageControlledVoltages, dynamic.VoltageControlledCurrents]
+)
+def test_what_states_its_relations_is_solved_with_its_power(kind: type[Element]) -> None:
+    """The sparse engine takes it where no other is asked for; Tellegen's theorem holds over all elements."""
+    model = Model.from_circuit(circuit_with(kind))
+    assert model.engine.name == "sparse"
+    power = model.power([[0.3]]).phases["free"].elements
+    assert sum(e.watts[0] for e in power) == pytest.approx(0.0, abs=1e-18)
+    native = Model.from_circuit(circuit_with(kind), engine="native")
+    with pytest.raises(
+        NeedsSpice, match=f"native engine cannot solve 'it', an array of {kind.kind}. Solve .*sparse"
+    ):
+        native.predict([[0.3]])
+
+
 @each_kind
 def test_the_native_engine_and_power_take_it_or_refuse_it_by_name(kind: type[Element]) -> None:
-    model = Model.from_circuit(circuit_with(kind))
+    model = Model.from_circuit(circuit_with(kind), engine="native")
+    if model.circuit.elements[-1].has_relations and kind is not dynamic.Capacitors:
+        return  # above
     if kind is dynamic.Capacitors:  # no direct current
         assert model.predict([[0.3]])[0, 0] == pytest.approx(0.15, abs=1e-9)
         shares = {e.name: e for e in model.power([[0.3]]).phases["free"].elements}

@@ -109,7 +109,10 @@ def test_currents_of_any_branch_can_be_read() -> None:
         ({"trainable": ["RQ*"]}, r"trainable names 'RQ\*', which the deck does not have"),
         ({"trainable": ["Vin"], "inputs": ["Vin"]}, r"'Vin' is driven by an input"),
         ({"trainable": "R1"}, r"Expected lists of names"),
-        ({"trainable": ["R1"], "bounds": {"R2": (1, 2)}}, r"bounds names 'R2'. Expected one of trainable: R1"),
+        (
+            {"trainable": ["R1"], "bounds": {"R2": (1, 2)}},
+            r"bounds names 'R2'. Expected one of trainable: R1",
+        ),
         ({"trainable": ["R1"], "bounds": {"R1": (2, 1)}}, r"Expected the lower one first"),
         ({"inputs": {"Vin": 3}}, r"Expected the name of an input, such as 'x'"),
     ],

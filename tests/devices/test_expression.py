@@ -106,6 +106,7 @@ def test_what_is_written_is_read_again(text: str) -> None:
     again = read(law.text(names))
     with arithmetic():
         one, other = (
-            float(Formula.of(e).value(tuple(map(jnp.asarray, at(e, A, B))), {})[0, 0]) for e in (expression, again)
+            float(Formula.of(e).value(tuple(map(jnp.asarray, at(e, A, B))), {})[0, 0])
+            for e in (expression, again)
         )
     assert one == pytest.approx(other, rel=1e-15)

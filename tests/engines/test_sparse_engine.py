@@ -34,7 +34,9 @@ def grid(n: int, every: int = 10) -> CircuitBuilder:
     """A square grid of resistors with diodes to ground at every tenth node, fed at a corner."""
     build, rng = CircuitBuilder(), np.random.default_rng(0)
     x, g = build.input("x", 1), build.nodes("g", n * n).reshape(n, n)
-    build.resistors("h", g[:, :-1].ravel(), g[:, 1:].ravel(), rng.uniform(1e-4, 1e-3, n * (n - 1)), trainable=True)
+    build.resistors(
+        "h", g[:, :-1].ravel(), g[:, 1:].ravel(), rng.uniform(1e-4, 1e-3, n * (n - 1)), trainable=True
+    )
     build.resistors("v", g[:-1].ravel(), g[1:].ravel(), rng.uniform(1e-4, 1e-3, n * (n - 1)), trainable=True)
     build.resistors("in", x, g[0, :1], 1e-2)
     build.resistors("out", g[-1, -1:], build.ground(), 1e-2)
@@ -83,15 +85,15 @@ R4 e 0 10k
 @pytest.mark.parametrize("nudge", ["current", "clamped"])
 def test_equilibrium_propagation_is_right_with_floating_sources(nudge: str) -> None:
     """Of what a floating source delivers the current counts, of a current source the voltage over it."""
-    circuit = from_netlist(
-        RECIPROCAL, inputs=["V1"], outputs=["c", "d"], trainable=["R*", "V2", "I1", "I2"]
-    )
+    circuit = from_netlist(RECIPROCAL, inputs=["V1"], outputs=["c", "d"], trainable=["R*", "V2", "I1", "I2"])
     model, rng = Model.from_circuit(circuit), np.random.default_rng(0)
     x, y = rng.uniform(0.5, 2, (5, 1)), rng.uniform(0, 1, (5, 2))
     exact = model.gradients(x, y, estimator="adjoint")
     found = model.gradients(x, y, estimator="centered", beta=3e-7, nudge=nudge)
     for name, gradient in exact.items():
-        np.testing.assert_allclose(found[name], gradient, rtol=0, atol=2e-5 * np.abs(gradient).max(), err_msg=name)
+        np.testing.assert_allclose(
+            found[name], gradient, rtol=0, atol=2e-5 * np.abs(gradient).max(), err_msg=name
+        )
 
 
 ONE_WAY = """an amplifier in a loop
@@ -108,7 +110,9 @@ def test_circuits_that_carry_signals_one_way_are_trained_by_the_adjoint_alone() 
     model = Model.from_circuit(circuit)
     x = np.linspace(-1, 1, 8)[:, None]
     y = 0.5 * x
-    with pytest.raises(NotReciprocal, match=r"'E', 1 voltage-controlled voltages: it carries signals one way.*adjoint"):
+    with pytest.raises(
+        NotReciprocal, match=r"'E', 1 voltage-controlled voltages: it carries signals one way.*adjoint"
+    ):
         model.fit(x, y, epochs=1)
     history = model.fit(
         x, y, epochs=60, estimator="adjoint", optimizer=optimizers.Adam(lr=2e-5), batch_size=8
@@ -128,7 +132,10 @@ def test_ideal_diodes_are_refused_by_name() -> None:
         Model.from_circuit(build.build(), engine="sparse").predict([[1.0]])
 
 
-@pytest.mark.parametrize(("options", "message"), [({"tolerance": 0.0}, "volts above zero"), ({"max_iterations": 0}, "whole number")])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"tolerance": 0.0}, "volts above zero"), ({"max_iterations": 0}, "whole number")],
+)
 def test_settings_are_checked(options: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SparseEngine(**options)

@@ -191,7 +191,9 @@ def test_a_block_with_inner_nodes_and_one_way_sources_is_solved_by_the_sparse_en
     .ends follower
     .model dio D(IS=1e-9 N=1.5 RS=2)"""
     x = InputVoltageLayer(units=3, name="x")
-    h = SubcircuitLayer(text, "act", pins=["in", "out"])(DenseLayer(units=5, name="d1", init_type="glorot")(x))
+    h = SubcircuitLayer(text, "act", pins=["in", "out"])(
+        DenseLayer(units=5, name="d1", init_type="glorot")(x)
+    )
     y = CurrentLayer(name="y")(DenseLayer(units=4, name="d2")(h))
     model = Model(x, y, seed=3)
     assert model.engine.name == "sparse"

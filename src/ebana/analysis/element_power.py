@@ -21,6 +21,7 @@ import jax
 import numpy as np
 
 from ebana.circuit import Circuit
+from ebana.circuit.dynamic import WaveformSources
 from ebana.circuit.element import Element
 from ebana.circuit.elements import Amplifiers, Branches, CurrentSources, VoltageSources
 from ebana.compilation import arithmetic
@@ -182,6 +183,12 @@ def _(element: Branches, parameters: Values, state: State) -> Array:
     if element.linear:
         return (dv * dv) @ np.asarray(parameters[element.conductance], np.float64)
     return np.asarray(dv * state.devices[element.name]).reshape(len(dv), -1).sum(1)
+
+
+@absorbed_by.register
+def _(element: WaveformSources, parameters: Values, state: State) -> Array:
+    """At their values at t = 0."""
+    return -(state.p[:, element.nodes] * state.net[:, element.nodes]).sum(1)
 
 
 @absorbed_by.register

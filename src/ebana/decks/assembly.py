@@ -7,7 +7,7 @@ the current of another element is read, an ammeter of 0 V stands in series with 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from ebana.circuit.general import (
 from ebana.decks.devices import diode, series_resistances, transistor
 from ebana.decks.selection import Drive, Selection
 from ebana.devices import Formula
-from ebana.spice.language.deck import read_deck
+from ebana.spice.language.deck import DeckError, read_deck
 from ebana.spice.language.deck.data import Deck
 from ebana.spice.language.deck.elements import (
     Behavioural,
@@ -167,6 +167,7 @@ class Assembly:
 
     def add(self) -> None:
         """Add nodes and elements."""
+        self._check_read()
         sources = [e for e in self.deck.elements if isinstance(e, VoltageSource)]
         holding = self._holding(sources)
         floating = [e for e in sources if e.name not in holding]
@@ -178,6 +179,18 @@ class Assembly:
         self._free_nodes(meters)
         self._floating(floating, drivers, meters)
         self._elements()
+
+    def _check_read(self) -> None:
+        """Refuse elements that read the potential of a node to which nothing is connected."""
+        known = {*self.given, *self.deck.nodes}
+        for element in self.deck.elements:
+            for node in _read(element):
+                if node not in known:
+                    raise DeckError(
+                        element.place,
+                        f"it reads the potential of {node!r}, to which nothing is connected. Connect the node, or "
+                        "correct its name.",
+                    )
 
     def _called(self, name: str) -> str:
         """What an array is called in the circuit."""
@@ -219,13 +232,15 @@ class Assembly:
             self.build_.drive(title, nodes, drive.input, drive.columns, signs)
             return nodes
         title = self._called(f"{name} {drive.pattern}" if drive.pattern else name)
+        low, high = drive.bounds or (-np.inf, np.inf)
         return self.build_.bias(
             title,
             np.asarray(volts, float),
             scale=signs,
             labels=labels,
             trainable=bool(drive.pattern),
-            **drive.limits,
+            low=low,
+            high=high,
         )
 
     def _drivers(self, floating: Sequence[VoltageSource]) -> dict[str, int]:
@@ -374,8 +389,9 @@ class Assembly:
         ):
             for drive, members in self.chosen.grouped([e for e in elements if e.letter == letter]):
                 name, gain = self._gain(letter.upper(), drive, [e.gain for e in members])
-                controls = [self._nodes(e.controls[k] for e in members) for k in (0, 1)]
-                add(name, *self._ends(members), *controls, gain)
+                plus, minus = self._ends(members)
+                over, under = (self._nodes(e.controls[k] for e in members) for k in (0, 1))
+                add(name, plus, minus, over, under, gain)
                 self._label(members)
 
     def _gain(self, letter: str, drive: Drive, gains: Sequence[float]) -> tuple[str, Any]:
@@ -421,19 +437,15 @@ class Assembly:
             groups.setdefault((element.card.name, model), []).append(element)
             resistors += series_resistances(element)
         for number, ((_, model), members) in enumerate(groups.items()):
-            inner = [{end: name for name, end, _ in series_resistances(e)} for e in members]
-            ends = [[within.get(which, node) for within, node in zip(inner, nodes, strict=True)] for which, nodes in (
-                ("drain", [e.nodes[0] for e in members]),
-                ("gate", [e.nodes[1] for e in members]),
-                ("source", [e.nodes[2] for e in members]),
-                ("bulk", [e.nodes[3] if len(e.nodes) > 3 else e.nodes[2] for e in members]),
-            )]  # fmt: skip
             name = self._called(_numbered("M", model.name, number))
-            self.build_.add(Mosfets(name, *map(self._nodes, ends), model, labels=_labels(members)))
+            drain, gate, source, bulk = (
+                self._nodes(_terminals(e)[k] for e in members) for k in range(len(TERMINALS))
+            )
+            self.build_.add(Mosfets(name, drain, gate, source, bulk, model, labels=_labels(members)))
         if resistors:
             outer = {e.name: e for e in elements}
             a = self._nodes(
-                outer[name.rsplit("#", 1)[0]].nodes[0 if end == "drain" else 2] for name, end, _ in resistors
+                outer[name.rsplit("#", 1)[0]].nodes[TERMINALS.index(end)] for name, end, _ in resistors
             )
             b = self._nodes(name for name, _, _ in resistors)
             g = np.array([1.0 / ohms for _, _, ohms in resistors])
@@ -459,6 +471,26 @@ class Assembly:
             element.quantity == "v",
             labels=(element.written,),
         )
+
+
+TERMINALS = ("drain", "gate", "source", "bulk")
+
+
+def _terminals(element: Transistor) -> list[str]:
+    """Its nodes, those behind series resistances in place of the ends of the channel; a bulk is at its source."""
+    inner = {end: name for name, end, _ in series_resistances(element)}
+    nodes = [*element.nodes, element.nodes[-1]][: len(TERMINALS)]
+    return [inner.get(which, node) for which, node in zip(TERMINALS, nodes, strict=True)]
+
+
+def _read(element: Element) -> Iterator[str]:
+    """The nodes whose potentials an element reads."""
+    if isinstance(element, VoltageControlled):
+        yield from element.controls
+    elif isinstance(element, Behavioural):
+        for variable in variables(element.expression):
+            if isinstance(variable, Potential):
+                yield from (variable.a, variable.b)
 
 
 def _labels(elements: Iterable[Element]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -55,8 +55,8 @@ class SparseEngine:
     max_iterations: int = newton.ITERATIONS
     _last: list[Any] = field(default_factory=list, repr=False, compare=False)
 
-    name: ClassVar[str] = "sparse"
-    traceable: ClassVar[bool] = False
+    name = "sparse"
+    traceable = False
 
     def __post_init__(self) -> None:
         if not self.tolerance > 0:
@@ -163,9 +163,10 @@ def branch_currents(
         own = [k for k, owner in enumerate(system.layout.elements) if owner == number]
         if own:
             each = _into_first(system, own, through)
-        elif isinstance(element, VoltageSources):
-            total = _drawn(system, through)[element.nodes]
-            each = -np.sign(element.scale)[:, None] * total
+        elif element.sources().size:
+            total = _drawn(system, through)[element.sources()]
+            sign = np.sign(element.scale)[:, None] if isinstance(element, VoltageSources) else 1.0
+            each = -sign * total
         else:
             continue
         found |= {element.unit_name(k).lower(): row for k, row in enumerate(each)}

@@ -15,8 +15,17 @@ import jax
 import jax.numpy as jnp
 
 from ebana._types import Array, LossLike, Mask, Values
+from ebana.compilation import compiled
 from ebana.learning.estimators import Estimate, GradientEstimator, Objective, without
-from ebana.learning.system import Differentiable, EnergySystem, LinearResponse, Readable, System, trainable
+from ebana.learning.system import (
+    Differentiable,
+    EnergySystem,
+    HostDifferentiable,
+    LinearResponse,
+    Readable,
+    System,
+    trainable,
+)
 
 Derivatives = tuple[dict[str, Array], dict[str, Array]]
 """By the trained parameters; by the inputs of each sample, where the objective asks for it, else nothing."""
@@ -129,11 +138,30 @@ def exact_derivatives(
     """
     equations = equations_of(system)
     inputs = dict(objective.inputs)
-    cost = weighted_cost(equations, objective, weight)
-    by_state, *direct = jax.grad(cost, argnums=(0, 1, 2))(v, values, inputs)
+    outside = isinstance(system, HostDifferentiable)
+    cost, pulled = (_cost_jit, _pulled_jit) if outside else (_cost_slopes, _pulled)
+    by_state, *direct = cost(system, objective.loss, v, dict(values), inputs, dict(objective.targets), weight)
     sensitivity = equations.solve_transposed(values, inputs, v, by_state)
-    _, pull = jax.vjp(lambda values, inputs: equations.residual(values, inputs, v), values, inputs)
-    return asked_for(system, objective, *jax.tree.map(jnp.add, tuple(direct), pull(-sensitivity)))
+    by_equations = pulled(system, v, dict(values), inputs, -sensitivity)
+    return asked_for(system, objective, *jax.tree.map(jnp.add, tuple(direct), by_equations))
+
+
+def _cost_slopes(
+    system: Any, loss: LossLike, v: Array, values: Values, inputs: Values, targets: Values, weight: Array
+) -> Any:
+    """Derivatives of the weighted sum of losses by unknowns, values and inputs."""
+    cost = weighted_cost(system, Objective(inputs, targets, loss), weight)
+    return jax.grad(cost, argnums=(0, 1, 2))(v, values, inputs)
+
+
+def _pulled(system: Any, v: Array, values: Values, inputs: Values, sensitivity: Array) -> Any:
+    """``sensitivity^T dF`` by values and inputs."""
+    _, pull = jax.vjp(lambda values, inputs: system.residual(values, inputs, v), values, inputs)
+    return pull(sensitivity)
+
+
+_cost_jit, _pulled_jit = compiled(_cost_slopes, 1), compiled(_pulled)
+"""Of systems whose transposed equations are solved outside JAX: all but that is compiled."""
 
 
 def weighted_cost(

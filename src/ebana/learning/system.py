@@ -192,7 +192,7 @@ class Differentiable(Readable, Protocol):
 
 @runtime_checkable
 class HostDifferentiable(Differentiable, Protocol):
-    """One that solves its transposed equations outside JAX, by what was factorised at a state."""
+    """One that solves its transposed equations outside JAX, by what was factorised at a state; a JAX pytree itself."""
 
     def factors_at(self, values: Values, inputs: Values, v: FreePotentials) -> Any:
         """The derivatives ``dF/dv`` of each sample, factorised."""

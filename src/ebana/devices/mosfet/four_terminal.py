@@ -24,10 +24,12 @@ from ebana._types import Array, Values
 from ebana.devices.device import Device, floating
 from ebana.devices.forms import law
 from ebana.devices.limits import ChannelLimiter, JunctionLimiter
-from ebana.devices.mosfet.law import CAP
 from ebana.devices.mosfet.transistor import Level1
 from ebana.devices.ports import PortDevice
 from ebana.spice.language.statements import DeviceLine
+
+CAP = 600.0
+"""The junction's exponential goes on along its tangent beyond this many thermal voltages: doubles end at 709."""
 
 
 @law("sign")
@@ -86,7 +88,7 @@ class BulkJunction(Device):
         return self.characteristic(dv, p)[1]
 
     def characteristic(self, dv: Array, p: Values) -> tuple[Array, Array]:
-        """Both; beyond :data:`~ebana.devices.mosfet.law.CAP` thermal voltages along the tangent."""
+        """Both; beyond :data:`CAP` thermal voltages along the tangent."""
         dv = floating(dv)
         near = jnp.clip(dv / self.vt, -3.0, CAP)
         rise = jnp.exp(near)

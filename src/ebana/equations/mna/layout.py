@@ -76,6 +76,11 @@ class Layout:
         """Number of unknowns."""
         return len(self.unknown)
 
+    @property
+    def control_count(self) -> int:
+        """Number of controls."""
+        return len(self.to_controls.indptr) - 1
+
 
 @dataclass(frozen=True, eq=False)
 class Pattern:

@@ -116,8 +116,8 @@ class System:
         if self.leak:
             total[: self.layout.nodes] += self.leak * (x[: self.layout.nodes] - self.anchor)
         if self.pinned is not None:
-            at, volts = self.pinned
-            total[at] += PIN * (x[at] - volts[:, None])
+            rows, volts = self.pinned
+            total[rows] += PIN * (x[rows] - volts[:, None])
         for pull in self.pulls:
             pull.add_currents(total, p)
         return total, slopes
@@ -228,7 +228,7 @@ def _linear(
 ) -> tuple[np.ndarray, np.ndarray, list[tuple[Any, dict[str, Any], int]]]:
     """Constants and slopes of linear branches, and the laws of the others."""
     constants = np.zeros((len(places.held), batch))
-    slopes = np.zeros((places.to_controls.shape[0], 1))
+    slopes = np.zeros((places.control_count, 1))
     laws = []
     for relation, span, (start, stop) in zip(relations, places.controls, places.branches, strict=True):
         law = relation.law

@@ -11,6 +11,7 @@ whose minimum the circuit settles in, and the adjoint alone is right::
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -54,6 +55,7 @@ class Solved(Settled):
     x: Array
 
 
+@partial(jax.tree_util.register_dataclass, data_fields=["circuit"], meta_fields=["engine"])
 @dataclass(frozen=True)
 class GeneralSystem(CircuitSystem):
     """The :class:`~ebana.learning.system.EnergySystem` of any circuit on a :class:`~ebana.engines.SparseEngine`."""
@@ -157,7 +159,7 @@ class GeneralSystem(CircuitSystem):
         for element in self.circuit.each(VoltageSources):
             if element.parameter in total:
                 each = (change[:, element.nodes] * element.scale).sum(0)
-                total[element.parameter] = total[element.parameter].at[element.columns].add(each)
+                total[element.parameter] = jnp.asarray(total[element.parameter]).at[element.columns].add(each)
         return total
 
     def input_contrast(
@@ -169,7 +171,7 @@ class GeneralSystem(CircuitSystem):
         for element in self.circuit.each(VoltageSources):
             if element.input is not None:
                 each = change[:, element.nodes] * element.scale
-                total[element.input] = total[element.input].at[:, element.columns].add(each)
+                total[element.input] = jnp.asarray(total[element.input]).at[:, element.columns].add(each)
         return total
 
     def _of_drivers(self, values: Values, plus: Settled, minus: Settled, weight: Array) -> Array:

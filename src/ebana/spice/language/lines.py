@@ -26,7 +26,11 @@ BLANK = " \t\v"
 COMMENT = re.compile(rf";|//|(?<=[{BLANK},])\$|^\$")
 """What starts a comment within a line."""
 
-_AROUND = re.compile(r"^[\s\x00-\x1f\x7f]+|[\s\x00-\x1f\x7f]+$")
+_AROUND = "".join(map(chr, (*range(0x21), 0x7F))) + "".join(
+    letter for letter in map(chr, range(0x80, 0x3001)) if letter.isspace()
+)
+"""White space and control characters: nothing beyond U+3000 is white space."""
+
 _FOREIGN = re.compile(rf"(?![{BLANK}])[\s\x00-\x1f\x7f]")
 
 _END = re.compile(r"\r\n|\r|\n")
@@ -55,7 +59,21 @@ def physical_lines(text: str) -> list[str]:
     return _END.split(text.removeprefix("\ufeff"))
 
 
-def without_comment(line: str) -> str:
+@dataclass(frozen=True)
+class Comments:
+    """Which comments there are: what a line begins with that is one, and what begins one within a line."""
+
+    whole: tuple[str, ...] = _WHOLE
+    inline: re.Pattern[str] = COMMENT
+
+
+NGSPICE = Comments()
+LTSPICE = Comments(("*", "//"), re.compile(r";|//"))
+XYCE = Comments(("*",), re.compile(";"))
+"""Comments of simulators: ``$`` and ``#`` may begin names in LTspice and Xyce."""
+
+
+def without_comment(line: str, comments: Comments = NGSPICE) -> str:
     """A line without its comment and the blanks around it; empty for one that is a comment.
 
     Example:
@@ -63,19 +81,22 @@ def without_comment(line: str) -> str:
         ('D1 a 0 clip', '+ N=1.7', '')
     """
     line = line.strip(BLANK + "\r\n")
-    return "" if line.startswith(_WHOLE) else COMMENT.split(line, maxsplit=1)[0].strip(BLANK)
+    return "" if line.startswith(comments.whole) else comments.inline.split(line, maxsplit=1)[0].strip(BLANK)
 
 
-def read_lines(text: str | Iterable[str]) -> Iterator[Line]:
-    """The logical lines of a text, with their places."""
+def read_lines(text: str | Iterable[str], comments: Comments = NGSPICE) -> Iterator[Line]:
+    """The logical lines of a text, with their places.
+
+    Args:
+        text: a text, or its lines.
+        comments: those of the simulator whose text it is.
+    """
     parts: list[str] = []  # of the open line, joined at its end: as a sum they would be copied once for each
     number = swallowed = 0
     problem = ""
     for place, raw in enumerate(physical_lines(text) if isinstance(text, str) else text, start=1):
-        written = without_comment(raw)
-        line = _AROUND.sub(
-            "", written
-        )  # what it is meant to be; with foreign blanks around it, it is refused
+        written = without_comment(raw, comments)
+        line = written.strip(_AROUND)  # what it is meant to be; with foreign blanks around it, it is refused
         if not line:
             swallowed = place if raw.strip().startswith(";") else swallowed
         elif line.startswith("+") and parts:

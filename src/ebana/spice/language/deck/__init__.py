@@ -23,7 +23,7 @@ from ebana.spice.language.deck.places import DeckError, Place
 from ebana.spice.language.deck.reader import read_deck
 
 __all__ = [
-    "Behavioural", "Capacitor", "CurrentControlled", "CurrentSource", "DcSweep", "Deck", "DeckError", "Diode", "Element",
-    "Inductor", "OperatingPoint", "Place", "PrintItem", "Resistor", "Sweep", "Transistor", "VoltageControlled",
-    "VoltageSource", "read_deck",
+    "Behavioural", "Capacitor", "CurrentControlled", "CurrentSource", "DcSweep", "Deck", "DeckError", "Diode",
+    "Element", "Inductor", "OperatingPoint", "Place", "PrintItem", "Resistor", "Sweep", "Transistor",
+    "VoltageControlled", "VoltageSource", "read_deck",
 ]  # fmt: skip

@@ -39,12 +39,14 @@ class Settings:
         tnom: at which resistors' models were measured.
         width: of transistors that state none (``defw``), metres.
         length: of transistors that state none (``defl``), metres.
+        scale: metres in a unit of length of transistors' and diodes' lines (``scale``).
     """
 
     celsius: float = 27.0
     tnom: float = 27.0
     width: float | None = None
     length: float | None = None
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def resistor(line: Line) -> list[Element]:
     word, card = _value_and_model(line, found, ("R", "RES"), ("r", "resistance"))
     factor = _temperature_factor(line, found, card) * (line.optional(found.keys, "scale") or 1.0)
     copies = line.copies(found.keys)
-    if word is not None and not is_number(word):
+    if word is not None and not word[0].isdigit():
         expression = line.frame.scope.expression(unwrapped(word))
         if any(isinstance(one, Potential | Current) for one in walk(expression)):
             return [_behavioural_resistor(line, ends, expression, factor / copies)]
@@ -181,9 +183,7 @@ def _value_and_model(
     card = None
     for one in found.alone:
         if card is None and line.frame.holder(one) is not None:
-            card = line.frame.model(one)
-            if card.type not in types:
-                raise ValueError(f"its model {one!r} is of type {card.type}. Expected {' or '.join(types)}.")
+            card = line.frame.model(one, types)
         elif word is None:
             word = one
         else:
@@ -253,8 +253,8 @@ def inductor(line: Line) -> list[Element]:
     """An inductor; LTspice's resistances (``Rser``, ``Rpar``) become resistors."""
     ends, rest = line.ends(2, "Lname node node value")
     found = stated(rest)
-    found.without("l", "inductance", "ic", "m", "tc", "tc1", "tc2", "temp", "dtemp", "scale", "nt", "rpar", "rser", "cpar",
-                  "model")  # fmt: skip
+    found.without("l", "inductance", "ic", "m", "tc", "tc1", "tc2", "temp", "dtemp", "scale", "nt", "rpar", "rser",
+                  "cpar", "model")  # fmt: skip
     word, card = _value_and_model(line, found, ("L", "IND"), ("l", "inductance"))
     value = line.number(word) if word is not None else _of(card, line, "ind", "l")
     if value is None:
@@ -291,16 +291,18 @@ def diode(line: Line) -> list[Element]:
     form = "Dname anode cathode model"
     ends, rest = line.ends(2, form)
     found = stated(rest, commas=True)
+    card = _card(line, found, ("D",), form)
     found.without("area", "m", "pj", "temp", "dtemp", "ic", "w", "l", "perim", "lm", "wm", "lp", "wp", "n")
-    if not found.alone:
-        raise ValueError(f"it has no model. Expected {form}.")
     _refuse_sizes(found, "w", "l", "n")
-    card = _card(line, found.alone[0], ("D",))
     off, areas = _off(found.alone[1:])
     if len(areas) > 1 or (areas and "area" in found.keys):
         raise ValueError(f"it has {areas[-1]!r} after its area. Expected KEY=value.")
     area = line.number(areas[0]) if areas else line.optional(found.keys, "area")
     perimeter = line.optional(found.keys, "pj", "perim")
+    if line.settings.scale != 1 and (area is not None or perimeter is not None):
+        raise ValueError(
+            "the deck scales lengths (scale), which is read for transistors alone. State areas to scale."
+        )
     return [
         Diode(*line.part(ends), card, area, line.copies(found.keys), perimeter, line.celsius(found.keys), off)
     ]
@@ -313,19 +315,23 @@ def transistor(line: Line) -> list[Element]:
     if len(names) < 4:
         raise ValueError(f"it has not the nodes that it needs. Expected {form}.")
     four = len(names) == 5 and "=" not in names[4] and not _is_alone(line, names)
+    if four and line.frame.holder(names[4]) is None:
+        _check_nodes(line)
     ends, rest = line.ends(4 if four else 3, form)
     found = stated(rest, commas=True)
+    card = _card(line, found, ("NMOS", "PMOS"), form)
     found.without("w", "l", "m", "ad", "as", "pd", "ps", "nrd", "nrs", "temp", "dtemp", "ic", "icvds", "icvgs", "icvbs",
                   "nf")  # fmt: skip
-    if not found.alone:
-        raise ValueError(f"it has no model. Expected {form}.")
     _refuse_sizes(found, "nf")
-    card = _card(line, found.alone[0], ("NMOS", "PMOS"))
     off, others = _off(found.alone[1:])
     if others:
         raise ValueError(f"it has {others[0]!r} after its model. Expected KEY=value.")
-    sizes = [line.optional(found.keys, key) for key in ("ad", "as", "pd", "ps", "nrd", "nrs")]
-    width, length = line.optional(found.keys, "w"), line.optional(found.keys, "l")
+    scale = line.settings.scale
+    powers = {"w": 1, "l": 1, "ad": 2, "as": 2, "pd": 1, "ps": 1, "nrd": 0, "nrs": 0}
+    stated_sizes = {key: line.optional(found.keys, key) for key in powers}
+    width, length, *sizes = (
+        None if size is None else size * scale ** powers[key] for key, size in stated_sizes.items()
+    )
     if card.parameters.get("w") is None and width is None:
         width = line.settings.width
     if card.parameters.get("l") is None and length is None:
@@ -347,15 +353,30 @@ def transistor(line: Line) -> list[Element]:
     ]
 
 
+def _check_nodes(line: Line) -> None:
+    """Refuse a transistor of more than four nodes, whose model comes later."""
+    names, _ = nodes(line.after, 8)
+    later = next((k for k, name in enumerate(names) if k > 4 and line.frame.holder(name) is not None), None)
+    if later is not None:
+        raise ValueError(
+            f"it has {later} nodes. Expected drain, gate, source and bulk: other transistors are not read."
+        )
+
+
 def _is_alone(line: Line, names: list[str]) -> bool:
     """Whether the fourth word is the model, so that there are three nodes."""
     return line.frame.holder(names[4]) is None and line.frame.holder(names[3]) is not None
 
 
-def _card(line: Line, name: str, types: tuple[str, ...]) -> ModelCard:
-    card = line.frame.model(name)
+def _card(line: Line, found: Stated, types: tuple[str, ...], form: str) -> ModelCard:
+    """The card of the first word of those that follow the nodes."""
+    if not found.alone:
+        raise ValueError(f"it has no model. Expected {form}.")
+    card = line.frame.model(found.alone[0], types)
     if card.type not in types:
-        raise ValueError(f"its model {name!r} is of type {card.type}. Expected {' or '.join(types)}.")
+        raise ValueError(
+            f"its model {found.alone[0]!r} is of type {card.type}. Expected {' or '.join(types)}."
+        )
     return checked(card)
 
 

@@ -12,21 +12,38 @@ from collections.abc import Iterable
 from ebana.spice.language.deck.places import DeckError
 from ebana.spice.language.deck.sources import Statement
 
-HARMLESS = frozenset(
-    ("alias", "ac", "asciiplot", "break", "compose", "continue", "cross", "define", "deftype", "diff", "display", "disto",
-     "dowhile", "echo", "edisplay", "else", "end", "fft", "foreach", "fourier", "getcwd", "goto", "gnuplot", "hardcopy",
-     "history", "if", "inventory", "iplot", "label", "let", "linearize", "listing", "meas", "measure", "noise", "plot",
-     "print", "psd", "pz", "quit", "exit", "remcirc", "repeat", "reset", "resume", "rusage", "run", "save", "sens", "set",
-     "setplot", "setscale", "setseed", "settype", "show", "showmod", "spec", "state", "status", "strcmp", "tf", "tran",
-     "undefine", "unlet", "unset", "version", "where", "while", "write", "wrdata", "wrs2p", "destroy", "delete", "op",
-     "dc", "bug", "help", "esave", "stop", "step", "trace", "mrdump", "wrnodev", "check_ifparm", "sp", "setcs"),
-)  # fmt: skip
+_HARMLESS_WORDS = (
+    "alias ac asciiplot break compose continue cross define deftype diff display disto dowhile "
+    "echo edisplay else end fft foreach fourier getcwd goto gnuplot hardcopy history if "
+    "inventory iplot label let linearize listing meas measure noise plot print psd pz quit exit "
+    "remcirc eprint eprvcd reshape remzerovec cutout optran repeat reset resume rusage run save "
+    "sens set setplot setscale setseed settype show showmod spec state status strcmp tf tran "
+    "undefine unlet unset version where while write wrdata wrs2p destroy delete op dc bug help "
+    "esave stop step trace mrdump wrnodev check_ifparm sp setcs"
+)
+HARMLESS = frozenset(_HARMLESS_WORDS.split())
 """Commands that change no circuit."""
 
 _NUMBERS = frozenset(
-    ("temp", "tnom", "gmin", "reltol", "abstol", "vntol", "defw", "defl", "scale", "ngbehavior", "noinit", "rshunt"),
-)  # fmt: skip
+    [
+        "temp",
+        "tnom",
+        "gmin",
+        "reltol",
+        "abstol",
+        "vntol",
+        "defw",
+        "defl",
+        "scale",
+        "ngbehavior",
+        "noinit",
+        "rshunt",
+    ]
+)
 """Variables that ``set`` may not change, as operating points depend on them."""
+
+_OPTIONS = ("option", "options")
+"""What states options, as ``.options`` does."""
 
 _DEVICE = re.compile(r"\s*@")
 
@@ -40,14 +57,14 @@ def analyses_of(commands: Iterable[Statement]) -> list[Statement]:
     found = []
     for statement in commands:
         word = statement.card
-        if word not in HARMLESS:
+        if word not in HARMLESS and word not in _OPTIONS:
             raise DeckError(
                 statement.place,
                 f"the command {word!r} of the .control block is not carried out: it may change the circuit. Make its "
                 "change in the deck, and leave out the command.",
             )
         _check(statement, word)
-        if word in ("op", "dc", "print", "save"):
+        if word in ("op", "dc", "print", "save", *_OPTIONS):
             found.append(Statement(f".{statement.text}", statement.place))
     return found
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ebana.spice.language.deck.data import Analysis, DcSweep, OperatingPoint, PrintItem, Sweep
-from ebana.spice.language.deck.elements import CurrentSource, Element, Resistor, VoltageSource
-from ebana.spice.language.deck.flattening import currents_resolved
+from ebana.spice.language.deck.elements import CurrentSource, Resistor, VoltageSource
+from ebana.spice.language.deck.expression import Expression
+from ebana.spice.language.deck.flattening import Known, currents_resolved
 from ebana.spice.language.deck.grammar import probed
 from ebana.spice.language.deck.places import Place, located
 from ebana.spice.language.deck.scopes import Scope, unwrapped
@@ -17,12 +18,13 @@ from ebana.spice.language.deck.sources import Statement
 from ebana.spice.language.deck.words import closing, stated, words
 from ebana.spice.language.lines import shorten
 
-PASSED = frozenset(
-    (".tran", ".ac", ".noise", ".tf", ".sens", ".pz", ".disto", ".sp", ".pss", ".hb", ".four", ".fourier", ".fft", ".net",
-     ".ic", ".icop", ".dcvolt", ".width", ".title", ".meas", ".measure", ".backanno", ".preprocess", ".hdl", ".lin",
-     ".initcond", ".aliases", ".text", ".wave", ".ferret", ".machine", ".endmachine", ".savestate", ".loadbias",
-     ".savebias", ".result", ".mpde", ".watch", ".stimulus", ".probe64", ".acmodel", ".temp_"),
-)  # fmt: skip
+_PASSED_WORDS = (
+    ".tran .ac .noise .tf .sens .pz .disto .sp .pss .hb .four .fourier .fft .net .ic .icop "
+    ".dcvolt .width .title .meas .measure .backanno .preprocess .hdl .lin .initcond .aliases "
+    ".text .wave .ferret .machine .endmachine .savestate .loadbias .savebias .result .mpde "
+    ".watch .stimulus .probe64 .acmodel .temp_"
+)
+PASSED = frozenset(_PASSED_WORDS.split())
 """Statements that say nothing of operating points: other analyses, measurements, layout of reports."""
 
 REFUSED = {
@@ -107,8 +109,9 @@ class Directives:
     def _options(self, statement: Statement) -> None:
         """Numbers of ``.options``; Xyce's packages but DEVICE, words and flags are passed over."""
         found = stated(statement.rest, commas=True)
-        package = found.alone[0].lower() if found.alone else ""
-        if package in _PACKAGES:
+        others = [word.lower() for word in found.alone]
+        package = others[0] if others else ""
+        if package in _PACKAGES and not (package == "parser" and "scale" in found.keys):
             self.passed.append(statement.place)
             return
         read = 0
@@ -120,7 +123,7 @@ class Directives:
                 raise ValueError(
                     "it scales the sizes of transistors (scale), which is not read. State sizes in metres."
                 )
-        self.passed += [statement.place] if read < len(found.keys) + len(found.alone) else []
+        self.passed += [statement.place] if read < len(found.keys) or others not in ([], ["device"]) else []
         self.celsius = self.options.get("temp", self.celsius)
 
     def _temperature(self, statement: Statement) -> None:
@@ -130,17 +133,18 @@ class Directives:
         self.celsius = self.scope.number(found[0].removeprefix("="))
 
     def _nodesets(self, statement: Statement, scope: Scope) -> None:
-        rest = re.sub(r"\s*=\s*", "=", statement.rest)
-        at = 0
-        while match := re.compile(r"[\s,]*(?:all\s*=\s*)?v\s*\(", re.IGNORECASE).match(rest, at):
-            end = closing(rest, match.end() - 1)
-            (word, *_) = words(rest[end + 1 :].lstrip("= \t"), commas=True) or [""]
-            if not word:
-                raise ValueError("it has no value. Expected .nodeset V(node)=value.")
-            self.nodesets[scope.node(rest[match.end() : end].strip())] = scope.number(word)
-            at = rest.index(word, end + 1) + len(word)
-        if rest[at:].strip(" \t,"):
-            raise ValueError(f"cannot read {shorten(rest[at:])!r}. Expected .nodeset V(node)=value.")
+        found = words(
+            re.sub(r"(?<![\w}])v \(", "v(", " ".join(statement.rest.split()), flags=re.IGNORECASE),
+            commas=True,
+        )
+        while found:
+            match = re.fullmatch(r"v\((.*)\)(?:=(.+))?", found.pop(0), re.IGNORECASE | re.DOTALL)
+            value = (match[2] or (found.pop(0) if found else "")) if match else ""
+            if match is None or not value or len(probed(match[1])) != 1:
+                raise ValueError(
+                    f"cannot read {shorten(statement.text)!r}. Expected .nodeset V(node)=value ...."
+                )
+            self.nodesets[scope.node(match[1].strip())] = scope.number(value)
 
     # -- prints -----------------------------------------------------------------------------------------
 
@@ -151,7 +155,7 @@ class Directives:
         else:
             self.printed.append(statement)
 
-    def prints(self, known: dict[str, Element]) -> list[PrintItem]:
+    def prints(self, known: Known) -> list[PrintItem]:
         """What the deck prints of its operating points."""
         found: list[PrintItem] = []
         for statement in self.printed:
@@ -164,7 +168,7 @@ class Directives:
 
     # -- analyses ---------------------------------------------------------------------------------------
 
-    def analyses(self, known: dict[str, Element]) -> list[Analysis]:
+    def analyses(self, known: Known) -> list[Analysis]:
         """The analyses of operating points that the deck asks for."""
         found: list[Analysis] = []
         for statement in self.sweeps:
@@ -176,23 +180,25 @@ class Directives:
         return found
 
 
-_PACKAGES = frozenset(
-    ("nonlin", "nonlin-tran", "nonlin-hb", "linsol", "linsol-hb", "linsol-ac", "timeint", "loca", "output", "restart",
-     "parser", "hbint", "sensitivity", "fft", "measure", "dist", "diagnostic", "embeddedsamples", "samples", "pces", "job",
-     "topology", "mpdeint", "regression", "es"),
-)  # fmt: skip
+_PACKAGES_WORDS = (
+    "nonlin nonlin-tran nonlin-hb linsol linsol-hb linsol-ac timeint loca output restart parser "
+    "hbint sensitivity fft measure dist diagnostic embeddedsamples samples pces job topology "
+    "mpdeint regression es"
+)
+_PACKAGES = frozenset(_PACKAGES_WORDS.split())
 """Packages of Xyce's options that no operating point depends on."""
 
-_KNOWN = frozenset(
-    ("abstol", "chgtol", "defad", "defas", "defl", "defpd", "defps", "defw", "gmin", "gminsteps", "itl1", "itl2", "itl4",
-     "itl6", "pivrel", "pivtol", "reltol", "rshunt", "srcsteps", "temp", "tnom", "vntol", "voltmax", "trtol", "cshunt"),
-)  # fmt: skip
+_KNOWN_WORDS = (
+    "abstol chgtol defad defas defl defpd defps defw scale gmin gminsteps itl1 itl2 itl4 itl6 "
+    "pivrel pivtol reltol rshunt srcsteps temp tnom vntol voltmax trtol cshunt"
+)
+_KNOWN = frozenset(_KNOWN_WORDS.split())
 """Options that are numbers and that operating points can depend on."""
 
-_KINDS = frozenset(
-    ("dc", "op", "tran", "ac", "noise", "hb", "hb_fd", "hb_td", "hb_ic", "hb_startup", "homotopy", "sens", "tf", "disto",
-     "pz", "es", "pce", "ac_ic", "tranadjoint"),
-)  # fmt: skip
+_KINDS_WORDS = (
+    "dc op tran ac noise hb hb_fd hb_td hb_ic hb_startup homotopy sens tf disto pz es pce ac_ic tranadjoint"
+)
+_KINDS = frozenset(_KINDS_WORDS.split())
 
 
 def unknown(statement: Statement) -> str:
@@ -208,7 +214,7 @@ def unknown(statement: Statement) -> str:
 _FORM = "Expected .dc NAME START STOP STEP [NAME START STOP STEP], or NAME LIST VALUES"
 
 
-def _sweeps(text: str, scope: Scope, known: dict[str, Element]) -> list[Sweep]:
+def _sweeps(text: str, scope: Scope, known: Known) -> list[Sweep]:
     """Variables of ``.dc``: linear, by decade or octave, or a list."""
     rest = [word.strip("()") for word in words(text.replace("=", " "), commas=True)]
     if rest and rest[0].lower() == "data":
@@ -240,7 +246,7 @@ def _kind(rest: list[str]) -> tuple[str, str]:
     return kind, rest.pop(0)
 
 
-def _listed(rest: list[str], scope: Scope, known: dict[str, Element]) -> list[float]:
+def _listed(rest: list[str], scope: Scope, known: Known) -> list[float]:
     values = []
     while rest and (rest[0][0] in "+-.0123456789{'" or not _is_target(rest[0], scope, known)):
         values.append(scope.number(rest.pop(0)))
@@ -274,7 +280,7 @@ def _spaced(kind: str, rest: list[str], scope: Scope) -> list[float]:
     return [start * base ** (k / step) for k in range(math.floor(count) + 1)]
 
 
-def _is_target(word: str, scope: Scope, known: dict[str, Element]) -> bool:
+def _is_target(word: str, scope: Scope, known: Known) -> bool:
     try:
         _target(word, (), scope, known)
     except ValueError:
@@ -282,15 +288,15 @@ def _is_target(word: str, scope: Scope, known: dict[str, Element]) -> bool:
     return True
 
 
-def _target(word: str, values: tuple[float, ...], scope: Scope, known: dict[str, Element]) -> Sweep:
+def _target(word: str, values: tuple[float, ...], scope: Scope, known: Known) -> Sweep:
     """What a name of ``.dc`` means."""
     name = word.lower()
     if name in ("temp", "temper"):
         return Sweep("temperature", "temp", values)
     full, _, own = name.replace(".", ":").rpartition(":")
-    element = known.get(scope.element(name))
+    element = known.elements.get(scope.element(name))
     if element is None and full and own in ("r", "dc", "dcv0", "dcvalue"):
-        element = known.get(scope.element(full))
+        element = known.elements.get(scope.element(full))
     if isinstance(element, VoltageSource | CurrentSource):
         return Sweep("source", element.name, values)
     if isinstance(element, Resistor):
@@ -309,7 +315,7 @@ def _items(text: str) -> list[str]:
     return [word for word in words(plain) if not re.fullmatch(r"\([-+.\deE, ]*\)", word)]
 
 
-def _item(word: str, scope: Scope, known: dict[str, Element]) -> PrintItem | None:
+def _item(word: str, scope: Scope, known: Known) -> PrintItem | None:
     """One word of a print; None for what is its layout."""
     if re.match(r"[A-Za-z_]+=(?!=)", word):
         return None  # format=, file=, width=
@@ -320,7 +326,12 @@ def _item(word: str, scope: Scope, known: dict[str, Element]) -> PrintItem | Non
     if match and closing(word, 1) == len(word) - 1:
         names = probed(match[2])
         if match[1].lower() == "v":
-            return PrintItem(word, "v", tuple(map(scope.node, names)), _understood(word, scope, known))
+            return PrintItem(
+                word,
+                "v",
+                tuple(known.node(scope.node(name)) for name in names),
+                _understood(word, scope, known),
+            )
         return PrintItem(word, "i", (scope.element(names[0]),), _understood(word, scope, known))
     branch = re.fullmatch(r"(\S+)#branch", lower)
     if branch:
@@ -328,7 +339,7 @@ def _item(word: str, scope: Scope, known: dict[str, Element]) -> PrintItem | Non
     return PrintItem(word, "expression", (), _understood(unwrapped(word), scope, known))
 
 
-def _understood(text: str, scope: Scope, known: dict[str, Element]):
+def _understood(text: str, scope: Scope, known: Known) -> Expression | None:
     """An expression; None where it is not one of operating points, which printing need not know."""
     try:
         return currents_resolved(scope.expression(text), known)

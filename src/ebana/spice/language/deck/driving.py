@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations_with_replacement
 from typing import Literal
 
@@ -22,6 +22,7 @@ from ebana.spice.language.deck.functions import called, constant
 from ebana.spice.language.deck.scopes import unwrapped
 from ebana.spice.language.deck.words import closing, nodes, stated, words
 from ebana.spice.language.lines import shorten
+from ebana.spice.language.numbers import is_number
 
 # -- independent sources -------------------------------------------------------------------------------------
 
@@ -51,20 +52,37 @@ def independent(line: Line) -> list[Element]:
 def _without_wave(text: str) -> tuple[str, str]:
     """The rest of a line without its wave, and the wave."""
     text = " ".join(text.split())
-    match = _WAVE.search(text)
+    match = _first(_WAVE, text)
     if match is None:
         return text, ""
     after = match.end()
     while after < len(text) and text[after] in " =":
         after += 1
     if after < len(text) and text[after] == "(":
-        end = closing(text, after) + 1
-        others = _AFTER_WAVE.search(text, end)
-        end = len(text) if others is None else others.start()  # PWL(...) R=0 and the like belong to the wave
-    else:
-        others = _AFTER_WAVE.search(text, after)
-        end = len(text) if others is None else others.start()
-    return f"{text[: match.start()]} {text[end:]}".strip(), text[match.start() : end].strip()
+        after = closing(text, after) + 1
+    others = _AFTER_WAVE.search(text, after)  # PWL(...) R=0 and the like belong to the wave
+    end = len(text) if others is None else others.start()
+    start = match.start()
+    if text[start - 1 : start] == "(" and closing(text, start - 1) == len(text) - 1:
+        return text[: start - 1].strip(), text[start:-1].strip()  # (PULSE 0 1 ...)
+    return f"{text[:start]} {text[end:]}".strip(), text[start:end].strip()
+
+
+def _first(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """The first match outside of braces and quotes."""
+    at = 0
+    for group in re.finditer(r"[{'\"]", text):
+        if group.start() < at:
+            continue
+        match = pattern.search(text, at, group.start())
+        if match is not None:
+            return match
+        at = closing(text, group.start()) + 1
+    return pattern.search(text, at)
+
+
+_SMALL_SIGNAL = {"ac": 2, "distof1": 2, "distof2": 2, "portnum": 1, "z0": 1, "pwr": 1, "freq": 1, "phase": 1}
+"""Words that say nothing at DC, and how many numbers may follow them."""
 
 
 def _direct(line: Line, text: str) -> tuple[float | None, dict[str, str]]:
@@ -89,15 +107,19 @@ def _direct(line: Line, text: str) -> tuple[float | None, dict[str, str]]:
     rest = list(found.alone)
     while rest:
         word = rest.pop(0)
-        if word.lower() in ("ac", "distof1", "distof2"):
-            while rest and rest[0].lower() not in ("dc", "ac"):
+        if word.lower() in _SMALL_SIGNAL:
+            count = _SMALL_SIGNAL[word.lower()]
+            while count and rest and rest[0].lower() not in ("dc", *_SMALL_SIGNAL):
                 rest.pop(0)
+                count -= 1
         elif word.lower() == "dc":
             if rest:
                 value = line.number(rest.pop(0))
-        elif value is None:
+        elif value is None and word == found.alone[0]:
             value = line.number(word)
-        elif "ac" not in found.keys:
+        elif "ac" in found.keys and is_number(word):
+            pass  # AC=1 0
+        else:
             raise ValueError(
                 f"it has {word!r} after its value. Expected DC, AC or a wave such as PULSE(...)."
             )
@@ -237,24 +259,28 @@ def _polynomial(
     of: list[Potential] | list[Current],
     text: str,
 ) -> list[Element]:
-    """A polynomial in SPICE's order: 1, x, y, x^2, xy, y^2, x^3, ...; a single coefficient of one variable is a gain."""
+    """A polynomial in SPICE's order: 1, x, y, x^2, xy, y^2, x^3, ...; one coefficient alone is refused."""
     found = stated(text.replace("(", " ").replace(")", " "), commas=True)
     found.without("m", "ic")
     values = [line.number(word) for word in found.alone]
     if not values:
         raise ValueError("its polynomial has no coefficients.")
     if len(of) == 1 and len(values) == 1:
-        values.insert(0, 0.0)
-    terms = [_term(value, powers) for value, powers in zip(values, _powers(of), strict=False) if value]
-    expression = _sum(terms) if terms else Number(0.0)
-    return [
-        _of_expression(
-            line, ends, quantity, expression, {key: found.keys[key] for key in found.keys if key == "m"}
+        raise ValueError(
+            "its polynomial has one coefficient, which is a constant in ngspice and a gain in SPICE2 and others. Write "
+            f"'0 {found.alone[0]}' for a gain, or '{found.alone[0]} 0' for a constant."
         )
-    ]
+    keys = {key: given for key, given in found.keys.items() if key == "m"}
+    return [_of_expression(line, ends, quantity, _terms(of, values), keys)]
 
 
-def _powers(of: list[Potential] | list[Current]) -> Iterator[tuple[Variable, ...]]:
+def _terms(of: Sequence[Variable], values: list[float]) -> Expression:
+    """The polynomial of these coefficients."""
+    terms = [_term(value, powers) for value, powers in zip(values, _powers(of), strict=False) if value]
+    return _sum(terms) if terms else Number(0.0)
+
+
+def _powers(of: Sequence[Variable]) -> Iterator[tuple[Variable, ...]]:
     """Products of the variables, by degree; without end."""
     degree = 0
     while True:
@@ -281,8 +307,10 @@ def _sum(terms: list[Expression]) -> Expression:
 
 # -- expressions ------------------------------------------------------------------------------------------------
 
-_TAIL = re.compile(r" (?=(?:tc1|tc2|temp|dtemp|m|reciproctc|reciprocm|rpar|cpar|smoothbsrc|ic|tripdv|tripdt|nojacob) *=(?!=))",
-                   re.IGNORECASE)  # fmt: skip
+_TAIL = re.compile(
+    r" (?=(?:tc1|tc2|temp|dtemp|m|reciproctc|reciprocm|rpar|cpar|smoothbsrc|ic|tripdv|tripdt|nojacob) *=(?!=))",
+    re.IGNORECASE,
+)
 _FIRST_KEY = re.compile(r"([vi]) *=(?!=)", re.IGNORECASE)
 
 
@@ -311,7 +339,23 @@ def _expression_and_keys(line: Line, text: str) -> tuple[Expression, dict[str, s
     found = stated(body[end:])
     if found.alone:
         raise ValueError(f"it has {found.alone[0]!r} after its expression.")
-    return line.frame.scope.expression(unwrapped(body[:end])), found.keys
+    inside = unwrapped(body[:end]).strip()
+    if _POLY.match(inside):
+        return _written_polynomial(line, inside), found.keys
+    return line.frame.scope.expression(inside), found.keys
+
+
+def _written_polynomial(line: Line, text: str) -> Expression:
+    """``POLY(1) V(a) c0 c1 ...`` as an expression of Xyce's, whose order of terms is SPICE's for one variable alone."""
+    match = _POLY.match(text)
+    after = text[match.end() :] if match else text
+    found = words(after, commas=True)
+    if match is None or match[1] != "1" or len(found) < 2:
+        raise ValueError(f"its polynomial {shorten(text)!r} is not read. Expected POLY(1) and one variable.")
+    variable = line.frame.scope.expression(found[0])
+    if not isinstance(variable, Potential | Current):
+        raise ValueError(f"its polynomial is one of {found[0]!r}. Expected V(node) or I(source).")
+    return _terms([variable], [line.number(word) for word in found[1:]])
 
 
 def _tail(text: str) -> int:

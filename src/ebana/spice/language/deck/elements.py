@@ -65,7 +65,7 @@ class VoltageSource(Part):
 
 @dataclass(frozen=True, slots=True)
 class CurrentSource(Part):
-    """Amperes that flow from the first node through the source to the second, at DC; ``wave`` as in a source of volts."""
+    """Amperes that flow from the first node through the source to the second, at DC; ``wave`` as of one of volts."""
 
     amperes: float
     wave: str = ""

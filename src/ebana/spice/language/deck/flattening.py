@@ -54,8 +54,9 @@ _BUILD: dict[str, Callable[[Line], list[Element]]] = {
 """What reads an element, by the first letter of its name."""
 
 _REFUSED = {
-    "q": "bipolar transistor", "j": "junction field-effect transistor", "z": "MESFET", "s": "switch, voltage controlled",
-    "w": "switch, current controlled", "t": "transmission line", "o": "lossy transmission line", "u": "uniform RC line",
+    "q": "bipolar transistor", "j": "junction field-effect transistor", "z": "MESFET",
+    "s": "switch, voltage controlled", "w": "switch, current controlled",
+    "t": "transmission line", "o": "lossy transmission line", "u": "uniform RC line",
     "y": "device of Xyce or single transmission line", "a": "code model", "p": "coupled transmission lines or port",
     "n": "Verilog-A device",
 }  # fmt: skip
@@ -71,6 +72,7 @@ class Flattener:
         elements: what was found, in order.
         passed: places of couplings of inductors, which say nothing at DC.
         instances: frames of instances that state more than elements.
+        ports: nodes behind the pins of instances, by their prefix.
         made: elements and instances so far.
     """
 
@@ -78,6 +80,7 @@ class Flattener:
     elements: list[Element] = field(default_factory=list)
     passed: list[Place] = field(default_factory=list)
     instances: list[Frame] = field(default_factory=list)
+    ports: dict[str, dict[str, str]] = field(default_factory=dict)
     made: int = 0
 
     def write(self, frame: Frame, opened: tuple[Block, ...] = ()) -> None:
@@ -129,12 +132,28 @@ class Flattener:
         )
         if len(ends) != len(block.pins):
             raise ValueError(
-                f"it has {len(ends)} nodes, and the subcircuit {block.name!r} {len(block.pins)} pins: {' '.join(block.pins)}."
+                f"it has {len(ends)} nodes, and the subcircuit {block.name!r} {len(block.pins)} pins: "
+                f"{' '.join(block.pins)}."
             )
+        scope = line.frame.scope
+        _check_doubled(block, [scope.node(end) for end in ends], scope.shared.is_ground)
         frame = instance(line, block, holder, ends, given)
+        self.ports[frame.scope.prefix] = frame.scope.ports
         if frame.directives:
             self.instances.append(frame)
         self.write(frame, (*opened, block))
+
+
+def _check_doubled(block: Block, ends: list[str], ground: Callable[[str], bool]) -> None:
+    """A pin that a definition names twice must be connected to one node, and one that is ground to ground."""
+    seen: dict[str, str] = {}
+    for pin, end in zip(block.pins, ends, strict=True):
+        wanted = "0" if ground(pin) else seen.setdefault(pin, end)
+        if wanted != end:
+            raise ValueError(
+                f"the subcircuit {block.name!r} has the pin {pin!r}, which would join {wanted!r} and {end!r}. "
+                "Connect it to one node; ground is the same everywhere."
+            )
 
 
 def _in_brackets(ends: list[str]) -> bool:
@@ -195,41 +214,53 @@ def _unknown(word: str) -> str:
     )
 
 
-# -- currents that others refer to ---------------------------------------------------------------------------
+# -- nodes and currents that others refer to -----------------------------------------------------------------
 
 
-def with_currents(elements: list[Element]) -> tuple[Element, ...]:
-    """The elements, currents of resistors in expressions written as voltages over ohms.
+@dataclass(frozen=True)
+class Known:
+    """Elements by name, and the nodes behind pins of instances: ``x1:in`` is what that pin is connected to."""
+
+    elements: dict[str, Element]
+    ports: dict[str, dict[str, str]]
+
+    def node(self, name: str) -> str:
+        """The full name of a node that may be stated as a pin of an instance."""
+        start = name.rfind(".") + 1
+        return self.ports.get(name[:start], {}).get(name[start:], name)
+
+
+def with_currents(elements: list[Element], known: Known) -> tuple[Element, ...]:
+    """The elements, expressions with currents of resistors as voltages over ohms, and nodes in place of pins.
 
     Raises:
         ValueError: for a current of an element that is not there, or that has none of its own.
     """
-    known = {element.name: element for element in elements}
     return tuple([_with_currents(element, known) for element in elements])
 
 
-def _with_currents(element: Element, known: dict[str, Element]) -> Element:
+def _with_currents(element: Element, known: Known) -> Element:
     if isinstance(element, CurrentControlled):
         with located(element.place):
             found = _carrier(element.source, known)
             if not carries_current(found):
                 raise ValueError(_no_current(found))
         return element
-    if not isinstance(element, Behavioural) or not any(
-        isinstance(one, Current) for one in walk(element.expression)
-    ):
+    if not isinstance(element, Behavioural):
         return element
     with located(element.place):
         expression = currents_resolved(element.expression, known)
+    if expression is element.expression:
+        return element
     return Behavioural(
         element.name, element.written, element.nodes, element.place, element.quantity, expression
     )
 
 
-def _carrier(name: str, known: dict[str, Element]) -> Element:
-    if name not in known:
+def _carrier(name: str, known: Known) -> Element:
+    if name not in known.elements:
         raise ValueError(f"there is no element {name!r}, whose current it needs.")
-    return known[name]
+    return known.elements[name]
 
 
 def _no_current(element: Element) -> str:
@@ -239,13 +270,20 @@ def _no_current(element: Element) -> str:
     )
 
 
-def currents_resolved(expression: Expression, known: dict[str, Element]) -> Expression:
-    """An expression whose currents are those of sources of volts and inductors.
+def currents_resolved(expression: Expression, known: Known) -> Expression:
+    """An expression whose currents are those of sources of volts and inductors, and whose nodes are no pins.
 
     Raises:
-        ValueError: for other currents than these and those of resistors and sources of amperes.
+        ValueError: for currents of elements other than these and resistors.
     """
+    others = any(_is_other(one, known) for one in walk(expression))
+    return _rewritten(expression, known) if others else expression
+
+
+def _rewritten(expression: Expression, known: Known) -> Expression:
     match expression:
+        case Potential(a, b):
+            return Potential(known.node(a), known.node(b))
         case Current(name):
             element = _carrier(name, known)
             if carries_current(element):
@@ -254,13 +292,22 @@ def currents_resolved(expression: Expression, known: dict[str, Element]) -> Expr
                 return Binary("/", Potential(*element.nodes), Number(element.ohms))
             raise ValueError(_no_current(element))
         case Unary(sign, operand):
-            return Unary(sign, currents_resolved(operand, known))
+            return Unary(sign, _rewritten(operand, known))
         case Binary(sign, left, right):
-            return Binary(sign, currents_resolved(left, known), currents_resolved(right, known))
+            return Binary(sign, _rewritten(left, known), _rewritten(right, known))
         case Call(name, arguments):
-            return Call(name, tuple([currents_resolved(one, known) for one in arguments]))
+            return Call(name, tuple([_rewritten(one, known) for one in arguments]))
         case Conditional(condition, yes, no):
-            c, y, n = (currents_resolved(one, known) for one in (condition, yes, no))
+            c, y, n = (_rewritten(one, known) for one in (condition, yes, no))
             return Conditional(c, y, n)
         case _:
             return expression
+
+
+def _is_other(one: Expression, known: Known) -> bool:
+    """Whether a part of an expression has to be written otherwise."""
+    if isinstance(one, Potential):
+        return known.node(one.a) != one.a or known.node(one.b) != one.b
+    return isinstance(one, Current) and not (
+        one.source in known.elements and carries_current(known.elements[one.source])
+    )

@@ -90,10 +90,23 @@ class Frame:
         return ()
 
     def define(self, statement: Statement) -> None:
-        for name, arguments, body in definitions(statement.rest):
+        found = definitions(statement.rest)
+        for name, arguments, body in found:
+            if (
+                len(found) > 1
+                and " " in body
+                and unwrapped(body) is body
+                and self.scope.shared.dialect == "ngspice"
+            ):
+                raise ValueError(
+                    f"the value of {name!r}, {shorten(body)!r}, has blanks and shares its line with others: there "
+                    "ngspice reads it up to the first blank. Put it in braces."
+                )
             if arguments is not None:
                 self.scope.functions.setdefault(name, Definition(body, statement.place, arguments))
-            elif name not in self.scope.given:  # what an instance states counts before what stands inside
+            elif name in self.scope.given:
+                self.scope.replaced.add(name)  # what an instance states counts before what stands inside
+            else:
                 self.scope.values.pop(name, None)
                 self.scope.parameters[name] = Definition(body, statement.place)
 
@@ -133,15 +146,20 @@ class Frame:
             frame = frame.outer
         return frame
 
-    def model(self, name: str) -> ModelCard:
+    def model(self, name: str, types: tuple[str, ...]) -> ModelCard:
         """The card that a name means here, its values evaluated.
 
+        Args:
+            name: as it is written.
+            types: types of the devices that it may be of.
+
         Raises:
-            ValueError: where there is none, or it has no value.
+            ValueError: where there is none, it is of another type or level, or has no value.
         """
         frame = self.holder(name)
         if frame is None:
             raise ValueError(self._no_model(name.lower()))
+        _check_kind(name, frame.models[name.lower()].text, types)
         return frame.card(name.lower(), ())
 
     def _no_model(self, name: str) -> str:
@@ -151,9 +169,9 @@ class Frame:
             known += frame.models
             frame = frame.outer
         if any(one.startswith(f"{name}.") for one in known):
-            return f"the model {name!r} has a card for each range of sizes (binning), which is not read. Name one of them."
+            return f"the model {name!r} has a card for each range of sizes (binning). Name the one that is meant."
         listed = ", ".join(sorted(set(known))[:12]) or "none"
-        return f"there is no model {name!r}. Known here: {listed}. Add its .model card, or include the file that has it."
+        return f"there is no model {name!r}. Known here: {listed}. Add its .model card, or include its file."
 
     def card(self, name: str, opened: tuple[str, ...]) -> ModelCard:
         """The card of this frame of that name."""
@@ -197,6 +215,23 @@ class Frame:
             raise ValueError(f"model {name!r}, parameter {key.upper()}: {error}") from error
 
 
+_KIND = re.compile(r"\.model\s+\S+\s+(?:ako:\s*\S+\s*)?([A-Za-z]\w*)(.*)", re.IGNORECASE | re.DOTALL)
+_LEVEL = re.compile(r"(?<![\w.])level\s*=?\s*(\d[\w.+]*)", re.IGNORECASE)
+
+
+def _check_kind(name: str, text: str, types: tuple[str, ...]) -> None:
+    """Refuse a card of another type or level before the rest of it is read, of which nothing need be known here."""
+    match = _KIND.match(text)
+    if match is None or ":" in text.split("(", 1)[0]:
+        return  # told where it is read; cards that are a kind of another may leave out their type
+    kind = match[1].upper()
+    if kind not in types:
+        raise ValueError(f"its model {name!r} is of type {kind}. Expected {' or '.join(types)}.")
+    level = _LEVEL.search(match[2])
+    if level is not None and kind in ("D", "NMOS", "PMOS"):
+        _check_level(ModelCard.of(name, kind, {"level": level[1]}), _LEVELS[kind])
+
+
 def checked(card: ModelCard) -> ModelCard:
     """A card of a diode or a MOSFET of level 1 with known parameters.
 
@@ -204,12 +239,15 @@ def checked(card: ModelCard) -> ModelCard:
         ValueError: for another level, and for parameters that no such device has.
     """
     if card.type == "D":
-        _check_level(card, "a junction diode of level 1")
+        _check_level(card, _LEVELS["D"])
         cards.check_names(card)
     else:
-        _check_level(card, "a MOSFET of level 1")
+        _check_level(card, _LEVELS["NMOS"])
         mosfet_parameters.check_names(card)
     return card
+
+
+_LEVELS = dict.fromkeys(("NMOS", "PMOS"), "a MOSFET of level 1") | {"D": "a junction diode of level 1"}
 
 
 def _check_level(card: ModelCard, wanted: str) -> None:

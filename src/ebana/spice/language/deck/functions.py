@@ -22,6 +22,8 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
 
 from ebana.spice.language.deck.expression import (
     FUNCTIONS,
@@ -37,13 +39,14 @@ from ebana.spice.language.deck.expression import (
 )
 from ebana.spice.language.deck.grammar import Dialect
 
+_RANDOM = "rand random white gauss agauss unif aunif flat mc nrand sgauss sunif"
+_INTERPOLATED = "spline akima cubic wodicka bli tablefile fasttable"
+_TIMED = "ddt sdt idt idtmod ddx delay absdelay laplace spice_exp spice_pulse spice_sffm spice_sin"
 REFUSED = {
-    **dict.fromkeys(("ddt", "sdt", "idt", "idtmod", "ddx", "delay", "absdelay", "laplace"), "depends on the course of time"),
-    **dict.fromkeys(("rand", "random", "white", "gauss", "agauss", "unif", "aunif", "flat", "mc", "nrand", "sgauss", "sunif"),
-                    "is drawn at random"),
-    **dict.fromkeys(("spline", "akima", "cubic", "wodicka", "bli", "tablefile", "fasttable"), "interpolates otherwise than straight"),
-    **dict.fromkeys(("spice_exp", "spice_pulse", "spice_sffm", "spice_sin"), "depends on time"),
-}  # fmt: skip
+    **dict.fromkeys(_TIMED.split(), "depends on the course of time"),
+    **dict.fromkeys(_RANDOM.split(), "is drawn at random"),
+    **dict.fromkeys(_INTERPOLATED.split(), "interpolates otherwise than straight, or reads a file"),
+}
 """Functions that are known and refused, and why."""
 
 ALIASES = {
@@ -190,13 +193,13 @@ def _check_points(name: str, arguments: tuple[Expression, ...]) -> None:
     least = 5 if name == "pwl" else 3
     if len(arguments) < least or len(arguments) % 2 == 0:
         raise ValueError(
-            f"the function {name!r} has {len(arguments)} arguments. Expected a value, and then places and values in pairs."
+            f"the function {name!r} has {len(arguments)} arguments. Expected a value, then pairs of numbers."
         )
     try:
         places = [constant(one) for one in arguments[1::2]]
     except NoValue as error:
         raise ValueError(f"a place in the points of {name!r} {error}. Expected a number.") from None
-    if any(b <= a for a, b in zip(places, places[1:], strict=False)):
+    if any(b <= a for a, b in pairwise(places)):
         raise ValueError(
             f"the function {name!r} has places that do not increase: {places[:6]}. Sort its points."
         )
@@ -226,7 +229,7 @@ def _pieces(x: float, points: tuple[float, ...], held: bool) -> float:
     return values[k] + (values[k + 1] - values[k]) * (x - places[k]) / (places[k + 1] - places[k])
 
 
-_CALLS: dict[str, Callable[..., float]] = {
+_CALLS: dict[str, Callable[..., Any]] = {
     "abs": abs, "acos": math.acos, "acosh": math.acosh, "asin": math.asin, "asinh": math.asinh, "atan": math.atan,
     "atan2": math.atan2, "atanh": math.atanh, "ceil": math.ceil, "cos": math.cos, "cosh": math.cosh, "exp": math.exp,
     "floor": math.floor, "int": math.trunc, "log": math.log, "log10": math.log10, "max": max, "min": min, "nint": round,

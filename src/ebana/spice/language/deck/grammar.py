@@ -2,10 +2,11 @@
 
 From the loosest to the tightest::
 
-    c ? a : b      ||      &&      == !=      < <= > >=      + -      * / %      unary - + !      ^ **
+    c ? a : b      ||      xor      &&      == !=      < <= > >=      + -      * / %      unary - + !      ^ **
 
 Operators of one row group from the left. What ngspice groups differently in ``.param`` and in sources is refused:
-chained powers, and a sign behind an operator and before a power. Braces are brackets.
+chained powers, and a sign behind an operator and before a power. Braces are brackets. In Xyce ``^`` is the exclusive
+or, and ``| & ~`` are ``|| && !``.
 """
 
 from __future__ import annotations
@@ -67,9 +68,9 @@ _TOKEN = re.compile(
 )
 _SPACE = re.compile(r"\s*")
 _BRACES = str.maketrans("{}", "()")
-_LEVELS = ({"||"}, {"&&"}, {"==", "!="}, {"<", "<=", ">", ">="}, {"+", "-"}, {"*", "/", "%"})
+_LEVELS = ({"||"}, {"xor"}, {"&&"}, {"==", "!="}, {"<", "<=", ">", ">="}, {"+", "-"}, {"*", "/", "%"})
 _SAME = {"**": "^", "<>": "!="}
-_XYCE = {"|": "||", "&": "&&", "~": "!"}
+_XYCE = {"|": "||", "&": "&&", "~": "!", "^": "xor"}
 
 
 @lru_cache(maxsize=8192)
@@ -112,7 +113,8 @@ class _Reader:
 
     def __init__(self, text: str, dialect: Dialect, condition: bool) -> None:
         self.written, self.text = text, text.translate(_BRACES)
-        self.dialect, self.condition = dialect, condition
+        self.dialect: Dialect = dialect
+        self.condition = condition
         self.at = self.depth = 0
         self.word = self.kind = ""
         self.step()
@@ -140,8 +142,6 @@ class _Reader:
 
     def _operator(self, word: str) -> str:
         if self.dialect == "xyce":
-            if word == "^":
-                raise self.fail("has '^', which is the exclusive or in Xyce; write ** for a power")
             word = _XYCE.get(word, word)
         if word == "=" and self.condition:
             return "=="
@@ -216,7 +216,7 @@ class _Reader:
     def operand(self) -> Tree:
         kind, word, start = self.kind, self.step(), self.at
         if kind == "number":
-            return Constant(self._number(word))
+            return Constant(self._literal(word))
         if word == "(":
             tree = self.conditional()
             if self.step() != ")":
@@ -226,7 +226,7 @@ class _Reader:
             return self._named(word.lower(), start) if self.word == "(" else Name(word.lower())
         raise self.fail(f"has {word!r} where an operand was expected" if word else "misses an operand")
 
-    def _number(self, word: str) -> float:
+    def _literal(self, word: str) -> float:
         if re.match(r"[\d.]+(?:e[+-]?\d+)?mil", word, re.IGNORECASE) and self.dialect == "ngspice":
             raise self.fail(
                 f"has {word!r}: ngspice takes mil for milli in expressions; write the number without"

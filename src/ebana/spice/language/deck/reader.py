@@ -16,7 +16,7 @@ from ebana.spice.language.deck.building import Settings
 from ebana.spice.language.deck.commands import analyses_of
 from ebana.spice.language.deck.data import Deck
 from ebana.spice.language.deck.directives import OPTIONS, Directives
-from ebana.spice.language.deck.flattening import Flattener, with_currents
+from ebana.spice.language.deck.flattening import Flattener, Known, with_currents
 from ebana.spice.language.deck.frames import Frame
 from ebana.spice.language.deck.grammar import Dialect
 from ebana.spice.language.deck.scopes import Scope, Surroundings
@@ -61,15 +61,16 @@ def read_deck(
     """
     if dialect not in get_args(Dialect):
         raise ValueError(f"dialect={dialect!r} is not known. Expected one of {', '.join(get_args(Dialect))}.")
-    text = gather(source, name)
+    text = gather(source, name, dialect)
     blocks = outline(text.statements, text.title)
-    top = Frame(blocks.top, Scope(Surroundings(dialect)))
+    top = Frame(blocks.top, Scope(Surroundings(dialect, grounds=_grounds(text.statements, dialect))))
     _replace(top.scope, parameters or {})
     if temperature is not None:
         top.scope.shared.celsius = temperature
     else:
         _preset_temperature(top.scope, text.statements)
     top.take(blocks.top.items)
+    _check_replaced(top.scope)
     top.scope.shared_nodes = _shared_nodes(top.directives)
     says = Directives(top.scope, list(text.passed))
     says.take([*top.directives, *analyses_of(blocks.commands)])
@@ -79,27 +80,41 @@ def read_deck(
     writer.write(top)
     for frame in writer.instances:
         says.inside(frame.scope, frame.directives)
-    elements = with_currents(writer.elements)
-    known = {element.name: element for element in elements}
+    known = Known({element.name: element for element in writer.elements}, writer.ports)
+    elements = with_currents(writer.elements, known)
     return Deck(
         text.title,
         elements,
         settings.celsius,
         settings.tnom,
         says.options,
-        says.nodesets,
+        {known.node(node): volts for node, volts in says.nodesets.items()},
         tuple(says.analyses(known)),
         tuple(says.prints(known)),
-        {own: top.scope.value(own) for own in top.scope.parameters},
+        {own: top.scope.value(own) for own in (*top.scope.parameters, *sorted(top.scope.replaced))},
         tuple(sorted([*says.passed, *writer.passed], key=lambda place: (place.file, place.number))),
         dialect,
     )
+
+
+def _grounds(statements: list[Statement], dialect: Dialect) -> tuple[str, ...]:
+    """Names of ground: in Xyce 0 alone, unless ``.preprocess replaceground true`` says otherwise."""
+    if dialect != "xyce":
+        return ("0", "gnd")
+    said = (statement.rest.lower().split() for statement in statements if statement.card == ".preprocess")
+    return ("0", "gnd", "gnd!", "ground") if ["replaceground", "true"] in said else ("0",)
 
 
 def _replace(scope: Scope, parameters: Mapping[str, float]) -> None:
     """State values of parameters before the deck does."""
     scope.values |= {name.lower(): float(value) for name, value in parameters.items()}
     scope.given = frozenset(scope.values)
+
+
+def _check_replaced(scope: Scope) -> None:
+    for name in sorted(scope.given - scope.replaced):
+        known = ", ".join([*scope.parameters, *sorted(scope.replaced)][:12]) or "none"
+        raise ValueError(f"the deck has no parameter {name!r} at its top. It has: {known}.")
 
 
 def _preset_temperature(scope: Scope, statements: list[Statement]) -> None:
@@ -129,4 +144,7 @@ def _settings(says: Directives, temperature: float | None) -> Settings:
     for value, what in ((celsius, "temperature"), (tnom, "nominal temperature")):
         if value <= -273.15:
             raise ValueError(f"the deck's {what} of {value!r} degrees Celsius is below absolute zero.")
-    return Settings(celsius, tnom, says.options.get("defw"), says.options.get("defl"))
+    scale = says.options.get("scale", 1.0)
+    if scale <= 0:
+        raise ValueError(f"the deck's scale of lengths is {scale!r}. Expected a number above 0.")
+    return Settings(celsius, tnom, says.options.get("defw"), says.options.get("defl"), scale)

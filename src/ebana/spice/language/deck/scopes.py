@@ -29,6 +29,9 @@ from ebana.spice.language.numbers import is_number
 BUDGET = 10_000_000
 """Operations of a deck's expressions that are written out: functions of functions would double them at every step."""
 
+SINGLE = 200_000
+"""Operations of one expression."""
+
 DEPTH = 250
 """Operations inside each other, those of functions of the deck counted in."""
 
@@ -58,18 +61,34 @@ class Surroundings:
         dialect: whose functions and operators are meant.
         celsius: the temperature, degrees.
         left: operations that may still be written out.
+        single: those of the expression that is being read.
+        grounds: names of ground.
     """
 
     dialect: Dialect = "ngspice"
     celsius: float = 27.0
     left: int = BUDGET
+    single: int = SINGLE
+    grounds: tuple[str, ...] = ("0", "gnd")
+
+    def is_ground(self, name: str) -> bool:
+        """Whether a node's name in lower case is that of ground; ``gnd`` is one like any other in Xyce."""
+        return name in self.grounds
+
+    def begin(self) -> None:
+        """Begin an expression."""
+        self.single = SINGLE
 
     def spend(self, operations: int = 1) -> None:
         """Count operations."""
         self.left -= operations
-        if self.left < 0:
+        self.single -= operations
+        if self.left < 0 or self.single < 0:
+            what, most = (
+                ("an expression", SINGLE) if self.single < 0 else ("the expressions of the deck", BUDGET)
+            )
             raise ValueError(
-                f"the expressions of the deck have more than {BUDGET:,} operations when its functions are written out. "
+                f"{what} would have more than {most:,} operations when the deck's functions are written out. "
                 "Give values in place of functions of functions."
             )
 
@@ -89,6 +108,7 @@ class Scope:
         values: those that were evaluated.
         functions: functions of the deck, by name.
         given: names whose values an instance, or who reads the deck, states.
+        replaced: those of them that are defined in the scope too.
     """
 
     shared: Surroundings
@@ -101,13 +121,14 @@ class Scope:
     values: dict[str, float] = field(default_factory=dict)
     functions: dict[str, Definition] = field(default_factory=dict)
     given: frozenset[str] = frozenset()
+    replaced: set[str] = field(default_factory=set)
 
     # -- names of nodes and elements ------------------------------------------------------------------
 
     def node(self, name: str) -> str:
         """The full name of a node, in lower case; ``"0"`` for ground."""
         name = name.lower()
-        if name in ("0", "gnd"):
+        if self.shared.is_ground(name):
             return "0"
         if name in self.ports:
             return self.ports[name]
@@ -159,6 +180,7 @@ class Scope:
             ValueError: where it is malformed, has unknown names, or depends on time.
         """
         tree = parsed(text, self.shared.dialect, condition)
+        self.shared.begin()
         return _Resolver(self, text).resolved(tree, {}, 0)
 
     def number(self, text: str, *, condition: bool = False) -> float:
@@ -171,6 +193,7 @@ class Scope:
         if bare is text and (is_number(text) or _MIXED.fullmatch(text)):
             return literal(text, self.shared.dialect)
         tree = parsed(bare, self.shared.dialect, condition)
+        self.shared.begin()
         try:
             return constant(_Resolver(self, bare, in_parameter=True).resolved(tree, {}, 0))
         except NoValue as error:
@@ -207,8 +230,8 @@ def _undefined(name: str, scope: Scope) -> str:
         one = one.caller
     listed = ", ".join(sorted(set(known))[:12]) or "none"
     return (
-        f"the parameter {name!r} is not defined. Known here: {listed}. Define it with .param, or write its value in "
-        "its place."
+        f"the parameter {shorten(name)!r} is not defined. Known here: {listed}. "
+        "Define it with .param, or write its value in its place."
     )
 
 
@@ -300,25 +323,27 @@ class _Resolver:
                 return Potential(*map(self.scope.node, names))
             case Probe(_, names):
                 return Current(self.scope.element(names[0]))
-            case Operation(name, operands, True):
-                return self.function(name, operands, bound, depth)
-            case Operation("?", (condition, yes, no)):
-                c, y, n = (self.resolved(one, bound, depth + 1) for one in (condition, yes, no))
-                return Conditional(c, y, n)
-            case Operation(sign, (operand,)):
-                inner = self.resolved(operand, bound, depth + 1)
-                if sign == "-" and isinstance(inner, Number):
-                    return Number(-inner.value)
-                return Unary("-" if sign == "-" else "!", inner)
-            case Operation(sign, (left, right)):
-                return self.binary(
-                    sign, self.resolved(left, bound, depth + 1), self.resolved(right, bound, depth + 1)
-                )
-        raise ValueError(f"the expression {shorten(self.text)!r} is not understood.")
+            case Operation():
+                return self.operation(tree, bound, depth)
+
+    def operation(self, tree: Operation, bound: Bound, depth: int) -> Expression:
+        if tree.is_function:
+            return self.function(tree.operator, tree.operands, bound, depth)
+        operands = [self.resolved(one, bound, depth + 1) for one in tree.operands]
+        if tree.operator == "?":
+            return Conditional(*operands)
+        if len(operands) == 2:
+            return self.binary(tree.operator, *operands)
+        (inner,) = operands
+        if tree.operator == "-" and isinstance(inner, Number):
+            return Number(-inner.value)
+        return Unary("-" if tree.operator == "-" else "!", inner)
 
     def binary(self, sign: str, left: Expression, right: Expression) -> Expression:
         if sign == "^":
             return power((left, right), self.scope.shared.dialect)
+        if sign == "xor":
+            return Binary("!=", Unary("!", left), Unary("!", right))
         if sign == "%":
             return Number(_remainder(constant(left), constant(right)))
         return Binary(sign, left, right)  # type: ignore[arg-type]

@@ -14,9 +14,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ebana.spice.language.deck.grammar import Dialect
 from ebana.spice.language.deck.places import Place, located
 from ebana.spice.language.files import read_text
-from ebana.spice.language.lines import Line, physical_lines, read_lines, shorten
+from ebana.spice.language.lines import (
+    LTSPICE,
+    NGSPICE,
+    XYCE,
+    Comments,
+    Line,
+    physical_lines,
+    read_lines,
+    shorten,
+)
 
 DEPTH = 20
 """Files that include each other that are followed."""
@@ -32,6 +42,9 @@ LENGTH = 2**20
 
 _INCLUDE = (".include", ".inc", ".incl")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+
+
+_COMMENTS: dict[Dialect, Comments] = {"ngspice": NGSPICE, "ltspice": LTSPICE, "xyce": XYCE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +80,13 @@ class Source:
     passed: list[Place]
 
 
-def gather(source: str | Path, name: str = "") -> Source:
+def gather(source: str | Path, name: str = "", dialect: Dialect = "ngspice") -> Source:
     """Read the statements of a deck.
 
     Args:
         source: its text, or the path of its file.
         name: what errors call a text.
+        dialect: whose comments are left out.
 
     Raises:
         ValueError: for files outside of the deck's folder, circles of them, and limits that are exceeded; with the
@@ -81,14 +95,14 @@ def gather(source: str | Path, name: str = "") -> Source:
     """
     if isinstance(source, Path):
         path = Path(os.path.realpath(source))
-        reader = _Reader(path.parent, name or source.name)
+        reader = _Reader(path.parent, name or source.name, _COMMENTS[dialect])
         text = reader.content(path)
     else:
-        reader, path, text = _Reader(None, name), None, source
+        reader, path, text = _Reader(None, name, _COMMENTS[dialect]), None, source
     if len(text) > SIZE:
         raise ValueError(f"{name or 'the deck'} has {len(text):,} characters. Expected at most {SIZE:,}.")
     first, *others = physical_lines(text)
-    reader.take(read_lines(["", *others]), reader.name, path)
+    reader.take(read_lines(["", *others], reader.comments), reader.name, path)
     return Source(_title(first, reader.found), reader.found, reader.passed)
 
 
@@ -103,6 +117,7 @@ def _title(first: str, found: list[Statement]) -> str:
 class _Reader:
     folder: Path | None
     name: str
+    comments: Comments
     found: list[Statement] = field(default_factory=list)
     passed: list[Place] = field(default_factory=list)
     opened: list[tuple[Path, str]] = field(default_factory=list)
@@ -171,7 +186,7 @@ class _Reader:
             why = "includes itself" if key in self.opened else f"is included {DEPTH} files deep"
             raise ValueError(f"the file {written!r} {why}. Remove the circle.")
         self.opened.append(key)
-        lines: Iterator[Line] | list[Line] = read_lines(self.content(target))
+        lines: Iterator[Line] | list[Line] = read_lines(self.content(target), self.comments)
         if section:
             lines = _section(lines, section, written)
         relative = target.relative_to(self.folder) if self.folder else target

@@ -128,10 +128,7 @@ class _Reader:
     def definition(self, statement: Statement) -> Block:
         with located(statement.place):
             name, pins, defaults = _header(statement)
-        items = self.items(".subckt", statement.place)
-        named = self.closed_by.rest.lower() if self.closed_by else ""
-        if named and self.closed_by and named.split()[0] != name:
-            raise DeckError(self.closed_by.place, f"it ends {named!r} where {name!r} is open.")
+        items = self.items(".subckt", statement.place)  # names after .ends say nothing, as in ngspice
         return Block(name, pins, defaults, statement.place, items)
 
     def choice(self, statement: Statement) -> Choice:
@@ -162,12 +159,6 @@ def _header(statement: Statement) -> tuple[str, tuple[str, ...], dict[str, str]]
             f"cannot read {shorten(statement.text)!r}. Expected .subckt NAME PIN ... [KEY=value ...]."
         )
     name, *pins = (word.lower() for word in pins)
-    doubled = next((pin for pin in pins if pins.count(pin) > 1), None) if len(set(pins)) < len(pins) else None
-    if doubled is not None or "0" in pins:
-        raise ValueError(
-            f"subcircuit {name!r} has the pin {doubled or '0'!r} "
-            + ("twice." if doubled else ", which is ground everywhere. Leave it out of the pins.")
-        )
     return name, tuple(pins), defaults
 
 

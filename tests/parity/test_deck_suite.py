@@ -1,0 +1,159 @@
+"""Decks of folders: right, wrong, refused, lost; printed results beside them; ngspice's own tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ebana.parity import golden
+from ebana.parity.decks import RELATIVE, VOLTS, DeckResult, SuiteResult, compare_deck, decks_in, run_suite
+from helpers.simulators import needs_ngspice
+
+RECTIFIER = """rectifier
+V1 in 0 5
+R1 in out 1k
+D1 out 0 dio
+.model dio D(IS=1e-12 N=1.3 RS=2)
+.dc V1 -2 2 0.5
+.print dc v(out) i(v1)
+.end
+"""
+BIPOLAR = "a transistor\nV1 c 0 5\nQ1 c b 0 n\nR1 b 0 1k\n.model n NPN\n.op\n.end\n"
+XYCE = """Index  V1  V(OUT)  I(V1)
+0  -2.0  -2.0  0.0
+1  2.0  0.5  -1.5e-3
+End of Xyce(TM) Simulation
+"""
+NGSPICE = """Circuit: rectifier
+
+                      rectifier
+                      DC transfer characteristic  Thu Jan  1 00:00:00  1970
+--------------------------------------------------------------------------------
+Index   v-sweep         v(out)          v1#branch
+--------------------------------------------------------------------------------
+0\t-2.00000e+00\t-2.00000e+00\t1.000000e-12\t
+1\t-1.50000e+00\t-1.50000e+00\t1.000000e-12\t
+
+Index   v-sweep         v(out)          v1#branch
+--------------------------------------------------------------------------------
+2\t-1.00000e+00\t-1.00000e+00\t1.000000e-12\t
+"""
+
+
+def test_tables_of_xyce_and_ngspice_are_read_over_their_pages() -> None:
+    (table,) = golden.tables(XYCE)
+    assert list(table.columns) == ["index", "v1", "v(out)", "i(v1)"]
+    np.testing.assert_allclose(table.columns["i(v1)"], [0.0, -1.5e-3])
+    (table,) = golden.tables(NGSPICE)
+    np.testing.assert_allclose(table.columns["v(out)"], [-2.0, -1.5, -1.0])
+    assert golden.tables("no table\n1 2 3\n") == []
+
+
+def folder_with(path: Path, **files: str) -> Path:
+    for name, text in files.items():
+        target = path / name.replace("__", ".").replace("_in_", "/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+    return path
+
+
+@needs_ngspice
+def test_a_folder_is_compared_deck_by_deck(tmp_path) -> None:
+    folder = folder_with(
+        tmp_path,
+        good__cir=RECTIFIER,
+        deep_in_other__sp=BIPOLAR,
+        without__cir="a loop\nV1 a 0 1\nV2 a 0 2\nR1 a 0 1\n.end\n",
+        stuck__cir="no solution\nV1 a 0 5\nR1 a b 1k\nB1 b 0 I=1+V(b)*V(b)\n.op\n.end\n",
+    )
+    seen = []
+    result = run_suite(folder, progress=lambda number, total, name: seen.append((number, total, name)))
+    assert [d.verdict for d in result.decks] == ["refused", "right", "lost", "refused"]
+    assert seen[0] == (0, 4, "deep/other.sp")
+    good = result.decks[1]
+    assert (good.share or 0.0) < RELATIVE
+    assert any("bipolar transistor" in reason for reason in result.reasons())
+    assert not result.passed
+    assert result.to_dict()["lost"] == 1
+
+
+@needs_ngspice
+def test_what_lies_beside_counts_too(tmp_path) -> None:
+    from ebana.analysis.decks import solve_deck
+
+    path = folder_with(tmp_path, d__cir=RECTIFIER) / "d.cir"
+    (found,) = solve_deck(path)
+    rows = zip(found["out"], found["i(v1)"], strict=True)
+    lines = [f"{k} {v:.8e} {i:.8e}" for k, (v, i) in enumerate(rows)]
+    printed = "\n".join(["Index V(OUT) I(V1)", *lines, "End of Xyce(TM) Simulation", ""])
+    (tmp_path / "d.cir.prn").write_text(printed)
+    right = compare_deck(path)
+    assert right.verdict == "right"
+    assert right.golden == pytest.approx(0.0, abs=1e-7)
+    (tmp_path / "d.cir.prn").write_text(printed.replace(lines[-1], f"8 {found['out'][-1] * 1.01:.8e} 0"))
+    assert compare_deck(path).verdict == "wrong"
+
+
+@needs_ngspice
+def test_a_wrong_voltage_is_found(tmp_path, monkeypatch) -> None:
+    """A comparison that could not fail would be worth nothing."""
+    from ebana.devices.junction import temperature
+
+    path = folder_with(tmp_path, d__cir=RECTIFIER) / "d.cir"
+    right = temperature.saturation_current
+    monkeypatch.setattr(temperature, "saturation_current", lambda diode: right(diode) * 1.001)
+    result = compare_deck(path)
+    assert result.verdict == "wrong"
+    assert result.node == "out"
+    assert (result.volts or 0.0) > VOLTS
+
+
+def test_folders_without_decks_are_refused(tmp_path) -> None:
+    with pytest.raises(FileNotFoundError, match="is no folder"):
+        decks_in(tmp_path / "none")
+    with pytest.raises(FileNotFoundError, match="holds no decks"):
+        decks_in(tmp_path)
+
+
+def test_a_suite_passes_where_nothing_is_wrong_or_lost() -> None:
+    right, refused = DeckResult("a", "right", 0.0, 0.0), DeckResult("b", "refused", reason="why")
+    assert SuiteResult((right, refused)).passed
+    assert not SuiteResult((refused,)).passed
+    assert not SuiteResult((right, DeckResult("c", "wrong", 1.0, 1.0))).passed
+
+
+@pytest.fixture(scope="module")
+def ngspice_tests(tmp_path_factory) -> Path:
+    """ngspice's own tests: from $EBANA_NGSPICE_TESTS, or fetched."""
+    stated = os.environ.get("EBANA_NGSPICE_TESTS")
+    folder = Path(stated) if stated else tmp_path_factory.mktemp("ngspice")
+    script = Path(__file__).parents[2] / "scripts" / "fetch-ngspice-tests.sh"
+    said = subprocess.run(
+        ["bash", str(script), str(folder)], capture_output=True, text=True, timeout=300
+    ).stdout
+    if not (folder / "tests").is_dir():
+        pytest.skip(said.strip())
+    return folder / "tests"
+
+
+READ = 0.95
+"""Share of ngspice's decks of elements that are read that must run."""
+
+FOREIGN = re.compile(r"of LEVEL=|is not read: operating points|of the \.control block is not carried out")
+"""Reasons of decks that hold elements, models or commands which are not read."""
+
+
+@needs_ngspice
+def test_ngspices_own_decks_agree_or_are_refused_by_name(ngspice_tests: Path) -> None:
+    result = run_suite(ngspice_tests)
+    assert not result.of("wrong"), [(d.name, d.volts, d.node) for d in result.of("wrong")]
+    assert not result.of("lost"), [(d.name, d.reason) for d in result.of("lost")]
+    right = len(result.of("right"))
+    ours = [d for d in result.of("refused") if not (FOREIGN.search(d.reason) or d.name.startswith("bsim"))]
+    assert right >= 40
+    assert right >= READ * (right + len(ours)), [(d.name, d.reason) for d in ours]
