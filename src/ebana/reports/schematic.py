@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -347,15 +347,20 @@ class _Sheet:
         )  # fmt: skip
         return 0.25 + max(svg.width(words), svg.width(flag))
 
+    def _pitch(self, element: Element, units: Iterable[int]) -> float:
+        """Room from one upright part to the next, so that what stands beside them does not overlap."""
+        return max([COLUMN, *(0.2 + svg.width(self.words(element, k)) for k in units)])
+
     def _joined(self, element: Any, apart: list[tuple[int, int, int]]) -> None:
         """Vertical wires between tracks, side by side where they would overlap."""
         ends: list[int] = []
+        pitch = self._pitch(element, [k for k, _, _ in apart])
         for k, a, b in sorted(apart, key=lambda part: min(self.plan.slot[n] for n in part[1:])):
             upper, lower = sorted((a, b), key=lambda n: self.plan.slot[n])
             free = [c for c, end in enumerate(ends) if end < self.plan.slot[upper]]
             column = free[0] if free else len(ends)
             ends[column : column + 1] = [self.plan.slot[lower]]
-            x = self.x + 0.3 + column * COLUMN
+            x = self.x + 0.3 + column * pitch
             y, low = self.touch(upper, x)[1], self.touch(lower, x)[1]
             self.part(
                 _kind(element), element.name, k, self._title(element, k),
@@ -364,20 +369,21 @@ class _Sheet:
                 svg.text(x + 0.13, y + 0.32, self.words(element, k)),
             )  # fmt: skip
         if ends:
-            self.x += 0.3 + (len(ends) - 1) * COLUMN + 0.75
+            self.x += 0.3 + (len(ends) - 1) * pitch + max(0.75, pitch - 0.17)
 
     def _current_sources(self, element: CurrentSources) -> tuple[str, str]:
         used: dict[int, int] = {}
+        pitch = self._pitch(element, range(element.units))
         for k, node in enumerate(element.nodes.tolist()):
             column = used[node] = used.get(node, -1) + 1
-            x = self.x + 0.3 + column * COLUMN
+            x = self.x + 0.3 + column * pitch
             y = self.touch(node, x)[1]
             words = self.words(element, k)
             self.part(
                 "current source", element.name, k, f"{element.unit_name(k)}: {self.value(element, k)}",
                 svg.current_source(x, y, y + HANG, BLUE), svg.ground(x, y + HANG), svg.text(x + 0.16, y + 0.23, words),
             )  # fmt: skip
-        self.x += 0.3 + max(used.values(), default=0) * COLUMN + 0.75
+        self.x += 0.3 + max(used.values(), default=0) * pitch + max(0.75, pitch - 0.17)
         return element.name, element.caption()
 
     def _blocks(self, element: Any) -> tuple[str, str]:

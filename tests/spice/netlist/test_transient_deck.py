@@ -131,13 +131,26 @@ def value(expression: str, volts: dict[str, float]) -> float:
     return eval(expression, {"V": v, "max": max, "min": min, "__builtins__": {}}, names)
 
 
-def test_every_other_dialect_refuses_a_transient_by_name() -> None:
+@pytest.mark.parametrize("dialect", ["ltspice", "xyce"])
+def test_other_dialects_refuse_what_they_state_otherwise(dialect: str) -> None:
     circuit, _ = cell()
-    for dialect in ("ltspice", "xyce"):
-        with pytest.raises(
-            ValueError, match=r"compute operating points\. Received the analysis Transient|have no form"
-        ):
-            transient_deck(circuit, None, ANALYSIS, dialect=dialect)
+    with pytest.raises(ValueError, match=r"states method, reltol, trtol, which has no form|have no form"):
+        transient_deck(circuit, None, ANALYSIS, dialect=dialect)
+    with pytest.raises(ValueError, match=rf"states method, which has no form in the dialect '{dialect}'"):
+        rc().netlist(transient=Transient(1e-6, 1e-9, 1e-8, method="gear"), capacitance=1e-12, dialect=dialect)
+
+
+def test_a_course_for_ltspice_and_xyce() -> None:
+    text = rc().netlist([[2.0]], capacitance="1n", transient="20u", dialect="ltspice")
+    assert ".tran 0 2e-05 0 4e-08 uic\n" in text
+    assert "Cnode_y_0 y_0 0 1e-09\n" in text
+    assert "ngspice" not in text
+    text = rc().netlist([[2.0]], capacitance="1n", transient="20u", dialect="xyce")
+    assert ".tran 4e-10 2e-05 0 4e-08 uic\n.print tran format=csv precision=16 V(x_0) V(y_0) V(z_0)\n" in text
+    chosen = rc().netlist(
+        transient=Transient(1e-6, 1e-9, 1e-8, saved=("v(y_0)",)), capacitance=1, dialect="xyce"
+    )
+    assert ".print tran format=csv precision=16 V(Y_0)\n" in chosen
 
 
 @needs_ngspice

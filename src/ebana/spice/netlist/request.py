@@ -15,6 +15,9 @@ from ebana.spice.netlist.deck import netlist
 from ebana.spice.netlist.names import Names
 from ebana.spice.netlist.transient import transient_deck, transient_of
 
+RAW = ", potentials by 'ngspice -b -r out.raw <this file>'"
+"""How ngspice writes a course."""
+
 
 @dataclass(frozen=True)
 class NetlistRequest:
@@ -73,7 +76,7 @@ class NetlistRequest:
             transient_of(self.transient),
             inputs=row,
             extra=extra,
-            title=f"{title}: from rest, potentials by 'ngspice -b -r out.raw <this file>'",
+            title=f"{title}: from rest" + (RAW if self.dialect == "ngspice" else ""),
             dialect=self.dialect,
         )
 

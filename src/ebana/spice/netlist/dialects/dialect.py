@@ -26,6 +26,7 @@ from ebana.spice.language.statements import (
     Statement,
     SwitchModel,
     Text,
+    Transient,
     UserSubcircuit,
 )
 from ebana.spice.netlist.dialects import cards
@@ -70,6 +71,21 @@ class Dialect:
             ValueError: for an analysis that it does not write.
         """
         raise NotImplementedError
+
+    def course(self, transient: Transient) -> tuple[str, str, str, str]:
+        """Least step, duration, largest step and whether stated voltages are the start, as words of a ``.tran``.
+
+        Raises:
+            ValueError: for tolerances and methods of integration, which simulators state in ways of their own.
+        """
+        given = {"method": transient.method, "reltol": transient.reltol, "trtol": transient.trtol}
+        if stated := [name for name, value in given.items() if value]:
+            raise ValueError(
+                f"the transient states {', '.join(stated)}, which has no form in the dialect {self.name!r}. Leave it "
+                "out, or write the deck for ngspice."
+            )
+        first, stop, longest = (repr(float(t)) for t in (transient.first, transient.stop, transient.longest))
+        return first, stop, longest, " uic" if transient.use_start else ""
 
     # -- writing ---------------------------------------------------------------------------------------
 
