@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,13 +35,14 @@ from ebana.physics.nudge import Nudge
 from ebana.physics.stages import conflicts
 from ebana.shown import Printed, Svg, Text
 from ebana.spellings import also
-from ebana.spice.netlist.deck import netlist as write_netlist
+from ebana.spice.netlist.request import NetlistRequest
 from ebana.storage.atomic import replacing
 from ebana.training.accumulator import Accumulator
 
 if TYPE_CHECKING:
     from ebana.analysis.power import PowerReport
     from ebana.analysis.settling import Settling
+    from ebana.sweeps import Sweep
 
 Array = np.ndarray
 Values = Mapping[str, Array]
@@ -133,9 +135,12 @@ class Model(Network):
             model.set_values(stored.values)
         return model
 
+    celsius: float | None
+    """Temperature that :meth:`at_temperature` moved the devices to; None where each has its own."""
+
     def _start(self, circuit: Circuit, engine: object, name: str, seed: int, frames: int = 3) -> None:
         """Have the circuit; ``frames`` lie between the caller and a warning."""
-        self.circuit = circuit
+        self.circuit, self.celsius = circuit, None
         self._engine = suited(circuit) if engine == "auto" else get_engine(engine)
         super().__init__(name, seed)
         found = conflicts(circuit)
@@ -150,6 +155,23 @@ class Model(Network):
     @engine.setter
     def engine(self, engine: object) -> None:
         self._engine = suited(self.circuit) if engine == "auto" else get_engine(engine)
+
+    def at_temperature(self, celsius: float) -> Model:
+        """The same model with all its devices at a temperature, its values copied.
+
+        Args:
+            celsius: degrees Celsius; see :meth:`ebana.Circuit.at_temperature` for what changes with it.
+
+        Example:
+            >>> from ebana import Model, from_netlist
+            >>> deck = "clamp\\nV1 in 0 1\\nR1 in out 1k\\nD1 out 0 DX\\n.model DX D(IS=1e-14)"
+            >>> model = Model.from_circuit(from_netlist(deck), engine="sparse")
+            >>> [round(float(model.at_temperature(t).operating_point()["out"][0]), 3) for t in (-40, 27, 125)]
+            [0.744, 0.629, 0.457]
+        """
+        other = copy.copy(self)
+        other.circuit, other.celsius = self.circuit.at_temperature(celsius), float(celsius)
+        return other
 
     @property
     def system(self) -> CircuitSystem:
@@ -189,6 +211,48 @@ class Model(Network):
             nodes = np.asarray(self.system.everything(cast(self.system, self._values), given, states.v))
         p = np.concatenate([nodes, np.zeros((len(nodes), 1))], axis=1)
         return NamedPoint.of(states.solution, self.circuit, p, self.values, inputs)
+
+    def sweep(
+        self,
+        name: str,
+        start: Any,
+        stop: Any = None,
+        *,
+        points: int | None = None,
+        step: Any = None,
+        at: Any = None,
+        strict: bool = True,
+    ) -> Sweep:
+        """Operating points over the values of one input column: a DC sweep.
+
+        Args:
+            name: an input of one column, ``"x[1]"``, the node that a source holds, or the name of a source in a deck.
+            start: first value in volts, also as text, ``"-500m"``; or an array of values.
+            stop: last value.
+            points: how many; 101 where neither they nor a step are given.
+            step: from one value to the next.
+            at: values of the other columns: a row, or numbers and rows by name; 0 V where left out.
+            strict: raise where an operating point is not found; else it is NaN.
+
+        Returns:
+            A :class:`~ebana.sweeps.Sweep`: ``sweep["out"]``, ``sweep["i(r1)"]``, ``sweep.outputs``, ``to_frame()``,
+            ``plot()``.
+
+        Raises:
+            KeyError: for a name that is no input column.
+            ValueError: for values that are no sweep.
+            NotConverged: for a point that is not found.
+
+        Example:
+            >>> from ebana import Model, from_netlist
+            >>> deck = "clamp\\nVin in 0 0\\nR1 in out 1k\\nD1 out 0 DX\\n.model DX D(IS=1e-14)"
+            >>> model = Model.from_circuit(from_netlist(deck, inputs=["Vin"], outputs=["out"]))
+            >>> model.sweep("vin", -1, 1, step="500m")["out"].round(3).tolist()
+            [-1.0, -0.5, 0.0, 0.498, 0.629]
+        """
+        from ebana.sweeps import sweep
+
+        return sweep(self, name, start, stop, points=points, step=step, at=at, strict=strict)
 
     def estimate_error(self, x: Data) -> Array:
         """How far the engine's free states are from the operating points: an estimate in volts, ``(B,)``.
@@ -342,18 +406,23 @@ class Model(Network):
             f"engine {getattr(self.engine, 'name', type(self.engine).__name__)})"
         )
 
-    def summary(self, print_fn: Any = None, *, x: Data = None, capacitance: Any = None) -> str:
+    def summary(
+        self, print_fn: Any = None, *, x: Data = None, capacitance: Any = None, unit: str | None = None
+    ) -> str:
         """Layers with shapes, nodes, trainable values and devices, as text; printed too.
+
+        Of a model of a circuit its elements, with the names of their nodes and their values.
 
         Args:
             print_fn: what to print with.
             x: inputs as for :meth:`predict`; with them the static power of each layer is shown.
             capacitance: as for :meth:`settling`; with it the time and energy of an inference, the first sample
                 of ``x`` from rest, are shown.
+            unit: ``"ohm"`` or ``"S"``: the conductances of each layer are shown too, from the least to the largest.
         """
         from ebana.summary import summary_text
 
-        text = Printed(summary_text(self, x, capacitance))
+        text = Printed(summary_text(self, x, capacitance, unit))
         (print_fn or print)(text)
         return text
 
@@ -368,11 +437,12 @@ class Model(Network):
             save(figure, path)
         return figure
 
-    def draw(self, path: FilePath | None = None) -> str:
+    def draw(self, path: FilePath | None = None, *, unit: str = "S") -> str:
         """A schematic of the circuit with its present values, as SVG text; written too where a path is given.
 
         Args:
             path: a file name that ends in ``.svg``.
+            unit: of conductances, ``"S"`` or ``"ohm"``.
 
         Raises:
             CircuitTooLarge: for more than some seventy nodes; :meth:`plot` draws the layers of any model.
@@ -383,7 +453,7 @@ class Model(Network):
 
         if path is not None and Path(path).suffix.lower() != ".svg":
             raise ValueError(f"draw(path={str(path)!r}). Expected a file name that ends in '.svg'.")
-        text = draw_circuit(self.circuit, self._values, title=self.name)
+        text = draw_circuit(self.circuit, self._values, title=self.name, unit=unit)
         if path is not None:
             write_atomically(path, text.encode())
         return Svg(text)
@@ -395,22 +465,50 @@ class Model(Network):
         sample: int = 0,
         path: FilePath | None = None,
         dialect: str = "ngspice",
+        as_subckt: str | None = None,
+        pins: Any = None,
+        bias_pins: bool = False,
+        capacitance: Any = None,
+        transient: Any = None,
     ) -> str:
-        """A SPICE deck of the model with its present values, for one sample of ``x``.
+        """A SPICE deck of the model with its present values, or a block to put under sources of one's own.
 
         Args:
             x: inputs as for :meth:`predict`; 0 V where left out.
             sample: which sample.
-            path: where to write the deck as well.
+            path: where to write the text as well.
             dialect: ``"ngspice"``, ``"ltspice"`` or ``"xyce"``.
+            as_subckt: name of a ``.subckt`` to write in place of a deck: sources of data are left out, values are
+                ``.param``.
+            pins: of the block, nodes by name or index, or a dict from names of pins to them; every input and every
+                output where left out.
+            bias_pins: whether nodes of biases are pins too, and their sources left out.
+            capacitance: farads from each free node to ground, as for :meth:`settling`; also as text, ``"10p"``.
+            transient: seconds to simulate, from rest, as a number or as text, ``"10u"``; or a
+                :class:`~ebana.spice.language.statements.Transient`. The deck computes an operating point else.
+
+        Raises:
+            ValueError: for inputs, pins or an analysis that do not fit, and for what has no form in the dialect.
+
+        Example:
+            >>> from ebana import Model, from_netlist
+            >>> deck = "divider\\nV1 in 0 0\\nR1 in out 4.7k\\nR2 out 0 1k"
+            >>> model = Model.from_circuit(from_netlist(deck, inputs=["V1"], outputs=["out"]))
+            >>> print(*model.netlist(as_subckt="divider").splitlines()[-7:], sep="\\n")
+            .subckt divider in out
+            .param r1_ohm=4.7k
+            .param r2_ohm=1k
+            * 'R': 2 resistors
+            R1 in out {r1_ohm}
+            R2 out 0 {r2_ohm}
+            .ends divider
         """
+        request = NetlistRequest(dialect, as_subckt, pins, bias_pins, capacitance, transient)
         inputs = None if x is None else self._inputs(x)
         count = len(next(iter(inputs.values()))) if inputs else 1
         if not 0 <= sample < count:
             raise ValueError(f"netlist(sample={sample!r}) of {count} samples. Expected 0 to {count - 1}.")
-        text = write_netlist(
-            self.circuit, self._values, inputs, sample=sample, title=self.name, dialect=dialect
-        )
+        text = request.text(self.circuit, self._values, inputs, sample, self.name)
         if path is not None:
             with replacing(path) as file:
                 file.write(text.encode())
@@ -433,7 +531,16 @@ class Model(Network):
     # -- files --------------------------------------------------------------------------------------
 
     def save(self, path: FilePath) -> Path:
-        """Write layers and values to one file (zip of JSON and safetensors)."""
+        """Write layers and values to one file (zip of JSON and safetensors).
+
+        Raises:
+            ValueError: for a model of a circuit, and for one at another temperature than its layers state.
+        """
+        if self.celsius is not None:
+            raise ValueError(
+                f"model {self.name!r} is at {self.celsius:g} degrees Celsius by at_temperature(), which its layers do "
+                "not state. Save the model that it was made of, with these values, and call at_temperature() again."
+            )
         return serialization.save_model(self, path)
 
 

@@ -91,8 +91,18 @@ class Parameter:
         if initial.size and (initial.min() < self.low or initial.max() > self.high):
             raise ValueError(
                 f"parameter {self.name!r} starts at {initial.min():g} to {initial.max():g} {self.unit}, outside its "
-                f"bounds from {self.low:g} to {self.high:g} {self.unit}. Widen the bounds or change the values."
+                f"bounds from {self.low:g} to {self.high:g} {self.unit}. {self._meant(initial)}"
+                "Widen the bounds or change the values."
             )
+
+    def _meant(self, values: np.ndarray) -> str:
+        """A hint where conductances look like resistances."""
+        largest = float(values.max())
+        if self.kind != "conductance" or not largest > max(self.high, 1.0):
+            return ""
+        if not self.low <= 1.0 / largest <= self.high:
+            return ""
+        return f"Did you mean 1/{largest:g} S ({largest:g} ohm)? Resistances are given as ohms=. "
 
     @property
     def layer(self) -> str:

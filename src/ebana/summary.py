@@ -6,14 +6,16 @@ import io
 from collections import Counter
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from ebana._types import Data, ModelLike
-from ebana.circuit import Devices
+from ebana._types import Data, ModelLike, Values
+from ebana.circuit import Circuit, Devices, VoltageSources
+from ebana.circuit.element import Branches, Element
 from ebana.names import printable
 from ebana.training.data import as_dataset
-from ebana.units import si
+from ebana.units import conductance, conductance_unit, si
 
 
 def layer_rows(model: ModelLike) -> list[dict[str, Any]]:
@@ -40,6 +42,92 @@ def layer_rows(model: ModelLike) -> list[dict[str, Any]]:
         }
         for signal in model.signals
     ]
+
+
+MOST_UNITS = 60
+"""Elements of the largest circuit of which each is listed; of larger ones the arrays are."""
+
+
+def element_rows(model: ModelLike, unit: str) -> list[dict[str, Any]]:
+    """One row an element of a circuit without layers, or an array of them: name, kind, nodes, value, trained."""
+    circuit, values = model.circuit, model.values
+    singly = sum(element.units for element in circuit.elements) <= MOST_UNITS
+    rows: list[dict[str, Any]] = []
+    for element in circuit.elements:
+        trained = any(circuit.parameters[r.name].trainable for r in element.references())
+        outer = isinstance(element, Branches) and element.outer
+        if singly and not outer:
+            rows += [
+                _element_row(
+                    element,
+                    element.unit_name(k),
+                    _nodes(circuit, element, k),
+                    _value(element, values, k, unit),
+                    trained,
+                )
+                for k in range(element.units)
+            ]
+            continue
+        row = _element_row(
+            element, element.name, f"{element.units} of them", _range(element, values, unit), trained
+        )
+        rows.append(row)
+    return rows
+
+
+def _element_row(element: Element, name: str, nodes: str, value: str, trained: bool) -> dict[str, Any]:
+    return {
+        "element": name,
+        "kind": element.kind,
+        "nodes": nodes,
+        "value": value,
+        "trained": "yes" if trained else "",
+    }
+
+
+def _nodes(circuit: Circuit, element: Element, k: int) -> str:
+    return " ".join(circuit.node_name(int(nodes[k])) for nodes in element.terminals())
+
+
+def _value(element: Element, values: Values, k: int, unit: str) -> str:
+    if isinstance(element, Branches) and element.linear:
+        return conductance(float(np.ravel(values[element.conductance])[k]), unit)
+    if isinstance(element, VoltageSources):
+        if element.parameter is None:
+            return f"{element.input}[{int(element.columns[k])}]"
+        return si(float(element.numbers(values)[0, k]), "V")
+    return element.label(values, k) or element.caption()
+
+
+def _range(element: Element, values: Values, unit: str) -> str:
+    if isinstance(element, Branches) and element.linear:
+        return conductance_range(np.asarray(values[element.conductance]), unit)
+    return element.caption() if element.symbol else ""
+
+
+def conductance_range(siemens: np.ndarray, unit: str) -> str:
+    """Conductances from the least to the largest, or resistances.
+
+    Example:
+        >>> conductance_range(np.array([1e-3, 1e-6]), "Ω")
+        '1 kΩ to 1 MΩ'
+    """
+    if not siemens.size:
+        return ""
+    ends = sorted((float(siemens.min()), float(siemens.max())), reverse=unit == "Ω")
+    return " to ".join(dict.fromkeys(conductance(end, unit, 3) for end in ends))
+
+
+def with_conductances(model: ModelLike, rows: list[dict[str, Any]], unit: str) -> list[dict[str, Any]]:
+    """Rows of layers with the range of the conductances of each."""
+    values = model.values
+    owned: dict[str, list[np.ndarray]] = {}
+    for element in model.circuit.each(Branches):
+        if element.linear:
+            owned.setdefault(element.layer, []).append(np.ravel(values[element.conductance]))
+    found = {layer: conductance_range(np.concatenate(g), unit) for layer, g in owned.items()}
+    heading = "resistances" if unit == "Ω" else "conductances"
+    return [{**row, heading: found.get(row["layer"], "")} for row in rows]
 
 
 def totals(model: ModelLike) -> dict[str, Any]:
@@ -85,24 +173,32 @@ def power_line(power: Any) -> str:
     )
 
 
-def summary_text(model: ModelLike, x: Data = None, capacitance: object = None) -> str:
+def summary_text(
+    model: ModelLike, x: Data = None, capacitance: object = None, unit: str | None = None
+) -> str:
     """The summary as plain text.
 
     Args:
         x: data at which the static power of each layer is shown too.
         capacitance: of the nodes, farads; the energy of an inference (the first sample of ``x``) is shown too.
+        unit: ``"S"`` or ``"ohm"``, in which the conductances of layers are shown too; None for not at all.
 
     Raises:
-        ValueError: for a capacitance without data.
+        ValueError: for a capacitance without data, and for another unit.
     """
     if capacitance is not None and x is None:
         raise ValueError("summary(capacitance=...) needs data to settle to. Give x= as well.")
     table = Table(title=f"Model {model.name!r}", title_justify="left")
-    rows = layer_rows(model)
+    shown = None if unit is None else conductance_unit(unit, "summary")
+    rows = layer_rows(model) if model.signals else element_rows(model, shown or "S")
+    if shown is not None and model.signals:
+        rows = with_conductances(model, rows, shown)
     power = None if x is None else model.power(inputs_of(model, x))
-    if power is not None:
+    if power is not None and model.signals:
         rows = power_columns(power, rows)
-    numeric = {"nodes", "trainable", "fixed", "devices", "dissipated", "delivered"}
+    numeric = {"trainable", "fixed", "devices", "dissipated", "delivered"} | (
+        {"nodes"} if model.signals else set()
+    )
     for column in rows[0] if rows else []:
         table.add_column(column, justify="right" if column in numeric else "left", overflow="fold")
     for row in rows:
@@ -110,7 +206,7 @@ def summary_text(model: ModelLike, x: Data = None, capacitance: object = None) -
     buffer = io.StringIO()
     console = Console(
         file=buffer,
-        width=100 if power is None else 122,
+        width=100 + (0 if power is None else 22) + (0 if shown is None else 22),
         color_system=None,
         markup=False,
         highlight=False,

@@ -164,3 +164,48 @@ def test_devices_broadcast_one_end():
     build.devices("d", h, s, BehavioralDiode())
     (devices,) = [e for e in build.build().elements if e.name == "d"]
     np.testing.assert_array_equal(devices.b, np.repeat(s, 3))
+
+
+def test_resistances_stand_in_place_of_conductances():
+    build = CircuitBuilder()
+    x, h = build.input("x", 2), build.nodes("h", 3)
+    build.resistors("r", x, h[:2], ohms=["4.7k", "1Meg"])
+    build.resistors("one", x, h[:2], ohms=330)
+    build.crossbar("bar", x, h, ohms=[["1k", "2k", 3000], ["4k7", "5R6", "0R05"]])
+    p = build.build().parameters
+    assert p["r/conductance"].initial.tolist() == [1 / 4700, 1e-6]
+    assert p["one/conductance"].initial.tolist() == [1 / 330] * 2
+    assert p["bar/conductance"].initial.tolist() == [[1e-3, 1 / 2000, 1 / 3000], [1 / 4700, 1 / 5.6, 20.0]]
+    assert p["bar/conductance"].high == 20.0  # bounds that nobody stated give way
+
+
+def test_bounds_of_trained_resistances_are_stated_in_ohms():
+    build = CircuitBuilder()
+    x, h = build.input("x", 1), build.nodes("h", 1)
+    build.resistors("r", x, h, ohms="10k", trainable=True, ohms_bounds=("100", "1Meg"))
+    p = build.build().parameters["r/conductance"]
+    assert (p.low, p.high) == (1e-6, 1e-2)
+    with pytest.raises(ValueError, match="outside its bounds"):
+        build.resistors("s", x, h, ohms="10", ohms_bounds=("100", "1Meg"))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "Expected one of the two"),
+        ({"conductance": 1e-3, "ohms": 1e3}, "Expected one of the two"),
+        ({"ohms": 0}, "Expected resistances above zero"),
+        ({"ohms": "-1k"}, "Expected resistances above zero"),
+        ({"ohms": "1M"}, "'1Meg' for 1e6"),
+        ({"ohms": "much"}, "is no number"),
+        ({"conductance": "4.7k"}, "Expected siemens as a number, or ohms='4.7k'"),
+        ({"conductance": 1000}, r"Did you mean 1/1000 S \(1000 ohm\)\? Resistances are given as ohms="),
+    ],
+)
+def test_what_is_no_resistance_is_refused_with_what_to_write(given, said):
+    build = CircuitBuilder()
+    x, h = build.input("x", 1), build.nodes("h", 1)
+    with pytest.raises(ValueError, match=said):
+        build.resistors("r", x, h, **given)
+    with pytest.raises(ValueError, match=said):
+        build.crossbar("r", x, h, **given)

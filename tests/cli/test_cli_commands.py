@@ -39,6 +39,17 @@ def test_netlist_of_a_saved_model_is_a_deck(trained, tmp_path, ebana):
     assert path.read_text().rstrip().endswith(".end")
 
 
+def test_netlist_writes_a_block(tmp_path, ebana):
+    path = tmp_path / "stack.lib"
+    outcome = ebana("netlist", "stack3", "--subckt", "stack", "--out", path)
+    assert "run it with" not in outcome.err
+    assert "\n.subckt stack x_0 " in path.read_text()
+    assert path.read_text().endswith(".ends stack\n")
+    refused = ebana("netlist", "stack3", "--subckt", "stack", "--dataset", "iris")
+    assert refused.code != 0
+    assert "a block has no data" in refused.err
+
+
 def test_netlist_goes_to_standard_output_without_out(ebana):
     outcome = ebana("netlist", "stack3")
     assert outcome.out.startswith("* stack3")

@@ -21,6 +21,7 @@ SAYS = {
     "hybrid_mnist.py": "circuits as drawn: test accuracy",
     "mosfet.py": "accuracy 100.00%",
     "shared_layer.py": "once for both sides",
+    "train_a_deck.py": "0 xor 1:  +50.0 mV, so 1",
     "torch_circuit.py": "circuit trained: loss 0.0",
     "xor_published.py": "xor, other spellings: loss",
 }
@@ -36,7 +37,7 @@ HELD = Path(__file__).with_name("held_to_spice.py")
 
 COMPARED = {
     "bridge.py", "custom_device.py", "custom_layer.py", "gates.py", "iris.py", "mosfet.py", "shared_layer.py",
-    "spice_netlist.py", "torch_circuit.py", "xor_published.py"
+    "spice_netlist.py", "torch_circuit.py", "train_a_deck.py", "xor_published.py"
 }  # fmt: skip
 """Examples with a circuit that must have been compared."""
 

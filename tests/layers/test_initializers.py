@@ -118,6 +118,10 @@ def test_one_end_may_be_given_alone():
         ("uniform", {"g_min": 1e-2, "g_max": 1e-2}, r"Expected g_min below g_max"),
         ("uniform", {"L": 1e-3, "U": 1e-2, "g_max": 1e-4}, r"all outside its bounds"),
         ("uniform", {"L": 1e-3, "init_low": 1e-3}, r"'L' in two spellings"),
+        ("uniform", {"U": 1e-3, "init_r_min": "1k"}, r"'U' in two spellings"),
+        ("uniform", {"r_min": 0}, r"r_min=0. Expected a resistance above zero"),
+        ("uniform", {"r_max": "1M"}, r"r_max '1M': a capital M"),
+        ("uniform", {"r_max": True}, r"r_max=True. Expected a resistance"),
     ],
 )
 def test_bad_parameters_are_named(rule, params, message):
@@ -136,6 +140,14 @@ def test_get_resolves():
     assert initializers.get(None) == Initializers()
     assert initializers.get(made) is made
     assert initializers.get(made.to_config()) == made
+    assert Initializers.from_config(made.to_config()) == made
+
+
+def test_resistances_stand_in_place_of_conductances():
+    made = Initializers(
+        "log_uniform", {"init_r_min": "10k", "init_r_max": "4Meg7", "r_min": 1000, "r_max": "10Meg"}
+    )
+    assert made.params == {"L": 1 / 4.7e6, "U": 1e-4, "g_min": 1e-7, "g_max": 1e-3}
     assert Initializers.from_config(made.to_config()) == made
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from ebana._types import Data, ModelLike
 from ebana.analysis import element_power
 from ebana.circuit import Circuit
+from ebana.circuit.capacitance import capacitances
 from ebana.circuit.elements import CurrentSources, VoltageSources
 from ebana.compilation import arithmetic
 from ebana.engines.base import NotConverged
@@ -287,41 +288,6 @@ class _Setup:
                 port.name: np.asarray(kirchhoff.read(self.circuit, port.name, p))
                 for port in self.circuit.outputs
             }
-
-
-def capacitances(circuit: Circuit, capacitance: object) -> Array:
-    """Farads at every free node, ``(F,)``, from a number or from numbers and arrays by layer name.
-
-    Args:
-        circuit: the circuit.
-        capacitance: farads for each free node; or a mapping from the name of every group of free nodes
-            (the layer's name) to a number or an array of one for each node. Zero is none.
-    """
-    groups = circuit.free_groups
-    if not isinstance(capacitance, Mapping):
-        capacitance = {group.name: capacitance for group in groups}
-    known = {group.name for group in groups}
-    if set(capacitance) != known:
-        missing, unknown = sorted(known - set(capacitance)), sorted(map(str, set(capacitance) - known))
-        raise ValueError(
-            f"capacitance: missing for {missing}, unknown {unknown}. Expected a number of farads, or one for each "
-            f"layer with free nodes: {', '.join(map(repr, sorted(known)))}."
-        )
-    parts = []
-    for group in groups:
-        value = np.asarray(capacitance[group.name], dtype=np.float64)
-        if value.shape not in ((), (group.size,)) or not (np.isfinite(value) & (value >= 0)).all():
-            raise ValueError(
-                f"capacitance of layer {group.name!r}: received {capacitance[group.name]!r}. Expected farads, zero or "
-                f"more: one number, or {group.size} for its nodes."
-            )
-        parts.append(np.broadcast_to(value, (group.size,)))
-    result = np.concatenate(parts) if parts else np.zeros(0)
-    if not result.any():
-        raise ValueError(
-            "capacitance: all nodes have 0 F, so they settle at once. Expected farads above zero."
-        )
-    return result
 
 
 def amplifier_currents(circuit: Circuit, names: Names) -> dict[str, list[str]]:

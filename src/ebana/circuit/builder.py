@@ -42,11 +42,28 @@ from ebana.circuit.elements import (
 from ebana.frozen import FrozenMapping
 from ebana.names import check_name
 from ebana.parameters import Kind, Parameter
+from ebana.spice.language.numbers import is_number
 from ebana.spice.language.subcircuit import Subcircuit
 from ebana.spice.language.waveform import Waveform
+from ebana.units import quantities
 
 DEFAULT_CONDUCTANCE_BOUNDS = (1e-9, 1.0)
 """Bounds in siemens for conductances whose owner states none."""
+
+
+def _conductances(name: str, ohms: object) -> np.ndarray:
+    """Siemens of resistances.
+
+    Raises:
+        ValueError: for resistances that are not above zero.
+    """
+    values = quantities(ohms, "Ω", f"elements {name!r}: ohms")
+    if not (np.isfinite(values) & (values > 0)).all():
+        raise ValueError(
+            f"elements {name!r} have ohms={ohms!r}. Expected resistances above zero; join two nodes into one for a "
+            "wire, and leave an element out for no connection."
+        )
+    return 1.0 / values
 
 
 class CircuitBuilder:
@@ -249,10 +266,29 @@ class CircuitBuilder:
                 f"parameter {name!r} has shape {shape}. Expected {self._shapes.get(name, 'no such parameter')}."
             )
 
-    def _conductance(self, name: str, value: object, shape: tuple[int, ...], options: dict[str, Any]) -> str:
+    def _conductance(
+        self, name: str, value: object, ohms: object, shape: tuple[int, ...], options: dict[str, Any]
+    ) -> str:
+        if (value is None) == (ohms is None):
+            raise ValueError(
+                f"elements {name!r} have conductance={value!r} and ohms={ohms!r}. Expected one of the two: siemens "
+                "(or a parameter's name), or ohms such as 4700, '4.7k' or '4k7'."
+            )
         if isinstance(value, str):
+            if value not in self._parameters and is_number(value):
+                raise ValueError(
+                    f"elements {name!r} have the conductance {value!r}, as text. Expected siemens as a number, or "
+                    f"ohms={value!r} for a resistance."
+                )
             return value
+        if "ohms_bounds" in options:
+            least, most = quantities(options["ohms_bounds"], "Ω", f"elements {name!r}: ohms_bounds").tolist()
+            options = {k: v for k, v in options.items() if k != "ohms_bounds"}
+            options |= {"low": 1.0 / most, "high": 1.0 / least}
         low, high = DEFAULT_CONDUCTANCE_BOUNDS
+        if ohms is not None:
+            value = _conductances(name, ohms)
+            low, high = min(low, float(np.min(value))), max(high, float(np.max(value)))
         options = {"low": low, "high": high} | options
         values = np.broadcast_to(np.asarray(value, dtype=float), shape)
         return self.parameter(f"{name}/conductance", "conductance", values, **options)
@@ -275,17 +311,55 @@ class CircuitBuilder:
         self._elements[-1] = replace(last, labels=tuple(labels))
 
     def crossbar(
-        self, name: str, rows: np.ndarray, columns: np.ndarray, conductance: object, **options: Any
+        self,
+        name: str,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        conductance: object = None,
+        *,
+        ohms: object = None,
+        **options: Any,
     ) -> None:
-        """A conductance (siemens, shape ``(m, n)``, or a parameter's name) between each row and column."""
+        """A conductance (siemens, shape ``(m, n)``, or a parameter's name) between each row and column.
+
+        Args:
+            name: name of the array.
+            rows, columns: nodes.
+            conductance: siemens, or the name of a parameter.
+            ohms: resistances in its place, as for :meth:`resistors`.
+            options: as for :meth:`resistors`.
+        """
         rows, columns = np.ravel(rows), np.ravel(columns)
-        parameter = self._conductance(name, conductance, (len(rows), len(columns)), options)
+        parameter = self._conductance(name, conductance, ohms, (len(rows), len(columns)), options)
         self._add(Crossbar(name, rows, columns, parameter))
 
-    def resistors(self, name: str, a: np.ndarray, b: np.ndarray, conductance: object, **options: Any) -> None:
-        """Conductances (siemens, shape ``(k,)``) from ``a[i]`` to ``b[i]``."""
+    def resistors(
+        self,
+        name: str,
+        a: np.ndarray,
+        b: np.ndarray,
+        conductance: object = None,
+        *,
+        ohms: object = None,
+        **options: Any,
+    ) -> None:
+        """Conductances (siemens, shape ``(k,)``) from ``a[i]`` to ``b[i]``.
+
+        Args:
+            name: name of the array.
+            a, b: nodes.
+            conductance: siemens, or the name of a parameter.
+            ohms: resistances in its place: numbers, or texts such as ``"4.7k"``, ``"4k7"`` or ``"1Meg"``.
+            options: ``trainable``, ``learning_rate``, ``rule``; bounds ``low`` and ``high`` in siemens, or
+                ``ohms_bounds``, the least and the largest resistance.
+
+        Example:
+            >>> build = CircuitBuilder()
+            >>> a, b = build.nodes("n", 2), build.ground(2)
+            >>> build.resistors("load", a, b, ohms=["4.7k", "1Meg"], trainable=True, ohms_bounds=("100", "10Meg"))
+        """
         a, b = np.ravel(a), np.ravel(b)
-        self._add(Resistors(name, a, b, self._conductance(name, conductance, (len(a),), options)))
+        self._add(Resistors(name, a, b, self._conductance(name, conductance, ohms, (len(a),), options)))
 
     def devices(
         self,

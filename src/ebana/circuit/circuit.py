@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
@@ -201,6 +201,33 @@ class Circuit:
     @cached_property
     def _node_index(self) -> dict[str, int]:
         return {name.lower(): k for k, name in reversed(list(enumerate(self.node_names)))}
+
+    def at_temperature(self, celsius: float) -> Circuit:
+        """The circuit with all its devices at a temperature, whatever each stated.
+
+        Diodes and transistors change as their models say; resistances, which state no coefficients here, and sources
+        do not.
+
+        Args:
+            celsius: degrees Celsius.
+
+        Raises:
+            ValueError: for a temperature that is not above -273.15 degrees or that a device cannot have, and for
+                elements that SPICE alone knows.
+
+        Example:
+            >>> from ebana import JunctionDiode
+            >>> from ebana.circuit import CircuitBuilder
+            >>> build = CircuitBuilder()
+            >>> x, y = build.input("x", 1), build.nodes("y", 1)
+            >>> build.resistors("r", x, y, ohms="1k")
+            >>> build.devices("d", y, build.ground(), JunctionDiode.named("1N4148"))
+            >>> build.build().at_temperature(85).elements[-1].model.temperature
+            85.0
+        """
+        if not -273.15 < float(celsius) < np.inf:
+            raise ValueError(f"at_temperature({celsius!r}). Expected degrees Celsius above -273.15.")
+        return replace(self, elements=tuple(e.at_temperature(float(celsius)) for e in self.elements))
 
     def initial(self) -> dict[str, np.ndarray]:
         """The values to start from, by parameter name."""

@@ -94,6 +94,7 @@ class DeviceModel(Protocol):
     piecewise_linear: Any
     statements: Any
     card_statements: Any
+    at_temperature: Any
     symbol: ClassVar[str]
     caption: Any
 
@@ -215,6 +216,22 @@ class Element:
                 "currents. Solve the circuit with engine='ngspice'."
             )
         yield from ()
+
+    def at_temperature(self, celsius: float) -> Self:
+        """The element at a temperature, degrees Celsius.
+
+        Raises:
+            ValueError: where SPICE alone knows its currents, and so how they change.
+        """
+        if not (self.solvable or self.has_relations):
+            raise ValueError(
+                f"element {self.name!r}, {self.title()}, has no law in Python that could be moved to {celsius:g} "
+                "degrees Celsius. Write the deck and state .temp in it, or write the block as a Device."
+            )
+        model = next((getattr(self, f.name) for f in fields(self) if f.name == "model"), None)
+        if model is None:
+            return self
+        return replace(self, model=model.at_temperature(celsius))  # type: ignore[call-arg]
 
     # -- SPICE ----------------------------------------------------------------------------------------
 

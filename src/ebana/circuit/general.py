@@ -179,11 +179,11 @@ class _CurrentControlled(UnitArray):
 
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """See :meth:`Element.statements`."""
-        ends = zip(named(nodes, self.plus), named(nodes, self.minus), strict=True)
-        for k, (plus, minus) in enumerate(ends):
+        ends = zip(named(nodes, self.plus), named(nodes, self.minus), numbers[0].tolist(), strict=True)
+        for k, (plus, minus, gain) in enumerate(ends):
             meter = branch_name("V", self.meter, int(self.branches[k]))
             name = branch_name(self.letter, self.name, k)
-            yield spice.CurrentControlled(name, plus, minus, meter, float(numbers[0, k]))
+            yield spice.CurrentControlled(name, plus, minus, meter, gain)
 
     def label(self, values: Values, k: int) -> str:
         """See :meth:`Element.label`."""

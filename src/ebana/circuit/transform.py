@@ -100,7 +100,8 @@ def _split(group: NodeGroup, held: np.ndarray) -> Iterator[NodeGroup]:
     for run in runs:
         name = group.name if len(runs) == 1 else f"{group.name} {run[0]}"
         kind = "source" if shorted[run[0]] else group.kind
-        yield NodeGroup(name, kind, group.start + run[0], len(run), group.layer)
+        labels = group.labels[run[0] : run[-1] + 1]
+        yield NodeGroup(name, kind, group.start + run[0], len(run), group.layer, labels)
 
 
 def _shorts(

@@ -28,24 +28,39 @@ def run(
     dialect: Annotated[
         str, typer.Option(help="Simulator it is written for: ngspice, ltspice or xyce.")
     ] = "ngspice",
+    subckt: Annotated[
+        str | None,
+        typer.Option(
+            help="Write a .subckt of that name, its inputs and outputs as pins, in place of a deck.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write; standard output if left out.", show_default=False)
     ] = None,
 ) -> None:
-    """Write a SPICE deck that the simulator runs as it is."""
+    """Write a SPICE deck that the simulator runs as it is, or a block to put under sources of one's own."""
     if dialect not in DIALECTS:
         raise ValueError(f"--dialect {dialect!r} is unknown. Expected one of {', '.join(DIALECTS)}.")
     if out is not None and out.is_dir():
         raise IsADirectoryError(f"--out {out} is a folder. Expected the name of a file.")
     check_count("--sample", sample, least=0)
+    if subckt is not None and dataset is not None:
+        raise ValueError(
+            f"--subckt {subckt} with --dataset {dataset}: a block has no data, its inputs are pins."
+        )
     terminal = Terminal(only_json=False)
     target = resolve(model, "native", seed)
-    text = deck(target, dataset, sample, seed, dialect)
+    if subckt is None:
+        text = deck(target, dataset, sample, seed, dialect)
+    else:
+        text = target.model.netlist(dialect=dialect, as_subckt=subckt)
     if out is None:
         terminal.say(text.rstrip("\n"))
         return
     _write(out, text)
-    terminal.note(f"wrote {out}" + (f"; run it with: ngspice -b {out}" if dialect == "ngspice" else ""))
+    runs = dialect == "ngspice" and subckt is None
+    terminal.note(f"wrote {out}" + (f"; run it with: ngspice -b {out}" if runs else ""))
 
 
 def deck(target: Target, dataset: str | None, sample: int, seed: int, dialect: str) -> str:

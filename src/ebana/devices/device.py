@@ -95,6 +95,12 @@ class Device:
         }
         return dataclasses.replace(self, **differ) if differ else self
 
+    def at_temperature(self, celsius: float) -> Self:
+        """The device at a temperature, degrees Celsius: one whose fields have no ``temperature`` stays as it is."""
+        if dataclasses.is_dataclass(self) and "temperature" in {f.name for f in dataclasses.fields(self)}:
+            return dataclasses.replace(self, temperature=float(celsius))  # type: ignore[call-arg]
+        return self
+
     def piecewise_linear(self, p: Values) -> tuple[Number, Number, Number] | None:
         """``(threshold, slope below, slope above)`` where the law is piecewise linear with one corner.
 

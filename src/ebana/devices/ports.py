@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,10 @@ class PortDevice:
     @property
     def law(self) -> Any:
         """What computes with its numbers."""
+        return self
+
+    def at_temperature(self, celsius: float) -> Self:
+        """The same: behavioural sources are stated at one temperature."""
         return self
 
     def value(self, controls: tuple[Array, ...], p: Values) -> Array:

@@ -27,6 +27,7 @@ import numpy as np
 from ebana.frozen import FrozenMapping
 from ebana.layers.base import either
 from ebana.storage.described import by_type, number, record, text
+from ebana.units import quantity
 
 ALIASES = {
     "uniform": "uniform",
@@ -53,6 +54,9 @@ KEYS = {
     "clip_high": "g_max",
 }
 """Accepted keys of ``params``: two families that mean the same."""
+
+OHMS = {"r_min": "g_max", "r_max": "g_min", "init_r_min": "U", "init_r_max": "L"}
+"""Keys of ``params`` in ohms, and the conductances that are their inverses."""
 
 UNIFORM = ("uniform", "log_uniform")
 """Rules whose interval does not shrink as the crossbar grows."""
@@ -94,6 +98,8 @@ class Initializers:
             interval to draw from, 1e-7 to 1e-5 for the uniform rules and 1e-7 to 4e-5 for the others.
             ``g_min`` and ``g_max`` (also ``clip_low``, ``clip_high``): bounds of the start values and of
             training: 1e-7 to 1e-4; where L or U is given 1e-7 to 1, unless L lies below or U above.
+            In their places resistances, in ohms or as text such as ``"4.7k"``: ``init_r_min`` and ``init_r_max`` of the
+            interval, ``r_min`` and ``r_max`` of the bounds.
 
     Raises:
         ValueError: for an unknown rule or key, or values that are not positive and in order.
@@ -105,10 +111,12 @@ class Initializers:
         >>> g = glorot.sample((9, 10), 9, 10, np.random.default_rng(0))
         >>> g.shape, bool(g.min() >= 1e-7), bool(g.max() <= 8e-6 / 20**0.5)
         ((9, 10), True, True)
+        >>> Initializers("uniform", {"r_min": "10k", "r_max": "1Meg"}).bounds
+        (1e-06, 0.0001)
     """
 
     init_type: str = "uniform"
-    params: Mapping[str, float] | None = field(default=None, hash=False)
+    params: Mapping[str, Any] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         rule = ALIASES.get(self.init_type) if isinstance(self.init_type, str) else None
@@ -236,8 +244,12 @@ def _canonical(params: Mapping[str, Any]) -> dict[str, float]:
     """Both families of keys to one, each value checked to be a positive number."""
     found: dict[str, float] = {}
     for key, value in params.items():
+        if key in OHMS:
+            key, value = OHMS[key], 1.0 / _resistance(key, value)
         if key not in KEYS:
-            raise ValueError(f"initializer has no parameter {key!r}. Expected some of {_listed(KEYS)}.")
+            raise ValueError(
+                f"initializer has no parameter {key!r}. Expected some of {_listed(KEYS | OHMS)}."
+            )
         if KEYS[key] in found:
             raise ValueError(f"initializer got {KEYS[key]!r} in two spellings, {sorted(params)}. Give one.")
         if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
@@ -246,6 +258,16 @@ def _canonical(params: Mapping[str, Any]) -> dict[str, float]:
             )
         found[KEYS[key]] = float(value)
     return found
+
+
+def _resistance(key: str, value: Any) -> float:
+    """Ohms, checked to be a positive number."""
+    ohms = quantity(value, "Ω", f"initializer parameter {key}") if isinstance(value, str | Real) else math.nan
+    if isinstance(value, bool) or not 0 < ohms < math.inf:
+        raise ValueError(
+            f"initializer parameter {key}={value!r}. Expected a resistance above zero, in ohms or as text."
+        )
+    return ohms
 
 
 def _complete(given: dict[str, float], interval: tuple[float, float]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from ebana.reports import symbols as svg
 from ebana.reports.schematic_layout import OUTPUTS, SOURCES, Band, Plan, plan
 from ebana.reports.schematic_uprights import uprights
 from ebana.reports.style import BLUE, GREEN, PURPLE, VERMILLION
-from ebana.units import si
+from ebana.units import conductance, conductance_unit, si
 
 MAX_NODES = 72
 """Nodes of the largest circuit that is drawn."""
@@ -47,16 +47,23 @@ class CircuitTooLarge(ValueError):
     """A circuit with more nodes or elements than a schematic shows legibly."""
 
 
-def draw_circuit(circuit: Circuit, values: Mapping[str, Any] | None = None, *, title: str = "circuit") -> str:
+def draw_circuit(
+    circuit: Circuit,
+    values: Mapping[str, Any] | None = None,
+    *,
+    title: str = "circuit",
+    unit: str = "S",
+) -> str:
     """A schematic as SVG text: the same for the same circuit and values.
 
-    Conductances are in siemens; a source that carries data shows the input's column. Every part and every
-    node is a group with its name in ``data-element`` or ``data-node`` and as its title.
+    Elements that have names of their own show them. A source that carries data shows the input's column. Every part
+    and every node is a group with its name in ``data-element`` or ``data-node`` and as its title.
 
     Args:
         circuit: a circuit of up to :data:`MAX_NODES` nodes.
         values: values by parameter name, SI units; the initial ones where left out.
         title: heading of the sheet.
+        unit: of conductances, ``"S"`` or ``"ohm"``.
 
     Raises:
         CircuitTooLarge: for larger circuits.
@@ -69,8 +76,9 @@ def draw_circuit(circuit: Circuit, values: Mapping[str, Any] | None = None, *, t
         >>> "1 mS" in draw_circuit(build.build())
         True
     """
+    unit = conductance_unit(unit, "draw")
     _check(circuit)
-    return _Sheet(circuit, circuit.initial() if values is None else values, plan(circuit)).drawn(title)
+    return _Sheet(circuit, circuit.initial() if values is None else values, plan(circuit), unit).drawn(title)
 
 
 def _check(circuit: Circuit) -> None:
@@ -92,8 +100,8 @@ def _check(circuit: Circuit) -> None:
 class _Sheet:
     """Places the bands one after the other and collects what is drawn."""
 
-    def __init__(self, circuit: Circuit, values: Mapping[str, Any], layout: Plan) -> None:
-        self.circuit, self.values, self.plan = circuit, values, layout
+    def __init__(self, circuit: Circuit, values: Mapping[str, Any], layout: Plan, unit: str = "S") -> None:
+        self.circuit, self.values, self.plan, self.unit = circuit, values, layout, unit
         self.parts: list[str] = []
         self.headers: list[str] = []
         self.back: list[str] = []
@@ -137,6 +145,18 @@ class _Sheet:
                 head = self.rule(band.element)(self, band.element)
             self._header(k, start, *head)
         return self._assembled(title)
+
+    def value(self, element: Element, k: int) -> str:
+        """The value of a unit."""
+        if isinstance(element, Branches) and element.linear:
+            return conductance(float(np.ravel(self.values[element.conductance])[k]), self.unit, 3)
+        return element.label(self.values, k)
+
+    def words(self, element: Element, k: int) -> str:
+        """What stands beside a unit: its name, where it has one of its own, and its value."""
+        return " ".join(
+            filter(None, (_short(element.labels[k]) if element.labels else "", self.value(element, k)))
+        )
 
     # -- tracks --------------------------------------------------------------------------------------------
 
@@ -227,7 +247,7 @@ class _Sheet:
                 attach = x - 0.42
                 if (row := int(element.rows[i])) != GROUND:
                     self.touch(row, attach)
-                value = si(g[i, j], "S", 3)
+                value = conductance(g[i, j], self.unit, 3)
                 self.part(
                     "resistor", element.name, f"{i},{j}", f"{element.name}[{i},{j}]: {value}",
                     svg.resistor((attach, y), (x, y + DROP), VERMILLION), svg.text(x + 0.05, y + 0.24, value),
@@ -283,7 +303,7 @@ class _Sheet:
             words = f"×{gain[i]:.4g}" + (f", s {si(shift[i], 'V', 3)}" if shift[i] else "")
             self.part(
                 "amplifier", element.name, i,
-                f"{element.name}[{i}]: gain {gain[i]:.4g}, shift {si(shift[i], 'V')}, backward gain {kappa[i]:.4g}",
+                f"{element.unit_name(i)}: gain {gain[i]:.4g}, shift {si(shift[i], 'V')}, backward gain {kappa[i]:.4g}",
                 svg.line([enter, (x + 0.25, y)]), svg.amplifier(x, y, PURPLE),
                 svg.text(x - 0.15, y + 0.27, words),
             )  # fmt: skip
@@ -319,7 +339,7 @@ class _Sheet:
         y = self._row(GROUND) if near == GROUND else self.touch(near, x)[1]
         end = svg.ground(x, y + HANG) if other == GROUND else svg.rail(x, y + HANG)
         flag = "" if other == GROUND else self.name(other)
-        words = element.label(self.values, k)
+        words = self.words(element, k)
         self.part(
             _kind(element), element.name, k, self._title(element, k),
             self._symbol(element, x, y, y + HANG, down=down), end,
@@ -327,37 +347,43 @@ class _Sheet:
         )  # fmt: skip
         return 0.25 + max(svg.width(words), svg.width(flag))
 
+    def _pitch(self, element: Element, units: Iterable[int]) -> float:
+        """Room from one upright part to the next, so that what stands beside them does not overlap."""
+        return max([COLUMN, *(0.2 + svg.width(self.words(element, k)) for k in units)])
+
     def _joined(self, element: Any, apart: list[tuple[int, int, int]]) -> None:
         """Vertical wires between tracks, side by side where they would overlap."""
         ends: list[int] = []
+        pitch = self._pitch(element, [k for k, _, _ in apart])
         for k, a, b in sorted(apart, key=lambda part: min(self.plan.slot[n] for n in part[1:])):
             upper, lower = sorted((a, b), key=lambda n: self.plan.slot[n])
             free = [c for c, end in enumerate(ends) if end < self.plan.slot[upper]]
             column = free[0] if free else len(ends)
             ends[column : column + 1] = [self.plan.slot[lower]]
-            x = self.x + 0.3 + column * COLUMN
+            x = self.x + 0.3 + column * pitch
             y, low = self.touch(upper, x)[1], self.touch(lower, x)[1]
             self.part(
                 _kind(element), element.name, k, self._title(element, k),
                 self._symbol(element, x, y + 0.06, y + 0.5, down=upper == a),
                 svg.line([(x, y), (x, y + 0.06)]), svg.line([(x, y + 0.5), (x, low)]),
-                svg.text(x + 0.13, y + 0.32, element.label(self.values, k)),
+                svg.text(x + 0.13, y + 0.32, self.words(element, k)),
             )  # fmt: skip
         if ends:
-            self.x += 0.3 + (len(ends) - 1) * COLUMN + 0.75
+            self.x += 0.3 + (len(ends) - 1) * pitch + max(0.75, pitch - 0.17)
 
     def _current_sources(self, element: CurrentSources) -> tuple[str, str]:
         used: dict[int, int] = {}
+        pitch = self._pitch(element, range(element.units))
         for k, node in enumerate(element.nodes.tolist()):
             column = used[node] = used.get(node, -1) + 1
-            x = self.x + 0.3 + column * COLUMN
+            x = self.x + 0.3 + column * pitch
             y = self.touch(node, x)[1]
-            words = element.label(self.values, k)
+            words = self.words(element, k)
             self.part(
-                "current source", element.name, k, f"{element.name}[{k}]: {words}",
+                "current source", element.name, k, f"{element.unit_name(k)}: {self.value(element, k)}",
                 svg.current_source(x, y, y + HANG, BLUE), svg.ground(x, y + HANG), svg.text(x + 0.16, y + 0.23, words),
             )  # fmt: skip
-        self.x += 0.3 + max(used.values(), default=0) * COLUMN + 0.75
+        self.x += 0.3 + max(used.values(), default=0) * pitch + max(0.75, pitch - 0.17)
         return element.name, element.caption()
 
     def _blocks(self, element: Any) -> tuple[str, str]:
@@ -372,7 +398,7 @@ class _Sheet:
         return element.name, element.caption().replace(name, _short(name))
 
     def _box(self, element: Any, k: int, names: list[str], nodes: list[int], step: float) -> None:
-        words = element.label(self.values, k)
+        words = self.words(element, k)
         left = self.x + 0.3
         top = max((self.y(n) for n in nodes if n != GROUND), default=self.top) + 0.14
         right = left + max(step * len(nodes), svg.width(words) + 0.1)
@@ -394,7 +420,7 @@ class _Sheet:
         names, nodes = element.ports()
         at = ("ground" if n == GROUND else self.circuit.node_name(n) for n in nodes[k].tolist())
         pins = ", ".join(f"{pin} at {node}" for pin, node in zip(names, at, strict=True))
-        return f"{element.name}[{k}]: {element.block_name}, {pins}"
+        return f"{element.unit_name(k)}: {element.block_name}, {pins}"
 
     def _outputs(self) -> tuple[str, str]:
         x = self.x + 0.3
@@ -429,9 +455,9 @@ class _Sheet:
         return symbol(x, top, bottom, GREEN, down=down)
 
     def _title(self, element: Branches, k: int) -> str:
-        value = element.label(self.values, k) or repr(element.law)
+        value = self.value(element, k) or repr(element.law)
         ends = (self.circuit.node_name(int(nodes[k])) for nodes in element.ends())
-        return f"{element.name}[{k}] from {' to '.join(ends)}: {value}"
+        return f"{element.unit_name(k)} from {' to '.join(ends)}: {value}"
 
     # -- the whole -----------------------------------------------------------------------------------------
 

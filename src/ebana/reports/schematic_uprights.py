@@ -51,7 +51,7 @@ def uprights(sheet: Any, element: Any) -> tuple[str, str]:
 def _units(sheet: Any, element: Any) -> Iterator[Upright]:
     for k in range(element.units):
         ends = [int(nodes[k]) for nodes in element.terminals()]
-        label = element.label(sheet.values, k)
+        label = sheet.words(element, k)
         name = sheet.name
         match element.symbol:
             case "nmos" | "pmos":
@@ -142,4 +142,4 @@ def _symbol(element: Any, x: float, top: float, bottom: float, *, down: bool) ->
 def _title(sheet: Any, element: Any, unit: Upright) -> str:
     nodes = [sheet.circuit.node_name(int(n[unit.number])) for n in element.terminals()]
     ends = ", ".join(f"{what} {node}" for what, node in zip(element.index_fields, nodes, strict=True))
-    return f"{element.name}[{unit.number}] {ends.replace('_', ' ')}: {', '.join(unit.words)}"
+    return f"{element.unit_name(unit.number)} {ends.replace('_', ' ')}: {', '.join(unit.words)}"

@@ -15,6 +15,7 @@ from ebana.devices import BehavioralDiode, Device, IdealDiode
 from ebana.devices.junction.diode import JunctionDiode
 from ebana.learning.losses import BCE, MSE, CrossEntropyLoss, Loss
 from ebana.physics.nudge import Nudge
+from ebana.spice.language.numbers import number
 from ebana.spice.netlist import nudges, parts
 from ebana.spice.netlist.deck import clamp_values, gmin_of, netlist, node_names, unique_names
 from ebana.spice.netlist.names import Names
@@ -227,7 +228,7 @@ def subcircuits(deck: str) -> dict[str, tuple[list[str], list[list[str]]]]:
 def stated(deck: str) -> dict[str, float]:
     """The number at the end of each line of the deck that ``alter`` can change, by what it calls it."""
     return {
-        f"{word[0]}.x{name}.{word[0]}{word[1:]}".lower(): float(last)
+        f"{word[0]}.x{name}.{word[0]}{word[1:]}".lower(): number(last)
         for name, (_, lines) in subcircuits(deck).items()
         for word, *_, last in lines
         if word[0] in "RIEVFG"
@@ -322,7 +323,7 @@ def test_arrays_that_fit_keep_their_names_and_text_beside_parts() -> None:
         "d_part2",
     ]
     assert (
-        "\n* 'd_part2': 2 resistors\n.subckt block_d_part2 y_0 y_1\nR0 y_0 0 1000.0\nR1 y_1 0 1000.0\n"
+        "\n* 'd_part2': 2 resistors\n.subckt block_d_part2 y_0 y_1\nR0 y_0 0 1k\nR1 y_1 0 1k\n"
         ".ends block_d_part2\nXd_part2 y_0 y_1 block_d_part2\n"
     ) in deck
 
@@ -369,7 +370,7 @@ def test_conductances_keep_every_digit() -> None:
     circuit = divider()
     g = np.array([1 / 3e5])
     deck = netlist(circuit, {"top/conductance": g, "bottom/conductance": g}, analysis=False)
-    ohms = [float(line.split()[3]) for line in deck.splitlines() if line.startswith("R0")]
+    ohms = [number(line.split()[3]) for line in deck.splitlines() if line.startswith("R0")]
     assert ohms == [1 / g[0], 1 / g[0]]
     assert ".control" not in deck
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ebana import Model
 from ebana.circuit import Circuit, CircuitBuilder
 from ebana.circuit.dynamic import Selectors, UpdateMultipliers
 from ebana.spice.language.reader import read
 from ebana.spice.language.statements import Behavioural, DeviceLine, ModelCard, Transient
 from ebana.spice.language.waveform import Waveform
 from ebana.spice.netlist.transient import transient_deck, vector_names
+from ebana.spice.simulators.batch import run
 from ebana.spice.simulators.transient import run_transient
 from helpers.simulators import needs_ngspice
 
@@ -129,19 +131,80 @@ def value(expression: str, volts: dict[str, float]) -> float:
     return eval(expression, {"V": v, "max": max, "min": min, "__builtins__": {}}, names)
 
 
-def test_every_other_dialect_refuses_a_transient_by_name() -> None:
+@pytest.mark.parametrize("dialect", ["ltspice", "xyce"])
+def test_other_dialects_refuse_what_they_state_otherwise(dialect: str) -> None:
     circuit, _ = cell()
-    for dialect in ("ltspice", "xyce"):
-        with pytest.raises(
-            ValueError, match=r"compute operating points\. Received the analysis Transient|have no form"
-        ):
-            transient_deck(circuit, None, ANALYSIS, dialect=dialect)
+    with pytest.raises(ValueError, match=r"states method, reltol, trtol, which has no form|have no form"):
+        transient_deck(circuit, None, ANALYSIS, dialect=dialect)
+    with pytest.raises(ValueError, match=rf"states method, which has no form in the dialect '{dialect}'"):
+        rc().netlist(transient=Transient(1e-6, 1e-9, 1e-8, method="gear"), capacitance=1e-12, dialect=dialect)
+
+
+def test_a_course_for_ltspice_and_xyce() -> None:
+    text = rc().netlist([[2.0]], capacitance="1n", transient="20u", dialect="ltspice")
+    assert ".tran 0 2e-05 0 4e-08 uic\n" in text
+    assert "Cnode_y_0 y_0 0 1e-09\n" in text
+    assert "ngspice" not in text
+    text = rc().netlist([[2.0]], capacitance="1n", transient="20u", dialect="xyce")
+    assert ".tran 4e-10 2e-05 0 4e-08 uic\n.print tran format=csv precision=16 V(x_0) V(y_0) V(z_0)\n" in text
+    chosen = rc().netlist(
+        transient=Transient(1e-6, 1e-9, 1e-8, saved=("v(y_0)",)), capacitance=1, dialect="xyce"
+    )
+    assert ".print tran format=csv precision=16 V(Y_0)\n" in chosen
 
 
 @needs_ngspice
 def test_the_deck_runs_and_its_vectors_have_their_names() -> None:
     circuit, nodes = cell()
-    run = run_transient(deck(start={int(nodes[2]): 0.3}))
-    assert run.complete
-    assert set(run.vectors) == {"time", *vector_names(circuit, nodes)}
-    assert run.vectors["v(m0_0)"][0] == pytest.approx(0.3)
+    ran = run_transient(deck(start={int(nodes[2]): 0.3}))
+    assert ran.complete
+    assert set(ran.vectors) == {"time", *vector_names(circuit, nodes)}
+    assert ran.vectors["v(m0_0)"][0] == pytest.approx(0.3)
+
+
+def rc() -> Model:
+    """Two nodes, each behind a resistor of its own."""
+    build = CircuitBuilder()
+    x, y, z = build.input("x", 1), build.nodes("y", 1), build.nodes("z", 1)
+    build.resistors("r", np.repeat(x, 2), np.concatenate([y, z]), ohms=["1k", "10k"])
+    build.output("v", np.concatenate([y, z]), folded=False)
+    return Model.from_circuit(build.build())
+
+
+@needs_ngspice
+@pytest.mark.parametrize("capacitance", ["1n", 1e-9, {"y": "1n", "z": [1e-9]}])
+def test_a_model_writes_its_settling_from_rest(capacitance) -> None:
+    text = rc().netlist([[2.0], [5.0]], sample=1, capacitance=capacitance, transient="20u")
+    found = run(text)
+    for node, tau in (("y_0", 1e-6), ("z_0", 1e-5)):
+        expected = 5.0 * (1.0 - np.exp(-found["time"] / tau))
+        np.testing.assert_allclose(found[f"v({node})"], expected, atol=5e-4)
+    assert found["time"][-1] == pytest.approx(2e-5)
+
+
+@needs_ngspice
+def test_capacitances_leave_an_operating_point_where_it_is() -> None:
+    plain, loaded = (rc().netlist([[2.0]], capacitance=farads) for farads in (None, "10p"))
+    assert "Cnode_y_0 y_0 0 1e-11" in loaded
+    assert run(plain)["v(z_0)"] == run(loaded)["v(z_0)"]
+
+
+def test_blocks_have_their_capacitances_inside() -> None:
+    text = rc().netlist(as_subckt="rc", capacitance={"y": "1n", "z": 0})
+    assert "Cnode_v_0 v_0 0 1e-09" in text
+    assert "Cnode_v_1" not in text
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"transient": 0}, "Expected seconds above zero"),
+        ({"transient": "soon"}, "transient 'soon' is no number"),
+        ({"capacitance": "-1p"}, "Expected farads, zero or more"),
+        ({"capacitance": {"y": 1e-12}}, "missing for"),
+        ({"capacitance": "lots"}, "is no number"),
+    ],
+)
+def test_what_is_no_capacitance_or_duration_is_refused(options, said) -> None:
+    with pytest.raises(ValueError, match=said):
+        rc().netlist([[1.0]], **options)

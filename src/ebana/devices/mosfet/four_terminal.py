@@ -126,7 +126,7 @@ class FourTerminal(Level1):
 
     Example:
         >>> t = FourTerminal(vto=0.5, kp=1e-4, width=2e-6, length=1e-6)
-        >>> t.port("channel").value((1.5, 3.0, 0.0), {}).item()
+        >>> round(t.port("channel").value((1.5, 3.0, 0.0), {}).item(), 9)
         0.0001
     """
 

@@ -13,12 +13,14 @@ A     ampere in ngspice before 42, LTspice and PSpice: read so     atto from ngs
 X     a unit in ngspice and LTspice: read so                       1e6 in Xyce and HSPICE
 ====  ==========================================================  =========================
 
-Numbers that are written into decks carry no letters, so that every version reads the same.
+Numbers that are written into decks carry no letters, so that every version reads the same; but resistances, which
+people read, are written as ``4.7k`` and ``1Meg`` where those are the same float (:func:`short`).
 """
 
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 _POWERS = {"t": 12, "g": 9, "k": 3, "m": -3, "u": -6, "µ": -6, "n": -9, "p": -12, "f": -15}
 _NUMBER = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)([a-zA-Zµμ]*)")
@@ -73,3 +75,29 @@ def elsewhere(text: str) -> str | None:
     """
     match = _NUMBER.fullmatch(text.strip())
     return None if match is None else _ELSEWHERE.get(match[2][:1].lower())
+
+
+_SHORT = (("Meg", 6), ("k", 3), ("", 0))
+_DIGITS = 7
+"""Digits up to which a value counts as short."""
+
+
+def short(value: float) -> str:
+    """A number of SPICE text as a person writes it where that is short and the same float, else in full.
+
+    Example:
+        >>> short(4700.0), short(100.0), short(2.2e6), short(0.5), short(333333.3333333333)
+        ('4.7k', '100', '2.2Meg', '0.5', '333333.3333333333')
+    """
+    value = float(value)
+    if value == 0:
+        return "0"
+    if not 1e-3 <= abs(value) < 1e9:
+        return repr(value)
+    exact = Decimal(repr(value))
+    if len(exact.normalize().as_tuple().digits) > _DIGITS:
+        return repr(value)
+    suffix, power = next((s, p) for s, p in _SHORT if abs(value) >= 10.0**p or not p)
+    mantissa = exact.scaleb(-power).normalize()
+    text = f"{mantissa:f}{suffix}"
+    return text if number(text) == value else repr(value)

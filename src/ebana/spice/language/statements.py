@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ebana.spice.language.cards import ModelCard
+from ebana.spice.language.numbers import short
 from ebana.spice.language.waveform import Waveform
 
 GROUND = "0"
@@ -45,6 +46,41 @@ class Comment:
         return f"* {ascii(self.text)[1:-1]}" if self.text else ""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Formula:
+    """A value that a simulator computes from parameters of a deck, as braces have it.
+
+    Example:
+        >>> Formula("1/gain")
+        {1/gain}
+    """
+
+    text: str
+
+    def __repr__(self) -> str:
+        return f"{{{self.text}}}"
+
+
+Value = float | Formula
+"""A number, or what stands for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a deck or of a subcircuit.
+
+    Example:
+        >>> str(Parameter("load_ohm", 4700.0))
+        '.param load_ohm=4.7k'
+    """
+
+    name: str
+    value: float
+
+    def __str__(self) -> str:
+        return f".param {self.name}={short(self.value)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Resistor:
     """A resistance in ohms."""
@@ -52,10 +88,11 @@ class Resistor:
     name: str
     a: str
     b: str
-    ohms: float
+    ohms: Value
 
     def __str__(self) -> str:
-        return f"{self.name} {self.a} {self.b} {self.ohms!r}"
+        ohms = repr(self.ohms) if isinstance(self.ohms, Formula) else short(self.ohms)
+        return f"{self.name} {self.a} {self.b} {ohms}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +122,7 @@ class Ramp:
         return f"PWL(0 {self.before!r} {self.rise!r} {self.after!r})"
 
 
-Course = float | Ramp | Waveform
+Course = Value | Ramp | Waveform
 """What a source gives: a constant, or a value over time."""
 
 
@@ -207,7 +244,7 @@ class VoltageControlled:
     minus: str
     control_plus: str
     control_minus: str
-    gain: float
+    gain: Value
 
     def __str__(self) -> str:
         ends = f"{self.plus} {self.minus} {self.control_plus} {self.control_minus}"
@@ -222,7 +259,7 @@ class CurrentControlled:
     plus: str
     minus: str
     source: str
-    gain: float
+    gain: Value
 
     def __str__(self) -> str:
         return f"{self.name} {self.plus} {self.minus} {self.source} {self.gain!r}"
@@ -317,9 +354,9 @@ class Text:
 
 
 Statement = (
-    Comment | Resistor | Capacitor | Inductor | VoltageSource | CurrentSource | VoltageControlled | CurrentControlled
-    | Behavioural | Switch | SwitchModel | StartVoltages | DeviceLine | ModelCard | Instance | Definition
-    | UserSubcircuit | Text
+    Comment | Parameter | Resistor | Capacitor | Inductor | VoltageSource | CurrentSource | VoltageControlled
+    | CurrentControlled | Behavioural | Switch | SwitchModel | StartVoltages | DeviceLine | ModelCard | Instance
+    | Definition | UserSubcircuit | Text
 )  # fmt: skip
 
 

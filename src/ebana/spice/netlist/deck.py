@@ -171,8 +171,8 @@ def deck_of(
         ValueError: for values that are not finite.
     """
     names = Names.of(circuit) if names is None else names
-    _check_finite(circuit, parameters, voltages)
-    statements = _definitions(circuit)
+    check_finite(circuit, parameters, voltages)
+    statements = definitions(circuit)
     for element in sorted(circuit.elements, key=lambda element: not element.inline):
         given = voltages.get(element.name)
         numbers = element.numbers(parameters) if given is None else np.asarray(given)[None]
@@ -189,7 +189,7 @@ def deck_of(
 _MODEL = re.compile(r"^\s*\.model\s+(\S+)", re.IGNORECASE | re.MULTILINE)
 
 
-def _definitions(circuit: Circuit) -> list[Statement]:
+def definitions(circuit: Circuit) -> list[Statement]:
     """What arrays of elements share, once; two texts that define one name are refused."""
     owners: dict[Statement, str] = {}
     for element in circuit.elements:
@@ -216,7 +216,7 @@ def _size(circuit: Circuit) -> str:
     )
 
 
-def _check_finite(circuit: Circuit, parameters: Values, voltages: Values) -> None:
+def check_finite(circuit: Circuit, parameters: Values, voltages: Values) -> None:
     for what, values in (("parameter", {k: parameters[k] for k in circuit.parameters}), ("source", voltages)):
         for name, value in values.items():
             numbers = np.asarray(value)
@@ -226,7 +226,7 @@ def _check_finite(circuit: Circuit, parameters: Values, voltages: Values) -> Non
                 )
 
 
-def _check_blocks(circuit: Circuit, writer: Dialect) -> None:
+def check_blocks(circuit: Circuit, writer: Dialect) -> None:
     """Refuse blocks of users that a dialect cannot hold before anything else: the rest would have no use."""
     for element in circuit.each(Subcircuits):
         block = UserSubcircuit(element.name, element.model.name, element.model.text)
@@ -243,6 +243,7 @@ def netlist(
     title: str = "ebana circuit",
     analysis: bool = True,
     dialect: str = "ngspice",
+    extra: Iterable[Statement] = (),
 ) -> str:
     """A SPICE deck of one sample, readable, complete, and accepted by its simulator as it is.
 
@@ -255,6 +256,7 @@ def netlist(
         title: what the first line says.
         analysis: whether the deck runs the operating point and prints every node (16 digits).
         dialect: ``"ngspice"``, ``"ltspice"`` or ``"xyce"`` (see :mod:`ebana.spice.netlist.dialects`).
+        extra: further statements, over the names of :func:`node_names`.
 
     Returns:
         The deck; its third line tells how to run it, for example ``ngspice -b file.cir``.
@@ -273,11 +275,12 @@ def netlist(
         Xload x_0 block_load
     """
     writer = dialects.get(dialect)
-    _check_blocks(circuit, writer)
+    check_blocks(circuit, writer)
     values = circuit.initial() if parameters is None else parameters
     row = slice(sample, sample + 1)
     given = {name: np.asarray(value)[row] for name, value in (inputs or {}).items()}
     voltages = {e.name: e.volts(given, 1)[0] for e in circuit.each(VoltageSources) if e.input}
     held, clamps = nudge_values(nudge, sample) if nudge is not None else ({}, [])
     wanted = OperatingPoint() if analysis else None
-    return writer.deck(deck_of(circuit, values, voltages, held, clamps, title=title, analysis=wanted))
+    made = deck_of(circuit, values, voltages, held, clamps, title=title, analysis=wanted, extra=extra)
+    return writer.deck(made)

@@ -14,12 +14,36 @@ from ebana.spice.language.statements import Comment, StartVoltages, Statement, T
 from ebana.spice.netlist import dialects
 from ebana.spice.netlist.deck import deck_of
 from ebana.spice.netlist.names import Names
+from ebana.units import quantity
 
 
 def vector_names(circuit: Circuit, nodes: Iterable[int]) -> list[str]:
     """What raw files call the potentials of nodes, such as ``"v(z1_0)"`` for node 0 of the group ``"z1"``."""
     names = Names.of(circuit).nodes
     return [f"v({names[int(node)]})".lower() for node in np.ravel(np.asarray(nodes, int))]
+
+
+STEPS, FIRST = 500, 100
+"""Least steps of a transient of which the duration alone is stated, and by how much its first is shorter."""
+
+
+def transient_of(stated: object) -> Transient:
+    """A transient analysis, or one from rest of the seconds that are stated.
+
+    Raises:
+        ValueError: for seconds that are not above zero.
+
+    Example:
+        >>> transient_of("1m").stop
+        0.001
+    """
+    if isinstance(stated, Transient):
+        return stated
+    stop = quantity(stated, "s", "transient")
+    if not 0 < stop < float("inf"):
+        raise ValueError(f"transient={stated!r}. Expected seconds above zero, or a Transient.")
+    longest = stop / STEPS
+    return Transient(stop, longest / FIRST, longest)
 
 
 def transient_deck(

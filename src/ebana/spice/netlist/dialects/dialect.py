@@ -10,7 +10,7 @@ voltage by about a microvolt.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from ebana.spice.language.canonical import plain_text
@@ -26,6 +26,7 @@ from ebana.spice.language.statements import (
     Statement,
     SwitchModel,
     Text,
+    Transient,
     UserSubcircuit,
 )
 from ebana.spice.netlist.dialects import cards
@@ -71,6 +72,21 @@ class Dialect:
         """
         raise NotImplementedError
 
+    def course(self, transient: Transient) -> tuple[str, str, str, str]:
+        """Least step, duration, largest step and whether stated voltages are the start, as words of a ``.tran``.
+
+        Raises:
+            ValueError: for tolerances and methods of integration, which simulators state in ways of their own.
+        """
+        given = {"method": transient.method, "reltol": transient.reltol, "trtol": transient.trtol}
+        if stated := [name for name, value in given.items() if value]:
+            raise ValueError(
+                f"the transient states {', '.join(stated)}, which has no form in the dialect {self.name!r}. Leave it "
+                "out, or write the deck for ngspice."
+            )
+        first, stop, longest = (repr(float(t)) for t in (transient.first, transient.stop, transient.longest))
+        return first, stop, longest, " uic" if transient.use_start else ""
+
     # -- writing ---------------------------------------------------------------------------------------
 
     def deck(self, deck: Deck) -> str:
@@ -83,6 +99,10 @@ class Dialect:
         body = [line for statement in deck.statements for line in self.lines(statement)]
         analysis = [] if deck.analysis is None else self.analysis(deck)
         return [*head, f"* Run with: {self.run}", *self.options(deck), *body, "", *analysis, ".end"]
+
+    def library(self, statements: Iterable[Statement]) -> str:
+        """The text of statements alone, without analysis and end: what other decks include."""
+        return "\n".join(line for statement in statements for line in self.lines(statement)) + "\n"
 
     def lines(self, statement: Statement) -> Iterator[str]:
         """The lines of a statement.

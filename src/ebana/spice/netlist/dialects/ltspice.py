@@ -1,11 +1,11 @@
-"""LTspice: ``if(c,a,b)`` in B sources, ``.options``, and ``.op`` with its result in the .raw file.
+"""LTspice: ``if(c,a,b)`` in B sources, ``.options``, and ``.op`` or ``.tran`` with its result in the .raw file.
 
 (LTspice help, "Circuit elements" and "Dot commands".)
 """
 
 from __future__ import annotations
 
-from ebana.spice.language.statements import Deck, OperatingPoint
+from ebana.spice.language.statements import Deck, OperatingPoint, Transient
 from ebana.spice.netlist.dialects.cards import Known, names
 from ebana.spice.netlist.dialects.dialect import Dialect
 
@@ -25,11 +25,14 @@ class Ltspice(Dialect):
 
     def analysis(self, deck: Deck) -> list[str]:
         """See :meth:`Dialect.analysis`."""
-        if not isinstance(deck.analysis, OperatingPoint):
-            raise ValueError(
-                f"decks for LTspice compute operating points. Received the analysis {deck.analysis!r}."
-            )
-        return [".op"]
+        match deck.analysis:
+            case OperatingPoint():
+                return [".op"]
+            case Transient(saved=saved):
+                _, stop, longest, start = self.course(deck.analysis)
+                return [*(f".save {name}" for name in saved), f".tran 0 {stop} 0 {longest}{start}"]
+            case _:
+                return []
 
 
 DIALECT = Ltspice()

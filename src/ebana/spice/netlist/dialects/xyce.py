@@ -5,9 +5,19 @@
 
 from __future__ import annotations
 
-from ebana.spice.language.statements import WIDTH, Deck, OperatingPoint, SwitchModel
+from ebana.spice.language.statements import WIDTH, Deck, OperatingPoint, SwitchModel, Transient
 from ebana.spice.netlist.dialects.cards import Known, names
 from ebana.spice.netlist.dialects.dialect import Dialect
+
+
+def _printed(analysis: str, names: list[str]) -> list[str]:
+    """A ``.print`` of vectors, continued where it grows long."""
+    lines = [f".print {analysis} format=csv precision=16"]
+    for name in names:
+        if len(lines[-1]) + len(name) + 1 >= WIDTH:
+            lines.append("+")
+        lines[-1] += f" {name}"
+    return lines
 
 
 class Xyce(Dialect):
@@ -25,19 +35,17 @@ class Xyce(Dialect):
 
     def analysis(self, deck: Deck) -> list[str]:
         """See :meth:`Dialect.analysis`; a sweep of one point writes its result, which ``.op`` does not."""
-        if not isinstance(deck.analysis, OperatingPoint):
-            raise ValueError(
-                f"decks for Xyce compute operating points. Received the analysis {deck.analysis!r}."
-            )
-        source = deck.first_source()
-        point = ".op" if source is None else f".dc {source.name} {source.volts!r} {source.volts!r} 1"
-        printed = [".print dc format=csv precision=16"]
-        for node in deck.nodes:
-            word = f"V({node})"
-            if len(printed[-1]) + len(word) >= WIDTH:
-                printed.append("+")
-            printed[-1] += f" {word}"
-        return [point, *printed]
+        match deck.analysis:
+            case OperatingPoint():
+                source = deck.first_source()
+                point = ".op" if source is None else f".dc {source.name} {source.volts!r} {source.volts!r} 1"
+                return [point, *_printed("dc", [f"V({node})" for node in deck.nodes])]
+            case Transient(saved=saved):
+                first, stop, longest, start = self.course(deck.analysis)
+                names = [name.upper() for name in saved] or [f"V({node})" for node in deck.nodes]
+                return [f".tran {first} {stop} 0 {longest}{start}", *_printed("tran", names)]
+            case _:
+                return []
 
     def switch_model(self, card: SwitchModel) -> str:
         """Its switches change smoothly between two voltages, and remember nothing."""
