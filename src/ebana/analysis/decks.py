@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ebana.circuit import Circuit
 from ebana.compilation import arithmetic
 from ebana.decks.assembly import DeckCircuit, assembled
 from ebana.engines.base import NotConverged, Result
@@ -23,6 +24,9 @@ from ebana.equations.mna import newton
 from ebana.interruption import check
 from ebana.physics.nudge import Nudge
 from ebana.spice.language.deck import DcSweep, Deck, OperatingPoint, Sweep, read_deck
+
+Potentials = Mapping[str, np.ndarray]
+"""Potentials of nodes by name, ``(points,)`` each, volts."""
 
 Variables = Mapping[tuple[str, str], float]
 """Values of swept variables by their kind and name."""
@@ -74,6 +78,7 @@ def solve_deck(
     engine: SparseEngine | None = None,
     strict: bool = True,
     progress: Callable[[int, int], Any] | None = None,
+    near: Sequence[Potentials] | None = None,
 ) -> list[Solution]:
     """The analyses of a deck; of one that states none its operating point.
 
@@ -82,6 +87,8 @@ def solve_deck(
         engine: what solves it.
         strict: raise where an operating point is not found; else it is NaN.
         progress: called before each point with its number and how many there are.
+        near: of each analysis, potentials of nodes by name, ``(points,)`` each, to start from at each point in place of
+            the point before: of several operating points the one nearby.
 
     Raises:
         DeckError: for what is not read.
@@ -94,7 +101,11 @@ def solve_deck(
     """
     deck = read_deck(source)
     wanted = deck.analyses or (OperatingPoint(),)
-    return [_solved(source, deck, one, engine or SparseEngine(), strict, progress) for one in wanted]
+    starts: Sequence[Potentials | None] = [None] * len(wanted) if near is None else near
+    return [
+        _solved(source, deck, one, engine or SparseEngine(), strict, progress, start)
+        for one, start in zip(wanted, starts, strict=False)
+    ]
 
 
 def _solved(
@@ -104,6 +115,7 @@ def _solved(
     engine: SparseEngine,
     strict: bool,
     progress: Callable[[int, int], Any] | None,
+    near: Potentials | None,
 ) -> Solution:
     sweeps = analysis.sweeps if isinstance(analysis, DcSweep) else ()
     points = list(_points(sweeps))
@@ -113,7 +125,8 @@ def _solved(
         check()
         if progress is not None:
             progress(number, len(points))
-        rows.append(walk.at(variables))
+        begin = None if near is None else {name: value[number] for name, value in near.items()}
+        rows.append(walk.at(variables, begin))
         if strict and not rows[-1].converged.all():
             raise NotConverged(
                 f"{deck.title or 'the deck'}: no operating point was found at {_told(variables)}: "
@@ -156,8 +169,8 @@ class _Walk:
         self.made: tuple[Variables, DeckCircuit] | None = None
         self.x: np.ndarray | None = None
 
-    def at(self, variables: Variables) -> NamedPoint:
-        """The operating point."""
+    def at(self, variables: Variables, near: Mapping[str, float] | None = None) -> NamedPoint:
+        """The operating point, near potentials that are given, else near the one before."""
         circuit = self._circuit(variables).circuit
         values = circuit.initial()
         for element in circuit.elements:
@@ -168,7 +181,7 @@ class _Walk:
         if self.sources:
             inputs["sweep"] = np.array([[variables["source", name] for name in self.sources]])
         with arithmetic():
-            start = self.x if self.x is not None else self._nodesets(circuit, values, inputs)
+            start = self._start(circuit, values, inputs, near)
             point, unknowns = self.engine.unknowns(circuit, values, inputs, Nudge.none(), start)
             self.x = unknowns.x if point.converged.all() else None
             full = self.engine.system(circuit, values, inputs, Nudge.none()).full(unknowns.x.T)
@@ -193,18 +206,23 @@ class _Walk:
             self.made = (outside, made)
         return self.made[1]
 
-    def _nodesets(self, circuit: Any, values: Any, inputs: Any) -> np.ndarray | None:
-        """Where to start, by what the deck says of nodes."""
+    def _start(
+        self, circuit: Circuit, values: Any, inputs: Any, near: Mapping[str, float] | None
+    ) -> np.ndarray | None:
+        """Where to start: near what is given, at the point before, or by what the deck says of nodes."""
+        if near is None and self.x is not None:
+            return self.x
+        asked = self.deck.nodesets if near is None else near
         system = self.engine.system(circuit, values, inputs, Nudge.none())
         place = np.full(system.layout.full, -1)
         place[system.layout.unknown] = np.arange(system.layout.size)
-        known = {
-            name: place[circuit.node(name)]
-            for name in self.deck.nodesets
-            if name != "0" and name in self.deck.nodes
-        }
-        asked = {name: at for name, at in known.items() if at >= 0}
-        if not asked:
+        known = {name: place[circuit.node(name)] for name in asked if name in self.deck.nodes}
+        rows = {name: at for name, at in known.items() if at >= 0}
+        if not rows:
             return None
-        volts = np.array([self.deck.nodesets[name] for name in asked])
-        return newton.from_pins(system, np.array(list(asked.values())), volts).T
+        volts = np.array([asked[name] for name in rows])
+        if near is None:
+            return newton.from_pins(system, np.array(list(rows.values())), volts).T
+        x = np.zeros((1, system.layout.size))
+        x[0, list(rows.values())] = volts
+        return x
