@@ -145,6 +145,10 @@ class Device:
         """
         return self.current(dv, p), self.least_conductance(dv, p, radius)
 
+    def rough_characteristic(self, dv: Array, p: Values) -> tuple[Array, Array]:
+        """Current and incremental conductance for steps that others correct, where a law has a shorter way to them."""
+        return self.characteristic(dv, p)
+
     def voltage_near(self, i: Array, p: Values) -> Array:
         """About the voltage at which the device carries ``i`` amperes; infinite, with the sign of ``i``, if unknown.
 

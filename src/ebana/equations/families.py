@@ -36,6 +36,11 @@ def characteristic(law: Device, dv: Array, own: Values) -> tuple[Array, Array]:
     return law.characteristic(dv, own)
 
 
+def rough_characteristic(law: Device, dv: Array, own: Values) -> tuple[Array, Array]:
+    """The same for steps that others correct."""
+    return law.rough_characteristic(dv, own)
+
+
 def voltage(law: Device, current: Array, own: Values) -> Array:
     """The voltage at which the law carries a current, about."""
     return law.voltage_near(current, own)

@@ -71,6 +71,16 @@ class SeriesJunction(Device):
         _, i, g = self._solved(dv)
         return i, self._behind(g)
 
+    def rough_characteristic(self, dv: Array, p: Values) -> tuple[Array, Array]:
+        """As :meth:`characteristic` without a search: where the elimination does not settle, the resistance's share."""
+        dv = floating(dv)
+        if self.rs is None or self.junction.single is None:
+            return self.characteristic(dv, p)
+        law = self.junction
+        v, i, g, settled = Elimination.of(law.single, law.gmin, law.span, self.rs).solve(dv)
+        left = (dv - jnp.clip(v, *law.span)) / self.rs
+        return jnp.where(settled, i, left), jnp.where(settled, self._behind(g), 1.0 / self.rs)
+
     def least_conductance(self, dv: Array, p: Values, radius: float) -> Array:
         """A bound on the incremental conductance within ``radius`` volts of ``dv``, for error estimates."""
         return self.cautious_characteristic(dv, p, radius)[1]
@@ -130,20 +140,17 @@ behind.defjvp(_behind_jvp, symbolic_zeros=True)
 
 
 def _searched(law: Law, rs: Number, dv: Array) -> tuple[Array, Array, Array]:
-    """As :func:`behind`, by iteration."""
-    v = _search(law, rs, dv)
-    return v, *law.characteristic(v)
+    """As :func:`behind`, by Newton steps inside a bracket that shrinks.
 
-
-def _search(law: Law, rs: Number, dv: Array) -> Array:
-    """Newton steps inside a bracket that shrinks; one that leaves it, or gains too little, is a bisection."""
+    A step that leaves the bracket, or gains too little, is a bisection. The law is evaluated in one place, where a last
+    round finds it at the root: a program holds it once.
+    """
 
     def unfinished(state: tuple[Any, ...]) -> Array:
-        k, _, _, _, moved = state
-        return (k < _STEPS) & (moved > 0).any()
+        return (state[0] < _STEPS) & state[-1]
 
     def step(state: tuple[Any, ...]) -> tuple[Any, ...]:
-        k, v, low, high, moved = state
+        k, v, _, _, low, high, moved, _ = state
         i, g = law.characteristic(v)
         excess, stiffness = v + rs * i - dv, 1.0 + rs * g
         low, high = jnp.where(excess <= 0, v, low), jnp.where(excess >= 0, v, high)
@@ -156,10 +163,12 @@ def _search(law: Law, rs: Number, dv: Array) -> Array:
         rounding = jnp.finfo(v.dtype).eps * (jnp.abs(nearer) + jnp.abs(dv) / stiffness)
         near = settling * jnp.minimum(law.scale, jnp.abs(nearer))
         settled = (change <= near) & (nearer == newton) | (change <= 4 * rounding)
-        return k + 1, nearer, low, high, jnp.where(settled, 0.0, change)
+        return k + 1, nearer, i, g, low, high, jnp.where(settled, 0.0, change), (change > 0).any()
 
     low, high = law.bracket(rs, dv)
     start = jnp.where(dv >= 0, high, low)
     settling = 4.0 * float(jnp.finfo(start.dtype).eps) ** 0.5  # after such a step a dozen roundings are left
-    state = (0, start, low, high, jnp.full_like(start, jnp.inf))
-    return jax.lax.while_loop(unfinished, step, state)[1]
+    nothing = jnp.zeros_like(start)
+    state = (0, start, nothing, nothing, low, high, jnp.full_like(start, jnp.inf), jnp.asarray(True))
+    _, v, i, g, *_ = jax.lax.while_loop(unfinished, step, state)
+    return v, i, g

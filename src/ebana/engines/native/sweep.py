@@ -26,7 +26,7 @@ import numpy as np
 from ebana._types import Array, Number
 from ebana.circuit.elements import as_slice
 from ebana.equations.arrays import add, embed, lower, put, raise_to, take
-from ebana.equations.families import characteristic, evaluate, families, voltage
+from ebana.equations.families import characteristic, evaluate, families, rough_characteristic, voltage
 from ebana.equations.system import System
 from ebana.equations.terms import Affine, HeldDeviceTerm
 
@@ -200,7 +200,7 @@ class Sweeper:
                 conductance = conductance + jnp.where(over > 0, k, 0.0)
             extra_i, extra_g = jnp.zeros_like(x), jnp.zeros_like(x)
             drops = [term.drop(take(x, at)) for term, at in zip(terms, places, strict=True)]
-            found = evaluate(laws, characteristic, drops)
+            found = evaluate(laws, rough_characteristic if self.rough else characteristic, drops)
             for term, at, (current_, slope) in zip(terms, places, found, strict=True):
                 extra_i = add(extra_i, at, term.drawn(current_))
                 extra_g = add(extra_g, at, term.at_base(slope))
