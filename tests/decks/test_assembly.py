@@ -67,6 +67,51 @@ def test_bounds_are_in_the_units_of_the_deck() -> None:
     assert (volts.low, volts.high) == (0, 5)
 
 
+def test_bounds_may_be_text() -> None:
+    bounds = {"RW*": ("1k", "10Meg"), "Vref": ("-500m", 5)}
+    circuit = from_netlist(DIVIDERS, outputs=["out"], trainable=["RW*", "Vref"], bounds=bounds)
+    conductances, volts = (circuit.parameters[n] for n in ("R RW*/conductance", "sources Vref/voltage"))
+    assert (conductances.low, conductances.high) == (pytest.approx(1e-7), pytest.approx(1e-3))
+    assert (volts.low, volts.high) == (-0.5, 5)
+
+
+def test_one_line_is_the_name_of_a_file(tmp_path) -> None:
+    path = tmp_path / "dividers.cir"
+    path.write_text(DIVIDERS)
+    assert from_netlist(str(path)).node_names == from_netlist(path).node_names
+    with pytest.raises(
+        FileNotFoundError, match=r"there is no deck 'divider.cir'. Expected the path of a file, or"
+    ):
+        from_netlist("divider.cir")
+
+
+def test_a_deck_without_elements_is_refused_and_a_title_that_is_an_element_is_told() -> None:
+    with pytest.raises(ValueError, match="has no elements"):
+        from_netlist("title alone\n.end")
+    with pytest.warns(UserWarning, match=r"'V1 in 0 5' is no element of it. Put a title before it"):
+        from_netlist("V1 in 0 5\nR1 in out 1k\nR2 out 0 1k\n.end")
+
+
+def test_the_dialect_is_stated_or_told_by_the_deck() -> None:
+    """The cube of -2: LTspice's sign is that of the base, ngspice's is none."""
+    text = "t\nV1 a 0 -2\nB1 o 0 V=V(a)**3\nR1 o 0 1k\n"
+    volts = {
+        name: Model.from_circuit(from_netlist(text + end, dialect=name)).operating_point()["o"][0]
+        for name, end in {"ngspice": ".end", "ltspice": ".end", "auto": ".backanno\n.end"}.items()
+    }
+    assert volts == pytest.approx({"ngspice": 8.0, "ltspice": -8.0, "auto": -8.0})
+    with pytest.raises(ValueError, match="dialect='pspice'. Expected one of auto, ngspice"):
+        from_netlist(text, dialect="pspice")  # type: ignore[arg-type]
+
+
+def test_current_sources_and_capacitors_have_currents_by_name() -> None:
+    text = "t\nI1 0 a 1m\nI2 b 0 2m\nI3 a b 3m\nR1 a 0 1k\nR2 b 0 1k\nC1 a b 1n\n.end"
+    point = Model.from_circuit(from_netlist(text)).operating_point()
+    assert [float(point[f"i({name})"][0]) for name in ("i1", "i2", "i3", "c1")] == pytest.approx(
+        [1e-3, 2e-3, 3e-3, 0]
+    )
+
+
 def test_inputs_may_be_currents_and_floating_voltages() -> None:
     text = "t\nI1 0 a 1\nR1 a b 1k\nV1 b c 5\nR2 c 0 1k\n.end"
     circuit = from_netlist(text, inputs=["I1", "V1"], outputs=["a", "c"])
@@ -114,6 +159,8 @@ def test_currents_of_any_branch_can_be_read() -> None:
             r"bounds names 'R2'. Expected one of trainable: R1",
         ),
         ({"trainable": ["R1"], "bounds": {"R1": (2, 1)}}, r"Expected the lower one first"),
+        ({"inputs": ["Vin", "vin"]}, r"inputs names 'vin' twice"),
+        ({"trainable": ["R1"], "bounds": {"R1": (0, 1e6)}}, r"Expected the lower one first above zero"),
         ({"inputs": {"Vin": 3}}, r"Expected the name of an input, such as 'x'"),
     ],
 )

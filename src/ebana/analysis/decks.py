@@ -7,8 +7,10 @@ branch.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +18,21 @@ import numpy as np
 
 from ebana.circuit import Circuit
 from ebana.compilation import arithmetic
-from ebana.decks.assembly import DeckCircuit, assembled
+from ebana.decks.assembly import LEAST_OHMS, assembled
+from ebana.decks.source import Dialect, deck_of
 from ebana.engines.base import NotConverged, Result
 from ebana.engines.points import NamedPoint
 from ebana.engines.sparse import SparseEngine
 from ebana.equations.mna import newton
 from ebana.interruption import check
 from ebana.physics.nudge import Nudge
-from ebana.spice.language.deck import DcSweep, Deck, OperatingPoint, Sweep, read_deck
+from ebana.spice.language.deck import DcSweep, Deck, OperatingPoint, Sweep
 
 Potentials = Mapping[str, np.ndarray]
 """Potentials of nodes by name, ``(points,)`` each, volts."""
 
 Variables = Mapping[tuple[str, str], float]
 """Values of swept variables by their kind and name."""
-
-HIDDEN = "#"
-"""Mark of the nodes that stand for what the deck does not name."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,26 @@ class Solution:
     found: np.ndarray
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """Potential of a node, ``"out"``, or current of an element, ``"i(r1)"``."""
-        key = name.strip().lower()
-        if key.startswith("i(") and key.endswith(")"):
-            return self.amperes[key[2:-1].strip()]
-        return self.volts[key.removeprefix("v(").removesuffix(")").strip()]
+        """Potential of a node, ``"out"`` or ``"v(out)"``, voltage ``"v(a,b)"``, or current ``"i(r1)"``, ``(points,)``.
+
+        Raises:
+            KeyError: for an unknown name; lists some of those there are.
+        """
+        key = re.sub(r"\s", "", name).lower()
+        if match := re.fullmatch(r"i\((.+)\)", key):
+            return self._of(self.amperes, match[1], "element")
+        match = re.fullmatch(r"v\(([^,]+)(?:,(.+))?\)", key)
+        plus, minus = (match[1], match[2]) if match else (key, None)
+        volts = self._of(self.volts, plus, "node")
+        return volts if minus is None else volts - self._of(self.volts, minus, "node")
+
+    def _of(self, known: Mapping[str, np.ndarray], name: str, what: str) -> np.ndarray:
+        if name == "0" and what == "node":
+            return np.zeros(len(self.error))
+        if name not in known:
+            near = get_close_matches(name, known, 6) or list(known)[:8]
+            raise KeyError(f"the deck has no {what} {name!r}. It has, among {len(known)}: {', '.join(near)}.")
+        return known[name]
 
     def to_frame(self) -> Any:
         """Swept variables, potentials ``v(node)`` and currents ``i(element)`` as a table of pandas."""
@@ -79,16 +94,18 @@ def solve_deck(
     strict: bool = True,
     progress: Callable[[int, int], Any] | None = None,
     near: Sequence[Potentials] | None = None,
+    dialect: Dialect = "auto",
 ) -> list[Solution]:
     """The analyses of a deck; of one that states none its operating point.
 
     Args:
-        source: the text of a deck, or the path of a file.
+        source: the path of a file, or the text of a deck.
         engine: what solves it.
         strict: raise where an operating point is not found; else it is NaN.
         progress: called before each point with its number and how many there are.
         near: of each analysis, potentials of nodes by name, ``(points,)`` each, to start from at each point in place of
             the point before: of several operating points the one nearby.
+        dialect: as for :func:`~ebana.decks.from_netlist`.
 
     Raises:
         DeckError: for what is not read.
@@ -99,7 +116,7 @@ def solve_deck(
         >>> found["out"].round(9).tolist()
         [0.0, 1.0, 2.0]
     """
-    deck = read_deck(source)
+    deck = deck_of(source, dialect=dialect)
     wanted = deck.analyses or (OperatingPoint(),)
     starts: Sequence[Potentials | None] = [None] * len(wanted) if near is None else near
     return [
@@ -133,7 +150,7 @@ def _solved(
                 f"{Result(int(rows[-1].code[0])).explanation}; estimated error {float(rows[-1].error[0]):.3g} V."
             )
     found = np.array([bool(row.converged[0]) for row in rows])
-    names = [name for name in ("0", *deck.nodes) if name != "0"]
+    names = list(deck.nodes)
     volts = {name: np.array([row[name][0] for row in rows]) for name in names}
     elements = [e.name for e in deck.elements]
     amperes = {
@@ -166,17 +183,19 @@ class _Walk:
         self.source, self.deck, self.engine = source, deck, engine
         self.sources = [s.name for s in sweeps if s.kind == "source"]
         self.resistors = [s.name for s in sweeps if s.kind == "resistor"]
-        self.made: tuple[Variables, DeckCircuit] | None = None
+        self.made: tuple[Variables, Circuit] | None = None
         self.x: np.ndarray | None = None
 
     def at(self, variables: Variables, near: Mapping[str, float] | None = None) -> NamedPoint:
         """The operating point, near potentials that are given, else near the one before."""
-        circuit = self._circuit(variables).circuit
+        circuit = self._circuit(variables)
         values = circuit.initial()
         for element in circuit.elements:
             for name in self.resistors:
                 if element.labels == (name,):
-                    values[f"{element.name}/conductance"] = np.array([1.0 / variables["resistor", name]])
+                    values[f"{element.name}/conductance"] = np.array(
+                        [1.0 / (variables["resistor", name] or LEAST_OHMS)]
+                    )
         inputs = {}
         if self.sources:
             inputs["sweep"] = np.array([[variables["source", name] for name in self.sources]])
@@ -187,7 +206,7 @@ class _Walk:
             full = self.engine.system(circuit, values, inputs, Nudge.none()).full(unknowns.x.T)
         return NamedPoint.of(point, circuit, full[: circuit.size + 1].T, values, inputs)
 
-    def _circuit(self, variables: Variables) -> DeckCircuit:
+    def _circuit(self, variables: Variables) -> Circuit:
         """The circuit; made anew where a parameter or the temperature is another."""
         outside = {key: value for key, value in variables.items() if key[0] in ("parameter", "temperature")}
         if self.made is None or self.made[0] != outside:
@@ -195,13 +214,11 @@ class _Walk:
             if outside:
                 parameters = {name: value for (kind, name), value in outside.items() if kind == "parameter"}
                 celsius = next((value for (kind, _), value in outside.items() if kind == "temperature"), None)
-                deck = read_deck(self.source, parameters=parameters, temperature=celsius)
+                deck = deck_of(
+                    self.source, dialect=self.deck.dialect, parameters=parameters, temperature=celsius
+                )
             made = assembled(deck, inputs=dict.fromkeys(self.sources, "sweep"), trainable=self.resistors)
-            if (
-                self.x is not None
-                and self.made is not None
-                and made.circuit.size != self.made[1].circuit.size
-            ):
+            if self.x is not None and self.made is not None and made.size != self.made[1].size:
                 self.x = None
             self.made = (outside, made)
         return self.made[1]

@@ -38,6 +38,9 @@ INDEX = np.int32
 GROUND = -1
 """Index of the reference node, 0 V."""
 
+REVERSED = "#out"
+"""Mark in the label of a unit whose current counts the other way: the end of a current source that it leaves."""
+
 
 def _is_index(value: object) -> bool:
     """Whether a field whose kind names none holds indices."""

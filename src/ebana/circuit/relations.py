@@ -89,3 +89,13 @@ class Relation:
     law: Linear | Nonlinear
     controls: tuple[Control, ...] = ()
     holds: bool = False
+
+    @property
+    def own(self) -> bool:
+        """Whether it is a current that depends on the branch's own voltage alone, or on nothing."""
+        return not self.holds and all(
+            isinstance(c, Voltage)
+            and np.array_equal(c.plus, self.plus)
+            and np.array_equal(c.minus, self.minus)
+            for c in self.controls
+        )

@@ -145,8 +145,10 @@ def _show_decks(result: SuiteResult, terminal: Terminal) -> None:
     without = [{"deck": d.name, "": d.verdict, "reason": d.reason} for d in told if d.reason]
     if without:
         terminal.table("without a comparison", without)
+    if len(result.decks) == 1 and result.of("refused"):
+        terminal.say(f"refused: {result.decks[0].reason}")
     reasons = [{"decks": str(count), "refused because": why} for why, count in result.reasons().items()]
-    if reasons:
+    if reasons and len(result.decks) > 1:
         terminal.table("refused", reasons)
     counts = ", ".join(
         f"{len(result.of(verdict))} {verdict}"

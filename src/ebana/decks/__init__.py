@@ -1,5 +1,5 @@
 """Circuits from SPICE decks: a schematic, exported from KiCad or LTspice, as a circuit to solve and train."""
 
-from ebana.decks.assembly import DeckCircuit, from_netlist
+from ebana.decks.assembly import from_netlist
 
-__all__ = ["DeckCircuit", "from_netlist"]
+__all__ = ["from_netlist"]

@@ -8,14 +8,13 @@ the current of another element is read, an ammeter of 0 V stands in series with 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ebana.circuit import Circuit, CircuitBuilder
-from ebana.circuit.element import GROUND, INDEX
+from ebana.circuit.element import GROUND, INDEX, REVERSED
 from ebana.circuit.general import (
     BehaviouralSources,
     CurrentControlledCurrents,
@@ -26,8 +25,9 @@ from ebana.circuit.general import (
 )
 from ebana.decks.devices import diode, series_resistances, transistor
 from ebana.decks.selection import Drive, Selection
+from ebana.decks.source import Dialect, deck_of
 from ebana.devices import Formula
-from ebana.spice.language.deck import DeckError, read_deck
+from ebana.spice.language.deck import DeckError
 from ebana.spice.language.deck.data import Deck
 from ebana.spice.language.deck.elements import (
     Behavioural,
@@ -49,42 +49,29 @@ LEAST_OHMS = 1e-3
 """What ngspice takes for a resistance of zero."""
 
 
-@dataclass(frozen=True)
-class DeckCircuit:
-    """A deck and the circuit that was made of it.
-
-    Args:
-        deck: what was read.
-        circuit: the circuit.
-        branches: of each voltage source and of all whose currents are read, the element and unit that has its current.
-        held: of each source that holds a node, the node and the sign with which its current leaves it.
-    """
-
-    deck: Deck
-    circuit: Circuit
-    branches: Mapping[str, tuple[str, int]] = field(repr=False)
-    held: Mapping[str, tuple[str, float]] = field(repr=False)
-
-
 def from_netlist(
     source: str | Path,
     *,
     inputs: Sequence[str] | Mapping[str, Any] = (),
     outputs: Sequence[Any] | Mapping[str, Any] = (),
     trainable: Sequence[str] = (),
-    bounds: Mapping[str, tuple[float, float]] | None = None,
+    bounds: Mapping[str, tuple[Any, Any]] | None = None,
+    dialect: Dialect = "auto",
 ) -> Circuit:
     """A circuit from a SPICE deck.
 
     Args:
-        source: the text of a deck, or the path of a file (UTF-8, UTF-16 or Windows-1252).
+        source: the path of a file (UTF-8, UTF-16 or Windows-1252), or the text of a deck. The first line is its title.
         inputs: names of the sources that data drives: a sequence, whose sources are the columns of one input ``"x"`` in
             its order, or a mapping from names of sources to names of inputs. Their values in the deck do not count.
         outputs: what is read: a sequence of nodes, or of pairs of nodes between which voltages are read, as one output
             ``"y"``; or a mapping from names of outputs to such sequences.
         trainable: names of the elements that are trained, or patterns of them such as ``"RW*"``: resistors, voltage and
             current sources, and gains of controlled sources.
-        bounds: of trained elements by name or pattern, in their units (ohms for resistors).
+        bounds: of what each of ``trainable`` names, in its unit (ohms for resistors), as numbers or as text such as
+            ``"4.7k"``; a factor of a thousand either way of the deck's values where none are stated for resistors.
+        dialect: whose meaning counts where simulators differ; ``"auto"`` is LTspice's where the deck says that it wrote
+            it, else ngspice's.
 
     Returns:
         The circuit, its nodes named as in the deck. Give it to :meth:`Model.from_circuit` to solve and train it.
@@ -104,9 +91,12 @@ def from_netlist(
         >>> Model.from_circuit(circuit).predict([[2.0]]).round(6)
         array([[1.5]])
     """
-    return assembled(
-        read_deck(source), inputs=inputs, outputs=outputs, trainable=trainable, bounds=bounds
-    ).circuit
+    deck = deck_of(source, dialect=dialect)
+    if not deck.elements:
+        raise ValueError(
+            f"the deck {deck.title!r} has no elements. Expected its title, then a line for each element."
+        )
+    return assembled(deck, inputs=inputs, outputs=outputs, trainable=trainable, bounds=bounds)
 
 
 def assembled(
@@ -115,20 +105,11 @@ def assembled(
     inputs: Sequence[str] | Mapping[str, Any] = (),
     outputs: Sequence[Any] | Mapping[str, Any] = (),
     trainable: Sequence[str] = (),
-    bounds: Mapping[str, tuple[float, float]] | None = None,
-) -> DeckCircuit:
+    bounds: Mapping[str, tuple[Any, Any]] | None = None,
+) -> Circuit:
     """The circuit of a deck; arguments as in :func:`from_netlist`."""
     chosen = Selection.of(deck, inputs, outputs, trainable, bounds or {})
     return Assembly(deck, chosen, CircuitBuilder()).build()
-
-
-@dataclass(frozen=True)
-class _Source:
-    """A voltage source: its ends, and what it stands for."""
-
-    element: VoltageSource
-    plus: str
-    minus: str
 
 
 class Assembly:
@@ -154,16 +135,15 @@ class Assembly:
         self.index: dict[str, int] = {"0": GROUND, **(known or {})}
         self.given = frozenset(self.index)
         self.branches: dict[str, tuple[str, int]] = {}
-        self.held: dict[str, tuple[str, float]] = {}
         self.measured = _measured(deck.elements)
         self.gmin = float(deck.options.get("gmin", 1e-12))
 
-    def build(self) -> DeckCircuit:
+    def build(self) -> Circuit:
         """The circuit, with its outputs."""
         self.add()
         for name, (nodes, folded) in self.chosen.outputs.items():
             self.build_.output(name, self._nodes(nodes), folded=folded)
-        return DeckCircuit(self.deck, self.build_.build(), self.branches, self.held)
+        return self.build_.build()
 
     def add(self) -> None:
         """Add nodes and elements."""
@@ -219,8 +199,6 @@ class Assembly:
             signs = np.array([holding[source.name][2] for source in members])
             self._name(nodes, self._hold(drive, [s.volts for s in members], signs, nodes, "sources"))
             self._label(members)
-            for source in members:
-                self.held[source.name] = (holding[source.name][1], holding[source.name][2])
 
     def _hold(
         self, drive: Drive, volts: Sequence[float], signs: np.ndarray, labels: Sequence[str], name: str
@@ -370,8 +348,12 @@ class Assembly:
                 out, into = plus != GROUND, minus != GROUND
                 if into.any():
                     self.build_.current_sources(self._called("I"), minus[into], amperes[into])
+                    self._label([e for e, ends in zip(members, into, strict=True) if ends])
                 if out.any():
                     self.build_.current_sources(self._called("I out"), plus[out], -amperes[out])
+                    self.build_.label_last(
+                        [f"{e.name}{REVERSED}" for e, ends in zip(members, out, strict=True) if ends]
+                    )
                 continue
             labels = [f"{e.name}#amperes" for e in members]
             drivers = self._hold(

@@ -29,7 +29,12 @@ def diode(element: Diode, deck: Deck, gmin: float) -> JunctionDiode:
     if element.pj is not None:
         own["pj"] = element.pj
     celsius = deck.temperature if element.temperature is None else element.temperature
-    conditions = {"temperature": celsius, "gmin": gmin, "multiplier": element.m, "limit": LIMIT}
+    conditions: dict[str, Any] = {
+        "temperature": celsius,
+        "gmin": gmin,
+        "multiplier": element.m,
+        "limit": LIMIT,
+    }
     return JunctionDiode(**own, **conditions, name=element.card.name)
 
 

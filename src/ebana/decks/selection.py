@@ -19,6 +19,7 @@ from ebana.spice.language.deck.elements import (
     VoltageControlled,
     VoltageSource,
 )
+from ebana.units import quantity
 
 E = TypeVar("E", bound=Element)
 
@@ -82,7 +83,7 @@ class Selection:
         inputs: Sequence[str] | Mapping[str, Any],
         outputs: Sequence[Any] | Mapping[str, Any],
         trainable: Sequence[str],
-        bounds: Mapping[str, tuple[float, float]],
+        bounds: Mapping[str, tuple[Any, Any]],
     ) -> Selection:
         """The selection, its names found in the deck.
 
@@ -97,7 +98,7 @@ class Selection:
         elements = {e.name: e for e in deck.elements}
         driven = _inputs(elements, inputs)
         patterns = _patterns(elements, trainable, driven)
-        return Selection(driven, patterns, _bounds(patterns, bounds), _outputs(deck, outputs))
+        return Selection(driven, patterns, _bounds(elements, patterns, bounds), _outputs(deck, outputs))
 
     def drive(self, element: Element) -> Drive:
         """What the value of an element follows."""
@@ -138,6 +139,8 @@ def _inputs(
                 f"inputs names {written!r}, which is no source: {element.place!s}. Expected sources of voltage or "
                 "current."
             )
+        if element.name in found:
+            raise ValueError(f"inputs names {written!r} twice. Expected each source once.")
         if not isinstance(name, str):
             raise ValueError(f"inputs={{{written!r}: {name!r}}}. Expected the name of an input, such as 'x'.")
         found[element.name] = (name, width.setdefault(name, 0))
@@ -171,26 +174,44 @@ def _patterns(
                 f"trainable names {pattern!r}, and {one.written!r} {why}: {one.place}. Expected resistors, sources, or "
                 "gains of controlled sources."
             )
-        kinds = {type(elements[name]).__name__ + str(getattr(elements[name], "letter", "")) for name in fits}
         for name in fits:
-            found.setdefault(name, str(pattern) if len(kinds) == 1 else f"{pattern}")
+            found.setdefault(name, str(pattern))
     return found
 
 
 def _bounds(
-    patterns: Mapping[str, str], stated: Mapping[str, tuple[float, float]]
+    elements: Mapping[str, Element], patterns: Mapping[str, str], stated: Mapping[str, tuple[Any, Any]]
 ) -> dict[str, tuple[float, float]]:
     known = {pattern.lower(): pattern for pattern in patterns.values()}
     found = {}
-    for name, (low, high) in stated.items():
+    units = {pattern.lower(): _unit(elements[name]) for name, pattern in patterns.items()}
+    for name, (lower, upper) in stated.items():
         if name.lower() not in known:
             raise ValueError(
                 f"bounds names {name!r}. Expected one of trainable: {', '.join(known.values()) or 'none'}."
             )
-        if not low < high:
-            raise ValueError(f"bounds of {name!r} are ({low!r}, {high!r}). Expected the lower one first.")
-        found[known[name.lower()]] = (float(low), float(high))
+        unit = units[name.lower()]
+        low, high = (quantity(end, unit) if isinstance(end, str) else float(end) for end in (lower, upper))
+        if not low < high or (unit == "Ω" and not low > 0):
+            above = " above zero" if unit == "Ω" else ""
+            raise ValueError(
+                f"bounds of {name!r} are ({lower!r}, {upper!r}). Expected the lower one first{above}."
+            )
+        found[known[name.lower()]] = (low, high)
     return found
+
+
+def _unit(element: Element) -> str:
+    """The unit of an element's value."""
+    match element:
+        case Resistor():
+            return "Ω"
+        case VoltageSource():
+            return "V"
+        case CurrentSource():
+            return "A"
+        case _:
+            return ""
 
 
 def _outputs(

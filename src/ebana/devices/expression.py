@@ -38,11 +38,10 @@ def _lines(x: Array, points: Sequence[Array], *, outside: bool) -> Array:
     if len(xs) == 1:
         return ys[0] + 0.0 * x
     within = x if outside else jnp.clip(x, xs[0], xs[-1])
-    value = None
-    for x0, y0, x1, y1 in zip(xs, ys, xs[1:], ys[1:], strict=False):
-        line = y0 + (y1 - y0) / (x1 - x0) * (within - x0)
-        value = line if value is None else jnp.where(within >= x0, line, value)
-    return value  # type: ignore[return-value]
+    x_at, y_at = jnp.stack(xs), jnp.stack(ys)
+    at = jnp.clip(jnp.searchsorted(x_at, within, side="right") - 1, 0, len(xs) - 2)
+    slopes = (y_at[1:] - y_at[:-1]) / (x_at[1:] - x_at[:-1])
+    return y_at[at] + slopes[at] * (within - x_at[at])
 
 
 def _power(x: Array, y: Array) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ebana._types import Values
 from ebana.circuit import Circuit
+from ebana.circuit.element import REVERSED
 from ebana.circuit.elements import Branches, VoltageSources
 from ebana.engines.base import OperatingPoint, Result, batch_size
 from ebana.equations.mna import newton
@@ -53,7 +54,7 @@ class SparseEngine:
 
     tolerance: float = TOLERANCE
     max_iterations: int = newton.ITERATIONS
-    _last: list[Any] = field(default_factory=list, repr=False, compare=False)
+    _last: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
 
     name = "sparse"
     traceable = False
@@ -115,13 +116,20 @@ class SparseEngine:
         point = OperatingPoint(v, code.astype(np.int32), state.error, state.iterations.astype(np.int32))
         found = Unknowns(state.x.T, state.factors)
         if not (nudge.currents or nudge.strength):
-            self._last[:] = circuit, found
+            self._last[:] = circuit, _copied(parameters), _copied(inputs), found
         return point, found
 
     def factors(self, circuit: Circuit, parameters: Values, inputs: Values, x: np.ndarray) -> Factors:
         """The Jacobians of free states ``(B, n)``, factorised; those of the last solution are at hand."""
-        if self._last and self._last[0] is circuit and np.array_equal(self._last[1].x, x):
-            return self._last[1].factors
+        if self._last:
+            last, values, given, found = self._last
+            if (
+                last is circuit
+                and _equal(values, parameters)
+                and _equal(given, inputs)
+                and np.array_equal(found.x, x)
+            ):
+                return found.factors
         system = self.system(circuit, parameters, inputs, Nudge.none())
         _, slopes = system.linearised(x.T)
         return system.factors(x.T, slopes)
@@ -135,6 +143,16 @@ class SparseEngine:
                 "relation of current and voltage. Use NativeEngine(), or a diode with a law."
             )
         return assemble(circuit, parameters, inputs, batch_size(inputs), nudge)
+
+
+def _copied(arrays: Values) -> dict[str, np.ndarray]:
+    return {name: np.array(value) for name, value in arrays.items()}
+
+
+def _equal(one: Values, other: Values) -> bool:
+    return one.keys() == other.keys() and all(
+        np.array_equal(value, other[name]) for name, value in one.items()
+    )
 
 
 def _filled(system: System, start: np.ndarray) -> np.ndarray:
@@ -167,9 +185,16 @@ def branch_currents(
             total = _drawn(system, through)[element.sources()]
             sign = np.sign(element.scale)[:, None] if isinstance(element, VoltageSources) else 1.0
             each = -sign * total
+        elif element.blocks_direct_current:
+            each = np.zeros((element.units, through.shape[1]))
         else:
             continue
-        found |= {element.unit_name(k).lower(): row for k, row in enumerate(each)}
+        for k, row in enumerate(each):
+            name = element.unit_name(k).lower()
+            if name.endswith(REVERSED):
+                found.setdefault(name.removesuffix(REVERSED), -row)
+            else:
+                found[name] = row
     return found
 
 

@@ -7,7 +7,7 @@ A deck is *right* where every potential agrees, *wrong* where one does not, *ref
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +29,9 @@ RELATIVE, VOLTS = 1e-9, 1e-7
 GOLDEN = 1e-3
 """A printed result agrees within this share of the largest of its column; tolerances of simulators are as wide."""
 
+AMPERES, CURRENT = 1e-12, 1e-6
+"""A current agrees within so many amperes, or within this share of the largest of its deck."""
+
 SUFFIXES = (".cir", ".sp", ".ckt", ".net", ".spice", ".in")
 """Endings of the names of decks."""
 
@@ -47,6 +50,7 @@ class DeckResult:
         golden: largest difference from the results beside it, as a share of the largest of its column; None for none.
         node: where the largest difference is.
         reason: why it was refused, lost or not compared.
+        kind: the same without place and names: what reasons are counted by.
         engine: the simulator.
     """
 
@@ -57,6 +61,7 @@ class DeckResult:
     golden: float | None = None
     node: str = ""
     reason: str = ""
+    kind: str = ""
     engine: str = "ngspice"
 
 
@@ -83,7 +88,7 @@ class SuiteResult:
         """How many decks were refused for each reason, the most frequent first."""
         found: dict[str, int] = {}
         for deck in self.of("refused"):
-            found[deck.reason] = found.get(deck.reason, 0) + 1
+            found[deck.kind] = found.get(deck.kind, 0) + 1
         return dict(sorted(found.items(), key=lambda item: -item[1]))
 
     def to_dict(self) -> dict[str, Any]:
@@ -167,7 +172,7 @@ def compare_deck(path: Path, name: str | None = None) -> DeckResult:
     except NotConverged as error:
         return _without_a_point(title, path, error)
     except (ValueError, OSError) as error:
-        return DeckResult(title, "refused", reason=reason_of(error))
+        return DeckResult(title, "refused", reason=_line(str(error), 400), kind=reason_of(error))
     except Exception as error:  # a fault of ours: told like any other result, and the other decks go on
         return DeckResult(title, "lost", reason=f"{type(error).__name__}: {_line(str(error))}")
     beside = _golden(path, solutions)
@@ -209,30 +214,66 @@ def _node(name: str) -> str:
 def _judged(
     title: str, solutions: Sequence[Solution], plots: Sequence[Plot], beside: float | None
 ) -> DeckResult:
-    worst = (0.0, 0.0, "")
-    compared = False
-    for solution, plot in zip(solutions, plots, strict=False):
-        for node, ours, theirs in _pairs(solution, plot):
-            compared = True
-            largest = max(float(np.abs(v).max(initial=0.0)) for v in solution.volts.values())
-            volts = float(np.abs(ours - theirs).max(initial=0.0))
-            if volts >= worst[0]:
-                worst = (volts, volts / largest if largest else 0.0, node)
-    if not compared:
-        return DeckResult(
-            title, "not compared", golden=beside, reason="the simulator gave no result of the analysis"
-        )
-    agrees = worst[0] <= VOLTS or worst[1] <= RELATIVE
-    right = agrees and (beside is None or beside <= GOLDEN)
-    return DeckResult(title, "right" if right else "wrong", worst[0], worst[1], beside, worst[2])
+    """The verdict on potentials and on the currents of voltage sources."""
+    worst = Worst()
+    try:
+        for solution, plot in zip(solutions, plots, strict=True):
+            worst = _compared(solution, plot, worst)
+    except (KeyError, ValueError) as missing:
+        return DeckResult(title, "not compared", golden=beside, reason=f"ngspice gave no {missing.args[0]}")
+    volts_agree = worst.volts <= VOLTS or worst.share <= RELATIVE
+    right = volts_agree and worst.current <= CURRENT and (beside is None or beside <= GOLDEN)
+    where = worst.node if worst.current <= CURRENT or not volts_agree else worst.source
+    return DeckResult(title, "right" if right else "wrong", worst.volts, worst.share, beside, where)
 
 
-def _pairs(solution: Solution, plot: Plot) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Potentials that both computed, by the name of the node."""
+@dataclass(frozen=True)
+class Worst:
+    """The largest differences so far: of potentials, volts and as a share of the largest; of currents, as a share."""
+
+    volts: float = 0.0
+    share: float = 0.0
+    node: str = ""
+    current: float = 0.0
+    source: str = ""
+
+
+def _compared(solution: Solution, plot: Plot, worst: Worst) -> Worst:
+    """The differences of an analysis.
+
+    Raises:
+        KeyError: for a potential that the simulator did not give.
+        ValueError: for another number of points, and values that are not finite.
+    """
+    largest = max((float(np.abs(v).max(initial=0.0)) for v in solution.volts.values()), default=0.0)
     for node, ours in solution.volts.items():
-        theirs = plot.vectors.get(f"v({node})", plot.vectors.get(node))
-        if theirs is not None and len(theirs) == len(ours):
-            yield node, ours, np.real(theirs)
+        volts = _apart(ours, plot.vectors.get(f"v({node})", plot.vectors.get(node)), f"potential of {node!r}")
+        if volts >= worst.volts:
+            worst = replace(worst, volts=volts, share=volts / largest if largest else 0.0, node=node)
+    amperes = {name: _current_name(name) for name in solution.amperes}
+    given = {name: plot.vectors[raw] for name, raw in amperes.items() if raw in plot.vectors}
+    most = max((float(np.abs(np.real(i)).max(initial=0.0)) for i in given.values()), default=0.0)
+    for name, theirs in given.items():
+        apart = _apart(solution.amperes[name], theirs, f"current of {name!r}")
+        share = apart / most if most and apart > AMPERES else 0.0
+        if share > worst.current:
+            worst = replace(worst, current=share, source=f"i({name})")
+    return worst
+
+
+def _apart(ours: np.ndarray, theirs: np.ndarray | None, what: str) -> float:
+    """The largest difference of two results."""
+    if theirs is None:
+        raise KeyError(what)
+    if len(theirs) != len(ours) or not np.isfinite(np.real(theirs)).all():
+        raise ValueError(f"{what} at every point")
+    return float(np.abs(ours - np.real(theirs)).max(initial=0.0))
+
+
+def _current_name(name: str) -> str:
+    """What a raw file calls the current of a source: of one in a subcircuit, its letter comes first."""
+    letter = name.rsplit(".", 1)[-1][:1]
+    return f"i({letter}.{name})" if "." in name else f"i({name})"
 
 
 def _golden(path: Path, solutions: Sequence[Solution]) -> float | None:
@@ -256,6 +297,6 @@ def reason_of(error: Exception) -> str:
     return _line(re.sub(r"'[^']*'", "'...'", text))
 
 
-def _line(text: str) -> str:
+def _line(text: str, longest: int = 160) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= 160 else f"{line[:157]}..."
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."

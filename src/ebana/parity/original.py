@@ -23,25 +23,32 @@ _ANALYSIS = re.compile(r"\s*\.(?:op|dc)\b", re.IGNORECASE)
 _COMMAND = re.compile(r"(?:op|dc\s.*)$")
 """Analyses among the commands of a control block."""
 
-_INCLUDED = re.compile(r"(\s*\.(?:include|inc|lib)\s+)(['\"]?)([^'\"\s]+)(\2)", re.IGNORECASE)
+_INCLUDED = re.compile(r"(\s*\.(?:include|inc|lib)\s+)(?:\"([^\"]+)\"|'([^']+)'|([^'\"\s]+))", re.IGNORECASE)
+_FAILED = re.compile(r"no convergence|iteration limit|singular matrix.*\n.*aborted", re.IGNORECASE)
 
 
 def solve_original(path: Path, text: str, *, timeout: float = 60.0) -> list[Plot]:
-    """The results of a deck's operating points and DC sweeps, in order.
+    """The results of a deck's operating points and DC sweeps, in the order in which it states them.
+
+    Each analysis is a run of its own: ngspice carries out several in an order of its own.
 
     Args:
         path: of the deck, whose folder holds what it includes.
         text: its text.
-        timeout: seconds that ngspice may take.
+        timeout: seconds that ngspice may take for each.
 
     Raises:
         NgspiceError: where it finds no operating point at any tolerance.
         EngineNotInstalled: where the program is missing.
     """
-    lines = _prepared(path, text)
+    lines, analyses = _prepared(path, text)
+    return [_one(path, lines, analysis, timeout) for analysis in analyses or [[".op"]]]
+
+
+def _one(path: Path, lines: list[str], analysis: list[str], timeout: float) -> Plot:
     said = ""
     for options in TIGHT:
-        deck = "\n".join([lines[0], options, *lines[1:], ".end", ""])
+        deck = "\n".join([lines[0], options, *lines[1:], *analysis, ".end", ""])
         folder = ScratchFolder("deck")
         try:
             _, said = run_program(deck, Path(folder.name), "-r", "result.raw", timeout=timeout)
@@ -50,10 +57,8 @@ def solve_original(path: Path, text: str, *, timeout: float = 60.0) -> list[Plot
         finally:
             folder.cleanup()
         found = [plot for plot in plots if plot.name.lower().startswith(("operating", "dc"))]
-        if found and not re.search(
-            r"no convergence|iteration limit|singular matrix.*\n.*aborted", said, re.IGNORECASE
-        ):
-            return found
+        if found and not _FAILED.search(said):
+            return found[0]
     errors = [
         line for line in said.splitlines() if re.search(r"error|fatal|no convergence", line, re.IGNORECASE)
     ]
@@ -62,31 +67,32 @@ def solve_original(path: Path, text: str, *, timeout: float = 60.0) -> list[Plot
     )
 
 
-def _prepared(path: Path, text: str) -> list[str]:
-    """The deck's lines without other analyses, outputs and control blocks; with ``.op`` where it asks for nothing."""
+def _prepared(path: Path, text: str) -> tuple[list[str], list[list[str]]]:
+    """The deck's lines without analyses, outputs and control blocks, and its analyses with their continuations."""
     given = physical_lines(text)
-    kept, controlled, dropped = [given[0] if given else ""], False, False
+    kept, stated, commanded = [given[0] if given else ""], [], []
+    controlled, before = False, "kept"
     for line in given[1:]:
         word = line.strip().lower()
-        if word.startswith(".control"):
-            controlled = True
-        elif word.startswith(".endc"):
-            controlled = False
-        elif controlled and _COMMAND.match(word):
-            kept.append(f".{word}")
-        elif not controlled:
-            if word.startswith("+") and dropped:
-                continue
-            dropped = _DROPPED.match(line) is not None
-            if not dropped:
+        if word.startswith((".control", ".endc")):
+            controlled = word.startswith(".control")
+        elif controlled:
+            if _COMMAND.match(word):
+                commanded.append([f".{word}"])
+        elif word.startswith("+") and before == "analysis":
+            stated[-1].append(line)
+        elif not (word.startswith("+") and before == "dropped"):
+            before = "analysis" if _ANALYSIS.match(line) else "dropped" if _DROPPED.match(line) else "kept"
+            if before == "analysis":
+                stated.append([line])
+            elif before == "kept":
                 kept.append(_INCLUDED.sub(lambda found: _absolute(found, path.parent), line))
         if word == ".end":
             break
-    if not any(_ANALYSIS.match(line) for line in kept):
-        kept.append(".op")
-    return kept
+    return kept, [*stated, *commanded]
 
 
 def _absolute(found: re.Match[str], folder: Path) -> str:
     """An included file by its absolute path."""
-    return f'{found[1]}"{(folder / found[3]).resolve()}"'
+    name = found[2] or found[3] or found[4]
+    return f'{found[1]}"{(folder / name).resolve()}"'

@@ -74,10 +74,10 @@ class SeriesJunction(Device):
     def rough_characteristic(self, dv: Array, p: Values) -> tuple[Array, Array]:
         """As :meth:`characteristic` without a search: where the elimination does not settle, the resistance's share."""
         dv = floating(dv)
-        if self.rs is None or self.junction.single is None:
+        law, wall = self.junction, self.junction.single
+        if self.rs is None or wall is None:
             return self.characteristic(dv, p)
-        law = self.junction
-        v, i, g, settled = Elimination.of(law.single, law.gmin, law.span, self.rs).solve(dv)
+        v, i, g, settled = Elimination.of(wall, law.gmin, law.span, self.rs).solve(dv)
         left = (dv - jnp.clip(v, *law.span)) / self.rs
         return jnp.where(settled, i, left), jnp.where(settled, self._behind(g), 1.0 / self.rs)
 

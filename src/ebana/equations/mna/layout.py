@@ -241,15 +241,7 @@ class _Builder:
 
     def _reciprocal(self) -> bool:
         """Whether every branch is a current that its own voltage alone controls, or a constant one."""
-        return all(not r.holds and all(_own(r, c) for c in r.controls) for r in self.relations)
-
-
-def _own(relation: Relation, control: object) -> bool:
-    return (
-        not isinstance(control, Current)
-        and np.array_equal(control.plus, relation.plus)  # type: ignore[attr-defined]
-        and np.array_equal(control.minus, relation.minus)  # type: ignore[attr-defined]
-    )
+        return all(relation.own for relation in self.relations)
 
 
 def _matrix(

@@ -181,7 +181,7 @@ class System:
             for a, b in span:
                 exact = np.isclose(blur[a:b], np.abs(u[a:b]), rtol=1e-15, atol=0.0)  # a difference with zero
                 nearby = (
-                    np.abs(u[a:b]) <= 0.5 * blur[a:b]
+                    np.abs(u[a:b]) <= blur[a:b] / 3.0
                 )  # of potentials within a factor of two: no rounding
                 each[start:stop] += np.abs(slopes[a:b]) * np.where(exact | nearby, 0.0, np.abs(u[a:b]))
         return abs(layout.to_equations) @ each + abs(layout.to_held) @ np.abs(p) + np.abs(self.injected)

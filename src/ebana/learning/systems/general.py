@@ -216,6 +216,8 @@ def require_reciprocal(circuit: Circuit) -> None:
             and known[np.concatenate([element.control_plus, element.control_minus])].all()
         ):
             continue  # an independent source: its control is held
+        if element.has_relations and all(relation.own for relation in element.relations()):
+            continue  # currents of their own voltage: a law of two terminals
         raise NotReciprocal(
             f"equilibrium propagation was asked of a circuit with {element.name!r}, {element.describe()}: it carries "
             "signals one way, so that there is no energy whose minimum the circuit settles in, and what its states "
