@@ -100,7 +100,7 @@ def test_the_dialect_is_stated_or_told_by_the_deck() -> None:
         for name, end in {"ngspice": ".end", "ltspice": ".end", "auto": ".backanno\n.end"}.items()
     }
     assert volts == pytest.approx({"ngspice": 8.0, "ltspice": -8.0, "auto": -8.0})
-    with pytest.raises(ValueError, match="dialect='pspice'. Expected one of auto, ngspice"):
+    with pytest.raises(ValueError, match=r"dialect='pspice'. Expected one of auto, ngspice"):
         from_netlist(text, dialect="pspice")  # type: ignore[arg-type]
 
 

@@ -301,7 +301,7 @@ def _target(word: str, values: tuple[float, ...], scope: Scope, known: Known) ->
         return Sweep("source", element.name, values)
     if isinstance(element, Resistor):
         return Sweep("resistor", element.name, values)
-    if name in scope.parameters:
+    if name in scope.parameters or name in scope.given:  # stated by the deck, or in its place
         return Sweep("parameter", name, values)
     raise ValueError(f"there is no source, resistor or parameter {word!r} that it could sweep.")
 
