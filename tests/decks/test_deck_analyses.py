@@ -17,7 +17,7 @@ V1 in 0 1
 R1 in out 1k
 R2 out 0 {k*1k}
 D1 out 0 dio
-.model dio D(IS=1e-15)
+.model dio D(IS=1e-18)
 """
 
 
