@@ -37,7 +37,7 @@ Section = tuple[str, Callable[[], Iterable[Row]]]
 
 def sections(quick: bool, accuracy: bool, counted: bool) -> Iterator[Section]:
     """Names and measurements, in order."""
-    from benchmarks import devices, gradients, identity, parity, peers, scaling, speed, spice
+    from benchmarks import decks, devices, gradients, identity, parity, peers, scaling, speed, spice
 
     shapes = {
         "speed: against backpropagation": scaling.backpropagation_rows,
@@ -53,6 +53,7 @@ def sections(quick: bool, accuracy: bool, counted: bool) -> Iterator[Section]:
         yield "compilation", partial(identity.rows, quick=True)
         yield "spice", partial(spice.rows, quick=True)
         yield "beside voltax", partial(peers.rows, repeats=1)
+        yield "decks and grids", partial(decks.rows, quick=True)
         yield "devices", partial(devices.rows, quick=True)
         yield from ((name, partial(rows, quick=True)) for name, rows in shapes.items())
         if counted:
@@ -61,6 +62,7 @@ def sections(quick: bool, accuracy: bool, counted: bool) -> Iterator[Section]:
         return
     yield "training", lambda: speed.training(epochs=4000, ngspice_epochs=4)
     yield "beside voltax", peers.rows
+    yield "decks and grids", decks.rows
     yield "ebana train iris", speed.command
     yield "compilation", identity.rows
     yield "native against SPICE", parity.rows

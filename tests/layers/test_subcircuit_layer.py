@@ -153,7 +153,8 @@ def test_a_stored_block_that_reaches_beyond_is_refused(tmp_path, before, after, 
 def test_what_needs_the_law_of_a_block_is_refused_by_name() -> None:
     model = network(SubcircuitLayer(BIPOLAR, "act", pins=["in", 0.1]))
     with pytest.raises(
-        NeedsSpice, match=r"native engine cannot solve 'act', the SPICE subcircuit 'clip'.*engine='ngspice'"
+        NeedsSpice,
+        match=r"cannot solve 'act', the SPICE subcircuit 'clip'.*not read: .*'Q1 a a k bip'.*transistor.*'ngspice'",
     ):
         model.predict(X)
 

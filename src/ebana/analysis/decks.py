@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ from ebana.decks.assembly import LEAST_OHMS, assembled
 from ebana.decks.source import Dialect, deck_of
 from ebana.engines.base import NotConverged, Result
 from ebana.engines.points import NamedPoint
-from ebana.engines.sparse import SparseEngine
+from ebana.engines.sparse import SparseEngine, named_currents
 from ebana.equations.mna import newton
+from ebana.equations.mna.system import System
 from ebana.interruption import check
 from ebana.physics.nudge import Nudge
 from ebana.spice.language.deck import DcSweep, Deck, OperatingPoint, Sweep
@@ -200,11 +201,12 @@ class _Walk:
         if self.sources:
             inputs["sweep"] = np.array([[variables["source", name] for name in self.sources]])
         with arithmetic():
-            start = self._start(circuit, values, inputs, near)
-            point, unknowns = self.engine.unknowns(circuit, values, inputs, Nudge.none(), start)
+            system = self.engine.system(circuit, values, inputs, Nudge.none())
+            point, unknowns = self.engine.solved(system, self._start(circuit, system, near))
             self.x = unknowns.x if point.converged.all() else None
-            full = self.engine.system(circuit, values, inputs, Nudge.none()).full(unknowns.x.T)
-        return NamedPoint.of(point, circuit, full[: circuit.size + 1].T, values, inputs)
+            currents = named_currents(circuit, system, system.currents(unknowns.x.T))
+        p = system.full(unknowns.x.T)[: circuit.size + 1].T
+        return replace(NamedPoint.of(point, circuit, p, values, inputs), _currents=currents)
 
     def _circuit(self, variables: Variables) -> Circuit:
         """The circuit; made anew where a parameter or the temperature is another."""
@@ -223,14 +225,11 @@ class _Walk:
             self.made = (outside, made)
         return self.made[1]
 
-    def _start(
-        self, circuit: Circuit, values: Any, inputs: Any, near: Mapping[str, float] | None
-    ) -> np.ndarray | None:
+    def _start(self, circuit: Circuit, system: System, near: Mapping[str, float] | None) -> np.ndarray | None:
         """Where to start: near what is given, at the point before, or by what the deck says of nodes."""
         if near is None and self.x is not None:
             return self.x
         asked = self.deck.nodesets if near is None else near
-        system = self.engine.system(circuit, values, inputs, Nudge.none())
         place = np.full(system.layout.full, -1)
         place[system.layout.unknown] = np.arange(system.layout.size)
         known = {name: place[circuit.node(name)] for name in asked if name in self.deck.nodes}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ebana.circuit.circuit import Circuit, connected
-from ebana.circuit.elements import GROUND, Amplifiers, Branches, CurrentSources, VoltageSources
+from ebana.circuit.elements import GROUND, Amplifiers, Branches, CurrentSources, Subcircuits, VoltageSources
 from ebana.spice.language.subcircuit import NeedsSpice
 
 
@@ -35,8 +35,13 @@ def require_solvable(circuit: Circuit, what: str, *, constraints: bool = False) 
                 f"{what} {element.name!r}, {element.title()}. Solve the circuit with engine='sparse', and train it by "
                 "estimator='adjoint' where it carries signals one way."
             )
+        unread = (
+            f" Its text was not read: {element.unread}"
+            if isinstance(element, Subcircuits) and element.unread
+            else ""
+        )
         raise NeedsSpice(
-            f"{what} {element.name!r}, {element.title()}: it has no current law in Python. "
+            f"{what} {element.name!r}, {element.title()}: it has no current law in Python.{unread} "
             "Solve and train the circuit with engine='ngspice', or write the block as a Device."
         )
 

@@ -276,11 +276,12 @@ class Devices(Branches):
 class Subcircuits(Element):
     """``k`` instances of a block written in SPICE; ``pins`` has a row of nodes for each, shape ``(k, pins)``.
 
-    Its currents are known to SPICE alone.
+    Its currents are known to SPICE alone; ``unread`` says why its text was not read, where that was tried.
     """
 
     pins: np.ndarray
     model: Subcircuit
+    unread: str = ""
 
     index_fields = ("pins",)
     kind = "subcircuits"

@@ -36,6 +36,8 @@ def run(
         results = _native(deck, terminal) if engine == "sparse" else _ngspice(deck)
         for result in results:
             _show(result, terminal)
+        for place in _passed_over(deck):
+            terminal.note(f"passed over: {place}")
     terminal.result(
         {"deck": str(deck), "engine": engine, "analyses": [_as_dict(result) for result in results]}
     )
@@ -60,13 +62,23 @@ def _ngspice(deck: Path) -> list[Solution]:
     found = []
     for plot in solve_original(deck, read_text(deck)):
         volts = {n[2:-1]: v for n, v in plot.vectors.items() if n.startswith("v(") and n != "v(v-sweep)"}
-        amperes = {n[2:-1]: v for n, v in plot.vectors.items() if n.startswith("i(")}
-        swept = {n: v for n, v in plot.vectors.items() if "sweep" in n}
+        amperes = {n[2:-1]: v for n, v in plot.vectors.items() if n.startswith("i(") and "sweep" not in n}
+        swept = {n.removeprefix("v(").removesuffix(")"): v for n, v in plot.vectors.items() if "sweep" in n}
         points = len(next(iter(plot.vectors.values())))
         analysis = DcSweep(()) if swept else OperatingPoint()
         nothing = np.full(points, np.nan)
         found.append(Solution(analysis, swept, volts, amperes, nothing, np.ones(points, bool)))
     return found
+
+
+def _passed_over(deck: Path) -> list[str]:
+    """Statements of a deck that say nothing here."""
+    from ebana.decks.source import deck_of
+
+    try:
+        return [str(place) for place in deck_of(deck).ignored]
+    except ValueError:  # ngspice reads what is not read here
+        return []
 
 
 def _show(result: Solution, terminal: Terminal) -> None:

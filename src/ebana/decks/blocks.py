@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ebana.circuit import Circuit, CircuitBuilder, Subcircuits
 from ebana.decks.assembly import Assembly
@@ -24,20 +25,28 @@ def expanded(circuit: Circuit) -> Circuit:
         >>> [type(element).__name__ for element in expanded(build.build()).elements]
         ['VoltageSources', 'Resistors']
     """
-    blocks = {block.name: deck for block in circuit.each(Subcircuits) if (deck := _deck(block)) is not None}
-    return _with(circuit, blocks) if blocks else circuit
+    blocks = {block.name: _deck(block) for block in circuit.each(Subcircuits)}
+    read = {name: deck for name, deck in blocks.items() if isinstance(deck, Deck)}
+    told = tuple(
+        replace(element, unread=blocks[element.name])
+        if element.name in blocks.keys() - read.keys()
+        else element
+        for element in circuit.elements
+    )
+    circuit = replace(circuit, elements=told) if len(read) < len(blocks) else circuit
+    return _with(circuit, read) if read else circuit
 
 
-def _deck(block: Subcircuits) -> Deck | None:
-    """The elements of all instances, their pins named by instance and number; None where the text is not read."""
+def _deck(block: Subcircuits) -> Deck | str:
+    """The elements of all instances, their pins named by instance and number; or why the text is not read."""
     instances = [
         " ".join([f"X{k}", *(_pin(k, pin) for pin in range(block.pins.shape[1])), block.model.name])
         for k in range(len(block.pins))
     ]
     try:
         return read_deck("\n".join([block.name, block.model.text, *instances, ".end"]))
-    except ValueError:
-        return None
+    except ValueError as error:
+        return str(error)
 
 
 def _pin(instance: int, pin: int) -> str:

@@ -14,7 +14,6 @@ from ebana.circuit.elements import Branches, VoltageSources
 from ebana.engines.base import OperatingPoint, Result, batch_size
 from ebana.equations.mna import newton
 from ebana.equations.mna.factors import Factors
-from ebana.equations.mna.layout import layout
 from ebana.equations.mna.system import System, assemble
 from ebana.physics.nudge import Nudge
 
@@ -101,23 +100,26 @@ class SparseEngine:
         Args:
             start: all unknowns ``(B, n)``, or the potentials of the free nodes ``(B, F)``, to start from; or None.
         """
-        system = self.system(circuit, parameters, inputs, nudge)
+        point, found = self.solved(self.system(circuit, parameters, inputs, nudge), start)
+        if not (nudge.currents or nudge.strength):
+            self._last[:] = circuit, _copied(parameters), _copied(inputs), found
+        return point, found
+
+    def solved(self, system: System, start: Any = None) -> tuple[OperatingPoint, Unknowns]:
+        """The same of equations that are assembled."""
         begin = None if start is None else _filled(system, np.asarray(start, np.float64))
         state = newton.solve(system, begin, iterations=self.max_iterations)
         if not state.found.all() and begin is not None:  # a start from elsewhere may be worse than none
             cold = newton.solve(system, None, iterations=self.max_iterations)
             state = state if cold.found.sum() <= state.found.sum() else cold
-        v = state.x[: len(circuit.free)].T
+        v = state.x[: len(system.layout.circuit.free)].T
         largest = np.maximum(1.0, np.abs(state.x[: system.layout.nodes]).max(0, initial=0.0))
         good = state.found & (state.error <= self.tolerance * largest)
         code = np.select(
             [good, ~np.isfinite(state.x).all(0)], [Result.CONVERGED, Result.NOT_FINITE], Result.STALLED
         )
         point = OperatingPoint(v, code.astype(np.int32), state.error, state.iterations.astype(np.int32))
-        found = Unknowns(state.x.T, state.factors)
-        if not (nudge.currents or nudge.strength):
-            self._last[:] = circuit, _copied(parameters), _copied(inputs), found
-        return point, found
+        return point, Unknowns(state.x.T, state.factors)
 
     def factors(self, circuit: Circuit, parameters: Values, inputs: Values, x: np.ndarray) -> Factors:
         """The Jacobians of free states ``(B, n)``, factorised; those of the last solution are at hand."""
@@ -162,11 +164,6 @@ def _filled(system: System, start: np.ndarray) -> np.ndarray:
     return x
 
 
-def unknown_count(circuit: Circuit) -> int:
-    """Number of unknowns of a circuit's equations."""
-    return layout(circuit).size
-
-
 def branch_currents(
     circuit: Circuit, parameters: Values, inputs: Values, p: np.ndarray
 ) -> dict[str, np.ndarray]:
@@ -175,7 +172,11 @@ def branch_currents(
     Args:
         p: potentials of all nodes and ground at an operating point, ``(B, N + 1)``.
     """
-    system, through = _measured(circuit, parameters, inputs, p, Nudge.none())
+    return named_currents(circuit, *_measured(circuit, parameters, inputs, p, Nudge.none()))
+
+
+def named_currents(circuit: Circuit, system: System, through: np.ndarray) -> dict[str, np.ndarray]:
+    """The same from the currents through all branches, ``(branches, B)``."""
     found: dict[str, np.ndarray] = {}
     for number, element in enumerate(circuit.elements):
         own = [k for k, owner in enumerate(system.layout.elements) if owner == number]

@@ -99,8 +99,8 @@ def _one(pattern: Pattern, n: int, data: np.ndarray) -> SuperLU | tuple[np.ndarr
 def bound(factors: Factors, sizes: np.ndarray, nodes: int) -> np.ndarray:
     """Largest entry of ``|J^-1| r`` among the potentials, for ``r >= 0``, ``(B,)``.
 
-    By Hager's estimate, as LAPACK bounds the error of a solution (Higham 1988): it is a lower bound that is mostly
-    sharp, found by a few solves with signs for r.
+    By Hager's estimate, as LAPACK estimates the error of a solution (Higham 1988): a lower bound of it, rarely less
+    than a third, found by a few solves with signs for r.
     """
     return np.array([_hager(factors.one(k), sizes[:, k], nodes) for k in range(sizes.shape[1])])
 
