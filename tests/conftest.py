@@ -8,6 +8,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("ebana", deadline=None)
+settings.load_profile("ebana")
 
 # Keras reads its backend once, at its first import in a process; its settings file stays out of the user's home.
 os.environ["KERAS_BACKEND"] = "jax"

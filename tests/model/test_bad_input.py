@@ -239,7 +239,7 @@ def test_bounds_are_in_order(limits):
 def test_an_unknown_engine_lists_the_known_ones(engine):
     with pytest.raises(
         (ValueError, TypeError),
-        match=r"engine=.*(Expected one of 'native', 'ngspice'|does not fit the contract)",
+        match=r"engine=.*(Expected one of 'native', 'sparse', 'ngspice'|does not fit the contract)",
     ):
         linear(engine=engine)
 
