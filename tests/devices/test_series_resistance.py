@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ebana.compilation import arithmetic
 from ebana.devices.exponential import rise, rough_log, small_rise
 from ebana.devices.junction.components import Wall
 from ebana.devices.junction.diode import JunctionDiode
@@ -208,3 +209,19 @@ def test_a_resistance_too_small_for_a_product_is_one_of_nothing() -> None:
         assert part.forward.q == 0.0
         v, *_ = part.solve(jnp.asarray([0.4]))
     np.testing.assert_allclose(v, [0.4], rtol=1e-15)
+
+
+@pytest.mark.parametrize("rs", [1e-6, 0.5, 100.0, 1e6])
+@pytest.mark.parametrize("card", [{}, {"bv": 5.0, "ibv": 1e-3}, {"bv": 75.0, "ibv": 1e-4, "n": 1.75, "is_": 2.5e-9}])
+def test_the_way_without_a_search_is_finite_everywhere_and_right_where_training_is(card, rs) -> None:
+    """Sweeps that Newton's method follows take it: what is wrong there costs steps, and an infinity would cost all."""
+    law = JunctionDiode(**card, rs=rs).law
+    with arithmetic():
+        far = jnp.asarray(np.concatenate([-np.geomspace(1e-12, 1e6, 400)[::-1], np.geomspace(1e-12, 1e6, 400)]))
+        i, g = law.rough_characteristic(far, {})
+        assert np.isfinite(i).all()
+        assert np.isfinite(g).all()
+        assert (np.asarray(g) > 0).all()
+        near = jnp.linspace(-3.0, 1.0, 401)
+        for found, exact in zip(law.rough_characteristic(near, {}), law.characteristic(near, {}), strict=True):
+            np.testing.assert_allclose(found, exact, rtol=1e-9, atol=1e-25)

@@ -72,14 +72,13 @@ class SeriesJunction(Device):
         return i, self._behind(g)
 
     def rough_characteristic(self, dv: Array, p: Values) -> tuple[Array, Array]:
-        """As :meth:`characteristic` without a search: where the elimination does not settle, the resistance's share."""
+        """As :meth:`characteristic` without a search: what the elimination gives, settled or not."""
         dv = floating(dv)
         law, wall = self.junction, self.junction.single
         if self.rs is None or wall is None:
             return self.characteristic(dv, p)
-        v, i, g, settled = Elimination.of(wall, law.gmin, law.span, self.rs).solve(dv)
-        left = (dv - jnp.clip(v, *law.span)) / self.rs
-        return jnp.where(settled, i, left), jnp.where(settled, self._behind(g), 1.0 / self.rs)
+        _, i, g, _ = Elimination.of(wall, law.gmin, law.span, self.rs).solve(dv)
+        return i, self._behind(g)
 
     def least_conductance(self, dv: Array, p: Values, radius: float) -> Array:
         """A bound on the incremental conductance within ``radius`` volts of ``dv``, for error estimates."""
