@@ -212,16 +212,22 @@ def test_a_resistance_too_small_for_a_product_is_one_of_nothing() -> None:
 
 
 @pytest.mark.parametrize("rs", [1e-6, 0.5, 100.0, 1e6])
-@pytest.mark.parametrize("card", [{}, {"bv": 5.0, "ibv": 1e-3}, {"bv": 75.0, "ibv": 1e-4, "n": 1.75, "is_": 2.5e-9}])
+@pytest.mark.parametrize(
+    "card", [{}, {"bv": 5.0, "ibv": 1e-3}, {"bv": 75.0, "ibv": 1e-4, "n": 1.75, "is_": 2.5e-9}]
+)
 def test_the_way_without_a_search_is_finite_everywhere_and_right_where_training_is(card, rs) -> None:
     """Sweeps that Newton's method follows take it: what is wrong there costs steps, and an infinity would cost all."""
     law = JunctionDiode(**card, rs=rs).law
     with arithmetic():
-        far = jnp.asarray(np.concatenate([-np.geomspace(1e-12, 1e6, 400)[::-1], np.geomspace(1e-12, 1e6, 400)]))
+        far = jnp.asarray(
+            np.concatenate([-np.geomspace(1e-12, 1e6, 400)[::-1], np.geomspace(1e-12, 1e6, 400)])
+        )
         i, g = law.rough_characteristic(far, {})
         assert np.isfinite(i).all()
         assert np.isfinite(g).all()
         assert (np.asarray(g) > 0).all()
         near = jnp.linspace(-3.0, 1.0, 401)
-        for found, exact in zip(law.rough_characteristic(near, {}), law.characteristic(near, {}), strict=True):
+        for found, exact in zip(
+            law.rough_characteristic(near, {}), law.characteristic(near, {}), strict=True
+        ):
             np.testing.assert_allclose(found, exact, rtol=1e-9, atol=1e-25)
