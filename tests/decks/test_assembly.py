@@ -206,3 +206,36 @@ def test_our_decks_come_back_as_the_same_circuit(name: str) -> None:
 
     theirs = np.array([point[name][0] for name in node_names(case.circuit)])
     assert np.abs(theirs - expected.p[0, :-1]).max() < 1e-12
+
+
+def test_every_kind_of_element_is_drawn_and_listed() -> None:
+    """A schematic shows what a deck holds, with its names."""
+    text = """all kinds
+    Vx x 0 1.5
+    R1 x a 1k
+    D1 a b dio
+    R2 b 0 2k
+    V2 b c 0.2
+    R3 c 0 5k
+    E1 d 0 a b 2
+    R4 d e 1k
+    L1 e f 1m
+    R5 f 0 1k
+    C1 f 0 1n
+    F1 g 0 V2 4
+    R6 g 0 1k
+    H1 h 0 V2 300
+    R7 h 0 1k
+    G1 0 h a b 1m
+    I1 0 h 1m
+    M1 e a 0 0 nch W=10u L=1u
+    B1 i 0 I=tanh(V(a)*V(c,b))*1m
+    R8 i 0 1k
+    .model dio D(IS=1e-12 N=1.2 RS=3)
+    .model nch NMOS(VTO=0.6 KP=1e-4)
+    .end"""
+    model = Model.from_circuit(from_netlist(text, outputs=["e"], trainable=["R4", "E1"]))
+    drawn = model.draw()
+    for element in model.circuit.elements:
+        assert f'data-element="{element.name}"' in drawn, element.name
+    assert "nch" in model.summary(print_fn=lambda text: None)

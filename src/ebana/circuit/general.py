@@ -51,7 +51,7 @@ class FloatingSources(UnitArray):
     inline = True
     constrains = True
     kind = "floating sources"
-    symbol = "controlled voltage"
+    symbol = "block"
 
     def relations(self) -> Iterator[Relation]:
         """See :meth:`Element.relations`."""
@@ -59,6 +59,15 @@ class FloatingSources(UnitArray):
         yield Relation(
             self.plus, self.minus, Linear(lambda _: (1.0,)), (Voltage(self.drivers, ground),), holds=True
         )
+
+    @property
+    def block_name(self) -> str:
+        """What a schematic calls each unit."""
+        return self.kind
+
+    def ports(self) -> tuple[Sequence[str], np.ndarray]:
+        """Names of its terminals, and the nodes at those of each unit, ``(k, ports)``."""
+        return ("+", "-", "set"), np.stack(self.terminals(), 1)
 
     def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
         """See :meth:`Element.joined`."""
@@ -106,11 +115,20 @@ class Inductors(UnitArray):
     inline = True
     constrains = True
     kind = "inductors"
-    symbol = "inductor"
+    symbol = "block"
 
     def relations(self) -> Iterator[Relation]:
         """See :meth:`Element.relations`."""
         yield Relation(self.a, self.b, Linear(), holds=True)
+
+    @property
+    def block_name(self) -> str:
+        """What a schematic calls each unit."""
+        return self.kind
+
+    def ports(self) -> tuple[Sequence[str], np.ndarray]:
+        """Names of its terminals, and the nodes at those of each unit, ``(k, ports)``."""
+        return ("a", "b"), np.stack(self.terminals(), 1)
 
     def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
         """See :meth:`Element.joined`."""
@@ -177,6 +195,15 @@ class _CurrentControlled(UnitArray):
         """Gains, ``(1, k)``."""
         return np.asarray(self._gains(parameters), np.float64)[None]
 
+    @property
+    def block_name(self) -> str:
+        """What a schematic calls each unit."""
+        return self.kind
+
+    def ports(self) -> tuple[Sequence[str], np.ndarray]:
+        """Names of its terminals, and the nodes at those of each unit, ``(k, ports)``."""
+        return ("+", "-"), np.stack(self.terminals(), 1)
+
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """See :meth:`Element.statements`."""
         ends = zip(named(nodes, self.plus), named(nodes, self.minus), numbers[0].tolist(), strict=True)
@@ -195,7 +222,7 @@ class CurrentControlledCurrents(_CurrentControlled):
     """Amperes ``gain i(meter)`` that flow from ``plus`` through the source to ``minus``."""
 
     kind = "current-controlled currents"
-    symbol = "controlled current"
+    symbol = "block"
     letter = "F"
     holds = False
 
@@ -205,7 +232,7 @@ class CurrentControlledVoltages(_CurrentControlled):
     """``v(plus) - v(minus) = gain i(meter)``, the gain in ohms."""
 
     kind = "current-controlled voltages"
-    symbol = "controlled voltage"
+    symbol = "block"
     letter = "H"
     holds = True
 
@@ -292,7 +319,7 @@ class BehaviouralSources(Element):
     index_fields: ClassVar = ("plus", "minus", "volts")
     inline = True
     kind = "behavioural sources"
-    symbol = "controlled voltage"
+    symbol = "block"
 
     def terminals(self) -> tuple[np.ndarray, ...]:
         """``plus``, ``minus`` and the nodes that are read."""
@@ -305,6 +332,17 @@ class BehaviouralSources(Element):
     def relations(self) -> Iterator[Relation]:
         """See :meth:`Element.relations`."""
         yield Relation(self.plus, self.minus, Nonlinear(self.model), self._controls(), self.holds)
+
+    @property
+    def block_name(self) -> str:
+        """What a schematic calls each unit."""
+        return self.kind
+
+    def ports(self) -> tuple[Sequence[str], np.ndarray]:
+        """Names of its terminals, and the nodes at those of each unit, ``(k, ports)``."""
+        return ("+", "-", *(f"v{k // 2}{'+-'[k % 2]}" for k in range(2 * len(self.volts)))), np.stack(
+            self.terminals(), 1
+        )
 
     def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
         """See :meth:`Element.joined`."""
