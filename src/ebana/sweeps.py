@@ -17,6 +17,7 @@ from ebana._types import FilePath
 from ebana.circuit import Circuit
 from ebana.circuit.elements import VoltageSources
 from ebana.engines.points import NamedPoint
+from ebana.physics import kirchhoff
 from ebana.tables import frame
 from ebana.units import quantities, quantity
 
@@ -136,15 +137,13 @@ def sweep(
     point = model.operating_point(inputs, strict=strict)
     found = np.asarray(point.converged)
     outputs = {
-        port.name: _read(port, np.where(found[:, None], point.p, np.nan)) for port in model.circuit.outputs
+        port.name: np.asarray(
+            kirchhoff.read(model.circuit, port.name, np.where(found[:, None], point.p, np.nan))
+        )
+        for port in model.circuit.outputs
     }
     amperes = name.strip().lower() + AMPERES in {node.lower() for node in model.circuit.node_names}
     return Sweep(name, "A" if amperes else "V", values, point, found, outputs)
-
-
-def _read(port: Any, p: np.ndarray) -> np.ndarray:
-    volts = p[:, port.nodes]
-    return volts[:, 0::2] - volts[:, 1::2] if port.folded else volts
 
 
 def swept_values(start: Any, stop: Any, points: int | None, step: Any) -> np.ndarray:

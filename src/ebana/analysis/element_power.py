@@ -186,13 +186,7 @@ def _(element: Branches, parameters: Values, state: State) -> Array:
 
 
 @absorbed_by.register
-def _(element: WaveformSources, parameters: Values, state: State) -> Array:
-    """At their values at t = 0."""
-    return -(state.p[:, element.nodes] * state.net[:, element.nodes]).sum(1)
-
-
-@absorbed_by.register
-def _(element: VoltageSources, parameters: Values, state: State) -> Array:
+def _(element: VoltageSources | WaveformSources, parameters: Values, state: State) -> Array:
     return -(state.p[:, element.nodes] * state.net[:, element.nodes]).sum(1)
 
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from ebana.circuit import held
 from ebana.circuit.behaviours import Formulas, Selectors, SquareContrasts, UpdateMultipliers
-from ebana.circuit.element import Element, Reference, named, with_ground
-from ebana.circuit.relations import Linear, Relation, Voltage
+from ebana.circuit.element import Element, named
+from ebana.circuit.held import Pairs, joined_pairs
+from ebana.circuit.relations import Relation, Voltage
 from ebana.circuit.unit_array import UnitArray
 from ebana.spice.language import statements as spice
 from ebana.spice.language.statements import Statement
@@ -38,15 +40,6 @@ __all__ = [
     "VoltageControlledVoltages",
     "WaveformSources",
 ]
-
-Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
-
-
-def joined_pairs(among: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Those pairs of nodes of which both may join."""
-    a, b = with_ground(first, among), with_ground(second, among)
-    both = among[a] & among[b]
-    return a[both], b[both]
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,11 +267,8 @@ class WaveformSources(Element):
 
 
 @dataclass(frozen=True, eq=False)
-class _Controlled(UnitArray):
-    """A source from ``minus[i]`` to ``plus[i]`` of ``gain`` times the voltage between two other nodes.
-
-    The gains are numbers of the circuit, or the name of a parameter.
-    """
+class _VoltageControlled(held.ControlledSource):
+    """Controlled by the voltage between two other nodes."""
 
     plus: np.ndarray
     minus: np.ndarray
@@ -287,31 +277,10 @@ class _Controlled(UnitArray):
     gain: np.ndarray | str
 
     index_fields: ClassVar = ("plus", "minus", "control_plus", "control_minus")
-    number_fields: ClassVar = ("gain",)
-    letter: ClassVar[str]
-    """Its first letter in SPICE."""
-    holds: ClassVar[bool]
-    """Whether it holds a voltage."""
 
-    def references(self) -> Iterator[Reference]:
-        """See :meth:`Element.references`."""
-        if isinstance(self.gain, str):
-            yield Reference(self.gain, (self.plus.shape,))
-
-    def gains(self, parameters: Values) -> Any:
-        """Gain of each."""
-        return parameters[self.gain] if isinstance(self.gain, str) else self.gain
-
-    def relations(self) -> Iterator[Relation]:
-        """See :meth:`Element.relations`."""
-        law = Linear(lambda p: (self.gains(p),))
-        yield Relation(
-            self.plus, self.minus, law, (Voltage(self.control_plus, self.control_minus),), self.holds
-        )
-
-    def numbers(self, parameters: Values) -> np.ndarray:
-        """Gains, ``(1, k)``."""
-        return np.asarray(self.gains(parameters), np.float64)[None]
+    def control(self) -> Voltage:
+        """See :meth:`~ebana.circuit.held.ControlledSource.control`."""
+        return Voltage(self.control_plus, self.control_minus)
 
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """See :meth:`Element.statements`."""
@@ -319,12 +288,9 @@ class _Controlled(UnitArray):
         for i, ((plus, minus, over, under), gain) in enumerate(zip(ends, numbers[0].tolist(), strict=True)):
             yield spice.VoltageControlled(f"{self.letter}{i}", plus, minus, over, under, gain)
 
-    def _gain_of(self, values: Values, k: int) -> float:
-        return float(self.gains(values)[k])
-
 
 @dataclass(frozen=True, eq=False)
-class VoltageControlledVoltages(_Controlled):
+class VoltageControlledVoltages(held.HoldsEnds, _VoltageControlled):
     """``v(plus) - v(minus) = gain (v(control_plus) - v(control_minus))``; gains a number or one for each."""
 
     kind = "voltage-controlled voltages"
@@ -332,21 +298,9 @@ class VoltageControlledVoltages(_Controlled):
     letter = "E"
     holds = True
 
-    def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
-        """See :meth:`Element.joined`: it holds its ends at a voltage."""
-        yield joined_pairs(among, self.plus, self.minus)
-
-    def fixed(self) -> Pairs:
-        """See :meth:`Element.fixed`."""
-        yield self.plus, self.minus
-
-    def label(self, values: Values, k: int) -> str:
-        """See :meth:`Element.label`."""
-        return f"×{self._gain_of(values, k):.4g}"
-
 
 @dataclass(frozen=True, eq=False)
-class VoltageControlledCurrents(_Controlled):
+class VoltageControlledCurrents(_VoltageControlled):
     """Amperes ``gain (v(control_plus) - v(control_minus))`` that flow from ``plus`` through the source to ``minus``.
 
     It takes them out of the node ``plus``. Gains in siemens, a number or one for each.
@@ -364,4 +318,4 @@ class VoltageControlledCurrents(_Controlled):
 
     def label(self, values: Values, k: int) -> str:
         """See :meth:`Element.label`."""
-        return si(self._gain_of(values, k), "S", 3)
+        return si(float(self.gains(values)[k]), "S", 3)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ebana.circuit.dynamic import Pairs, joined_pairs
-from ebana.circuit.element import GROUND, INDEX, Element, Reference, named
+from ebana.circuit.element import GROUND, INDEX, Element, named
+from ebana.circuit.held import ControlledSource, HoldsEnds, Pairs, joined_pairs
 from ebana.circuit.relations import Control, Current, Linear, Nonlinear, Relation, Voltage
 from ebana.circuit.unit_array import UnitArray
 from ebana.spice.language import statements as spice
@@ -36,8 +36,27 @@ def branch_name(letter: str, element: str, k: int) -> str:
     return f"{letter}{re.sub(r'[^A-Za-z0-9_]', '_', element)}_{k}"
 
 
+class _Drawn(Element):
+    """Elements that a schematic draws as blocks with their terminals."""
+
+    symbol = "block"
+
+    def port_names(self) -> Sequence[str]:
+        """Names of its terminals."""
+        raise NotImplementedError(f"element {self.name!r}: {type(self).__name__} does not name its terminals")
+
+    @property
+    def block_name(self) -> str:
+        """What a schematic calls each unit."""
+        return self.kind
+
+    def ports(self) -> tuple[Sequence[str], np.ndarray]:
+        """Names of its terminals, and the nodes at those of each unit, ``(k, ports)``."""
+        return self.port_names(), np.stack(self.terminals(), 1)
+
+
 @dataclass(frozen=True, eq=False)
-class FloatingSources(UnitArray):
+class FloatingSources(_Drawn, HoldsEnds):
     """``k`` sources that hold ``v(plus[i]) - v(minus[i])`` at the potential of the held node ``drivers[i]``.
 
     A driver carries an input or a bias; ground makes an ammeter of 0 V.
@@ -51,7 +70,6 @@ class FloatingSources(UnitArray):
     inline = True
     constrains = True
     kind = "floating sources"
-    symbol = "block"
 
     def relations(self) -> Iterator[Relation]:
         """See :meth:`Element.relations`."""
@@ -60,22 +78,9 @@ class FloatingSources(UnitArray):
             self.plus, self.minus, Linear(lambda _: (1.0,)), (Voltage(self.drivers, ground),), holds=True
         )
 
-    @property
-    def block_name(self) -> str:
-        """What a schematic calls each unit."""
-        return self.kind
-
-    def ports(self) -> tuple[Sequence[str], np.ndarray]:
-        """Names of its terminals, and the nodes at those of each unit, ``(k, ports)``."""
-        return ("+", "-", "set"), np.stack(self.terminals(), 1)
-
-    def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
-        """See :meth:`Element.joined`."""
-        yield joined_pairs(among, self.plus, self.minus)
-
-    def fixed(self) -> Pairs:
-        """See :meth:`Element.fixed`."""
-        yield self.plus, self.minus
+    def port_names(self) -> Sequence[str]:
+        """See :class:`_Drawn`."""
+        return ("+", "-", "set")
 
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """A source of the driver's potential, and one of 0 V that measures the current."""
@@ -97,7 +102,7 @@ class FloatingSources(UnitArray):
 
 
 @dataclass(frozen=True, eq=False)
-class Inductors(UnitArray):
+class Inductors(_Drawn, HoldsEnds):
     """``k`` inductors from ``a[i]`` to ``b[i]``; at an operating point no voltage is over them.
 
     Args:
@@ -115,28 +120,14 @@ class Inductors(UnitArray):
     inline = True
     constrains = True
     kind = "inductors"
-    symbol = "block"
 
     def relations(self) -> Iterator[Relation]:
         """See :meth:`Element.relations`."""
         yield Relation(self.a, self.b, Linear(), holds=True)
 
-    @property
-    def block_name(self) -> str:
-        """What a schematic calls each unit."""
-        return self.kind
-
-    def ports(self) -> tuple[Sequence[str], np.ndarray]:
-        """Names of its terminals, and the nodes at those of each unit, ``(k, ports)``."""
-        return ("a", "b"), np.stack(self.terminals(), 1)
-
-    def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
-        """See :meth:`Element.joined`."""
-        yield joined_pairs(among, self.a, self.b)
-
-    def fixed(self) -> Pairs:
-        """See :meth:`Element.fixed`."""
-        yield self.a, self.b
+    def port_names(self) -> Sequence[str]:
+        """See :class:`_Drawn`."""
+        return ("a", "b")
 
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """See :meth:`Element.statements`."""
@@ -150,7 +141,7 @@ class Inductors(UnitArray):
 
 
 @dataclass(frozen=True, eq=False)
-class _CurrentControlled(UnitArray):
+class _CurrentControlled(_Drawn, ControlledSource):
     """A source from ``minus[i]`` to ``plus[i]`` of a gain times the current through a branch that is measured.
 
     Args:
@@ -167,42 +158,19 @@ class _CurrentControlled(UnitArray):
     gain: np.ndarray | str
 
     index_fields: ClassVar = ("plus", "minus", "branches")
-    number_fields: ClassVar = ("gain",)
     inline = True
-    letter: ClassVar[str]
-    """Its first letter in SPICE."""
-    holds: ClassVar[bool]
-    """Whether it holds a voltage."""
 
     def terminals(self) -> tuple[np.ndarray, ...]:
         """``plus`` and ``minus``."""
         return self.plus, self.minus
 
-    def references(self) -> Iterator[Reference]:
-        """See :meth:`Element.references`."""
-        if isinstance(self.gain, str):
-            yield Reference(self.gain, (self.plus.shape,))
+    def control(self) -> Current:
+        """See :meth:`ControlledSource.control`."""
+        return Current(self.meter, self.branches)
 
-    def _gains(self, parameters: Values) -> Any:
-        return parameters[self.gain] if isinstance(self.gain, str) else self.gain
-
-    def relations(self) -> Iterator[Relation]:
-        """See :meth:`Element.relations`."""
-        law = Linear(lambda p: (self._gains(p),))
-        yield Relation(self.plus, self.minus, law, (Current(self.meter, self.branches),), self.holds)
-
-    def numbers(self, parameters: Values) -> np.ndarray:
-        """Gains, ``(1, k)``."""
-        return np.asarray(self._gains(parameters), np.float64)[None]
-
-    @property
-    def block_name(self) -> str:
-        """What a schematic calls each unit."""
-        return self.kind
-
-    def ports(self) -> tuple[Sequence[str], np.ndarray]:
-        """Names of its terminals, and the nodes at those of each unit, ``(k, ports)``."""
-        return ("+", "-"), np.stack(self.terminals(), 1)
+    def port_names(self) -> Sequence[str]:
+        """See :class:`_Drawn`."""
+        return ("+", "-")
 
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
         """See :meth:`Element.statements`."""
@@ -212,37 +180,23 @@ class _CurrentControlled(UnitArray):
             name = branch_name(self.letter, self.name, k)
             yield spice.CurrentControlled(name, plus, minus, meter, gain)
 
-    def label(self, values: Values, k: int) -> str:
-        """See :meth:`Element.label`."""
-        return f"×{float(self._gains(values)[k]):.4g}"
-
 
 @dataclass(frozen=True, eq=False)
 class CurrentControlledCurrents(_CurrentControlled):
     """Amperes ``gain i(meter)`` that flow from ``plus`` through the source to ``minus``."""
 
     kind = "current-controlled currents"
-    symbol = "block"
     letter = "F"
     holds = False
 
 
 @dataclass(frozen=True, eq=False)
-class CurrentControlledVoltages(_CurrentControlled):
+class CurrentControlledVoltages(HoldsEnds, _CurrentControlled):
     """``v(plus) - v(minus) = gain i(meter)``, the gain in ohms."""
 
     kind = "current-controlled voltages"
-    symbol = "block"
     letter = "H"
     holds = True
-
-    def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
-        """See :meth:`Element.joined`."""
-        yield joined_pairs(among, self.plus, self.minus)
-
-    def fixed(self) -> Pairs:
-        """See :meth:`Element.fixed`."""
-        yield self.plus, self.minus
 
 
 @dataclass(frozen=True, eq=False)
@@ -298,7 +252,7 @@ class Mosfets(UnitArray):
 
 
 @dataclass(frozen=True, eq=False)
-class BehaviouralSources(Element):
+class BehaviouralSources(_Drawn):
     """Sources of a current or a voltage by an expression of others, from ``minus[i]`` to ``plus[i]``.
 
     Args:
@@ -319,7 +273,6 @@ class BehaviouralSources(Element):
     index_fields: ClassVar = ("plus", "minus", "volts")
     inline = True
     kind = "behavioural sources"
-    symbol = "block"
 
     def terminals(self) -> tuple[np.ndarray, ...]:
         """``plus``, ``minus`` and the nodes that are read."""
@@ -333,16 +286,9 @@ class BehaviouralSources(Element):
         """See :meth:`Element.relations`."""
         yield Relation(self.plus, self.minus, Nonlinear(self.model), self._controls(), self.holds)
 
-    @property
-    def block_name(self) -> str:
-        """What a schematic calls each unit."""
-        return self.kind
-
-    def ports(self) -> tuple[Sequence[str], np.ndarray]:
-        """Names of its terminals, and the nodes at those of each unit, ``(k, ports)``."""
-        return ("+", "-", *(f"v{k // 2}{'+-'[k % 2]}" for k in range(2 * len(self.volts)))), np.stack(
-            self.terminals(), 1
-        )
+    def port_names(self) -> Sequence[str]:
+        """See :class:`_Drawn`."""
+        return "+", "-", *(f"v{k // 2}{'+-'[k % 2]}" for k in range(2 * len(self.volts)))
 
     def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
         """See :meth:`Element.joined`."""

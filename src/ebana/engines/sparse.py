@@ -178,12 +178,13 @@ def branch_currents(
 def named_currents(circuit: Circuit, system: System, through: np.ndarray) -> dict[str, np.ndarray]:
     """The same from the currents through all branches, ``(branches, B)``."""
     found: dict[str, np.ndarray] = {}
+    drawn = _drawn(system, through)
     for number, element in enumerate(circuit.elements):
         own = [k for k, owner in enumerate(system.layout.elements) if owner == number]
         if own:
             each = _into_first(system, own, through)
         elif element.sources().size:
-            total = _drawn(system, through)[element.sources()]
+            total = drawn[element.sources()]
             sign = np.sign(element.scale)[:, None] if isinstance(element, VoltageSources) else 1.0
             each = -sign * total
         elif element.blocks_direct_current:
