@@ -27,6 +27,11 @@ def cast(system: System, arrays: Values) -> dict[str, jax.Array]:
     return {name: jnp.asarray(value, system.traits.dtype) for name, value in arrays.items()}
 
 
+def arguments(system: System, arrays: Values) -> dict[str, np.ndarray]:
+    """Arrays in a system's precision, as a compiled program takes them at the least cost: not on a device yet."""
+    return {name: np.asarray(value, system.traits.dtype) for name, value in arrays.items()}
+
+
 def minibatches(size: int) -> Iterator[np.ndarray]:
     """Sample numbers in minibatches of one size; the last one repeats the last sample."""
     for start in range(0, size, BLOCK):
@@ -58,12 +63,12 @@ def free_states(system: System, values: Values, inputs: Values) -> FreeStates:
     serves data sets of all sizes.
     """
     with scope(system.traits):
-        values = cast(system, values)
         if not system.traits.traceable:
-            return _as_numpy(_relaxed(system, values, cast(system, inputs)))
+            return _as_numpy(_relaxed(system, cast(system, values), cast(system, inputs)))
+        values = arguments(system, values)
         size, parts = batch_size(inputs), []
         for rows in minibatches(size):
-            block = cast(system, {name: x[rows] for name, x in inputs.items()})
+            block = arguments(system, {name: x[rows] for name, x in inputs.items()})
             part = _as_numpy(_relaxed_jit(as_argument(system), values, block))
             keep = min(BLOCK, size - int(rows[0])) if inputs else size
             parts.append(jax.tree.map(lambda a, keep=keep: a[:keep], part))
@@ -120,9 +125,11 @@ def estimate(
     """Gradients of a data set by an estimator, as one batch."""
     with scope(system.traits):
         traced = system.traits.traceable
-        run, argument = (_estimate_jit, as_argument(system)) if traced else (_estimated, system)
-        x, y = cast(system, data.inputs), cast(system, data.outputs)
-        result = run(argument, cast(system, values), x, y, beta, loss.in_program(), estimator)
+        run, argument, given = (
+            (_estimate_jit, as_argument(system), arguments) if traced else (_estimated, system, cast)
+        )
+        values, x, y = (given(system, each) for each in (values, data.inputs, data.outputs))
+        result = run(argument, values, x, y, beta, loss.in_program(), estimator)
         return Found(**jax.tree.map(np.asarray, result))
 
 
@@ -153,11 +160,10 @@ _estimate_jit = compiled(_estimated, (5, 6))
 def exact(system: System, values: Values, data: Dataset, loss: Loss, v: np.ndarray) -> dict[str, np.ndarray]:
     """The exact gradient at known free states ``(B, F)``."""
     with scope(system.traits):
-        given, x, y = (cast(system, a) for a in (values, data.inputs, data.outputs))
-        at = jnp.asarray(v, system.traits.dtype)
         outside = isinstance(system, HostDifferentiable)
-        run, argument = (_exact, system) if outside else (_exact_jit, as_argument(system))
-        found = run(argument, given, x, y, loss.in_program(), at)
+        run, argument, given = (_exact, system, cast) if outside else (_exact_jit, as_argument(system), arguments)
+        values, x, y, at = (given(system, each) for each in (values, data.inputs, data.outputs, {"v": v}))
+        found = run(argument, values, x, y, loss.in_program(), at["v"])
         return {name: np.asarray(value) for name, value in found.items()}
 
 

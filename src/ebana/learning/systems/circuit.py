@@ -323,7 +323,27 @@ class CircuitSystem:
         return law
 
     def solve_transposed(self, values: Values, inputs: Values, v: Array, rhs: Array) -> Array:
-        """``(dF/dv)^-T rhs`` for each sample, ``(B, F)``, with the Jacobian by automatic differentiation."""
+        """``(dF/dv)^-T rhs`` for each sample, ``(B, F)``, by the elimination that makes Newton corrections.
+
+        In the factors ``w`` of the stages the Jacobian is the Hessian of the energy, which is symmetric: ``J = H / w``,
+        so that ``J^-T rhs = w J^-1 (rhs / w)``.
+        """
+        system = assemble(self.circuit, values, inputs, Nudge.none(), v.shape[0])
+        if system.lower is not None:  # at a node that an ideal diode holds the equation is another
+            return self._solve_dense(values, inputs, v, rhs)
+        slopes = system.slopes(v.T, 0.0)
+
+        def solve(side: Array) -> Array:
+            return -(system.weight * system.correction(v.T, side.T / system.weight, slopes, often=False).step).T
+
+        found = solve(rhs)
+        if len(system.plan.kept) > system.dense_limit:  # conjugate gradients leave more than rounding
+            _, pull = jax.vjp(lambda v: self.residual(values, inputs, v), v)
+            found = found + solve(rhs - pull(found)[0])
+        return found
+
+    def _solve_dense(self, values: Values, inputs: Values, v: Array, rhs: Array) -> Array:
+        """:meth:`solve_transposed` with the Jacobian by automatic differentiation."""
 
         def one(v: Array, row: Values) -> Array:
             return self.residual(values, {k: x[None] for k, x in row.items()}, v[None])[0]
