@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ebana.compilation import arithmetic
 from ebana.devices.exponential import rise, rough_log, small_rise
@@ -56,7 +58,7 @@ def test_current_is_right_to_a_trillionth(is_: float, rs: float) -> None:
 
 @pytest.mark.parametrize("rs", RESISTANCES)
 def test_it_is_the_junction_alone_at_its_own_voltage(rs: float) -> None:
-    """On both sides of every corner, behind resistances that make the explicit solution give way to the search."""
+    """On both sides of every corner, behind resistances that are nothing, and all there is."""
     d = JunctionDiode(is_=1e-7, n=1.2, rs=rs, bv=20.0, ibv=1e-6)
     law, at = d.law, np.concatenate([np.linspace(-200, 50, 501), [-1e-9, 0.0, 1e-9, 1e4]])
     with jax.enable_x64(True):
@@ -73,13 +75,44 @@ def test_it_is_the_junction_alone_at_its_own_voltage(rs: float) -> None:
         assert (np.abs(v + rs * i - dv) <= 4.0 * (rounding + np.spacing(rs * 1e-7))).all()
 
 
-def test_resistances_of_real_diodes_need_no_search() -> None:
-    for name in ("1N4148", "BAT54", "1N5817"):
-        law = JunctionDiode.named(name).law
-        with jax.enable_x64(True):
-            dv = jnp.asarray(np.linspace(-150.0, 5.0, 4001))
-            explicit = Elimination.of(law.junction.single, law.junction.gmin, law.junction.span, law.rs)
-            assert bool(explicit.solve(dv)[3].all()), name
+@jax.jit
+def solved(law, dv):
+    """Junction voltage, current and conductance, and the last two of the bare junction at that voltage."""
+    junction = law.junction
+    found = Elimination.of(junction.single, junction.gmin, junction.span, law.rs).solve(dv)
+    return found, junction.characteristic(found[0])
+
+
+@given(
+    is_=st.floats(-18, -2),
+    n=st.floats(0.8, 3),
+    rs=st.floats(-6, 9),
+    gmin=st.sampled_from([0.0, 1e-12, 1e-6]),
+    bv=st.none() | st.floats(0.5, 3),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=60)
+def test_cards_of_all_sizes_are_solved_without_a_search(is_, n, rs, gmin, bv, seed) -> None:
+    """In all regions, near their corners, and beyond the currents at which the law becomes linear."""
+    broken = {} if bv is None else {"bv": 10**bv, "ibv": 1e-6}
+    law = JunctionDiode(is_=10**is_, n=n, rs=10**rs, gmin=gmin, **broken).law
+    rng = np.random.default_rng(seed)
+    corners = [law.junction.single.corner, *(-v for v in broken.values())]
+    near = np.multiply.outer(corners, 1 + rng.choice([-1, 1], 40) * 10 ** rng.uniform(-12, 0, 40)).ravel()
+    at = np.concatenate(
+        [rng.normal(size=300) * 10 ** rng.uniform(-3, 3, 300), near, [0.0, 1e6, 1e12, -1e6, -1e12]]
+    )
+    with jax.enable_x64(True):
+        dv = jnp.asarray(at)
+        (v, i, g), (bare_i, bare_g) = solved(law, dv)
+        rounding = (
+            np.spacing(np.abs(dv))
+            + np.spacing(law.rs * np.abs(i))
+            + (1 + law.rs * bare_g) * np.spacing(np.abs(v))
+        )
+        assert (np.abs(v + law.rs * i - dv) <= 4.0 * (rounding + np.spacing(law.rs * 10**is_))).all()
+        np.testing.assert_allclose(i, bare_i, rtol=1e-11, atol=4.0 * 10**is_ * 2.0**-52)
+        np.testing.assert_allclose(g, bare_g, rtol=1e-11, atol=1e-300)
 
 
 def test_knees_are_searched_for() -> None:

@@ -202,7 +202,7 @@ class Wall:
         if bv is not None:
             below = -bv
             for _ in range(4):  # each step gains the tail's size, a millionth
-                below = -bv - vbv * math.log1p((3.0 * vt / (math.e * below)) ** 3)
+                below = -bv - vbv * math.log1p(abs(3.0 * vt / (math.e * below)) ** 3)
             breakdown = Breakdown(bv, vbv, below, 1.0 / vbv)
         return Wall(i_s, vt, 1.0 / vt, breakdown, Tunnelling(tunnel, vtun) if tunnel else None)
 

@@ -9,15 +9,19 @@ With ``r = RS IS`` and ``c = 1 + RS GMIN`` the equation ``v + RS i(v) = dv`` is,
 The first and the last are ``u + q e^u = y`` with ``q = r / (c vt)`` or ``r / (c vbv)``, whose solution is known:
 ``ln(q e^u)`` is the logarithm of the Wright omega function at ``y + ln q``. A guess of it that is right to two
 hundredths (:func:`~ebana.devices.junction.omega.log_omega`) is corrected by one step of Householder's third order
-and one of Newton's, which both use the one exponential at the guess. The blocked equation takes two steps of Newton's
-method, which descend to its root. What is then not settled is marked, and left to a search.
+and one of Newton's, which both use the one exponential at the guess. The blocked equation takes steps of Newton's
+method, which descend to its root: two, and more only where ``r`` is many times ``vt``. Beyond the voltages at which
+the law goes on along its tangents, the equation is linear.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from ebana._types import Array, Number
@@ -28,8 +32,8 @@ from ebana.devices.junction.omega import log_omega
 _NEAR = 0.02
 """Solutions of ``u + q (e^u - 1) = x`` below this are ``x / (1 + q)`` to some ten-thousandths."""
 
-_FAR = 0.05
-"""A guess that is further from the solution leaves more than rounding."""
+_STEPS = 200
+"""Most steps on the blocked tail; one multiplies a voltage far from the root by 3/4 at least."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +62,40 @@ class Exponential:
 
 
 @dataclass(frozen=True)
+class End:
+    """Where the law goes on along a tangent.
+
+    Args:
+        dv: voltage over the whole.
+        share, amperes: junction volts and amperes for each volt beyond.
+    """
+
+    dv: Number
+    share: Number
+    amperes: Number
+
+    @staticmethod
+    def of(v: Number, i: Number, g: Number, rs: Number) -> End:
+        """At a junction voltage, where current and conductance are these."""
+        share = 1.0 / (1.0 + rs * g)
+        return End(v + rs * i, share, g * share)
+
+
+@dataclass(frozen=True)
 class Elimination:
     """A single wall and a resistance. Made by :meth:`of`.
 
     Args:
         wall: the wall, without tunnelling.
         gmin: conductance across it, siemens.
-        span: junction voltages beyond which the law goes on along its tangents.
         c, per_c, r: of the equations above, and ``1 / c``.
         at_corner, at_breakdown: voltages over the whole where the regions meet.
         forward, broken: the exponentials; None where it has no breakdown.
+        top, bottom: the ends of the exponentials.
     """
 
     wall: Wall
     gmin: Number
-    span: tuple[Number, Number]
     c: Number
     per_c: Number
     r: Number
@@ -80,23 +103,35 @@ class Elimination:
     at_breakdown: Number | None
     forward: Exponential
     broken: Exponential | None
+    top: End
+    bottom: End | None
 
     @staticmethod
     def of(wall: Wall, gmin: Number, span: tuple[Number, Number], rs: Number) -> Elimination:
-        """With the numbers that follow."""
+        """With the numbers that follow; ``span`` holds the junction voltages beyond which the law is linear."""
         c, r, breakdown = 1.0 + rs * gmin, rs * wall.i_s, wall.breakdown
-        at_breakdown = broken = None
+        at_breakdown = broken = bottom = None
         if breakdown is not None:
             at_breakdown = c * breakdown.below - r * breakdown.exponential(breakdown.below)
             broken = Exponential.of(wall.i_s, breakdown.vt, breakdown.per_volt, rs, c)
+            i = -wall.i_s * breakdown.exponential(span[0])
+            bottom = End.of(span[0], i + gmin * span[0], gmin - i * breakdown.per_volt, rs)
         at_corner = c * wall.corner + r * math.expm1(-3.0)
         forward = Exponential.of(wall.i_s, wall.vt, wall.per_volt, rs, c)
-        return Elimination(wall, gmin, span, c, 1.0 / c, r, at_corner, at_breakdown, forward, broken)
+        i = wall.i_s * jnp.exp(span[1] * wall.per_volt)
+        top = End.of(span[1], i - wall.i_s + gmin * span[1], gmin + i * wall.per_volt, rs)
+        return Elimination(wall, gmin, c, 1.0 / c, r, at_corner, at_breakdown, forward, broken, top, bottom)
 
-    def solve(self, dv: Array) -> tuple[Array, Array, Array, Array]:
-        """Junction voltage (V), current (A), conductance of the junction (S), and whether they are settled."""
+    def solve(self, whole: Array, *, rough: bool = False) -> tuple[Array, Array, Array]:
+        """Junction voltage (V), current (A) and conductance of the junction (S) at a voltage over the whole.
+
+        Args:
+            rough: with two steps on the blocked tail, settled or not.
+        """
         wall, part, broken = self.wall, self.forward, self.wall.breakdown
-        close = 4.0 * math.sqrt(float(jnp.finfo(dv.dtype).eps))
+        dv = jnp.minimum(whole, self.top.dv)
+        if self.bottom is not None:
+            dv = jnp.maximum(dv, self.bottom.dv)
         x, breaks, floor = jnp.maximum(dv, self.at_corner) * part.per_dv, None, -jnp.inf
         if broken is not None and self.broken is not None and self.at_breakdown is not None:
             breaks, floor, other = dv < self.at_breakdown, broken.below, self.broken
@@ -108,37 +143,109 @@ class Elimination:
                     for a, b in zip(vars(other).values(), vars(part).values(), strict=True)
                 )
             )
-        u, up, sure = _exponential(x, part, close)
+        u, up = _exponential(x, part)
         v, shape, slope = u * part.vt, up, (up + 1.0) * part.per_volt
         blocked = dv < self.at_corner
         if broken is not None and breaks is not None:
             v, shape = jnp.where(breaks, -broken.bv - v, v), jnp.where(breaks, -1.0 - up, up)
             blocked = blocked & ~breaks
-        tail_v, tail, steep, tail_sure = self._tail(dv, floor, close)
-        v = jnp.where(blocked, tail_v, v)
-        shape, slope = jnp.where(blocked, -1.0 - tail, shape), jnp.where(blocked, steep, slope)
-        settled = jnp.where(blocked, tail_sure, sure) & (v > self.span[0]) & (v < self.span[1])
-        return v, wall.i_s * shape + self.gmin * v, wall.i_s * slope + self.gmin, settled
+        tail = self._tail(dv, floor)
+        share, amperes = self.top.share, self.top.amperes
+        if self.bottom is not None:
+            share = jnp.where(whole > 0, share, self.bottom.share)
+            amperes = jnp.where(whole > 0, amperes, self.bottom.amperes)
 
-    def _tail(self, dv: Array, floor: Number, close: float) -> tuple[Array, Array, Array, Array]:
-        """The blocked junction's voltage, ``t = (3 vt / (e v))^3``, ``3 t / v``, and whether they are settled."""
-        c, r, k, corner = self.c, self.r, (3.0 / math.e) * self.wall.vt, self.wall.corner
+        def with_tail(at: Descent) -> tuple[Array, Array, Array]:
+            end_v, tail, steep = at.end
+            end_v = jnp.where(blocked, end_v, v)
+            i = wall.i_s * jnp.where(blocked, -1.0 - tail, shape) + self.gmin * end_v
+            g = wall.i_s * jnp.where(blocked, steep, slope) + self.gmin
+            return end_v + (whole - dv) * share, i + (whole - dv) * amperes, g
 
-        def descend(v: Array) -> tuple[Array, Array, Array, Array]:
-            inverse = 1.0 / v
-            tail = (k * inverse) ** 3
-            steep = 3.0 * tail * inverse
-            return (dv - c * v + r * (1.0 + tail)) / (c + r * steep), tail, steep, inverse
+        found = with_tail(tail.start)
+        if rough:
+            return found
+        unsettled = blocked & tail.far(tail.start)
+        return jax.lax.cond(
+            unsettled.any(), lambda _: with_tail(tail.settled(blocked)), lambda _: found, None
+        )
 
-        first = jnp.clip((dv + r) * self.per_c, floor, corner)
-        v = jnp.clip(first + descend(first)[0], floor, corner)
-        last, tail, steep, inverse = descend(v)
-        moved = last * inverse
-        return v + last, tail * (1.0 - 3.0 * moved), steep * (1.0 - 4.0 * moved), jnp.abs(moved) < close
+    def _tail(self, dv: Array, floor: Number) -> Tail:
+        """The blocked junction."""
+        return Tail(dv, self.c, self.r, (3.0 / math.e) * self.wall.vt, (floor, self.wall.corner), self.per_c)
 
 
-def _exponential(x: Array, part: Exponential, close: float) -> tuple[Array, Array, Array]:
-    """Solution of ``u + q (e^u - 1) = x``, ``e^u - 1`` there, and whether they are right to rounding."""
+@dataclass(frozen=True)
+class Tail:
+    """The blocked junction's equation, ``c v - r (1 + (k / v)^3) = dv`` with v within ``limits``."""
+
+    dv: Array
+    c: Number
+    r: Number
+    k: Number
+    limits: tuple[Number, Number]
+    per_c: Number
+
+    @cached_property
+    def start(self) -> Descent:
+        """Without the tail's own current."""
+        return self._at(jnp.clip((self.dv + self.r) * self.per_c, *self.limits))
+
+    def far(self, at: Descent) -> Array:
+        """Where the last step, of fourth order, would leave more than rounding."""
+        return ~(jnp.abs(at.moved) < 0.5 * float(jnp.finfo(self.dv.dtype).eps) ** 0.25)
+
+    def settled(self, asked: Array) -> Descent:
+        """After as many steps as it takes where it is asked for."""
+        state = jnp.zeros((), jnp.int32), self.start
+        return jax.lax.while_loop(
+            lambda state: (state[0] < _STEPS) & (asked & self.far(state[1])).any(),
+            lambda state: (state[0] + 1, self._next(state[1])),
+            state,
+        )[1]
+
+    def _at(self, v: Array) -> Descent:
+        inverse = 1.0 / v
+        tail = (self.k * inverse) ** 3
+        steep = 3.0 * tail * inverse
+        softness = 1.0 / (self.c + self.r * steep)
+        step = (self.dv - self.c * v + self.r * (1.0 + tail)) * softness
+        moved = step * inverse
+        return Descent(v, tail, steep, step, moved, 2.0 * self.r * steep * softness * moved)
+
+    def _next(self, at: Descent) -> Descent:
+        return self._at(jnp.clip(at.v + at.step, *self.limits))
+
+
+class Descent(NamedTuple):
+    """A step of Newton's method on the blocked tail.
+
+    Args:
+        v: where it starts.
+        tail, steep: ``t = (k / v)^3`` and ``3 t / v`` there.
+        step, moved: volts, and their share of ``v``.
+        bend: by what share Chebyshev's step is longer.
+    """
+
+    v: Array
+    tail: Array
+    steep: Array
+    step: Array
+    moved: Array
+    bend: Array
+
+    @property
+    def end(self) -> tuple[Array, Array, Array]:
+        """Voltage, ``t`` and ``3 t / v`` after Chebyshev's step, the powers of ``1 / v`` by their series."""
+        longer = 1.0 + self.bend
+        m = self.moved * longer
+        cube = 1.0 - m * (3.0 - m * (6.0 - 10.0 * m))
+        fourth = 1.0 - m * (4.0 - m * (10.0 - 20.0 * m))
+        return self.v + self.step * longer, self.tail * cube, self.steep * fourth
+
+
+def _exponential(x: Array, part: Exponential) -> tuple[Array, Array]:
+    """Solution of ``u + q (e^u - 1) = x``, and ``e^u - 1`` there."""
     q, near = part.q, x * part.damped
     u = jnp.where(jnp.abs(near) < _NEAR, near, log_omega(x + q + part.log_q) - part.log_q)
     up = rise(u)
@@ -147,4 +254,4 @@ def _exponential(x: Array, part: Exponential, close: float) -> tuple[Array, Arra
     step = off * (0.5 * w * off - d * d) / (d * d * d - w * off * (d - off * (1.0 / 6.0)))
     u, up = u + step, up + (up + 1.0) * small_rise(step)
     last = (x - u - q * up) / (1.0 + q * (up + 1.0))
-    return u + last, up + (up + 1.0) * last, (jnp.abs(step) < _FAR) & (jnp.abs(last) < close)
+    return u + last, up + (up + 1.0) * last

@@ -72,12 +72,12 @@ class SeriesJunction(Device):
         return i, self._behind(g)
 
     def rough_characteristic(self, dv: Array, p: Values) -> tuple[Array, Array]:
-        """As :meth:`characteristic` without a search: what the elimination gives, settled or not."""
+        """As :meth:`characteristic` with no loop: what the elimination gives, settled or not."""
         dv = floating(dv)
         law, wall = self.junction, self.junction.single
         if self.rs is None or wall is None:
             return self.characteristic(dv, p)
-        _, i, g, _ = Elimination.of(wall, law.gmin, law.span, self.rs).solve(dv)
+        _, i, g = Elimination.of(wall, law.gmin, law.span, self.rs).solve(dv, rough=True)
         return i, self._behind(g)
 
     def least_conductance(self, dv: Array, p: Values, radius: float) -> Array:
@@ -115,12 +115,7 @@ def behind(law: Law, rs: Number, dv: Array) -> tuple[Array, Array, Array]:
 
     if law.single is None:
         return _searched(law, rs, dv)
-    *found, settled = Elimination.of(law.single, law.gmin, law.span, rs).solve(dv)
-
-    def rest(_: None) -> tuple[Array, ...]:
-        return tuple(jnp.where(settled, *pair) for pair in zip(found, _searched(law, rs, dv), strict=True))
-
-    return jax.lax.cond(settled.all(), lambda _: tuple(found), rest, None)
+    return Elimination.of(law.single, law.gmin, law.span, rs).solve(dv)
 
 
 def _behind_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
