@@ -34,6 +34,9 @@ def arithmetic(double: bool = True) -> Iterator[None]:
         ...     print(jax.numpy.ones(1).dtype)
         float64
     """
+    if _as_wanted(double):  # within such a scope: entering another costs as much as a small program
+        yield
+        return
     with ExitStack() as settings:
         settings.enter_context(jax.enable_x64(double))
         for setting, value in _SETTINGS:
@@ -51,6 +54,22 @@ _SETTINGS: tuple[tuple[Callable[[Any], Any], Any], ...] = (
     (jax.check_tracer_leaks, False),
     (jax.transfer_guard, "allow"),
 )
+
+
+def _as_wanted(double: bool) -> bool:
+    """Whether JAX's settings on this thread are those of :func:`arithmetic` already."""
+    now: Any = jax.config
+    return (
+        now.jax_enable_x64 is double
+        and now.jax_transfer_guard == "allow"
+        and now.jax_numpy_rank_promotion == "allow"
+        and now.jax_numpy_dtype_promotion == "standard"
+        and now.jax_default_matmul_precision is None
+        and not (
+            now.jax_debug_nans or now.jax_debug_infs or now.jax_disable_jit or now.jax_check_tracer_leaks
+        )
+    )
+
 
 QUICK: dict[str, bool | int] = {"xla_cpu_use_fusion_emitters": False}
 QUICKEST = QUICK | {"xla_backend_optimization_level": 0}

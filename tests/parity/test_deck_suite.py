@@ -158,13 +158,12 @@ def test_analyses_are_compared_one_by_one_in_the_decks_order(tmp_path, analyses:
 @needs_ngspice
 def test_currents_of_sources_are_compared_too(tmp_path, monkeypatch) -> None:
     from ebana.analysis import decks as analyses
-    from ebana.engines.points import NamedPoint
 
     path = folder_with(tmp_path, d__cir=RECTIFIER) / "d.cir"
-    right = NamedPoint.currents.fget
-    turned = property(lambda self: {name: -i for name, i in right(self).items()})  # type: ignore[misc]
-    monkeypatch.setattr(NamedPoint, "currents", turned)
-    assert analyses.NamedPoint is NamedPoint
+    right = analyses.named_currents
+    monkeypatch.setattr(
+        analyses, "named_currents", lambda *given: {name: -i for name, i in right(*given).items()}
+    )
     result = compare_deck(path)
     assert (result.verdict, result.node) == ("wrong", "i(v1)")
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from ebana.compilation import arithmetic
 from ebana.decks.assembly import LEAST_OHMS, assembled
 from ebana.decks.source import Dialect, deck_of
 from ebana.engines.base import NotConverged, Result
-from ebana.engines.points import NamedPoint
+from ebana.engines.base import OperatingPoint as OperatingPointFound
 from ebana.engines.sparse import SparseEngine, named_currents
 from ebana.equations.mna import newton
 from ebana.equations.mna.system import System
@@ -34,6 +34,9 @@ Potentials = Mapping[str, np.ndarray]
 
 Variables = Mapping[tuple[str, str], float]
 """Values of swept variables by their kind and name."""
+
+TOGETHER = 4096
+"""Most points of a sweep whose states are polished as one batch."""
 
 
 @dataclass(frozen=True)
@@ -138,32 +141,30 @@ def _solved(
     sweeps = analysis.sweeps if isinstance(analysis, DcSweep) else ()
     points = list(_points(sweeps))
     walk = _Walk(source, deck, sweeps, engine)
-    rows: list[NamedPoint] = []
-    for number, variables in enumerate(points):
-        check()
-        if progress is not None:
-            progress(number, len(points))
-        begin = None if near is None else {name: value[number] for name, value in near.items()}
-        rows.append(walk.at(variables, begin))
-        if strict and not rows[-1].converged.all():
-            raise NotConverged(
-                f"{deck.title or 'the deck'}: no operating point was found at {_told(variables)}: "
-                f"{Result(int(rows[-1].code[0])).explanation}; estimated error {float(rows[-1].error[0]):.3g} V."
-            )
-    found = np.array([bool(row.converged[0]) for row in rows])
-    names = list(deck.nodes)
-    volts = {name: np.array([row[name][0] for row in rows]) for name in names}
-    elements = [e.name for e in deck.elements]
-    amperes = {
-        name: np.array([row.currents[name][0] if name in row.currents else np.nan for row in rows])
-        for name in elements
-    }
-    amperes = {name: value for name, value in amperes.items() if not np.isnan(value).all()}
-    lost = {**volts, **amperes}
-    for value in lost.values():
+    parts: list[_Part] = []
+    done = 0
+    for same in _of_one_circuit(points):
+
+        def told(number: int, done: int = done) -> None:
+            check()
+            if progress is not None:
+                progress(done + number, len(points))
+
+        begin = None if near is None else {n: v[done : done + len(same)] for n, v in near.items()}
+        parts.append(walk.along(same, begin, told))
+        if strict and not parts[-1].point.converged.all():
+            _refuse(deck, same, parts[-1].point)
+        done += len(same)
+    found = np.concatenate([part.point.converged for part in parts])
+    volts = {name: np.concatenate([part.volts[name] for part in parts]) for name in deck.nodes}
+    through = [name for name in (e.name for e in deck.elements) if name in parts[0].amperes]
+    amperes = {name: np.concatenate([part.amperes[name] for part in parts]) for name in through}
+    for value in (*volts.values(), *amperes.values()):
         value[~found] = np.nan
     swept = {s.name: np.array([v[s.kind, s.name] for v in points]) for s in sweeps}
-    return Solution(analysis, swept, volts, amperes, np.array([row.error[0] for row in rows]), found)
+    return Solution(
+        analysis, swept, volts, amperes, np.concatenate([part.point.error for part in parts]), found
+    )
 
 
 def _points(sweeps: Sequence[Sweep]) -> Iterator[Variables]:
@@ -173,8 +174,38 @@ def _points(sweeps: Sequence[Sweep]) -> Iterator[Variables]:
         yield dict(zip(keys, reversed(values), strict=True))
 
 
-def _told(variables: Variables) -> str:
-    return ", ".join(f"{name} = {value:g}" for (_, name), value in variables.items()) or "the operating point"
+def _of_one_circuit(points: Sequence[Variables]) -> Iterator[list[Variables]]:
+    """The points in their order, those together that one circuit serves, at most :data:`TOGETHER`."""
+    for _, same in itertools.groupby(points, _outside):
+        group = list(same)
+        for start in range(0, len(group), TOGETHER):
+            yield group[start : start + TOGETHER]
+
+
+def _outside(variables: Variables) -> Variables:
+    """The variables that make another circuit."""
+    return {key: value for key, value in variables.items() if key[0] in ("parameter", "temperature")}
+
+
+def _refuse(deck: Deck, points: Sequence[Variables], point: OperatingPointFound) -> None:
+    """Raise for the first point that was not found."""
+    k = int(np.argmin(point.converged))
+    where = (
+        ", ".join(f"{name} = {value:g}" for (_, name), value in points[k].items()) or "the operating point"
+    )
+    raise NotConverged(
+        f"{deck.title or 'the deck'}: no operating point was found at {where}: "
+        f"{Result(int(point.code[k])).explanation}; estimated error {float(point.error[k]):.3g} V."
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Points of one circuit: what the engine tells, potentials of nodes and currents into elements, ``(P,)`` each."""
+
+    point: OperatingPointFound
+    volts: Potentials
+    amperes: Potentials
 
 
 class _Walk:
@@ -187,30 +218,45 @@ class _Walk:
         self.made: tuple[Variables, Circuit] | None = None
         self.x: np.ndarray | None = None
 
-    def at(self, variables: Variables, near: Mapping[str, float] | None = None) -> NamedPoint:
-        """The operating point, near potentials that are given, else near the one before."""
-        circuit = self._circuit(variables)
-        values = circuit.initial()
-        for element in circuit.elements:
-            for name in self.resistors:
-                if element.labels == (name,):
-                    values[f"{element.name}/conductance"] = np.array(
-                        [1.0 / (variables["resistor", name] or LEAST_OHMS)]
-                    )
-        inputs = {}
-        if self.sources:
-            inputs["sweep"] = np.array([[variables["source", name] for name in self.sources]])
+    def along(
+        self, points: Sequence[Variables], near: Potentials | None, progress: Callable[[int], None]
+    ) -> _Part:
+        """Operating points of one circuit, near potentials that are given, else each near the one before."""
+        circuit = self._circuit(_outside(points[0]))
         with arithmetic():
-            system = self.engine.system(circuit, values, inputs, Nudge.none())
-            point, unknowns = self.engine.solved(system, self._start(circuit, system, near))
-            self.x = unknowns.x if point.converged.all() else None
-            currents = named_currents(circuit, system, system.currents(unknowns.x.T))
-        p = system.full(unknowns.x.T)[: circuit.size + 1].T
-        return replace(NamedPoint.of(point, circuit, p, values, inputs), _currents=currents)
+            system = self._system(circuit, points)
+            if near is None:
+                begin = self.x if self.x is not None else self._asked(circuit, system)
+                point, unknowns = self.engine.followed(system, begin, progress)
+            else:
+                progress(0)
+                point, unknowns = self.engine.solved(system, self._near(circuit, system, near))
+            self.x = unknowns.x[-1:] if point.converged[-1] else None
+            amperes = named_currents(circuit, system, system.currents(unknowns.x.T))
+        p = system.full(unknowns.x.T)
+        volts = {name: p[circuit.node(name)] for name in self.deck.nodes}
+        return _Part(point, volts, amperes)
 
-    def _circuit(self, variables: Variables) -> Circuit:
+    def _system(self, circuit: Circuit, points: Sequence[Variables]) -> System:
+        """The equations of all points."""
+        groups = [points] if not self.resistors else [[point] for point in points]
+        systems = []
+        for group in groups:
+            values = circuit.initial()
+            for name in self.resistors:
+                conductance = 1.0 / (group[0]["resistor", name] or LEAST_OHMS)
+                for element in circuit.elements:
+                    if element.labels == (name,):
+                        values[f"{element.name}/conductance"] = np.array([conductance])
+            inputs = {}
+            if self.sources:
+                rows = [[variables["source", name] for name in self.sources] for variables in group]
+                inputs["sweep"] = np.array(rows)
+            systems.append(self.engine.system(circuit, values, inputs, Nudge.none()))
+        return System.joined(systems)
+
+    def _circuit(self, outside: Variables) -> Circuit:
         """The circuit; made anew where a parameter or the temperature is another."""
-        outside = {key: value for key, value in variables.items() if key[0] in ("parameter", "temperature")}
         if self.made is None or self.made[0] != outside:
             deck = self.deck
             if outside:
@@ -225,20 +271,29 @@ class _Walk:
             self.made = (outside, made)
         return self.made[1]
 
-    def _start(self, circuit: Circuit, system: System, near: Mapping[str, float] | None) -> np.ndarray | None:
-        """Where to start: near what is given, at the point before, or by what the deck says of nodes."""
-        if near is None and self.x is not None:
-            return self.x
-        asked = self.deck.nodesets if near is None else near
-        place = np.full(system.layout.full, -1)
-        place[system.layout.unknown] = np.arange(system.layout.size)
-        known = {name: place[circuit.node(name)] for name in asked if name in self.deck.nodes}
-        rows = {name: at for name, at in known.items() if at >= 0}
+    def _asked(self, circuit: Circuit, system: System) -> np.ndarray | None:
+        """Where to start by what the deck says of nodes, ``(1, n)``."""
+        rows = _places(circuit, system, self.deck, self.deck.nodesets)
         if not rows:
             return None
-        volts = np.array([asked[name] for name in rows])
-        if near is None:
-            return newton.from_pins(system, np.array(list(rows.values())), volts).T
-        x = np.zeros((1, system.layout.size))
-        x[0, list(rows.values())] = volts
+        volts = np.array([self.deck.nodesets[name] for name in rows])
+        first = system.samples(np.array([0]))
+        return newton.from_pins(first, np.array(list(rows.values())), volts).T
+
+    def _near(self, circuit: Circuit, system: System, near: Potentials) -> np.ndarray | None:
+        """Where to start near given potentials, ``(P, n)``."""
+        rows = _places(circuit, system, self.deck, near)
+        if not rows:
+            return None
+        x = np.zeros((system.batch, system.layout.size))
+        for name, row in rows.items():
+            x[:, row] = near[name]
         return x
+
+
+def _places(circuit: Circuit, system: System, deck: Deck, names: Iterable[str]) -> dict[str, int]:
+    """Places among the unknowns of those nodes that are unknown."""
+    place = np.full(system.layout.full, -1)
+    place[system.layout.unknown] = np.arange(system.layout.size)
+    known = {name: int(place[circuit.node(name)]) for name in names if name in deck.nodes}
+    return {name: at for name, at in known.items() if at >= 0}

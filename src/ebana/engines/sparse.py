@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,6 +113,26 @@ class SparseEngine:
         if not state.found.all() and begin is not None:  # a start from elsewhere may be worse than none
             cold = newton.solve(system, None, iterations=self.max_iterations)
             state = state if cold.found.sum() <= state.found.sum() else cold
+        return self._judged(system, state)
+
+    def followed(
+        self,
+        system: System,
+        start: np.ndarray | None = None,
+        progress: Callable[[int], Any] | None = None,
+    ) -> tuple[OperatingPoint, Unknowns]:
+        """The same, each sample from the one before, as a sweep asks for.
+
+        Args:
+            start: all unknowns of the first sample, ``(1, n)``, or None.
+            progress: called before each sample with its number.
+        """
+        begin = None if start is None else start.T
+        state = newton.followed(system, begin, iterations=self.max_iterations, progress=progress)
+        return self._judged(system, state)
+
+    def _judged(self, system: System, state: newton.State) -> tuple[OperatingPoint, Unknowns]:
+        """What a state is worth at this tolerance."""
         v = state.x[: len(system.layout.circuit.free)].T
         largest = np.maximum(1.0, np.abs(state.x[: system.layout.nodes]).max(0, initial=0.0))
         good = state.found & (state.error <= self.tolerance * largest)

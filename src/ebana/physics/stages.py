@@ -8,7 +8,7 @@ multiplied along the chain. Where two paths give one stage two factors there is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana.circuit.circuit import Circuit, connected
-from ebana.circuit.elements import GROUND, Amplifiers, Branches, Element
+from ebana.circuit.elements import GROUND, Amplifiers, Branches, Element, Output
 from ebana.physics.structure import Structure, structure
 
 
@@ -105,12 +105,35 @@ def conflicts(circuit: Circuit) -> tuple[str, ...]:
     }
     found |= {name for name, value in ratio.items() if np.isnan(value)}
     for item in (*filter(_may_span_stages, circuit.elements), *circuit.outputs):
-        nodes = np.concatenate([np.ravel(t) for t in item.terminals()])
-        reached = plan.of_node[nodes[nodes != GROUND]]
-        touched = values[reached[reached >= 0]]
+        touched = values[list(_touched(plan, item))]
         if touched.size and not np.allclose(touched, touched[0], rtol=1e-9):
             found.add(item.name)
     return tuple(sorted(found))
+
+
+def always_one_energy(circuit: Circuit) -> bool:
+    """Whether every stage has one factor whatever the gains: that of the same amplifiers on every path."""
+    plan = stages(circuit)
+    powers = [_powers(route) for route in plan.routes]
+    alike = all(_powers((*plan.routes[h], (name, 1))) == powers[w] for h, w, name in plan.links)
+    spanning = (_touched(plan, e) for e in circuit.elements if _may_span_stages(e))
+    joined = all(powers[k] == powers[min(touched)] for touched in spanning for k in touched)
+    named = [n for a in circuit.each(Amplifiers) for n in (a.gain, a.backward) if n is not None]
+    return alike and joined and all(np.prod(circuit.parameters[name].shape) == 1 for name in named)
+
+
+def _powers(route: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Powers of the amplifiers' ratios along a route."""
+    total: dict[str, int] = {}
+    for name, sign in route:
+        total[name] = total.get(name, 0) + sign
+    return {name: power for name, power in total.items() if power}
+
+
+def _touched(plan: Stages, item: Element | Output) -> set[int]:
+    """Stages that an element or an output touches."""
+    nodes = np.concatenate([np.ravel(t) for t in item.terminals()])
+    return set(plan.of_node[nodes[nodes != GROUND]].tolist()) - {-1}
 
 
 def _may_span_stages(element: Element) -> bool:

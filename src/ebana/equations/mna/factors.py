@@ -1,4 +1,4 @@
-"""Factorised Jacobians of a batch: small ones by LAPACK, others by SuperLU, and the bounds that follow from them.
+"""Jacobians of a batch to solve with: small ones by LAPACK, others by SuperLU, and the bounds that follow from them.
 
 Rows are scaled to a largest entry of one first: currents of picoamperes and volts stand in one matrix.
 """
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lu_factor, lu_solve
 from scipy.sparse import csc_matrix
 from scipy.sparse.linalg import SuperLU, splu
 
@@ -27,37 +26,46 @@ GENERAL = {"permc_spec": "COLAMD", "diag_pivot_thresh": 0.1}
 
 @dataclass(frozen=True)
 class Factors:
-    """Factorised matrices of ``B`` samples.
+    """Matrices of ``B`` samples that are solved for: of small circuits full ones, of others what SuperLU made of them.
 
     Args:
-        each: of each sample its factors, or None where its matrix is singular.
+        full: matrices of rows that were scaled, ``(B, n, n)``; None of large circuits.
+        each: of each sample of a large circuit its factors.
+        singular: mask of the samples whose matrix is singular, ``(B,)``.
         scale: of the rows, ``(n, B)``.
     """
 
-    each: tuple[SuperLU | tuple[np.ndarray, np.ndarray] | None, ...]
+    full: np.ndarray | None
+    each: tuple[SuperLU | None, ...]
+    singular: np.ndarray
     scale: np.ndarray
-
-    @property
-    def singular(self) -> np.ndarray:
-        """Mask of the samples whose matrix is singular, ``(B,)``."""
-        return np.array([one is None for one in self.each], bool)
 
     def solve(self, rhs: np.ndarray, *, transposed: bool = False) -> np.ndarray:
         """Solutions ``(n, B)``; NaN where a matrix is singular."""
-        x = np.full(rhs.shape, np.nan)
         right = rhs if transposed else rhs * self.scale
-        for k, one in enumerate(self.each):
-            if one is None:
-                continue
-            if isinstance(one, tuple):
-                x[:, k] = lu_solve(one, right[:, k], trans=int(transposed), check_finite=False)
-            else:
-                x[:, k] = one.solve(np.ascontiguousarray(right[:, k]), "T" if transposed else "N")
+        if self.full is None:
+            x = self._by_superlu(right, transposed)
+        else:
+            x = np.full(rhs.shape, np.nan)
+            ok = ~self.singular
+            matrices = self.full[ok]
+            matrices = np.swapaxes(matrices, 1, 2) if transposed else matrices
+            x[:, ok] = np.linalg.solve(matrices, right.T[ok][..., None])[..., 0].T
         return x * self.scale if transposed else x
+
+    def _by_superlu(self, right: np.ndarray, transposed: bool) -> np.ndarray:
+        x = np.full(right.shape, np.nan)
+        for k, one in enumerate(self.each):
+            if one is not None:
+                x[:, k] = one.solve(np.ascontiguousarray(right[:, k]), "T" if transposed else "N")
+        return x
 
     def one(self, k: int) -> Factors:
         """The factors of one sample."""
-        return Factors((self.each[k],), self.scale[:, k : k + 1])
+        at = slice(k, k + 1)
+        return Factors(
+            None if self.full is None else self.full[at], self.each[at], self.singular[at], self.scale[:, at]
+        )
 
 
 def factorise(pattern: Pattern, n: int, data: np.ndarray) -> Factors:
@@ -68,27 +76,27 @@ def factorise(pattern: Pattern, n: int, data: np.ndarray) -> Factors:
         n: number of unknowns.
         data: the entries, ``(entries, B)``.
     """
-    largest = np.zeros((n, data.shape[1]))
-    np.maximum.at(largest, pattern.rows, np.abs(data))
-    with np.errstate(divide="ignore"):
-        scale = np.where(largest > 0, np.exp2(-np.round(np.log2(largest))), 1.0)  # exact: powers of two
-    scaled = data * scale[pattern.rows]
     if pattern.reciprocal and n > DENSE:
-        scale, scaled = np.ones_like(scale), data  # stays symmetric
-    each = [_one(pattern, n, column) for column in scaled.T]
-    return Factors(tuple(each), scale)
+        scale = np.ones((n, data.shape[1]))  # stays symmetric
+    else:
+        largest = np.zeros((n, data.shape[1]))
+        np.maximum.at(largest, pattern.rows, np.abs(data))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scale = np.where(largest > 0, np.exp2(-np.round(np.log2(largest))), 1.0)  # exact: powers of two
+    scaled = data * scale[pattern.rows]
+    lost = np.asarray(~np.isfinite(scaled).all(0))
+    if n > DENSE:
+        each = tuple(
+            None if gone else _superlu(pattern, n, column)
+            for gone, column in zip(lost, scaled.T, strict=True)
+        )
+        return Factors(None, each, np.array([one is None for one in each], bool), scale)
+    full = np.zeros((data.shape[1], n, n))
+    full[:, pattern.rows, pattern.columns] = np.where(lost, 0.0, scaled).T
+    return Factors(full, (), lost | (np.linalg.slogdet(full)[0] == 0), scale)
 
 
-def _one(pattern: Pattern, n: int, data: np.ndarray) -> SuperLU | tuple[np.ndarray, np.ndarray] | None:
-    if not np.isfinite(data).all():
-        return None
-    if n <= DENSE:
-        full = np.zeros((n, n))
-        full[pattern.rows, pattern.columns] = data
-        with np.errstate(all="ignore"):
-            lu, pivots = lu_factor(full, check_finite=False) if n else (full, np.zeros(0, np.int32))
-        ok = np.isfinite(lu).all() and (np.abs(np.diagonal(lu)) > 0).all()
-        return (lu, pivots) if ok else None
+def _superlu(pattern: Pattern, n: int, data: np.ndarray) -> SuperLU | None:
     matrix = csc_matrix((np.ascontiguousarray(data), pattern.rows, pattern.pointers), (n, n))
     try:
         return splu(matrix, **(SYMMETRIC if pattern.reciprocal else GENERAL))
@@ -99,23 +107,27 @@ def _one(pattern: Pattern, n: int, data: np.ndarray) -> SuperLU | tuple[np.ndarr
 def bound(factors: Factors, sizes: np.ndarray, nodes: int) -> np.ndarray:
     """Largest entry of ``|J^-1| r`` among the potentials, for ``r >= 0``, ``(B,)``.
 
-    By Hager's estimate, as LAPACK estimates the error of a solution (Higham 1988): a lower bound of it, rarely less
-    than a third, found by a few solves with signs for r.
+    Of small circuits by the inverse. Of others by Hager's estimate, as LAPACK estimates the error of a solution
+    (Higham 1988): a lower bound of it, rarely less than a third, found by a few solves with signs for r.
     """
-    return np.array([_hager(factors.one(k), sizes[:, k], nodes) for k in range(sizes.shape[1])])
+    if factors.full is None:
+        return np.array([_hager(factors.one(k), sizes[:, k], nodes) for k in range(sizes.shape[1])])
+    found, ok = np.full(sizes.shape[1], np.inf), ~factors.singular
+    inverses = np.abs(np.linalg.inv(factors.full[ok])[:, :nodes])
+    found[ok] = np.einsum("bij,jb->bi", inverses, (sizes * factors.scale)[:, ok]).max(1, initial=0.0)
+    return found
 
 
 def _hager(factors: Factors, sizes: np.ndarray, nodes: int, steps: int = 4) -> float:
     """``max |J^-1 diag(r) s|`` over signs s: the infinity norm of ``J^-1 diag(r)``, rows of potentials only."""
-    if factors.singular[0]:
-        return np.inf
+    if factors.singular[0] or not nodes:
+        return np.inf if factors.singular[0] else 0.0
     signs, found, seen = np.ones(len(sizes)), 0.0, -1
     for _ in range(steps):
-        moved = factors.solve((sizes * signs)[:, None])[:nodes, 0]
-        at = int(np.argmax(np.abs(moved))) if nodes else 0
-        largest = float(np.abs(moved[at])) if nodes else 0.0
-        found = max(found, largest)
-        if at == seen or not nodes:
+        moved = np.abs(factors.solve((sizes * signs)[:, None])[:nodes, 0])
+        at = int(np.argmax(moved))
+        found = max(found, float(moved[at]))
+        if at == seen:
             break
         seen = at
         unit = np.zeros((len(sizes), 1))
@@ -128,7 +140,10 @@ def _hager(factors: Factors, sizes: np.ndarray, nodes: int, steps: int = 4) -> f
 
 def stacked(parts: Sequence[Factors]) -> Factors:
     """Factors of several batches as one."""
+    full = [part.full for part in parts if part.full is not None]
     return Factors(
+        np.concatenate(full) if full else None,
         tuple(one for part in parts for one in part.each),
+        np.concatenate([part.singular for part in parts]),
         np.concatenate([part.scale for part in parts], axis=1),
     )

@@ -12,7 +12,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ebana._types import Values
+from ebana._types import Array, Values
 from ebana.compilation import arithmetic, compiled
 from ebana.devices import Device
 from ebana.devices.forms import Form, separate
@@ -48,33 +48,35 @@ class Family:
     Args:
         members: which of the nonlinear relations.
         sizes: branches of each.
-        form, numbers, own: the law, its numbers and the values of its parameters, padded.
+        form, numbers, own: the law, its numbers and the values of its parameters, padded, where programs find them.
     """
 
     members: tuple[int, ...]
     sizes: tuple[int, ...]
     form: Form
     numbers: tuple[Any, ...]
-    own: dict[str, np.ndarray]
+    own: dict[str, Array]
 
     def evaluate(self, controls: Sequence[tuple[np.ndarray, ...]]) -> list[Answer]:
         """What the law of each member answers at its controls, ``(B, k)`` each."""
         count = sum(self.sizes)
         batch = controls[0][0].shape[0]
-        padded = tuple(
-            np.pad(
-                np.concatenate(part, axis=1),
-                ((0, _power(batch, 1) - batch), (0, _power(count) - count)),
-                "edge",
-            )
-            for part in zip(*controls, strict=True)
-        )
+        padded = tuple(_padded(part, batch, count) for part in zip(*controls, strict=True))
         with arithmetic():
             value, slopes = _compiled(self.form, self.numbers, padded, self.own)
             value, *slopes = (np.asarray(a)[:batch, :count] for a in (value, *slopes))
         cuts = np.cumsum(self.sizes)[:-1]
         parts = zip(np.split(value, cuts, axis=1), *(np.split(s, cuts, axis=1) for s in slopes), strict=True)
         return [(part[0], tuple(part[1:])) for part in parts]
+
+
+def _padded(parts: Sequence[np.ndarray], batch: int, count: int) -> np.ndarray:
+    """Arrays ``(B, k)`` side by side, to powers of two by their last row and column."""
+    whole = np.empty((_power(batch, 1), _power(count)))
+    np.concatenate(parts, axis=1, out=whole[:batch, :count])
+    whole[:batch, count:] = whole[:batch, count - 1 : count]
+    whole[batch:] = whole[batch - 1]
+    return whole
 
 
 def _power(count: int, least: int = LEAST) -> int:
@@ -90,21 +92,23 @@ def families(models: Sequence[tuple[Any, dict[str, Any], int]]) -> list[Family]:
         joinable = all(np.shape(n) in ((), (1,), (size,)) for n in numbers)
         key = (form, tuple(own)) if joinable else (form, k)
         groups.setdefault(key, []).append((k, numbers, own, size))
-    found = []
-    for (form, _), members in groups.items():
-        sizes = [size for *_, size in members]
-        columns = zip(*(numbers for _, numbers, _, _ in members), strict=True)
-        names = list(members[0][2])
-        found.append(
-            Family(
-                tuple(k for k, *_ in members),
-                tuple(sizes),
-                form,
-                tuple(_column(values, sizes) for values in columns),
-                {name: _column([own[name] for _, _, own, _ in members], sizes) for name in names},
-            )
-        )
-    return found
+    with arithmetic():
+        return [_family(form, members) for (form, _), members in groups.items()]
+
+
+def _family(form: Form, members: list[tuple[int, list[Any], dict[str, Any], int]]) -> Family:
+    sizes = [size for *_, size in members]
+    columns = zip(*(numbers for _, numbers, _, _ in members), strict=True)
+    return Family(
+        tuple(k for k, *_ in members),
+        tuple(sizes),
+        form,
+        tuple(jnp.asarray(_column(values, sizes)) for values in columns),
+        {
+            name: jnp.asarray(_column([own[name] for _, _, own, _ in members], sizes))
+            for name in members[0][2]
+        },
+    )
 
 
 def _column(values: Sequence[Any], sizes: Sequence[int]) -> np.ndarray:

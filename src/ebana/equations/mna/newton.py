@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -65,10 +66,40 @@ class State:
 
 def solve(system: System, start: np.ndarray | None = None, *, iterations: int = ITERATIONS) -> State:
     """Operating points of a batch, from a start ``(n, B)`` or from nothing."""
-    count = np.zeros(system.batch, int)
+    return _polished(system, *_reached(system, start, iterations))
+
+
+def followed(
+    system: System,
+    start: np.ndarray | None = None,
+    *,
+    iterations: int = ITERATIONS,
+    progress: Callable[[int], Any] | None = None,
+) -> State:
+    """Operating points of a batch in its order, each from the one before: a sweep stays on its branch.
+
+    Args:
+        start: of the first, ``(n, 1)``, or None.
+        progress: called before each with its number.
+    """
+    x, before = np.zeros((system.layout.size, system.batch)), start
+    found, count = np.zeros(system.batch, bool), np.zeros(system.batch, int)
+    for k in range(system.batch):
+        if progress is not None:
+            progress(k)
+        one, at = system.samples(np.array([k])), slice(k, k + 1)
+        x[:, at], found[at], count[at] = _reached(one, before, iterations)
+        if not found[k] and before is not None:  # a start from elsewhere may be worse than none
+            x[:, at], found[at], more = _reached(one, None, iterations)
+            count[at] += more
+        before = x[:, at] if found[k] else None
+    return _polished(system, x, found, count)
+
+
+def _reached(system: System, start: np.ndarray | None, iterations: int) -> Found:
+    """States to some digits: by Newton's method, and by the detours where it does not converge."""
     x = np.zeros((system.layout.size, system.batch)) if start is None else np.array(start)
-    x, found, steps = _newton(system, x, cold=start is None, iterations=iterations)
-    count += steps
+    x, found, count = _newton(system, x, cold=start is None, iterations=iterations)
     for detour in map(_one_by_one, (_by_leaks, _by_sources, _by_time)):
         lost = np.flatnonzero(~found)
         if not lost.size:
@@ -77,7 +108,7 @@ def solve(system: System, start: np.ndarray | None = None, *, iterations: int = 
         x[:, lost] = np.where(ok, tried, x[:, lost])
         found[lost] = ok
         count[lost] += steps
-    return _polished(system, x, found, count)
+    return x, found, count
 
 
 def _newton(

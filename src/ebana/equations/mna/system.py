@@ -6,7 +6,7 @@ keeps its tiny current. Shapes: ``n`` unknowns, ``N`` places of a full state, ``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,6 +74,19 @@ class System:
             injected=self.injected[:, rows],
             pulls=tuple(pull.samples(rows) for pull in self.pulls),
         )
+
+    @staticmethod
+    def joined(systems: Sequence[System]) -> System:
+        """The equations of several batches of one circuit, whose linear branches and sources may differ."""
+        first = systems[0]
+        if len(systems) == 1:
+            return first
+        columns = {
+            name: np.concatenate([vars(system)[name] for system in systems], axis=1)
+            for name in ("known", "constants", "injected")
+        }
+        slopes = [np.broadcast_to(s.slopes, (len(s.slopes), s.batch)) for s in systems]
+        return replace(first, **columns, slopes=np.concatenate(slopes, axis=1))
 
     def full(self, x: np.ndarray) -> np.ndarray:
         """Full states of unknowns ``(n, B)``."""

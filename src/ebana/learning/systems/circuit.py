@@ -28,7 +28,7 @@ from ebana.learning.systems.footprint import footprint
 from ebana.parameters import Parameter
 from ebana.physics import energy, kirchhoff, local
 from ebana.physics.nudge import Nudge
-from ebana.physics.stages import stages
+from ebana.physics.stages import always_one_energy, stages
 from ebana.physics.stiffness import output_stiffness
 
 ROUNDING = 8.0
@@ -326,10 +326,11 @@ class CircuitSystem:
         """``(dF/dv)^-T rhs`` for each sample, ``(B, F)``, by the elimination that makes Newton corrections.
 
         In the factors ``w`` of the stages the Jacobian is the Hessian of the energy, which is symmetric: ``J = H / w``,
-        so that ``J^-T rhs = w J^-1 (rhs / w)``.
+        so that ``J^-T rhs = w J^-1 (rhs / w)``. Not so where stages may have several factors, and where ideal diodes
+        hold nodes, whose equations are others: there the Jacobian is set up.
         """
         system = assemble(self.circuit, values, inputs, Nudge.none(), v.shape[0])
-        if system.lower is not None:  # at a node that an ideal diode holds the equation is another
+        if system.lower is not None or not always_one_energy(self.circuit):
             return self._solve_dense(values, inputs, v, rhs)
         slopes = system.slopes(v.T, 0.0)
 
