@@ -270,14 +270,14 @@ class Assembly:
             plus, minus = self._ends(floating)
             at = np.array([drivers[source.name] for source in floating], INDEX)
             self._branches(self._called("V"), floating)
-            self.build_.add(FloatingSources(self._called("V"), plus, minus, at, labels=_labels(floating)))
+            self._add(FloatingSources(self._called("V"), plus, minus, at, labels=_labels(floating)), floating)
         if meters:
             self.branches |= {e.name: (self._called("meters"), k) for k, e in enumerate(meters)}
             plus = self._nodes(e.nodes[0] for e in meters)
             minus = self._nodes(f"{e.name}#series" for e in meters)
             ground = np.array([GROUND], INDEX)
-            self.build_.add(
-                FloatingSources(self._called("meters"), plus, minus, ground, labels=_labels(meters))
+            self._add(
+                FloatingSources(self._called("meters"), plus, minus, ground, labels=_labels(meters)), meters
             )
 
     def _branches(self, array: str, elements: Sequence[Element]) -> None:
@@ -325,8 +325,14 @@ class Assembly:
             self._label(negative)
 
     def _label(self, members: Sequence[Element]) -> None:
-        """Give the array that was added last the names of its elements."""
+        """Give the array that was added last the names of its elements, and messages their lines."""
         self.build_.label_last(_labels(members))
+        self.build_.wrote_last(members)
+
+    def _add(self, array: Any, members: Sequence[Element]) -> None:
+        """Add an array that has the names of its elements already, and give messages their lines."""
+        self.build_.add(array)
+        self.build_.wrote_last(members)
 
     def _capacitors(self, elements: Sequence[Capacitor]) -> None:
         used = [e for e in elements if e.farads > 0]
@@ -338,7 +344,7 @@ class Assembly:
     def _inductors(self, elements: Sequence[Inductor]) -> None:
         a, b = self._ends(elements)
         henries = np.array([max(e.henries, 1e-30) for e in elements])
-        self.build_.add(Inductors(self._called("L"), a, b, henries, labels=_labels(elements)))
+        self._add(Inductors(self._called("L"), a, b, henries, labels=_labels(elements)), elements)
 
     def _current_sources(self, elements: Sequence[CurrentSource]) -> None:
         for drive, members in self.chosen.grouped(elements):
@@ -351,9 +357,9 @@ class Assembly:
                     self._label([e for e, ends in zip(members, into, strict=True) if ends])
                 if out.any():
                     self.build_.current_sources(self._called("I out"), plus[out], -amperes[out])
-                    self.build_.label_last(
-                        [f"{e.name}{REVERSED}" for e, ends in zip(members, out, strict=True) if ends]
-                    )
+                    leaving = [e for e, ends in zip(members, out, strict=True) if ends]
+                    self.build_.label_last([f"{e.name}{REVERSED}" for e in leaving])
+                    self.build_.wrote_last(leaving)
                 continue
             labels = [f"{e.name}#amperes" for e in members]
             drivers = self._hold(
@@ -395,7 +401,7 @@ class Assembly:
                     )
                     at = np.array([self._meter(e)[1] for e in members])
                     plus, minus = self._ends(members)
-                    self.build_.add(kind(name, plus, minus, meter, at, gain, labels=_labels(members)))
+                    self._add(kind(name, plus, minus, meter, at, gain, labels=_labels(members)), members)
 
     def _meter(self, element: CurrentControlled) -> tuple[str, int]:
         return self.branches[element.source]
@@ -423,7 +429,7 @@ class Assembly:
             drain, gate, source, bulk = (
                 self._nodes(_terminals(e)[k] for e in members) for k in range(len(TERMINALS))
             )
-            self.build_.add(Mosfets(name, drain, gate, source, bulk, model, labels=_labels(members)))
+            self._add(Mosfets(name, drain, gate, source, bulk, model, labels=_labels(members)), members)
         if resistors:
             outer = {e.name: e for e in elements}
             a = self._nodes(
@@ -432,10 +438,11 @@ class Assembly:
             b = self._nodes(name for name, _, _ in resistors)
             g = np.array([1.0 / ohms for _, _, ohms in resistors])
             self.build_.resistors(self._called("series R of M"), a, b, g, low=1e-30, high=np.inf)
+            self.build_.wrote_last([outer[name.rsplit("#", 1)[0]] for name, _, _ in resistors])
 
     def _behavioural(self, elements: Sequence[Behavioural]) -> None:
         for element in elements:
-            self.build_.add(self._formula(element, element.expression))
+            self._add(self._formula(element, element.expression), [element])
 
     def _formula(self, element: Behavioural, expression: Expression) -> BehaviouralSources:
         known = variables(expression) or (Potential("0"),)  # a constant: of the voltage from ground to ground
