@@ -29,6 +29,7 @@ def check(circuit: Circuit, written: Written | None = None) -> None:
     written = written or {}
     _check_computed(circuit)
     _check_indices(circuit)
+    _check_ends(circuit)
     _check_shapes(circuit)
     _check_sources(circuit)
     _check_grounded(circuit, written)
@@ -86,6 +87,16 @@ def _check_indices(circuit: Circuit) -> None:
                     f"element {element.name!r} touches node {nodes.max()} but the circuit has {circuit.size} "
                     "nodes. Expected indices that nodes(), input() or bias() returned."
                 )
+
+
+def _check_ends(circuit: Circuit) -> None:
+    for element in circuit.each(Branches):
+        first, second = map(len, element.ends())
+        if first != second and not element.outer:
+            raise ValueError(
+                f"element {element.name!r} joins {first} first nodes and {second} second ones. Expected equal numbers, "
+                f"one of either for each unit; ground({first}) gives {first} terminals at ground."
+            )
 
 
 def _check_shapes(circuit: Circuit) -> None:

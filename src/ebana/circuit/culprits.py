@@ -37,7 +37,7 @@ def source_loop(circuit: Circuit) -> list[Edge]:
     Example:
         >>> from ebana.circuit import CircuitBuilder
         >>> build = CircuitBuilder()
-        >>> x = build.input("x", 2)
+        >>> x = build.input("x", 1)
         >>> build.resistors("r", x, build.ground(), 1e-3)
         >>> source_loop(build.build())
         []
