@@ -230,9 +230,9 @@ def filled(items: Iterable[str]) -> str:
     """Items with commas between them, in lines of at most :data:`WIDTH` columns; none is cut.
 
     Example:
-        >>> print(filled(["nodes: 1000", "free nodes: 1000", "sources: 1000", "trained conductances: 1000", "engine: b"]))
-        nodes: 1000, free nodes: 1000, sources: 1000, trained conductances: 1000,
-        engine: b
+        >>> print(filled(["free nodes: 1000", "sources: 1000", "trainable conductances: 100000", "engine: sparse"]))
+        free nodes: 1000, sources: 1000, trainable conductances: 100000,
+        engine: sparse
     """
     lines = [""]
     for item in items:
