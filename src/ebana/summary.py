@@ -36,7 +36,7 @@ def layer_rows(model: ModelLike) -> list[dict[str, Any]]:
             "kind": signal.kind_label,
             "shape": signal.shape_label,
             "nodes": nodes[signal.name],
-            "trainable": trainable.pop(signal.layer.name, 0),  # once, where a layer was called twice
+            "trained": trainable.pop(signal.layer.name, 0),  # once, where a layer was called twice
             "fixed": fixed.pop(signal.layer.name, 0),
             "devices": devices[signal.name],
             "inputs": ", ".join(parent.name for parent in signal.parents),
@@ -129,6 +129,10 @@ def layer_conductances(model: ModelLike, unit: str) -> dict[str, str]:
     return {layer: conductance_range(np.concatenate(g), unit) for layer, g in owned.items()}
 
 
+POWERS = ("dissipated", "delivered")
+"""Columns of powers; they are flush right, as counts are."""
+
+
 def value_rows(model: ModelLike, unit: str | None, power: Any) -> list[dict[str, Any]]:
     """One row a layer of what was asked for: the range of its conductances, and its power; none where nothing was.
 
@@ -140,7 +144,7 @@ def value_rows(model: ModelLike, unit: str | None, power: Any) -> list[dict[str,
     if unit is not None:
         columns["resistances" if unit == "Ω" else "conductances"] = layer_conductances(model, unit)
     if power is not None:
-        for name in ("dissipated", "delivered"):
+        for name in POWERS:
             columns[name] = {layer: _watts(share, name) for layer, share in power.by_layer.items()}
     names = [signal.name for signal in model.signals] if columns else []
     return [
@@ -186,9 +190,6 @@ def power_line(power: Any) -> str:
 WIDTH = 80
 """Columns of the text."""
 
-NUMERIC = frozenset(("trainable", "fixed", "devices", "dissipated", "delivered"))
-"""Columns that are flush right; and that of nodes, where it counts them."""
-
 
 def _tables(title: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
     """The table of rows; none of no rows."""
@@ -198,7 +199,7 @@ def _tables(title: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
     cells = [[printable(str(value)) for value in row.values()] for row in rows]
     columns = list(zip(rows[0], *cells, strict=True))
     for (column, first), width in zip(rows[0].items(), widths(columns), strict=True):
-        right = column in NUMERIC or isinstance(first, int)
+        right = column in POWERS or isinstance(first, int)
         table.add_column(column, justify="right" if right else "left", overflow="fold", width=width)
     for row in cells:
         table.add_row(*row)
@@ -272,9 +273,9 @@ def summary_text(
         force_jupyter=False,  # else a notebook's console leaves the buffer empty
     )
     rows = layer_rows(model) if model.signals else element_rows(model, shown or "S")
-    console.print(*_tables(f"Model {model.name!r}", rows))
-    if model.signals:
-        console.print(*_tables("", value_rows(model, shown, power)))
+    values = value_rows(model, shown, power) if model.signals else []
+    for table in (*_tables(f"Model {model.name!r}", rows), *_tables("", values)):
+        console.print(table)
     console.print(filled(f"{name}: {value}" for name, value in totals(model).items()), soft_wrap=True)
     if power is not None:
         console.print(power_line(power))
