@@ -191,9 +191,8 @@ class _Builder:
 
     def _holds(self) -> np.ndarray:
         """Mask of the branches that hold a voltage."""
-        return np.repeat([r.holds for r in self.relations], [len(r.plus) for r in self.relations]).astype(
-            bool
-        )
+        sizes = np.array([len(r.plus) for r in self.relations], int)
+        return np.repeat(np.array([r.holds for r in self.relations], bool), sizes)
 
     def build(self) -> Layout:
         """The layout."""
