@@ -110,6 +110,7 @@ STYLES = [
     Style("quotes", "p2", ".param isat_2=1n\n.model p2 D(IS='2*isat_2' N=1.5 RS='1')"),
     Style("bare name", "p3", ".param isat_3=1n\n.model p3 D(IS=isat_3 N=1.5 RS=1)"),
     Style("defined below", "p4", ".model p4 D(IS={ i_4 } N=1.5 RS={r_4/2})\n.param i_4 = 2n , r_4 = {2+i_4*0}"),
+    Style("functions of one's own", "p6", ".func f(x) {k*x}\n.param k=2\n.model p6 D(IS={f(1n)} N={pow(-1.2,3)+f(2)})"),
     Style("powers and functions", "p5", ".model p5 D(IS={exp(-20)} N={sqrt(4)-0.3} RS={-2^2+5+max(1,min(2,3))})"),
     # -- transistors -----------------------------------------------------------------------------------
     Style("level 1, sizes on the card", "CD4", ".MODEL CD4 NMOS LEVEL=1 VTO=1.44 KP=320u L=10u W=30u GAMMA=0 PHI=.6 LAMBDA=10m", kind="m"),
@@ -132,7 +133,8 @@ REFUSED = {
     ".model r D(IS=17D-10 N=1.7)": "'17D-10' is not a number",
     ".model r D(IS={x} N=1.7)": "the parameter 'x' is not defined",
     ".param x={y} y={x}\n.model r D(IS={x} N=1.7)": "is defined by itself",
-    ".func f(x) {x}\n.model r D(IS={f(1n)} N=1.7)": "the function 'f'",
+    ".if (1)\n.func f(x) {x}\n.endif\n.model r D(IS={f(1n)} N=1.7)": "the function 'f' is defined under a condition",
+    ".param k=2\n.model r D(IS=1n N={4*-k+9})": "a sign behind an operator",
     ".model r D(IS={1mil} N=1.7)": "takes mil for milli",
     ".model r AKO:none D(RS=1)": "whose card is not here",
     ".modelx r D(IS=2n N=1.7)": "begins with '.modelx'",

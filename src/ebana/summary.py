@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from ebana.units import conductance, conductance_unit, si
 
 
 def layer_rows(model: ModelLike) -> list[dict[str, Any]]:
-    """One row a layer: name, kind, shape, nodes, trainable values, devices and connections."""
+    """One row a layer: name, kind, shape, nodes, trainable values, devices and inputs."""
     circuit = model.circuit
     nodes, devices, trainable, fixed = (Counter[str]() for _ in range(4))
     for group in circuit.groups:
@@ -35,10 +36,10 @@ def layer_rows(model: ModelLike) -> list[dict[str, Any]]:
             "kind": signal.kind_label,
             "shape": signal.shape_label,
             "nodes": nodes[signal.name],
-            "trainable": trainable.pop(signal.layer.name, 0),  # once, where a layer was called twice
+            "trained": trainable.pop(signal.layer.name, 0),  # once, where a layer was called twice
             "fixed": fixed.pop(signal.layer.name, 0),
             "devices": devices[signal.name],
-            "connected to": ", ".join(parent.name for parent in signal.parents),
+            "inputs": ", ".join(parent.name for parent in signal.parents),
         }
         for signal in model.signals
     ]
@@ -118,16 +119,38 @@ def conductance_range(siemens: np.ndarray, unit: str) -> str:
     return " to ".join(dict.fromkeys(conductance(end, unit, 3) for end in ends))
 
 
-def with_conductances(model: ModelLike, rows: list[dict[str, Any]], unit: str) -> list[dict[str, Any]]:
-    """Rows of layers with the range of the conductances of each."""
+def layer_conductances(model: ModelLike, unit: str) -> dict[str, str]:
+    """The range of the conductances of each layer that has some."""
     values = model.values
     owned: dict[str, list[np.ndarray]] = {}
     for element in model.circuit.each(Branches):
         if element.linear:
             owned.setdefault(element.layer, []).append(np.ravel(values[element.conductance]))
-    found = {layer: conductance_range(np.concatenate(g), unit) for layer, g in owned.items()}
-    heading = "resistances" if unit == "Ω" else "conductances"
-    return [{**row, heading: found.get(row["layer"], "")} for row in rows]
+    return {layer: conductance_range(np.concatenate(g), unit) for layer, g in owned.items()}
+
+
+POWERS = ("dissipated", "delivered")
+"""Columns of powers; they are flush right, as counts are."""
+
+
+def value_rows(model: ModelLike, unit: str | None, power: Any) -> list[dict[str, Any]]:
+    """One row a layer of what was asked for: the range of its conductances, and its power; none where nothing was.
+
+    Args:
+        unit: ``"S"`` or ``"Ω"``; None for no conductances.
+        power: a :class:`~ebana.analysis.power.PowerReport`, or None.
+    """
+    columns: dict[str, Mapping[str, str]] = {}
+    if unit is not None:
+        columns["resistances" if unit == "Ω" else "conductances"] = layer_conductances(model, unit)
+    if power is not None:
+        for name in POWERS:
+            columns[name] = {layer: _watts(share, name) for layer, share in power.by_layer.items()}
+    names = [signal.name for signal in model.signals] if columns else []
+    return [
+        {"layer": name, **{column: found.get(name, "") for column, found in columns.items()}}
+        for name in names
+    ]
 
 
 def totals(model: ModelLike) -> dict[str, Any]:
@@ -151,17 +174,8 @@ def inputs_of(model: ModelLike, x: Data) -> dict[str, Any]:
     return as_dataset(x, None, model.input_columns, model.output_units, need_outputs=False).inputs
 
 
-def power_columns(power: Any, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with what each layer dissipates and delivers, from a :class:`~ebana.analysis.power.PowerReport`."""
-    shares = power.by_layer
-    return [
-        {**row, **{name: _watts(shares, row["layer"], name) for name in ("dissipated", "delivered")}}
-        for row in rows
-    ]
-
-
-def _watts(shares: Any, layer: str, name: str) -> str:
-    watts = getattr(shares[layer], name) if layer in shares else 0.0
+def _watts(share: Any, name: str) -> str:
+    watts = getattr(share, name)
     return si(watts, "W", digits=3) if watts else ""
 
 
@@ -171,6 +185,65 @@ def power_line(power: Any) -> str:
         f"static power: {si(power.total, 'W')} from sources, {si(power.amplifiers, 'W')} from amplifiers, "
         f"{si(power.dissipated, 'W')} dissipated (mean of {power.free.samples} samples)"
     )
+
+
+WIDTH = 80
+"""Columns of the text."""
+
+
+def _tables(title: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
+    """The table of rows; none of no rows."""
+    if not rows:
+        return
+    table = Table(title=title or None, title_justify="left")
+    cells = [[printable(str(value)) for value in row.values()] for row in rows]
+    columns = list(zip(rows[0], *cells, strict=True))
+    for (column, first), width in zip(rows[0].items(), widths(columns), strict=True):
+        right = column in POWERS or isinstance(first, int)
+        table.add_column(column, justify="right" if right else "left", overflow="fold", width=width)
+    for row in cells:
+        table.add_row(*row)
+    yield table
+
+
+def widths(columns: Sequence[Sequence[str]], most: int = WIDTH) -> list[int]:
+    """Widths of the cells of columns of texts, so that a table has at most so many characters a line.
+
+    The widest column gives way first; words are cut where nothing else helps.
+
+    Example:
+        >>> widths([["kind", "current-controlled currents"], ["nodes", "a b c d e f g h"]], most=36)
+        [18, 11]
+    """
+    found = [max(map(len, column)) for column in columns]
+    least = [max(len(word) for text in (*column, " -") for word in text.split()) for column in columns]
+    room = most - 3 * len(columns) - 1  # a line and two blanks for each
+    while sum(found) > room:
+        spare = [width - word for width, word in zip(found, least, strict=True)]
+        widest = max(range(len(found)), key=lambda k: (spare[k] > 0, found[k]))
+        if found[widest] == 1:
+            break
+        found[widest] -= 1
+    return found
+
+
+def filled(items: Iterable[str]) -> str:
+    """Items with commas between them, in lines of at most :data:`WIDTH` columns; none is cut.
+
+    Example:
+        >>> print(filled(["free nodes: 1000", "sources: 1000", "trainable conductances: 100000", "engine: sparse"]))
+        free nodes: 1000, sources: 1000, trainable conductances: 100000,
+        engine: sparse
+    """
+    lines = [""]
+    for item in items:
+        joined = f"{lines[-1]}, {item}" if lines[-1] else item
+        if len(joined) < WIDTH or not lines[-1]:
+            lines[-1] = joined
+        else:
+            lines[-1] += ","
+            lines.append(item)
+    return "\n".join(lines)
 
 
 def summary_text(
@@ -188,36 +261,25 @@ def summary_text(
     """
     if capacitance is not None and x is None:
         raise ValueError("summary(capacitance=...) needs data to settle to. Give x= as well.")
-    table = Table(title=f"Model {model.name!r}", title_justify="left")
     shown = None if unit is None else conductance_unit(unit, "summary")
-    rows = layer_rows(model) if model.signals else element_rows(model, shown or "S")
-    if shown is not None and model.signals:
-        rows = with_conductances(model, rows, shown)
     power = None if x is None else model.power(inputs_of(model, x))
-    if power is not None and model.signals:
-        rows = power_columns(power, rows)
-    numeric = {"trainable", "fixed", "devices", "dissipated", "delivered"} | (
-        {"nodes"} if model.signals else set()
-    )
-    for column in rows[0] if rows else []:
-        table.add_column(column, justify="right" if column in numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(printable(str(value)) for value in row.values()))
     buffer = io.StringIO()
     console = Console(
         file=buffer,
-        width=100 + (0 if power is None else 22) + (0 if shown is None else 22),
+        width=WIDTH,
         color_system=None,
         markup=False,
         highlight=False,
         force_jupyter=False,  # else a notebook's console leaves the buffer empty
     )
-    if rows:
+    rows = layer_rows(model) if model.signals else element_rows(model, shown or "S")
+    values = value_rows(model, shown, power) if model.signals else []
+    for table in (*_tables(f"Model {model.name!r}", rows), *_tables("", values)):
         console.print(table)
-    console.print(", ".join(f"{name}: {value}" for name, value in totals(model).items()), soft_wrap=True)
+    console.print(filled(f"{name}: {value}" for name, value in totals(model).items()), soft_wrap=True)
     if power is not None:
-        console.print(power_line(power), soft_wrap=True)
+        console.print(power_line(power))
     if capacitance is not None:
         settling = model.settling(inputs_of(model, x), capacitance)
-        console.print(f"an inference (sample 0, from rest): {settling}", soft_wrap=True)
-    return buffer.getvalue().rstrip()
+        console.print(f"an inference (sample 0, from rest): {settling}")
+    return "\n".join(line.rstrip() for line in buffer.getvalue().rstrip().splitlines())

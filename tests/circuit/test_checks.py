@@ -54,6 +54,14 @@ def test_indices_of_another_circuit_are_refused():
         build.build()
 
 
+def test_ends_in_unequal_numbers_are_refused() -> None:
+    build = CircuitBuilder()
+    build.resistors("culprit", build.input("x", 2), build.ground(), 1e-6)
+    message = r"'culprit' joins 2 first nodes and 1 second ones. Expected equal numbers.*ground\(2\)"
+    with pytest.raises(ValueError, match=message):
+        build.build()
+
+
 @pytest.mark.parametrize(
     "kind", ["crossbar", "resistors", "current", "gain", "shift", "backward", "device", "voltage"]
 )

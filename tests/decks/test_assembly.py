@@ -238,4 +238,7 @@ def test_every_kind_of_element_is_drawn_and_listed() -> None:
     drawn = model.draw()
     for element in model.circuit.elements:
         assert f'data-element="{element.name}"' in drawn, element.name
-    assert "nch" in model.summary(print_fn=lambda text: None)
+    text = model.summary(print_fn=lambda text: None)
+    assert "nch" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert all(kind in text for kind in ("voltage-controlled", "behavioural"))  # words are whole

@@ -18,7 +18,8 @@ import numpy as np
 
 from ebana.circuit import Circuit
 from ebana.compilation import arithmetic
-from ebana.decks.assembly import LEAST_OHMS, assembled
+from ebana.decks.arrays import LEAST_OHMS
+from ebana.decks.assembly import assembled
 from ebana.decks.source import Dialect, deck_of
 from ebana.engines.base import NotConverged, Result
 from ebana.engines.base import OperatingPoint as OperatingPointFound

@@ -95,6 +95,7 @@ class CircuitBuilder:
         self._outputs: list[Output] = []
         self._inputs: dict[str, int] = {}
         self._names: dict[str, str] = {}
+        self._written: dict[str, Sequence[object]] = {}
         self._owner = ""
 
     @classmethod
@@ -305,10 +306,18 @@ class CircuitBuilder:
 
     def label_last(self, labels: Sequence[str]) -> None:
         """Name the units of the elements that were added last."""
+        self._elements[-1] = replace(self._last(labels, "labels"), labels=tuple(labels))
+
+    def wrote_last(self, written: Sequence[object]) -> None:
+        """Note how a person wrote the units that were added last, for messages: ``str`` of each names it."""
+        self._written[self._last(written, "texts").name] = written
+
+    def _last(self, given: Sequence[object], what: str) -> Element:
+        """The array that was added last, which has as many units as there are labels or texts."""
         last = self._elements[-1]
-        if len(labels) != last.units:
-            raise ValueError(f"elements {last.name!r} of {last.units} units got {len(labels)} labels.")
-        self._elements[-1] = replace(last, labels=tuple(labels))
+        if len(given) != last.units:
+            raise ValueError(f"elements {last.name!r} of {last.units} units got {len(given)} {what}.")
+        return last
 
     def crossbar(
         self,
@@ -540,5 +549,5 @@ class CircuitBuilder:
             tuple(self._outputs),
             FrozenMapping(dict(self._inputs)),
         )
-        check(circuit)
+        check(circuit, self._written)
         return circuit

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ebana.circuit.circuit import Circuit, connected
+from ebana.circuit.culprits import Written, islands, source_loop, touching, unit
 from ebana.circuit.elements import GROUND, Amplifiers, Branches, CurrentSources, Subcircuits, VoltageSources
+from ebana.circuit.general import Inductors
 from ebana.spice.language.subcircuit import NeedsSpice
 
+MOST = 8
+"""Names that a message lists."""
 
-def check(circuit: Circuit) -> None:
-    """Raise ValueError, with the element or node named, where the circuit cannot have an operating point."""
+INNER = "#"
+"""Mark in the label of a node that stands within an element, such as one behind a series resistance."""
+
+
+def check(circuit: Circuit, written: Written | None = None) -> None:
+    """Raise ValueError, with the element or node named, where the circuit cannot have an operating point.
+
+    Args:
+        circuit: the circuit.
+        written: how a person wrote the units of arrays, for messages: of each array a phrase for each unit.
+    """
+    written = written or {}
     _check_computed(circuit)
     _check_indices(circuit)
+    _check_ends(circuit)
     _check_shapes(circuit)
     _check_sources(circuit)
-    _check_grounded(circuit)
+    _check_grounded(circuit, written)
     _check_blocks(circuit)
-    _check_loops(circuit)
+    _check_loops(circuit, written)
 
 
 def require_solvable(circuit: Circuit, what: str, *, constraints: bool = False) -> None:
@@ -72,6 +89,16 @@ def _check_indices(circuit: Circuit) -> None:
                 )
 
 
+def _check_ends(circuit: Circuit) -> None:
+    for element in circuit.each(Branches):
+        first, second = map(len, element.ends())
+        if first != second and not element.outer:
+            raise ValueError(
+                f"element {element.name!r} joins {first} first nodes and {second} second ones. Expected equal numbers, "
+                f"one of either for each unit; ground({first}) gives {first} terminals at ground."
+            )
+
+
 def _check_shapes(circuit: Circuit) -> None:
     for element in circuit.elements:
         element.check()
@@ -111,7 +138,7 @@ def _check_sources(circuit: Circuit) -> None:
         ),
     ):
         if wrong.any():
-            names = ", ".join(circuit.node_name(int(n)) for n in np.flatnonzero(wrong)[:8])
+            names = ", ".join(circuit.node_name(int(n)) for n in np.flatnonzero(wrong)[:MOST])
             raise ValueError(f"the circuit has {why}: {names}. {what}.")
 
 
@@ -141,32 +168,43 @@ def _check_blocks(circuit: Circuit) -> None:
             )
 
 
-def _check_loops(circuit: Circuit) -> None:
+def _check_loops(circuit: Circuit, written: Written) -> None:
     """No voltage source of an element may join two nodes that others hold already."""
-    blocks = [(block, pairs) for block in circuit.elements if (pairs := list(block.fixed()))]
-    parent = list(range(circuit.size + 1))
-    if blocks:
-        for nodes in (circuit.sources, *(amplifier.outputs for amplifier in circuit.amplifiers)):
-            for node in nodes.tolist():
-                parent[node] = circuit.size
+    loop = source_loop(circuit)
+    if not loop:
+        return
+    closing = loop[0].element
+    ends = (GROUND if n == circuit.size else n for n in (loop[0].a, loop[0].b))
+    at = " and ".join(dict.fromkeys(map(circuit.node_name, ends)))
+    if closing.name not in written:
+        raise ValueError(
+            f"a voltage source inside of {closing.name!r}, {closing.title()}, closes a loop of voltage sources at "
+            f"{at}. Put a resistance in series with it, or leave the node to it alone."
+        )
+    first, *others = dict.fromkeys(unit(edge.element, edge.unit, written) for edge in loop)
+    short = (
+        " An inductor is a source of 0 V at DC."
+        if any(isinstance(e.element, Inductors) for e in loop)
+        else ""
+    )
+    raise ValueError(
+        f"{first} closes a loop of voltage sources{' with ' if others else ''}{_listed(others)}, at {at}.{short} "
+        "Put a resistance in series with one of them, or leave one out."
+    )
 
-    def root(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = node = parent[parent[node]]
-        return node
 
-    for block, pairs in blocks:
-        for a, b in ((int(a), int(b)) for first, second in pairs for a, b in zip(first, second, strict=True)):
-            if root(a % len(parent)) == root(b % len(parent)):
-                raise ValueError(
-                    f"a voltage source inside of {block.name!r}, {block.title()}, closes a loop of voltage sources at "
-                    f"{circuit.node_name(a)} and {circuit.node_name(b)}. Put a resistance in series with it, or leave "
-                    "the node to it alone."
-                )
-            parent[root(a % len(parent))] = root(b % len(parent))
+def _listed(names: Sequence[str]) -> str:
+    """At most so many names of a message.
+
+    Example:
+        >>> _listed(["a", "b", "c"])
+        'a, b and c'
+    """
+    shown = [*names[:MOST], *([f"{len(names) - MOST} more"] if len(names) > MOST else [])]
+    return " and ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
 
 
-def _check_grounded(circuit: Circuit) -> None:
+def _check_grounded(circuit: Circuit, written: Written) -> None:
     """Every free node needs a path of elements to a source or ground: else its potential is undetermined.
 
     Elements join their ends, a block the pins that its text joins.
@@ -175,8 +213,21 @@ def _check_grounded(circuit: Circuit) -> None:
     held = set(label[circuit.sources]) | {label[circuit.size]}
     floating = [int(n) for n in circuit.free if label[n] not in held]
     if floating:
-        names = ", ".join(circuit.node_name(n) for n in floating[:8])
+        names = ", ".join(circuit.node_name(n) for n in floating[:MOST])
+        reached = [_reached(circuit, nodes, written) for nodes in islands(label, floating)[:MOST]]
+        told = [sentence for sentence in reached if sentence]
+        how = ", for instance by a resistor of 1G to ground" if told else ""
         raise ValueError(
             f"nodes float, with no path of elements to a source or to ground: {names}. "
-            "Connect them, or leave them out."
+            f"{' '.join([*told, f'Connect them{how}, or leave them out.'])}"
         )
+
+
+def _reached(circuit: Circuit, nodes: Sequence[int], written: Written) -> str:
+    """A sentence on what was written at nodes that float together; empty where nothing was."""
+    at = touching(circuit, nodes, written)
+    names = [circuit.node_name(n) for n in nodes]
+    own = [name for name in names if INNER not in name] or names
+    if not at:
+        return ""
+    return f"Only {_listed(at)} {'reaches' if len(at) == 1 else 'reach'} {_listed(own)}."

@@ -24,8 +24,9 @@ from ebana import (
 from ebana.analysis.decks import solve_deck
 from ebana.circuit import Circuit
 from ebana.spice.language.subcircuit import Subcircuit
-from ebana.spice.netlist.block import pins_of, subcircuit
+from ebana.spice.netlist.block import subcircuit
 from ebana.spice.netlist.deck import gmin_of
+from ebana.spice.netlist.pins import pins_of
 from ebana.spice.simulators.batch import run
 from helpers.circuits import amplify, draw_values, random_circuit, stack3
 from helpers.simulators import needs_ngspice

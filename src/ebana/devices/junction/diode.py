@@ -32,8 +32,8 @@ from ebana.devices.junction.series_resistance import Law, SeriesJunction
 from ebana.devices.limits import JunctionLimiter
 from ebana.devices.silicon import ZERO_CELSIUS, within_floats
 from ebana.spice.language import cards
-from ebana.spice.language.card_reader import Library
 from ebana.spice.language.files import read_text
+from ebana.spice.language.library import Library
 from ebana.spice.language.statements import DeviceLine, Statement
 from ebana.units import si
 

@@ -24,8 +24,8 @@ from ebana.devices.silicon import (
     within_floats,
 )
 from ebana.spice.language import cards
-from ebana.spice.language.card_reader import Library
 from ebana.spice.language.files import read_text
+from ebana.spice.language.library import Library
 from ebana.spice.language.statements import DeviceLine, Statement, VoltageSource
 
 

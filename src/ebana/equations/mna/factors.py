@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csc_matrix
 from scipy.sparse.linalg import SuperLU, splu
 
-from ebana.equations.mna.layout import Pattern
+from ebana.equations.mna.pattern import Pattern
 
 DENSE = 40
 """Largest number of unknowns whose matrices are factorised as full ones."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from itertools import accumulate, pairwise
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -13,15 +13,14 @@ from scipy.sparse import csr_array
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.element import GROUND
 from ebana.circuit.relations import Current, Nonlinear, Relation
+from ebana.equations.mna.pattern import Entries, Pattern, Slopes, entries_of, matrix, pattern
 from ebana.physics.structure import Structure, structure
 
-Entries = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Rows, columns and values of a sparse matrix."""
+Signed = tuple[np.ndarray, float]
+"""Places, and the sign with which all of them count."""
 
-
-def _entries(matrix: csr_array) -> Entries:
-    found = matrix.tocoo()
-    return found.row, found.col, found.data
+Controls = tuple[tuple[tuple[int, int], ...], ...]
+"""Of each relation, its controls among all, one ``(start, stop)`` each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +49,7 @@ class Layout:
     elements: tuple[int, ...]
     branches: tuple[tuple[int, int], ...]
     nonlinear: np.ndarray
-    controls: tuple[tuple[tuple[int, int], ...], ...]
+    controls: Controls
     full: int
     unknown: np.ndarray
     nodes: int
@@ -64,12 +63,12 @@ class Layout:
     @property
     def equations(self) -> Entries:
         """``to_equations`` as rows, columns and values."""
-        return _entries(self.to_equations)
+        return entries_of(self.to_equations)
 
     @property
     def held_terms(self) -> Entries:
         """``to_held`` as rows, columns and values."""
-        return _entries(self.to_held)
+        return entries_of(self.to_held)
 
     @property
     def size(self) -> int:
@@ -80,50 +79,6 @@ class Layout:
     def control_count(self) -> int:
         """Number of controls."""
         return len(self.to_controls.indptr) - 1
-
-
-@dataclass(frozen=True, eq=False)
-class Pattern:
-    """The Jacobian as a sparse matrix, column by column, and how its entries follow from the slopes.
-
-    Args:
-        rows, pointers: of the entries, as :class:`scipy.sparse.csc_array` has them.
-        fixed: entries that no slope changes.
-        by_slope: from the slopes of all controls to the entries.
-        diagonal: place of each node's diagonal entry.
-        columns: of the entries.
-        reciprocal: whether no held branch and no control of another branch is in it.
-    """
-
-    rows: np.ndarray
-    pointers: np.ndarray
-    fixed: np.ndarray
-    by_slope: csr_array
-    diagonal: np.ndarray
-    columns: np.ndarray
-    reciprocal: bool
-
-    def widened(
-        self, n: int, added: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]
-    ) -> tuple[Pattern, np.ndarray, np.ndarray]:
-        """The pattern with further entries (rows, columns, values ``(entries, B)``).
-
-        Returns:
-            The wider pattern, the places of the former entries in it, and values of all, zero for those.
-        """
-        rows = np.concatenate([self.rows, *(a[0] for a in added)])
-        columns = np.concatenate([self.columns, *(a[1] for a in added)])
-        keys, entry = np.unique(columns.astype(np.int64) * n + rows, return_inverse=True)
-        more = np.zeros((len(keys), added[0][2].shape[1]))
-        np.add.at(more, entry[len(self.rows) :], np.concatenate([a[2] for a in added]))
-        wider = replace(
-            self,
-            rows=(keys % n).astype(np.int32),
-            columns=(keys // n).astype(np.int32),
-            pointers=np.searchsorted(keys, np.arange(n + 1) * n).astype(np.int32),
-            reciprocal=False,
-        )
-        return wider, entry[: len(self.rows)], more
 
 
 def layout(circuit: Circuit) -> Layout:
@@ -141,101 +96,125 @@ def _layout(of: Structure) -> Layout:
 
 
 class _Builder:
-    """Collects entries relation by relation."""
+    """Collects entries relation by relation.
+
+    Args:
+        circuit: the circuit.
+    """
 
     def __init__(self, circuit: Circuit) -> None:
         self.circuit = circuit
         pairs = [(k, r) for k, element in enumerate(circuit.elements) for r in element.relations()]
         self.elements = tuple(k for k, _ in pairs)
         self.relations: tuple[Relation, ...] = tuple(r for _, r in pairs)
-        sizes = [len(r.plus) for r in self.relations]
-        stops = np.cumsum([0, *sizes])
-        self.branches = tuple(zip(stops[:-1].tolist(), stops[1:].tolist(), strict=True))
-        self.count = int(stops[-1])
-        self.currents = self._number_held()
+        self.branches = _spans(len(r.plus) for r in self.relations)
+        self.count = self.branches[-1][1] if self.branches else 0
+        self.held_places = self._number_held()
+        self.currents = self._currents_of_elements()
         known = np.zeros(circuit.size, bool)
         known[circuit.sources] = True
         amplified = np.flatnonzero(~known & (circuit.free_position < 0))
-        held = circuit.size + 1 + np.arange(self.held_count)
+        self.full = circuit.size + 1 + sum(map(len, self.held_places))
+        held = np.arange(circuit.size + 1, self.full)
         self.unknown = np.concatenate([circuit.free, amplified, held]).astype(np.int64)
         self.nodes = len(circuit.free) + len(amplified)
-        self.full = circuit.size + 1 + self.held_count
         self.place = np.full(self.full, -1)
         self.place[self.unknown] = np.arange(len(self.unknown))
 
-    def _number_held(self) -> dict[str, np.ndarray]:
+    def _number_held(self) -> list[np.ndarray]:
+        """Of each relation, the places in a full state of the currents of its branches; none where it holds nothing."""
+        sizes = [len(r.plus) if r.holds else 0 for r in self.relations]
+        return [self.circuit.size + 1 + np.arange(start, stop) for start, stop in _spans(sizes)]
+
+    def _currents_of_elements(self) -> dict[str, np.ndarray]:
         """Place in a full state of the currents of each element's held branches."""
-        found: dict[str, list[int]] = {}
-        place = self.circuit.size + 1
-        for k, relation in zip(self.elements, self.relations, strict=True):
+        found: dict[str, list[np.ndarray]] = {}
+        for k, relation, places in zip(self.elements, self.relations, self.held_places, strict=True):
             if relation.holds:
-                n = len(relation.plus)
-                found.setdefault(self.circuit.elements[k].name, []).extend(range(place, place + n))
-                place += n
-        self.held_count = place - self.circuit.size - 1
-        return {name: np.array(places, np.int64) for name, places in found.items()}
+                found.setdefault(self.circuit.elements[k].name, []).append(places)
+        return {name: np.concatenate(places).astype(np.int64) for name, places in found.items()}
 
     def _full(self, nodes: np.ndarray) -> np.ndarray:
         """Places of nodes in a full state."""
         return np.where(nodes == GROUND, self.circuit.size, nodes).astype(np.int64)
 
-    def _ends_of(self, control: object) -> list[tuple[np.ndarray, float]]:
+    def _ends(self, relation: Relation) -> tuple[Signed, Signed]:
+        """Places of the ends of its branches in a full state, and the signs of the currents at those."""
+        return (self._full(relation.plus), 1.0), (self._full(relation.minus), -1.0)
+
+    def _ends_of(self, control: object) -> list[Signed]:
         """What a control adds up: places in a full state, and signs."""
         if isinstance(control, Current):
             return [(self.currents[control.element][control.units], 1.0)]
         return [(self._full(control.plus), 1.0), (self._full(control.minus), -1.0)]  # type: ignore[attr-defined]
 
+    def _outputs(self, relation: Relation, own: np.ndarray) -> list[Signed]:
+        """Rows in which what a relation's law gives stands, and signs: its own ones, or those of its ends."""
+        if relation.holds:
+            return [(self.place[own], -1.0)]
+        return [(self.place[nodes], sign) for nodes, sign in self._ends(relation)]
+
+    def _branch_entries(self) -> Iterator[Entries]:
+        """From branches to equations."""
+        for relation, span, own in zip(self.relations, self.branches, self.held_places, strict=True):
+            for rows, sign in self._outputs(relation, own):
+                yield rows, np.arange(*span), np.full(len(rows), sign)
+
+    def _held_entries(self) -> Iterator[Entries]:
+        """From a full state to equations: the currents of held branches at their nodes, and their voltages."""
+        for relation, own in zip(self.relations, self.held_places, strict=True):
+            if relation.holds:
+                for nodes, sign in self._ends(relation):
+                    signs = np.full(len(own), sign)
+                    yield self.place[nodes], own, signs
+                    yield self.place[own], nodes, signs
+
+    def _controls(self) -> Controls:
+        """Of each relation, its controls among all, one span each."""
+        spans = iter(_spans(len(r.plus) for r in self.relations for _ in r.controls))
+        return tuple(tuple(next(spans) for _ in relation.controls) for relation in self.relations)
+
+    def _control_entries(self, controls: Controls) -> Iterator[Entries]:
+        """From a full state to controls."""
+        for relation, spans in zip(self.relations, controls, strict=True):
+            for control, span in zip(relation.controls, spans, strict=True):
+                for places, sign in self._ends_of(control):
+                    yield np.arange(*span), places, np.full(len(places), sign)
+
+    def _slope_entries(self, controls: Controls) -> Iterator[Slopes]:
+        """Of the Jacobian: rows, columns, signs, and the control whose slope counts."""
+        for relation, spans, own in zip(self.relations, controls, self.held_places, strict=True):
+            for control, span in zip(relation.controls, spans, strict=True):
+                for places, sign in self._ends_of(control):
+                    for rows, out in self._outputs(relation, own):
+                        yield rows, self.place[places], np.full(len(rows), sign * out), np.arange(*span)
+
+    def _holds(self) -> np.ndarray:
+        """Mask of the branches that hold a voltage."""
+        sizes = np.array([len(r.plus) for r in self.relations], int)
+        return np.repeat(np.array([r.holds for r in self.relations], bool), sizes)
+
     def build(self) -> Layout:
         """The layout."""
-        controls, spans = [], []  # entries (control, place, sign)
-        jacobian: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []  # row, column, sign, slope
-        equations, held_rows = [], []
-        holds = np.zeros(self.count, bool)
-        at = 0
-        next_held = self.circuit.size + 1
-        for relation, (start, stop) in zip(self.relations, self.branches, strict=True):
-            branch = np.arange(start, stop)
-            ends = [(self._full(relation.plus), 1.0), (self._full(relation.minus), -1.0)]
-            if relation.holds:
-                holds[branch] = True
-                own = next_held + np.arange(stop - start)
-                next_held += stop - start
-                outputs = [(self.place[own], -1.0)]
-                for nodes, sign in ends:
-                    held_rows.append(
-                        (self.place[nodes], own, np.full(len(own), sign))
-                    )  # its current, at the nodes
-                    held_rows.append((self.place[own], nodes, np.full(len(own), sign)))  # its voltage
-            else:
-                outputs = [(self.place[nodes], sign) for nodes, sign in ends]
-            for rows, sign in outputs:
-                equations.append((rows, branch, np.full(len(branch), sign)))
-            span = []
-            for control in relation.controls:
-                number = np.arange(at, at + len(branch))
-                span.append((at, at + len(branch)))
-                at += len(branch)
-                for places, sign in self._ends_of(control):
-                    controls.append((number, places, np.full(len(branch), sign)))
-                    for rows, out in outputs:
-                        jacobian.append((rows, self.place[places], np.full(len(branch), sign * out), number))
-            spans.append(tuple(span))
-        n = len(self.unknown)
-        fixed = [(rows, self.place[places], signs, None) for rows, places, signs in held_rows]
+        controls = self._controls()
+        count = sum(stop - start for spans in controls for start, stop in spans)
+        n, held = len(self.unknown), list(self._held_entries())
+        fixed = [(rows, self.place[places], signs) for rows, places, signs in held]
+        slopes = list(self._slope_entries(controls))
         return Layout(
             self.circuit,
             self.elements,
             self.branches,
             np.array([isinstance(r.law, Nonlinear) for r in self.relations], bool),
-            tuple(spans),
+            controls,
             self.full,
             self.unknown,
             self.nodes,
-            _matrix(controls, (at, self.full)),
-            _matrix(equations, (n, self.count)),
-            _matrix(held_rows, (n, self.full)),
-            holds,
-            _pattern(n, self.nodes, jacobian, fixed, at, reciprocal=self._reciprocal()),
+            matrix(self._control_entries(controls), (count, self.full)),
+            matrix(self._branch_entries(), (n, self.count)),
+            matrix(held, (n, self.full)),
+            self._holds(),
+            pattern(n, self.nodes, slopes, fixed, count, reciprocal=self._reciprocal()),
             self.currents,
         )
 
@@ -244,42 +223,6 @@ class _Builder:
         return all(relation.own for relation in self.relations)
 
 
-def _matrix(
-    entries: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]], shape: tuple[int, int]
-) -> csr_array:
-    """A sparse matrix of entries (rows, columns, values); those in row or column -1 are left out."""
-    parts = list(entries)
-    if not parts:
-        return csr_array(shape)
-    rows, columns, values = (np.concatenate([part[i] for part in parts]) for i in range(3))
-    kept = (rows >= 0) & (columns >= 0)
-    return csr_array((values[kept], (rows[kept], columns[kept])), shape=shape)
-
-
-def _pattern(
-    n: int, nodes: int, by_slope: list[Any], fixed: list[Any], controls: int, *, reciprocal: bool
-) -> Pattern:
-    empty = (np.zeros(0, np.int64),) * 4
-    parts = [
-        *((r, c, s, k) for r, c, s, k in by_slope),
-        *((r, c, s, np.full(len(r), -1)) for r, c, s, _ in fixed),
-        (np.arange(nodes), np.arange(nodes), np.zeros(nodes), np.full(nodes, -1)),
-        empty,
-    ]
-    rows, columns, signs, slopes = (np.concatenate([part[i] for part in parts]) for i in range(4))
-    kept = (rows >= 0) & (columns >= 0)
-    rows, columns, signs, slopes = rows[kept], columns[kept], signs[kept], slopes[kept].astype(np.int64)
-    keys, entry = np.unique(columns.astype(np.int64) * n + rows, return_inverse=True)
-    constant = np.bincount(entry[slopes < 0], signs[slopes < 0], len(keys))
-    varying = slopes >= 0
-    matrix = csr_array((signs[varying], (entry[varying], slopes[varying])), shape=(len(keys), controls))
-    diagonal = np.searchsorted(keys, np.arange(nodes) * n + np.arange(nodes))
-    return Pattern(
-        (keys % n).astype(np.int32),
-        np.searchsorted(keys, np.arange(n + 1) * n).astype(np.int32),
-        constant,
-        matrix,
-        diagonal,
-        (keys // n).astype(np.int32),
-        reciprocal,
-    )
+def _spans(sizes: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """Where parts of these sizes lie, one after the other."""
+    return tuple(pairwise(accumulate(sizes, initial=0)))

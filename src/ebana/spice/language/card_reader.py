@@ -1,4 +1,4 @@
-"""Reading ``.model`` cards as ngspice 39 reads them, and libraries of them.
+"""Reading ``.model`` cards as ngspice 39 reads them.
 
 A card is ``.model NAME [AKO:BASE] TYPE``, then keys and values. What stands between those is the same to ngspice:
 ``=``, commas, brackets (none, one pair, or doubled), blanks and continuations. So ``D(IS=1n, N=2)``, ``D IS=1n N=2``
@@ -6,12 +6,10 @@ and ``D(IS 1n N 2)`` are one card, and what is stated after the closing bracket 
 
 * words after the closing bracket that are no parameters are text for people; before it they are refused, where
   ngspice passes over them with a remark;
-* values in braces or quotes, and names of parameters, are evaluated (:mod:`ebana.spice.language.parameters`);
+* values in braces or quotes, and names of parameters, are kept as they are written: who knows the parameters evaluates
+  them (:mod:`ebana.spice.language.library`, and frames of decks);
 * ``AKO:BASE`` ("a kind of", PSpice and LTspice; ngspice with ``set ngbehavior=psa``) starts from another card;
-* the first of several cards of a name at the top of a text counts; those inside ``.subckt`` come after all of them;
 * manufacturers and types (``mfg=``, ``type=``), LTspice's, may be any words.
-
-Of a text with many cards only the one that is asked for is read.
 """
 
 from __future__ import annotations
@@ -25,7 +23,6 @@ from ebana.spice.language import cards, mosfet_parameters
 from ebana.spice.language.cards import WORDS, ModelCard
 from ebana.spice.language.lines import Line, read_lines, shorten
 from ebana.spice.language.numbers import SUFFIXES, is_number
-from ebana.spice.language.parameters import Parameters, Path, assignments, evaluate, unwrapped
 
 _HEAD = re.compile(r"\.model\s+([^\s=(){},]+)\s+(?:ako:\s*([^\s=(){},]+)\s*)?(.*)", re.IGNORECASE | re.DOTALL)
 _TYPE = re.compile(r"([A-Za-z]\w*)(?=[\s(,]|$)\s*,?\s*(.*)", re.DOTALL)
@@ -56,6 +53,17 @@ def model_cards(text: str) -> list[ModelCard]:
             with located(line):
                 found.append(_read(line.text))
     return found
+
+
+def card_name(line: str) -> str:
+    """The name of the card of a ``.model`` line; empty where it has none.
+
+    Example:
+        >>> card_name(".model d1 D(IS=1n)"), card_name(".model")
+        ('d1', '')
+    """
+    match = _HEAD.match(line)
+    return match[1] if match else "".join(line.split()[1:2])
 
 
 def base_name(line: str) -> str | None:
@@ -241,159 +249,3 @@ _KNOWN = {
 
 def _is_key(kind: str, word: str) -> bool:
     return kind not in _KNOWN or _KNOWN[kind](word.lower())
-
-
-# -- many cards ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """A card that is not read yet: its name (empty where it has none), its line, and where it stands."""
-
-    name: str
-    line: Line
-    path: Path
-
-
-class Library:
-    """The cards of a text, each read when it is asked for.
-
-    Args:
-        text: SPICE text.
-        where: what errors call it, such as the path of a file.
-
-    Example:
-        >>> library = Library(".param i=1n\\n.model a D(IS={2*i})\\n.model b VDMOS(Rg=3")
-        >>> library.names, str(library.card("a"))
-        (('a', 'b'), '.model a D(IS=2e-09)')
-    """
-
-    def __init__(self, text: str, where: object = "") -> None:
-        self.where = where
-        self._entries: list[_Entry] = []
-        self._parameters = Parameters({}, {})
-        self._includes: list[str] = []
-        lines = list(read_lines(text))
-        self._has_sections = any(line.text.lower().startswith(".endl") for line in lines)
-        path: Path = ()
-        for line in lines:
-            path = self._take(line, path)
-
-    def _take(self, line: Line, path: Path) -> Path:
-        """Note what a line says; the place of the next one."""
-        words = line.text.split()
-        statement = words[0].lower()
-        if is_card(line.text):
-            match = _HEAD.match(line.text)
-            name = match[1] if match else "".join(words[1:2])
-            self._entries.append(_Entry(name, line, path))
-        elif statement in (".param", ".params", ".parameter"):
-            self._define(line, path)
-        elif statement == ".subckt":
-            path = (*path, f"subcircuit {words[1] if len(words) > 1 else ''}")
-            for name in assignments(line.text):
-                self._parameters.refused[path, name] = f"belongs to the instances of the {path[-1]}"
-        elif statement == ".if":
-            path = (*path, ".if")
-        elif statement == ".lib" and len(words) == 2 and self._has_sections:
-            path = (*path, f"section {words[1]}")
-        elif statement in (".ends", ".endif", ".endl"):
-            path = path[:-1]
-        elif statement in (".include", ".inc", ".lib"):
-            self._includes.append(shorten(line.text))
-        return path
-
-    def _define(self, line: Line, path: Path) -> None:
-        for name, expression in assignments(line.text).items():
-            outside = tuple(step for step in path if step != ".if")
-            if line.problem:
-                self._parameters.refused[path, name] = f"cannot be read: {line.problem}"
-            elif outside != path:
-                self._parameters.refused[outside, name] = "is defined under a condition (.if)"
-            else:
-                self._parameters.expressions[path, name] = expression
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the cards, in order."""
-        return tuple(entry.name for entry in self._entries if entry.name)
-
-    def __len__(self) -> int:
-        """The number of cards, those without a name too."""
-        return len(self._entries)
-
-    @contextmanager
-    def reading(self, name: str | None = None) -> Iterator[ModelCard]:
-        """The card of that name, or the only one; errors in the block name its line.
-
-        Raises:
-            ValueError: where there is no such card, or it cannot be read.
-        """
-        entry = self._find(name)
-        with located(entry.line, self.where):
-            yield self._card(entry, ())
-
-    def card(self, name: str | None = None) -> ModelCard:
-        """The card of that name, or the only one."""
-        with self.reading(name) as card:
-            return card
-
-    def _find(self, name: str | None) -> _Entry:
-        if name is None and len(self._entries) == 1:
-            return self._entries[0]
-        found = [entry for entry in self._entries if entry.name.lower() == (name or "").lower() and name]
-        top = [entry for entry in found if not entry.path]
-        if top or found:
-            return top[0] if top else self._only(found)
-        known = ", ".join(self.names) or "no .model cards"
-        nameless = [entry.line for entry in self._entries if not entry.name]
-        also = (
-            f" Line {nameless[0].number}, {shorten(nameless[0].text)!r}, names no model." if nameless else ""
-        )
-        if self._includes:
-            also += f" It includes other files, which are not read: {', '.join(self._includes[:3])}."
-        raise ValueError(f"{self.where or 'the text'} has no model {name!r}. It has: {known}.{also}")
-
-    def _only(self, found: list[_Entry]) -> _Entry:
-        if len({entry.line.text.lower() for entry in found}) > 1:
-            places = ", ".join(f"line {entry.line.number} ({' of '.join(entry.path)})" for entry in found)
-            raise ValueError(
-                f"{self.where or 'the text'} has several models {found[0].name!r}, none of them at its top: {places}. "
-                "Give the text of the one that is meant."
-            )
-        return found[0]
-
-    def _card(self, entry: _Entry, opened: tuple[_Entry, ...]) -> ModelCard:
-        if ".if" in entry.path:
-            raise ValueError(
-                f"model {entry.name!r} stands under a condition (.if), which is not evaluated. Give its text alone."
-            )
-        if entry in opened or len(opened) > AKO_DEPTH:
-            raise ValueError(f"model {entry.name!r} is a kind of itself (AKO). Expected another card.")
-        _, ako, _ = _head(entry.line.text)
-        base = None
-        if ako is not None and ako.lower() in (name.lower() for name in self.names):
-            of = self._find(ako)
-            with located(of.line, self.where):
-                base = self._card(of, (*opened, entry))
-        return self._evaluated(_read(entry.line.text, base), entry.path)
-
-    def _evaluated(self, card: ModelCard, path: Path) -> ModelCard:
-        """The card with the values of expressions and names of parameters; it keeps the reason where one has none."""
-        lookup = self._parameters.lookup(path)
-        values, problems = dict(card.parameters), dict(card.problems)
-        for key, text in card.parameters.items():
-            if key in WORDS or is_number(text) or key in problems:
-                continue
-            bare = unwrapped(text)
-            try:
-                if bare != text or re.fullmatch(r"[A-Za-z_]\w*", text):
-                    values[key] = repr(evaluate(bare, lookup))
-            except ValueError as error:
-                if bare != text:
-                    problems[key] = f"has no value: {error}"
-        if values == card.parameters and not problems:
-            return card
-        return ModelCard.of(
-            card.name, card.type, {key.upper(): value for key, value in values.items()}, problems
-        )

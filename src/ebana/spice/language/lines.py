@@ -163,3 +163,23 @@ def shorten(text: str, width: int = 60) -> str:
     """Text for an error message: white space joined, cut to ``width``."""
     joined = " ".join(text.split())
     return joined if len(joined) <= width else joined[: width - 3] + "..."
+
+
+_ASSIGNMENT = re.compile(r"(?<![\w.])([A-Za-z_][\w.]*)\s*=(?!=)")
+
+
+def assignments(line: str) -> dict[str, str]:
+    """Names (in lower case) and texts after them of a ``.param`` line, or of one that states parameters.
+
+    Nothing is refused: what cannot be read is told where it is evaluated.
+
+    Example:
+        >>> assignments(".param a = 2 * b, C={3}")
+        {'a': '2 * b', 'c': '{3}'}
+    """
+    found = list(_ASSIGNMENT.finditer(line))
+    ends = [*(match.start() for match in found), len(line)][1:]
+    return {
+        match[1].lower(): line[match.end() : end].strip().rstrip(",").strip()
+        for match, end in zip(found, ends, strict=False)
+    }

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ebana.spice.language.lines import Line
-from ebana.spice.language.parameters import assignments
+from ebana.spice.language.lines import Line, assignments
 
 _WORD = re.compile(r"[A-Za-z0-9_.+\-$]+")
 _FUNCTION = re.compile(r"\.func\s+(\w+)", re.IGNORECASE)

@@ -10,9 +10,10 @@ import numpy as np
 
 from ebana.circuit.capacitance import capacitances
 from ebana.circuit.circuit import Circuit
-from ebana.spice.netlist.block import Pins, node_capacitors, subcircuit
+from ebana.spice.netlist.block import node_capacitors, subcircuit
 from ebana.spice.netlist.deck import netlist
 from ebana.spice.netlist.names import Names
+from ebana.spice.netlist.pins import Pins
 from ebana.spice.netlist.transient import transient_deck, transient_of
 
 RAW = ", potentials by 'ngspice -b -r out.raw <this file>'"

@@ -31,6 +31,11 @@ class Part:
     nodes: tuple[str, ...]
     place: Place
 
+    def __str__(self) -> str:
+        """Its name within its instances, and where it stands: ``x1.R2 (amp.cir, line 4: 'R2 a b 1k')``."""
+        stem, own = self.name[: -len(self.written)], self.name[-len(self.written) :]
+        return f"{stem}{self.written if own == self.written.lower() else own} ({self.place})"
+
 
 @dataclass(frozen=True, slots=True)
 class Resistor(Part):

@@ -13,11 +13,9 @@ from dataclasses import dataclass, field
 from ebana.spice.language import card_reader, cards, mosfet_parameters
 from ebana.spice.language.cards import WORDS, ModelCard
 from ebana.spice.language.deck.places import DeckError, located
-from ebana.spice.language.deck.scopes import Definition, Scope, unwrapped
+from ebana.spice.language.deck.scopes import Scope, unwrapped
 from ebana.spice.language.deck.sources import Statement
 from ebana.spice.language.deck.structure import Block, Choice, Item
-from ebana.spice.language.deck.words import arguments_of, definitions
-from ebana.spice.language.lines import shorten
 from ebana.spice.language.numbers import is_number
 
 PARAMETERS = (".param", ".params", ".parameter", ".global_param")
@@ -66,9 +64,9 @@ class Frame:
         """Note one statement."""
         card = statement.card
         if card in PARAMETERS:
-            self.define(statement)
+            self.scope.define(statement.rest, statement.place)
         elif card in FUNCTIONS:
-            self.define_function(statement)
+            self.scope.define_function(statement.rest, statement.place)
         elif card == ".model":
             words = statement.text.split()
             if len(words) < 3:
@@ -88,36 +86,6 @@ class Frame:
                 if self.scope.number(unwrapped(branch.condition), condition=True):
                     return branch.items
         return ()
-
-    def define(self, statement: Statement) -> None:
-        found = definitions(statement.rest)
-        for name, arguments, body in found:
-            if (
-                len(found) > 1
-                and " " in body
-                and unwrapped(body) is body
-                and self.scope.shared.dialect == "ngspice"
-            ):
-                raise ValueError(
-                    f"the value of {name!r}, {shorten(body)!r}, has blanks and shares its line with others: there "
-                    "ngspice reads it up to the first blank. Put it in braces."
-                )
-            if arguments is not None:
-                self.scope.functions.setdefault(name, Definition(body, statement.place, arguments))
-            elif name in self.scope.given:
-                self.scope.replaced.add(name)  # what an instance states counts before what stands inside
-            else:
-                self.scope.values.pop(name, None)
-                self.scope.parameters[name] = Definition(body, statement.place)
-
-    def define_function(self, statement: Statement) -> None:
-        match = re.fullmatch(r"([A-Za-z_]\w*)\s*(\([^()]*\))\s*=?\s*(.+)", statement.rest, re.DOTALL)
-        if match is None:
-            raise ValueError(
-                f"cannot read {shorten(statement.text)!r}. Expected .func NAME(a, b) {{expression}}."
-            )
-        definition = Definition(match[3].strip(), statement.place, arguments_of(match[2]))
-        self.scope.functions.setdefault(match[1].lower(), definition)
 
     # -- what a name means here ------------------------------------------------------------------------
 

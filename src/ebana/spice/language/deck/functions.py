@@ -6,7 +6,8 @@ Three simulators give one name several meanings, so that a deck is read in a dia
 written         ngspice 39                  LTspice                                 Xyce
 ==============  ==========================  ======================================  ====================
 ``x^y, x**y``   ``|x|^y``                   0 for x < 0 and y no whole number       power (``**`` alone)
-``pow(x,y)``    ``|x|^y``                   as ``x**y``                             power
+``pow(x,y)``    ``|x|^y`` in a source,      as ``x**y``                             power
+                power in a parameter
 ``pwr(x,y)``    ``sgn(x) |x|^y`` in a       ``|x|^y``                               power
                 source, ``|x|^y`` in a
                 parameter
@@ -48,6 +49,8 @@ REFUSED = {
     **dict.fromkeys(_INTERPOLATED.split(), "interpolates otherwise than straight, or reads a file"),
 }
 """Functions that are known and refused, and why."""
+
+_AT_DC = "Write what it gives at DC in its place."
 
 ALIASES = {
     "ln": "log",
@@ -163,9 +166,7 @@ yes=Number(value=1.0), no=Number(value=0.0))
     """
     if name in REFUSED or (name == "limit" and len(arguments) == 2):
         why = REFUSED.get(name, "of two arguments is drawn at random")
-        raise ValueError(
-            f"the function {name!r} {why}, and has no value here. Write what it gives at DC in its place."
-        )
+        raise ValueError(f"the function {name!r} {why}, and has no value here. {_AT_DC}")
     if name in WRITTEN:
         count, build = WRITTEN[name]
         _check_count(name, count, len(arguments))
@@ -181,6 +182,24 @@ yes=Number(value=1.0), no=Number(value=0.0))
     else:
         _check_count(name, FUNCTIONS[plain], len(arguments))
     return Call(plain, arguments)
+
+
+def called_in_parameter(name: str, arguments: tuple[Expression, ...]) -> Expression:
+    """A function in a parameter of ngspice, where some mean something else than in a source.
+
+    Raises:
+        ValueError: as of :func:`called`.
+
+    Example:
+        >>> base = Number(-2.0), Number(3.0)
+        >>> [constant(called_in_parameter(name, base)) for name in ("pow", "pwr")]
+        [-8.0, 8.0]
+    """
+    if name == "pow" and len(arguments) == 2:
+        return Binary("^", *arguments)
+    if name == "limit":
+        raise ValueError(f"the function {name!r} is drawn at random in ngspice's parameters. {_AT_DC}")
+    return called("pow" if name == "pwr" else name, arguments, "ngspice")
 
 
 def _check_count(name: str, wanted: int, found: int) -> None:

@@ -5,13 +5,16 @@ From the loosest to the tightest::
     c ? a : b      ||      xor      &&      == !=      < <= > >=      + -      * / %      unary - + !      ^ **
 
 Operators of one row group from the left. What ngspice groups differently in ``.param`` and in sources is refused:
-chained powers, and a sign behind an operator and before a power. Braces are brackets. In Xyce ``^`` is the exclusive
-or, and ``| & ~`` are ``|| && !``.
+chained powers, and a sign behind an operator and before a power. What ngspice misreads in ``.param`` alone is refused
+there, if it is not in brackets: a sign behind an operator, unless it is a minus before a number (``10*-x+3`` is 17 for
+x = 2); a comparison behind an equality (``1==2>0`` is 0); a condition between ``?`` and ``:``. Braces are brackets. In
+Xyce ``^`` is the exclusive or, and ``| & ~`` are ``|| && !``.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -69,18 +72,22 @@ _TOKEN = re.compile(
 _SPACE = re.compile(r"\s*")
 _BRACES = str.maketrans("{}", "()")
 _LEVELS = ({"||"}, {"xor"}, {"&&"}, {"==", "!="}, {"<", "<=", ">", ">="}, {"+", "-"}, {"*", "/", "%"})
+_COMPARED = 4
+"""The row of comparisons."""
+_BRACKETS = "which ngspice reads differently in parameters; put brackets around"
 _SAME = {"**": "^", "<>": "!="}
 _XYCE = {"|": "||", "&": "&&", "~": "!", "^": "xor"}
 
 
 @lru_cache(maxsize=8192)
-def parsed(text: str, dialect: Dialect = "ngspice", condition: bool = False) -> Tree:
+def parsed(text: str, dialect: Dialect = "ngspice", condition: bool = False, parameter: bool = False) -> Tree:
     """The tree of an expression.
 
     Args:
         text: the expression, with or without braces around it.
         dialect: whose operators are read.
         condition: whether ``=`` stands for ``==``, as in ``.if``.
+        parameter: whether it is one of ``.param``, or a number of a statement, and not of a source.
 
     Raises:
         ValueError: where it is malformed or nested too deep.
@@ -89,7 +96,7 @@ def parsed(text: str, dialect: Dialect = "ngspice", condition: bool = False) -> 
         >>> parsed("2*x")
         Operation(operator='*', operands=(Constant(value=2.0), Name(name='x')), is_function=False)
     """
-    reader = _Reader(text, dialect, condition)
+    reader = _Reader(text, dialect, condition, parameter)
     tree = reader.conditional()
     if reader.word:
         raise reader.fail(f"has {reader.word!r} where it should end")
@@ -111,10 +118,10 @@ def _height(tree: Tree) -> int:
 class _Reader:
     """Recursive descent, one word ahead."""
 
-    def __init__(self, text: str, dialect: Dialect, condition: bool) -> None:
+    def __init__(self, text: str, dialect: Dialect, condition: bool, parameter: bool) -> None:
         self.written, self.text = text, text.translate(_BRACES)
         self.dialect: Dialect = dialect
-        self.condition = condition
+        self.condition, self.parameter = condition, parameter
         self.at = self.depth = 0
         self.word = self.kind = ""
         self.step()
@@ -154,28 +161,29 @@ class _Reader:
         if self.depth > DEPTH:
             raise self.fail(f"has more than {DEPTH} brackets or conditions inside each other")
 
-    def conditional(self) -> Tree:
+    def conditional(self, behind: str = "") -> Tree:
+        """An expression; ``behind`` is the ``?`` or ``:`` before it."""
         self._deeper()
-        condition = self.binary(0)
+        condition = self._climb(self.signed(first=True, behind=bool(behind)), 0)
         if self.word == "?":
+            if behind == "?" and self._is_cautious():
+                raise self.fail(f"has a condition between '?' and ':', {_BRACKETS} it")
             self.step()
-            yes = self.conditional()
+            yes = self.conditional("?")
             if self.step() != ":":
                 raise self.fail("has a '?' without its ':'")
-            condition = Operation("?", (condition, yes, self.conditional()))
+            condition = Operation("?", (condition, yes, self.conditional(":")))
         self.depth -= 1
         return condition
 
-    def binary(self, level: int) -> Tree:
-        """Operators of this row and those that bind more tightly, by climbing, so that rows cost no depth."""
-        left = self.signed(first=True)
-        return self._climb(left, level)
-
     def _climb(self, left: Tree, level: int) -> Tree:
+        """Operators of this row and those that bind more tightly, by climbing, so that rows cost no depth."""
         while (row := self._row()) >= level:
             operator = self.step()
-            right = self.signed(first=False)
+            right = self.signed(first=False, behind=True)
             while self._row() > row:
+                if operator in ("==", "!=") and self._is_cautious() and self._row() == _COMPARED:
+                    raise self.fail(f"has {self.word!r} behind {operator!r}, {_BRACKETS} the comparison")
                 right = self._climb(right, self._row())
             left = Operation(operator, (left, right))
         return left
@@ -185,12 +193,15 @@ class _Reader:
             return -1
         return next((k for k, row in enumerate(_LEVELS) if self.word in row), -1)
 
-    def signed(self, first: bool) -> Tree:
+    def signed(self, first: bool, behind: bool) -> Tree:
+        """An operand or a power with its signs; ``behind`` tells whether it stands behind an operator of any kind."""
         signs: list[str] = []
         while self.kind == "operator" and self.word in ("+", "-", "!"):
             signs.append(self.step())
+        inner = signs if behind else signs[1:]
+        self._check_signs(inner, signs[-2:-1])
         tree, is_power = self.power()
-        if signs and is_power and not first:
+        if is_power and (signs if not first else self._is_cautious() and (inner or "!" in signs)):
             raise self.fail("has a sign between an operator and a power; put brackets around the power")
         if len(signs) > DEPTH:
             raise self.fail(f"has more than {DEPTH} signs in a row")
@@ -198,17 +209,31 @@ class _Reader:
             tree = tree if sign == "+" else Operation(sign, (tree,))
         return tree
 
+    def _check_signs(self, behind: Sequence[str], before: Sequence[str]) -> None:
+        """Refuse signs behind an operator, or behind the sign ``before``, that ngspice misreads in ``.param``."""
+        plain = [sign for sign in behind if sign != "!"]
+        if not plain or not self._is_cautious():
+            return
+        alone = list(behind[-1:]) == plain == ["-"] and "!" not in before
+        if not (alone and self.kind == "number"):
+            raise self.fail(f"has a sign behind an operator, {_BRACKETS} it and what follows")
+
+    def _is_cautious(self) -> bool:
+        """Whether ngspice's own reading of signs in parameters counts."""
+        return self.parameter and self.dialect == "ngspice"
+
     def power(self) -> tuple[Tree, bool]:
         """An operand or a power, and whether it is a power without brackets of its own."""
         base = self.operand()
         if not self._is_power():
             return base, False
         self.step()
-        sign = self.step() if self.kind == "operator" and self.word in ("+", "-") else "+"
+        sign = self.step() if self.kind == "operator" and self.word in ("+", "-") else ""
+        self._check_signs([*sign], [])
         exponent = self.operand()
         if self._is_power():
             raise self.fail("chains powers, which simulators group differently; put brackets around one")
-        return Operation("^", (base, exponent if sign == "+" else Operation("-", (exponent,)))), True
+        return Operation("^", (base, Operation("-", (exponent,)) if sign == "-" else exponent)), True
 
     def _is_power(self) -> bool:
         return self.kind == "operator" and self.word == "^"

@@ -20,9 +20,10 @@ from ebana.spice.language.deck.expression import (
     Potential,
     Unary,
 )
-from ebana.spice.language.deck.functions import NoValue, called, constant, power
+from ebana.spice.language.deck.functions import NoValue, called, called_in_parameter, constant, power
 from ebana.spice.language.deck.grammar import Constant, Dialect, Name, Operation, Probe, Tree, literal, parsed
 from ebana.spice.language.deck.places import Place, located
+from ebana.spice.language.deck.words import arguments_of, definitions
 from ebana.spice.language.lines import shorten
 from ebana.spice.language.numbers import is_number
 
@@ -40,17 +41,37 @@ _TIMED = {
     "hertz": "0 at an operating point",
     "freq": "0 at an operating point",
 }
+_CONSTANTS = {
+    "pi": math.pi,
+    "e": math.e,
+    "echarge": 1.602176634e-19,
+    "boltz": 1.380649e-23,
+    "kelvin": -273.15,
+}
 _BOLTZMANN_OVER_CHARGE = 1.380649e-23 / 1.602176634e-19
 """Volts per kelvin, of the SI's exact constants."""
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """The text of a parameter, or of a function and its arguments, and where it stands."""
+    """The text of a parameter, or of a function and its arguments, and where it stands.
+
+    Args:
+        text: the expression.
+        place: of its statement.
+        arguments: of a function, their names in lower case.
+        refused: why it must not be evaluated, the end of a sentence; empty for one that may.
+    """
 
     text: str
     place: Place
     arguments: tuple[str, ...] = ()
+    refused: str = ""
+
+    def check(self, what: str) -> None:
+        """Raise ValueError where it must not be evaluated."""
+        if self.refused:
+            raise ValueError(f"{what} {self.refused}. Write the value in its place.")
 
 
 @dataclass
@@ -59,14 +80,14 @@ class Surroundings:
 
     Args:
         dialect: whose functions and operators are meant.
-        celsius: the temperature, degrees.
+        celsius: the temperature, degrees; None where it is not known.
         left: operations that may still be written out.
         single: those of the expression that is being read.
         grounds: names of ground.
     """
 
     dialect: Dialect = "ngspice"
-    celsius: float = 27.0
+    celsius: float | None = 27.0
     left: int = BUDGET
     single: int = SINGLE
     grounds: tuple[str, ...] = ("0", "gnd")
@@ -141,7 +162,51 @@ class Scope:
             parts = parts[1:]
         return self.prefix + ".".join(parts)
 
+    # -- definitions ------------------------------------------------------------------------------------
+
+    def define(self, text: str, place: Place) -> None:
+        """Note the parameters and functions of a ``.param`` statement.
+
+        Args:
+            text: what follows its first word.
+            place: of the statement.
+
+        Raises:
+            ValueError: for text that is no assignment, and values that simulators cut at a blank.
+        """
+        found = definitions(text)
+        for name, arguments, body in found:
+            blank = " " in body and unwrapped(body) is body
+            if len(found) > 1 and blank and self.shared.dialect == "ngspice":
+                raise ValueError(
+                    f"the value of {name!r}, {shorten(body)!r}, has blanks and shares its line with others: there "
+                    "ngspice reads it up to the first blank. Put it in braces."
+                )
+            if arguments is not None:
+                self.functions.setdefault(name, Definition(body, place, arguments))
+            elif name in self.given:
+                self.replaced.add(name)  # what an instance states counts before what stands inside
+            else:
+                self.values.pop(name, None)
+                self.parameters[name] = Definition(body, place)
+
+    def define_function(self, text: str, place: Place) -> None:
+        """Note the function of a ``.func`` statement; arguments as of :meth:`define`.
+
+        Raises:
+            ValueError: for text that defines none.
+        """
+        match = _FUNCTION.fullmatch(text)
+        if match is None:
+            raise ValueError(f"cannot read {shorten(text)!r}. Expected .func NAME(a, b) {{expression}}.")
+        definition = Definition(match[3].strip(), place, arguments_of(match[2]))
+        self.functions.setdefault(match[1].lower(), definition)
+
     # -- parameters -------------------------------------------------------------------------------------
+
+    def defines(self, name: str) -> bool:
+        """Whether a parameter of this name, in lower case, is seen from here."""
+        return self._owner(name) is not None
 
     def value(self, name: str) -> float:
         """The value of a parameter that is seen from here, by its name in lower case.
@@ -192,7 +257,7 @@ class Scope:
         bare = unwrapped(text)
         if bare is text and (is_number(text) or _MIXED.fullmatch(text)):
             return literal(text, self.shared.dialect)
-        tree = parsed(bare, self.shared.dialect, condition)
+        tree = parsed(bare, self.shared.dialect, condition, parameter=True)
         self.shared.begin()
         try:
             return constant(_Resolver(self, bare, in_parameter=True).resolved(tree, {}, 0))
@@ -201,6 +266,7 @@ class Scope:
 
 
 _MIXED = re.compile(r"\d+[a-z]+\d+", re.IGNORECASE)
+_FUNCTION = re.compile(r"([A-Za-z_]\w*)\s*(\([^()]*\))\s*=?\s*(.+)", re.DOTALL)
 
 
 def unwrapped(text: str) -> str:
@@ -246,6 +312,7 @@ def _evaluate(owner: Scope, name: str) -> None:
         scope, own = path[-1]
         definition = scope.parameters[own]
         with located(definition.place):
+            definition.check(f"the parameter {own!r}")
             following = None if own in scope.values else _missing(scope, definition)
             if following is None:
                 if own not in scope.values:
@@ -285,7 +352,7 @@ def _names(tree: Tree, scope: Scope) -> list[str]:
         elif isinstance(one, Operation):
             open_ones.extend((operand, bound) for operand in one.operands)
             function = scope.function(one.operator) if one.is_function else None
-            if function is not None and one.operator not in seen:
+            if function is not None and not function.refused and one.operator not in seen:
                 seen.add(one.operator)
                 body = parsed(unwrapped(function.text), scope.shared.dialect)
                 open_ones.append((body, frozenset(function.arguments)))
@@ -358,15 +425,16 @@ class _Resolver:
         if own is None:
             if name == "fmod" and len(arguments) == 2:
                 return self.binary("%", *arguments)
-            if name == "pwr" and self.in_parameter and self.scope.shared.dialect == "ngspice":
-                name = "pow"  # the sign is lost in ngspice's parameters, and kept in its sources
+            if self.in_parameter and self.scope.shared.dialect == "ngspice":
+                return called_in_parameter(name, tuple(arguments))
             return called(name, tuple(arguments), self.scope.shared.dialect)
+        own.check(f"the function {name!r}")
         if len(own.arguments) != len(arguments):
             raise ValueError(
                 f"the function {name!r} has {len(arguments)} arguments. Expected {len(own.arguments)}: "
                 f"{name}({', '.join(own.arguments)})."
             )
-        body = parsed(unwrapped(own.text), self.scope.shared.dialect)
+        body = parsed(unwrapped(own.text), self.scope.shared.dialect, parameter=self.in_parameter)
         given = zip(arguments, sizes, strict=True)
         return self.resolved(body, dict(zip(own.arguments, given, strict=True)), depth + 1)
 
@@ -383,16 +451,22 @@ class _Resolver:
                 f"the expression {shorten(self.text)!r} depends on {name!r}, which is {_TIMED[name]}. "
                 "Write the source as it is at DC."
             )
-        constants = {
-            "pi": math.pi, "e": math.e, "temper": self.scope.shared.celsius,
-            "echarge": 1.602176634e-19, "boltz": 1.380649e-23, "kelvin": -273.15,
-        }  # fmt: skip
-        if self.scope.shared.dialect != "ngspice":
-            constants["temp"] = self.scope.shared.celsius
-            constants["vt"] = _BOLTZMANN_OVER_CHARGE * (self.scope.shared.celsius + 273.15)
-        if name in constants:
-            return constants[name]
+        if name in _CONSTANTS:
+            return _CONSTANTS[name]
+        own = name == "temper" or (name in ("temp", "vt") and self.scope.shared.dialect != "ngspice")
+        if own:
+            return self.temperature(name)
         return self.scope.value(name)  # tells what is known
+
+    def temperature(self, name: str) -> float:
+        """Degrees Celsius, or of ``vt`` the thermal voltage, volts."""
+        celsius = self.scope.shared.celsius
+        if celsius is None:
+            raise ValueError(
+                f"the expression {shorten(self.text)!r} depends on the temperature, which is not known here. "
+                "Write the value in its place."
+            )
+        return _BOLTZMANN_OVER_CHARGE * (celsius + 273.15) if name == "vt" else celsius
 
 
 def _remainder(x: float, y: float) -> float:
