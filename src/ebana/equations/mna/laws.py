@@ -1,6 +1,6 @@
 """Laws of branches that are not linear, evaluated together: a program for a form of laws, whatever their numbers.
 
-Arrays are padded to powers of two, so that circuits of all sizes share a program for each form.
+Arrays are padded to few sizes, so that circuits and batches of all sizes share programs of a form.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ Answer = tuple[np.ndarray, tuple[np.ndarray, ...]]
 
 LEAST = 8
 """Smallest number of branches that a program is made for."""
+
+BATCHES, CHEAP = (16, 256), 8192
+"""Batches that programs are made for, as long as so many values of them cost less than another program."""
 
 
 def answer(law: Any, controls: tuple[Any, ...], own: Values) -> tuple[Any, tuple[Any, ...]]:
@@ -71,8 +74,10 @@ class Family:
 
 
 def _padded(parts: Sequence[np.ndarray], batch: int, count: int) -> np.ndarray:
-    """Arrays ``(B, k)`` side by side, to powers of two by their last row and column."""
-    whole = np.empty((_power(batch, 1), _power(count)))
+    """Arrays ``(B, k)`` side by side, to sizes that programs are made for, by their last row and column."""
+    wide = _power(count)
+    tall = next((size for size in BATCHES if batch <= size and size * wide <= CHEAP), _power(batch, 1))
+    whole = np.empty((tall, wide))
     np.concatenate(parts, axis=1, out=whole[:batch, :count])
     whole[:batch, count:] = whole[:batch, count - 1 : count]
     whole[batch:] = whole[batch - 1]
