@@ -1,5 +1,6 @@
 """The folder ``tests/helpers`` is importable because this file puts ``tests`` on the path."""
 
+import ctypes
 import gc
 import itertools
 import os
@@ -29,9 +30,11 @@ gc.set_threshold(200_000, 50, 1000)  # and traces are millions of short-lived ob
 # Programs are shared by the processes of a run, and by runs: they are known by their text.
 os.environ.setdefault("EBANA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "programs"))
 
-MAPPINGS = Path("/proc/self/maps")
+MAPPINGS, PAGES = Path("/proc/self/maps"), Path("/proc/self/statm")
 MOST_MAPPINGS = 35_000
 """A process may hold 65,530 memory mappings, and every compiled program takes some."""
+MOST_GIBIBYTES = 2.5
+"""Memory of a process from which on compiled programs are forgotten: machines of 8 GiB run the tests too."""
 
 _tests = itertools.count(1)
 
@@ -50,10 +53,15 @@ def few_compiled_programs():
     yield
     if next(_tests) % 20 or not MAPPINGS.exists():
         return
-    if MAPPINGS.read_bytes().count(b"\n") > MOST_MAPPINGS:
+    gibibytes = int(PAGES.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**30
+    if gibibytes > MOST_GIBIBYTES or MAPPINGS.read_bytes().count(b"\n") > MOST_MAPPINGS:
         import jax
 
         jax.clear_caches()
+        gc.collect()
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:  # glibc keeps what is freed between other things, gigabytes of it
+            trim(0)
 
 
 SIMULATORS = (
