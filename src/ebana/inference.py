@@ -161,7 +161,9 @@ def exact(system: System, values: Values, data: Dataset, loss: Loss, v: np.ndarr
     """The exact gradient at known free states ``(B, F)``."""
     with scope(system.traits):
         outside = isinstance(system, HostDifferentiable)
-        run, argument, given = (_exact, system, cast) if outside else (_exact_jit, as_argument(system), arguments)
+        run, argument, given = (
+            (_exact, system, cast) if outside else (_exact_jit, as_argument(system), arguments)
+        )
         values, x, y, at = (given(system, each) for each in (values, data.inputs, data.outputs, {"v": v}))
         found = run(argument, values, x, y, loss.in_program(), at["v"])
         return {name: np.asarray(value) for name, value in found.items()}

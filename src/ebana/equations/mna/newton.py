@@ -96,7 +96,12 @@ def _newton(
         here = x[:, active]
         controls = part.bent(part.controls(part.full(here)))
         at, moved = _limited(limiters, controls, at, cold=cold and iteration == 0)
-        residual, slopes = part.linearised(here, at)
+        with np.errstate(invalid="ignore"):
+            residual, slopes = part.linearised(here, at)
+        lapsed = ~(np.isfinite(residual).all(0) & np.isfinite(slopes).all(0))
+        if lapsed.any():  # the nodes that 1 / v and ln(v) read are at 0 V before the first step
+            residual, slopes = part.linearised(here, at, lapses=True)
+            moved = moved | lapsed
         step = -part.factors(here, slopes).solve(residual)
         count[active] += 1
         ok = np.isfinite(step).all(0)
@@ -228,9 +233,10 @@ def _polished(system: System, x: np.ndarray, found: np.ndarray, count: np.ndarra
     active = np.arange(batch)
     for _ in range(POLISHING):
         part = system.samples(active)
-        residual, slopes = part.linearised(x[:, active])
-        factors = part.factors(x[:, active], slopes)
-        step = -factors.solve(residual)
+        with np.errstate(invalid="ignore"):  # of samples that were not found
+            residual, slopes = part.linearised(x[:, active])
+            factors = part.factors(x[:, active], slopes)
+            step = -factors.solve(residual)
         length = np.abs(step[:nodes]).max(0, initial=0.0)
         better = np.isfinite(step).all(0) & (length < 0.5 * size[active])
         singular[active] = factors.singular
@@ -245,7 +251,8 @@ def _polished(system: System, x: np.ndarray, found: np.ndarray, count: np.ndarra
         if not active.size:
             break
     factors = stacked([part for part in parts if part is not None])
-    rounding = bound(factors, _roundings(system, x), nodes)
+    with np.errstate(invalid="ignore"):
+        rounding = bound(factors, _roundings(system, x), nodes)
     rounding += float(np.finfo(np.float64).eps) * np.abs(x[:nodes]).max(0, initial=0.0)
     error = np.where(found & ~singular, size + rounding, np.inf)
     return State(x, found & ~singular, error, count, factors, singular)

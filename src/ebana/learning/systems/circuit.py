@@ -334,7 +334,9 @@ class CircuitSystem:
         slopes = system.slopes(v.T, 0.0)
 
         def solve(side: Array) -> Array:
-            return -(system.weight * system.correction(v.T, side.T / system.weight, slopes, often=False).step).T
+            return -(
+                system.weight * system.correction(v.T, side.T / system.weight, slopes, often=False).step
+            ).T
 
         found = solve(rhs)
         if len(system.plan.kept) > system.dense_limit:  # conjugate gradients leave more than rounding
