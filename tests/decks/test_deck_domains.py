@@ -27,6 +27,12 @@ def test_what_has_no_value_at_rest_is_found(expression: str, exact: float) -> No
     np.testing.assert_allclose(found["o"], [exact], rtol=1e-12)
 
 
+def test_a_current_by_a_quotient_is_found() -> None:
+    """``v = r i`` with ``i = 2 mW / v``: ``v`` is the root of ``r`` times 2 mW."""
+    (found,) = solve_deck("t\nV1 a 0 2\nRa a 0 1k\nB1 0 o I=1m*V(a)/V(o)\nRo o 0 8k\n.end")
+    np.testing.assert_allclose(found["o"], [4.0], rtol=1e-9)
+
+
 def test_tables_of_as_many_points_have_their_own_places() -> None:
     (found,) = solve_deck(
         "t\nV1 a 0 2\nE1 b 0 TABLE {V(a)} = (0,0) (1,1) (3,5)\nE2 c 0 TABLE {V(a)} = (0,1) (4,3) (5,3)\n"

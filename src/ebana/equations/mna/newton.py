@@ -38,6 +38,9 @@ STEPS = 24
 INSTANTS, INNER = 400, 20
 """Most steps in time, and Newton iterations of each."""
 
+BESIDE = 1.0
+"""Volts from where a law has no value to where it is followed along its tangent instead."""
+
 Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 """States ``(n, B)``, which of them were found, and iterations of each."""
 
@@ -100,7 +103,7 @@ def _newton(
             residual, slopes = part.linearised(here, at)
         lapsed = ~(np.isfinite(residual).all(0) & np.isfinite(slopes).all(0))
         if lapsed.any():  # the nodes that 1 / v and ln(v) read are at 0 V before the first step
-            residual, slopes = part.linearised(here, at, lapses=True)
+            residual, slopes = part.linearised(here, _beside(part, at), lapses=True)
             moved = moved | lapsed
         step = -part.factors(here, slopes).solve(residual)
         count[active] += 1
@@ -142,6 +145,17 @@ def _limited(
             moved = moved | (np.abs(a - b) > ABSOLUTE + RELATIVE * np.abs(b)).any(1)
         at.append(one)
     return at, moved
+
+
+def _beside(system: System, at: list[tuple[np.ndarray, ...]]) -> list[tuple[np.ndarray, ...]]:
+    """Where laws are evaluated: a volt beside the controls at which they have no value."""
+    found = []
+    for given, (value, by) in zip(at, system.answers(at), strict=True):
+        lapsed = ~np.isfinite(value)
+        for slope in by:
+            lapsed = lapsed | ~np.isfinite(slope)
+        found.append(tuple(np.where(lapsed, one + BESIDE, one) for one in given))
+    return found
 
 
 def _one_by_one(detour: Callable[[System, int], Found]) -> Callable[[System, int], Found]:
