@@ -6,9 +6,8 @@ branch.
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -136,7 +135,7 @@ def _solved(
     near: Potentials | None,
 ) -> Solution:
     sweeps = analysis.sweeps if isinstance(analysis, DcSweep) else ()
-    points = list(_points(sweeps))
+    points = list(DcSweep(sweeps).points())
     walk = _Walk(source, deck, sweeps, engine)
     rows: list[NamedPoint] = []
     for number, variables in enumerate(points):
@@ -166,15 +165,12 @@ def _solved(
     return Solution(analysis, swept, volts, amperes, np.array([row.error[0] for row in rows]), found)
 
 
-def _points(sweeps: Sequence[Sweep]) -> Iterator[Variables]:
-    """All combinations, the first variable running fastest."""
-    keys = [(s.kind, s.name) for s in sweeps]
-    for values in itertools.product(*(s.values for s in reversed(sweeps))):
-        yield dict(zip(keys, reversed(values), strict=True))
-
-
 def _told(variables: Variables) -> str:
     return ", ".join(f"{name} = {value:g}" for (_, name), value in variables.items()) or "the operating point"
+
+
+_OUTSIDE = ("parameter", "temperature", "number")
+"""Kinds of variables for which a deck is read anew."""
 
 
 class _Walk:
@@ -210,14 +206,19 @@ class _Walk:
 
     def _circuit(self, variables: Variables) -> Circuit:
         """The circuit; made anew where a parameter or the temperature is another."""
-        outside = {key: value for key, value in variables.items() if key[0] in ("parameter", "temperature")}
+        outside = {key: value for key, value in variables.items() if key[0] in _OUTSIDE}
         if self.made is None or self.made[0] != outside:
             deck = self.deck
             if outside:
                 parameters = {name: value for (kind, name), value in outside.items() if kind == "parameter"}
                 celsius = next((value for (kind, _), value in outside.items() if kind == "temperature"), None)
+                numbers = {name: value for (kind, name), value in outside.items() if kind == "number"}
                 deck = deck_of(
-                    self.source, dialect=self.deck.dialect, parameters=parameters, temperature=celsius
+                    self.source,
+                    dialect=self.deck.dialect,
+                    parameters=parameters,
+                    temperature=celsius,
+                    numbers=numbers,
                 )
             made = assembled(deck, inputs=dict.fromkeys(self.sources, "sweep"), trainable=self.resistors)
             if self.x is not None and self.made is not None and made.size != self.made[1].size:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ebana.analysis.decks import Solution, solve_deck
+from ebana.decks.source import Dialect, written_in
 from ebana.engines.base import NotConverged
 from ebana.interruption import check
 from ebana.parity import golden
@@ -136,6 +137,7 @@ def run_suite(
     folder: Path,
     progress: Callable[[int, int, str], Any] | None = None,
     of: Callable[[str, Callable[[], DeckResult]], DeckResult] | None = None,
+    dialect: Dialect = "auto",
 ) -> SuiteResult:
     """Compare every deck of a folder.
 
@@ -143,6 +145,7 @@ def run_suite(
         folder: where the decks are.
         progress: called before each with its number, how many there are, and its name.
         of: what keeps results between runs: called with a deck's name and what computes it.
+        dialect: as for :func:`~ebana.decks.from_netlist`.
     """
     paths = decks_in(folder)
     found = []
@@ -153,22 +156,45 @@ def run_suite(
             progress(number, len(paths), name)
 
         def compared(path: Path = path, name: str = name) -> DeckResult:
-            return compare_deck(path, name)
+            return compare_deck(path, name, dialect=dialect)
 
         found.append(compared() if of is None else of(name, compared))
     return SuiteResult(tuple(found))
 
 
-def compare_deck(path: Path, name: str | None = None) -> DeckResult:
+def compare_deck(path: Path, name: str | None = None, *, dialect: Dialect = "auto") -> DeckResult:
     """One deck, natively and in ngspice, and against the results beside it.
+
+    A deck of another simulator's is read as that simulator does. Where ngspice gives something else, its results count
+    where the deck is right when it is read as ngspice's.
 
     Args:
         path: of the deck.
         name: what the result calls it; the path where left out.
+        dialect: as for :func:`~ebana.decks.from_netlist`; of a deck that does not say in whose language it is, results
+            of Xyce's beside it do.
     """
-    title = str(path) if name is None else name
+    if dialect == "auto" and Path(f"{path}.prn").is_file() and path.is_file():
+        stated = written_in(read_text(path))
+        dialect = "xyce" if stated == "ngspice" else stated
+    found = _compared_with(path, str(path) if name is None else name, dialect)
+    if found.verdict != "wrong" or (found.golden or 0.0) > GOLDEN:
+        return found
+    if dialect == "ngspice" or (dialect == "auto" and written_in(read_text(path)) == "ngspice"):
+        return found
+    there = _compared_with(path, found.name, "ngspice")
+    if there.volts is None or there.share is None or (there.volts > VOLTS and there.share > RELATIVE):
+        return found
+    reason = "ngspice means something else by it, and agrees where it is read as its own"
+    return replace(
+        found, verdict="right", volts=there.volts, share=there.share, node=there.node, reason=reason
+    )
+
+
+def _compared_with(path: Path, title: str, dialect: Dialect) -> DeckResult:
+    """The verdict on a deck that is read in a dialect."""
     try:
-        solutions = solve_deck(path)
+        solutions = solve_deck(path, dialect=dialect)
     except NotConverged as error:
         return _without_a_point(title, path, error)
     except (ValueError, OSError) as error:
@@ -184,7 +210,7 @@ def compare_deck(path: Path, name: str | None = None) -> DeckResult:
     first = _judged(title, solutions, plots, beside)
     if first.verdict != "wrong" or first.volts is None:
         return first
-    return _of_several(path, first, plots) or first
+    return _of_several(path, first, plots, dialect) or first
 
 
 def _without_a_point(title: str, path: Path, error: NotConverged) -> DeckResult:
@@ -196,11 +222,11 @@ def _without_a_point(title: str, path: Path, error: NotConverged) -> DeckResult:
     return DeckResult(title, "lost", reason=str(error))
 
 
-def _of_several(path: Path, first: DeckResult, plots: Sequence[Plot]) -> DeckResult | None:
+def _of_several(path: Path, first: DeckResult, plots: Sequence[Plot], dialect: Dialect) -> DeckResult | None:
     """The verdict on a circuit of several operating points: right, where the simulator's is one of ours too."""
     near = [{_node(name): np.real(v) for name, v in plot.vectors.items()} for plot in plots]
     try:
-        there = solve_deck(path, near=near)
+        there = solve_deck(path, near=near, dialect=dialect)
     except NotConverged:
         return None
     again = _judged(first.name, there, plots, first.golden)
