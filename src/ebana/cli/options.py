@@ -30,7 +30,7 @@ DeckDialect = Annotated[
     str,
     typer.Option(
         "--dialect",
-        help=f"Whose meaning counts where simulators differ: {', '.join(DIALECTS)}, what the deck says.",
+        help="Whose meaning counts where simulators differ: ngspice, ltspice or xyce; auto is what the deck says.",
     ),
 ]
 

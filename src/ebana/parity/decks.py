@@ -178,17 +178,18 @@ def compare_deck(path: Path, name: str | None = None, *, dialect: Dialect = "aut
         stated = written_in(read_text(path))
         dialect = "xyce" if stated == "ngspice" else stated
     found = _compared_with(path, str(path) if name is None else name, dialect)
-    if found.verdict != "wrong" or (found.golden or 0.0) > GOLDEN:
+    if found.verdict not in ("wrong", "not compared") or (found.golden or 0.0) > GOLDEN:
         return found
-    if dialect == "ngspice" or (dialect == "auto" and written_in(read_text(path)) == "ngspice"):
+    of_ngspice = (written_in(read_text(path)) if dialect == "auto" else dialect) == "ngspice"
+    if found.golden is not None and (found.verdict == "not compared" or not of_ngspice):
+        return replace(found, verdict="right", reason=found.reason or "ngspice means something else by it")
+    if found.verdict == "not compared" or of_ngspice:
         return found
     there = _compared_with(path, found.name, "ngspice")
-    if there.volts is None or there.share is None or (there.volts > VOLTS and there.share > RELATIVE):
+    if there.verdict != "right":
         return found
     reason = "ngspice means something else by it, and agrees where it is read as its own"
-    return replace(
-        found, verdict="right", volts=there.volts, share=there.share, node=there.node, reason=reason
-    )
+    return replace(there, reason=reason)
 
 
 def _compared_with(path: Path, title: str, dialect: Dialect) -> DeckResult:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ebana.spice.language.lines import physical_lines
 from ebana.spice.simulators import rawfile
-from ebana.spice.simulators.errors import NgspiceError
+from ebana.spice.simulators.errors import NgspiceError, SpiceError
 from ebana.spice.simulators.process import run_program
 from ebana.spice.simulators.rawfile import Plot
 from ebana.storage.scratch import ScratchFolder
@@ -53,7 +53,7 @@ def _one(path: Path, lines: list[str], analysis: list[str], timeout: float) -> P
         try:
             _, said = run_program(deck, Path(folder.name), "-r", "result.raw", timeout=timeout)
             raw = Path(folder.name, "result.raw")
-            plots = rawfile.read(raw.read_bytes()) if raw.exists() else []
+            plots = _plots(raw)
         finally:
             folder.cleanup()
         found = [plot for plot in plots if plot.name.lower().startswith(("operating", "dc"))]
@@ -65,6 +65,14 @@ def _one(path: Path, lines: list[str], analysis: list[str], timeout: float) -> P
     raise NgspiceError(
         f"ngspice found no operating point of {path.name}: {' '.join(errors[:2]) or said[-200:].strip()}"
     )
+
+
+def _plots(raw: Path) -> list[Plot]:
+    """What a raw file holds; nothing where ngspice gave up and left a head without values."""
+    try:
+        return rawfile.read(raw.read_bytes()) if raw.exists() else []
+    except SpiceError:
+        return []
 
 
 def _prepared(path: Path, text: str) -> tuple[list[str], list[list[str]]]:

@@ -24,7 +24,13 @@ ITERATIONS = 100
 """Newton iterations before a detour is taken; ngspice's ITL1."""
 
 ABSOLUTE, RELATIVE = 1e-6, 1e-3
-"""Corrections, in volts and as a share of the potential, below which polishing takes over; ngspice's."""
+"""Corrections, in volts and as a share of the potential, below which polishing takes over; ngspice's.
+
+The share is one of a volt at most: junctions tell millivolts apart at 100 V too.
+"""
+
+ROUNDED = 1e-9
+"""Share of a large potential below which corrections count as small."""
 
 POLISHING = 12
 """Most Newton iterations without limiters: each doubles the digits, until rounding stops them."""
@@ -111,7 +117,8 @@ def _newton(
         new = here + np.where(ok, step, 0.0)
         x[:, active] = new
         nodes = slice(0, system.layout.nodes)
-        reach = ABSOLUTE + RELATIVE * np.maximum(np.abs(new[nodes]), np.abs(here[nodes]))
+        size = np.maximum(np.abs(new[nodes]), np.abs(here[nodes]))
+        reach = ABSOLUTE + np.maximum(RELATIVE * np.minimum(size, 1.0), ROUNDED * size)
         settled = ok & (np.abs(step[nodes]) <= reach).all(0) & ~moved
         found[active] = settled
         going = ok & ~settled

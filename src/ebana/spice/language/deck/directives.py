@@ -342,10 +342,10 @@ def _spaced(kind: str, rest: list[str], scope: Scope) -> list[float]:
         if not count < POINTS:
             raise ValueError(f"it has more than {POINTS:,} values. Take a larger step.")
         return [start + k * step for k in range(math.floor(count) + 1)]
-    if start <= 0 or stop < start or step < 1 or step != int(step):
-        raise ValueError(
-            f"it goes from {start!r} to {stop!r} by {step!r} points. Expected numbers above 0, in order."
-        )
+    if 0 < stop < start:
+        return [start]  # as in Xyce
+    if start <= 0 or stop <= 0 or step < 1 or step != int(step):
+        raise ValueError(f"it goes from {start!r} to {stop!r} by {step!r} points. Expected numbers above 0.")
     base = 10.0 if kind == "dec" else 2.0
     count = math.log(stop / start, base) * step + 1e-9
     if not count < POINTS:
