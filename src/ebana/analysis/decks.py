@@ -28,6 +28,12 @@ from ebana.interruption import check
 from ebana.physics.nudge import Nudge
 from ebana.spice.language.deck import DcSweep, Deck, OperatingPoint, Sweep
 
+TOLERANCE = 1e-6
+"""Estimated error up to which a point counts as found, volts; roundings of milliohms beside gigaohms are as large.
+
+Every point has all the digits that they leave: the tolerance only says what is a failure.
+"""
+
 Potentials = Mapping[str, np.ndarray]
 """Potentials of nodes by name, ``(points,)`` each, volts."""
 
@@ -100,7 +106,7 @@ def solve_deck(
 
     Args:
         source: the path of a file, or the text of a deck.
-        engine: what solves it.
+        engine: what solves it; :class:`~ebana.engines.SparseEngine` with a tolerance of 1 uV where left out.
         strict: raise where an operating point is not found; else it is NaN.
         progress: called before each point with its number and how many there are.
         near: of each analysis, potentials of nodes by name, ``(points,)`` each, to start from at each point in place of
@@ -120,7 +126,7 @@ def solve_deck(
     wanted = deck.analyses or (OperatingPoint(),)
     starts: Sequence[Potentials | None] = [None] * len(wanted) if near is None else near
     return [
-        _solved(source, deck, one, engine or SparseEngine(), strict, progress, start)
+        _solved(source, deck, one, engine or SparseEngine(tolerance=TOLERANCE), strict, progress, start)
         for one, start in zip(wanted, starts, strict=False)
     ]
 

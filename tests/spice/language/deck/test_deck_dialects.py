@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ebana.decks.source import written_in
@@ -14,7 +16,7 @@ from ebana.spice.language.deck import (
 )
 
 
-def named(text: str, **given) -> dict:
+def named(text: str, **given: Any) -> dict[str, Any]:
     return {element.name: element for element in read_deck(f"title\n{text}\n", **given).elements}
 
 
@@ -91,9 +93,7 @@ def test_a_source_controlled_by_the_current_of_a_resistor() -> None:
 
 
 @pytest.mark.parametrize(("dialect", "constant"), [("ngspice", True), ("ltspice", False), ("xyce", False)])
-def test_one_coefficient_of_a_polynomial_is_a_constant_in_ngspice_and_a_gain_elsewhere(
-    dialect, constant
-) -> None:
+def test_one_coefficient_of_a_polynomial(dialect: Any, constant: bool) -> None:
     found = named("E1 a 0 POLY(1) b 0 5\nR1 a 0 1\nR2 b 0 1", dialect=dialect)["e1"]
     assert ("Potential" not in repr(found.expression)) == constant
 
