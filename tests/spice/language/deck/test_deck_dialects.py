@@ -98,6 +98,13 @@ def test_one_coefficient_of_a_polynomial(dialect: Any, constant: bool) -> None:
     assert ("Potential" not in repr(found.expression)) == constant
 
 
+def test_random_numbers_are_their_means_in_xyce_where_nothing_is_sampled() -> None:
+    text = ".param b=agauss(12,1,1)\nR1 a 0 {b+unif(3,0.1)+limit(1,2)}"
+    assert named(text, dialect="xyce")["r1"].ohms == 16.0
+    with pytest.raises(ValueError, match="drawn at random"):
+        named(text)
+
+
 def test_a_long_sum_is_read_and_nesting_alone_is_bounded() -> None:
     assert named("R1 a 0 {" + "+".join(["1"] * 5000) + "}")["r1"].ohms == 5000.0
     assert named("R1 a 0 {5000-" + "-".join(["1"] * 999) + "}")["r1"].ohms == 4001.0
