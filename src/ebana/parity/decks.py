@@ -178,8 +178,10 @@ def compare_deck(path: Path, name: str | None = None, *, dialect: Dialect = "aut
         stated = written_in(read_text(path))
         dialect = "xyce" if stated == "ngspice" else stated
     found = _compared_with(path, str(path) if name is None else name, dialect)
-    if found.verdict not in ("wrong", "not compared") or (found.golden or 0.0) > GOLDEN:
+    if found.verdict not in ("wrong", "not compared"):
         return found
+    if (found.golden or 0.0) > GOLDEN:
+        return replace(found, verdict="wrong")
     of_ngspice = (written_in(read_text(path)) if dialect == "auto" else dialect) == "ngspice"
     if found.golden is not None and (found.verdict == "not compared" or not of_ngspice):
         return replace(found, verdict="right", reason=found.reason or "ngspice means something else by it")
