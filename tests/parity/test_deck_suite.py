@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -272,7 +273,7 @@ def test_a_point_at_loose_tolerances_alone_is_not_compared(tmp_path, monkeypatch
 
     original = decks.solve_original
 
-    def loose(path: Path, text: str, **given: object) -> list[object]:
+    def loose(path: Path, text: str, **given: Any) -> Any:
         if given:
             raise NgspiceError("no convergence")
         return original(path, text.replace("1k", "1.001k"))

@@ -188,6 +188,10 @@ def compare_deck(path: Path, name: str | None = None, *, dialect: Dialect = "aut
     if found.verdict == "not compared" or of_ngspice:
         return found
     there = _compared_with(path, found.name, "ngspice")
+    if there.verdict == "refused":
+        return replace(
+            found, verdict="not compared", reason=f"read as ngspice's it is refused: {there.reason}"
+        )
     if there.verdict != "right":
         return found
     reason = "ngspice means something else by it, and agrees where it is read as its own"
