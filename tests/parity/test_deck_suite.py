@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -232,3 +233,51 @@ def test_ngspices_own_decks_agree_or_are_refused_by_name(ngspice_tests: Path) ->
     ours = [d for d in result.of("refused") if not (FOREIGN.search(d.kind) or d.name.startswith("bsim"))]
     assert right >= 40
     assert right >= READ * (right + len(ours)), [(d.name, d.reason) for d in ours]
+
+
+STEPPED = """divider
+V1 1 0 1
+R1 1 2 1k
+R2 2 0 1k
+.step R1:R 1k 3k 2k
+.dc V1 1 2 1
+.print dc delimiter=comma v(2) v(1,2)
+.end
+"""
+STEPS = "Index,V(2),V(1,2)\n0,0.5,0.5\n1,1.0,1.0\n0,0.25,0.75\n1,0.5,{}\nEnd of Xyce(TM) Parameter Sweep\n"
+
+
+@needs_ngspice
+@pytest.mark.parametrize(("last", "verdict"), [(1.5, "right"), (1.6, "wrong")])
+def test_steps_are_held_to_what_xyce_printed(tmp_path, last: float, verdict: str) -> None:
+    folder = folder_with(tmp_path, d__cir=STEPPED, d__cir__prn=STEPS.format(last))
+    assert compare_deck(folder / "d.cir").verdict == verdict
+
+
+@needs_ngspice
+def test_a_deck_of_xyces_is_read_as_xyce_does_and_told(tmp_path) -> None:
+    """A cube of a negative number: ngspice takes the magnitude."""
+    text = "cube\nV1 1 0 -2\nR1 1 0 1\nB1 2 0 V={V(1)**3}\nR2 2 0 1\n.dc V1 -2 -1 1\n.print dc v(2)\n.end\n"
+    folder = folder_with(tmp_path, d__cir=text, d__cir__prn="Index V(2)\n0 -8.0\n1 -1.0\n", e__cir=text)
+    stated, plain = compare_deck(folder / "d.cir"), compare_deck(folder / "e.cir")
+    assert (stated.verdict, stated.reason) == ("right", "ngspice means something else by it")
+    assert (plain.verdict, plain.reason) == ("right", "")
+    assert compare_deck(folder / "e.cir", dialect="xyce").reason.startswith("ngspice means something else")
+
+
+@needs_ngspice
+def test_a_point_at_loose_tolerances_alone_is_not_compared(tmp_path, monkeypatch) -> None:
+    from ebana.parity import decks
+    from ebana.spice.simulators.errors import NgspiceError
+
+    original = decks.solve_original
+
+    def loose(path: Path, text: str, **given: Any) -> Any:
+        if given:
+            raise NgspiceError("no convergence")
+        return original(path, text.replace("1k", "1.001k"))
+
+    monkeypatch.setattr(decks, "solve_original", loose)
+    result = compare_deck(folder_with(tmp_path, d__cir=RECTIFIER) / "d.cir")
+    assert result.verdict == "not compared"
+    assert "at loose tolerances alone" in result.reason

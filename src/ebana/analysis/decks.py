@@ -30,6 +30,12 @@ from ebana.interruption import check
 from ebana.physics.nudge import Nudge
 from ebana.spice.language.deck import DcSweep, Deck, OperatingPoint, Sweep
 
+TOLERANCE = 1e-6
+"""Estimated error up to which a point counts as found, volts; roundings of milliohms beside gigaohms are as large.
+
+Every point has all the digits that they leave: the tolerance only says what is a failure.
+"""
+
 Potentials = Mapping[str, np.ndarray]
 """Potentials of nodes by name, ``(points,)`` each, volts."""
 
@@ -105,7 +111,7 @@ def solve_deck(
 
     Args:
         source: the path of a file, or the text of a deck.
-        engine: what solves it.
+        engine: what solves it; :class:`~ebana.engines.SparseEngine` with a tolerance of 1 uV where left out.
         strict: raise where an operating point is not found; else it is NaN.
         progress: called before each point with its number and how many there are.
         near: of each analysis, potentials of nodes by name, ``(points,)`` each, to start from at each point in place of
@@ -125,7 +131,7 @@ def solve_deck(
     wanted = deck.analyses or (OperatingPoint(),)
     starts: Sequence[Potentials | None] = [None] * len(wanted) if near is None else near
     return [
-        _solved(source, deck, one, engine or SparseEngine(), strict, progress, start)
+        _solved(source, deck, one, engine or SparseEngine(tolerance=TOLERANCE), strict, progress, start)
         for one, start in zip(wanted, starts, strict=False)
     ]
 
@@ -140,7 +146,7 @@ def _solved(
     near: Potentials | None,
 ) -> Solution:
     sweeps = analysis.sweeps if isinstance(analysis, DcSweep) else ()
-    points = list(_points(sweeps))
+    points = list(DcSweep(sweeps).points())
     walk = _Walk(source, deck, sweeps, engine)
     parts: list[_Part] = []
     done = 0
@@ -168,13 +174,6 @@ def _solved(
     )
 
 
-def _points(sweeps: Sequence[Sweep]) -> Iterator[Variables]:
-    """All combinations, the first variable running fastest."""
-    keys = [(s.kind, s.name) for s in sweeps]
-    for values in itertools.product(*(s.values for s in reversed(sweeps))):
-        yield dict(zip(keys, reversed(values), strict=True))
-
-
 def _of_one_circuit(points: Sequence[Variables]) -> Iterator[list[Variables]]:
     """The points in their order, those together that one circuit serves, at most :data:`TOGETHER`."""
     for _, same in itertools.groupby(points, _outside):
@@ -185,7 +184,7 @@ def _of_one_circuit(points: Sequence[Variables]) -> Iterator[list[Variables]]:
 
 def _outside(variables: Variables) -> Variables:
     """The variables that make another circuit."""
-    return {key: value for key, value in variables.items() if key[0] in ("parameter", "temperature")}
+    return {key: value for key, value in variables.items() if key[0] in _OUTSIDE}
 
 
 def _refuse(deck: Deck, points: Sequence[Variables], point: OperatingPointFound) -> None:
@@ -207,6 +206,10 @@ class _Part:
     point: OperatingPointFound
     volts: Potentials
     amperes: Potentials
+
+
+_OUTSIDE = ("parameter", "temperature", "number")
+"""Kinds of variables for which a deck is read anew."""
 
 
 class _Walk:
@@ -263,8 +266,13 @@ class _Walk:
             if outside:
                 parameters = {name: value for (kind, name), value in outside.items() if kind == "parameter"}
                 celsius = next((value for (kind, _), value in outside.items() if kind == "temperature"), None)
+                numbers = {name: value for (kind, name), value in outside.items() if kind == "number"}
                 deck = deck_of(
-                    self.source, dialect=self.deck.dialect, parameters=parameters, temperature=celsius
+                    self.source,
+                    dialect=self.deck.dialect,
+                    parameters=parameters,
+                    temperature=celsius,
+                    numbers=numbers,
                 )
             made = assembled(deck, inputs=dict.fromkeys(self.sources, "sweep"), trainable=self.resistors)
             if self.x is not None and self.made is not None and made.size != self.made[1].size:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ebana.cli.options import Json
+from ebana.cli.options import DeckDialect, Json, check_dialect
 from ebana.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from ebana.analysis.decks import Solution
+    from ebana.decks.source import Dialect
 
 NAME = "op"
 
@@ -26,28 +27,30 @@ def run(
     engine: Annotated[
         str, typer.Option(help="sparse, the built-in one, or ngspice, which reads the deck itself.")
     ] = "sparse",
+    dialect: DeckDialect = "auto",
     json: Json = False,
 ) -> None:
     """Compute the operating point of a SPICE deck, or its .dc sweeps."""
     if engine not in ENGINES:
         raise ValueError(f"--engine {engine!r} is unknown. Expected one of {', '.join(ENGINES)}.")
+    chosen = check_dialect(dialect)
     terminal = Terminal(json)
     with terminal.quiet():
-        results = _native(deck, terminal) if engine == "sparse" else _ngspice(deck)
+        results = _native(deck, chosen, terminal) if engine == "sparse" else _ngspice(deck)
         for result in results:
             _show(result, terminal)
-        for place in _passed_over(deck):
+        for place in _passed_over(deck, chosen):
             terminal.note(f"passed over: {place}")
     terminal.result(
         {"deck": str(deck), "engine": engine, "analyses": [_as_dict(result) for result in results]}
     )
 
 
-def _native(deck: Path, terminal: Terminal) -> list[Solution]:
+def _native(deck: Path, dialect: Dialect, terminal: Terminal) -> list[Solution]:
     from ebana.analysis.decks import solve_deck
 
     with terminal.bar("point") as advance:
-        return solve_deck(deck, progress=lambda number, total: advance(number, total, ""))
+        return solve_deck(deck, dialect=dialect, progress=lambda number, total: advance(number, total, ""))
 
 
 def _ngspice(deck: Path) -> list[Solution]:
@@ -71,12 +74,12 @@ def _ngspice(deck: Path) -> list[Solution]:
     return found
 
 
-def _passed_over(deck: Path) -> list[str]:
+def _passed_over(deck: Path, dialect: Dialect) -> list[str]:
     """Statements of a deck that say nothing here."""
     from ebana.decks.source import deck_of
 
     try:
-        return [str(place) for place in deck_of(deck).ignored]
+        return [str(place) for place in deck_of(deck, dialect=dialect).ignored]
     except ValueError:  # ngspice reads what is not read here
         return []
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ebana.spice.simulators.session import SIMULATORS
+
+if TYPE_CHECKING:
+    from ebana.decks.source import Dialect
 
 LARGEST_SEED = 2**32 - 1
 """What scikit-learn's splits accept."""
@@ -21,6 +24,28 @@ Seed = Annotated[int, typer.Option(help="Seed of the split and of the start valu
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")
 ]
+DIALECTS = ("auto", "ngspice", "ltspice", "xyce")
+
+DeckDialect = Annotated[
+    str,
+    typer.Option(
+        "--dialect",
+        help="Whose meaning counts where simulators differ: ngspice, ltspice or xyce; auto is what the deck says.",
+    ),
+]
+
+
+def check_dialect(name: str) -> Dialect:
+    """The dialect of that name.
+
+    Raises:
+        ValueError: for an unknown one.
+    """
+    match name:
+        case "auto" | "ngspice" | "ltspice" | "xyce":
+            return name
+        case _:
+            raise ValueError(f"--dialect {name!r} is unknown. Expected one of {', '.join(DIALECTS)}.")
 
 
 def check_engine(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ebana.cli.failures import FAILED
-from ebana.cli.options import Json, check_count, check_seed
+from ebana.cli.options import DeckDialect, Json, check_count, check_dialect, check_seed
 from ebana.cli.terminal import Terminal, to_json
 from ebana.cli.unfinished import Unfinished
 from ebana.spice.simulators.session import SIMULATORS
@@ -16,6 +16,7 @@ from ebana.storage.atomic import write_atomically
 from ebana.storage.parts import Parts
 
 if TYPE_CHECKING:
+    from ebana.decks.source import Dialect
     from ebana.parity import Parity
     from ebana.parity.decks import DeckResult, SuiteResult
 
@@ -46,6 +47,7 @@ def run(
             show_default=False,
         ),
     ] = None,
+    dialect: DeckDialect = "auto",
     out: Annotated[Path | None, typer.Option(help="Folder for result.json.", show_default=False)] = None,
     json: Json = False,
     resume: Annotated[
@@ -54,8 +56,10 @@ def run(
 ) -> None:
     """Compare the built-in solvers with SPICE: on circuits of ours, free and nudged, or on decks that others wrote."""
     if deck is not None or suite is not None:
-        _decks(context, deck, suite, engine, out, json, resume)
+        _decks(context, deck, suite, engine, dialect, out, json, resume)
         return
+    if dialect != "auto":
+        raise ValueError(f"--dialect {dialect} without a deck. Expected one with DECK or --suite.")
     check_count("--circuits", circuits, least=0)
     check_seed(seed)
     unknown = [name for name in engine or [] if name not in SIMULATORS]
@@ -81,6 +85,7 @@ def _decks(
     deck: Path | None,
     suite: Path | None,
     engine: list[str] | None,
+    dialect: str,
     out: Path | None,
     json: bool,
     resume: bool,
@@ -92,14 +97,20 @@ def _decks(
         raise ValueError(f"--engine {engine} with decks. Expected ngspice alone, which reads them itself.")
     from ebana.parity import decks
 
+    chosen = check_dialect(dialect)
     terminal = Terminal(json)
     with terminal.quiet():
         if deck is not None:
-            result = decks.SuiteResult((decks.compare_deck(_existing(deck)),))
+            result = decks.SuiteResult((decks.compare_deck(_existing(deck), dialect=chosen),))
         else:
             assert suite is not None
             result = _suite(
-                context, suite, out or Path("runs", f"parity-{suite.name or 'decks'}"), resume, terminal
+                context,
+                suite,
+                chosen,
+                out or Path("runs", f"parity-{suite.name or 'decks'}"),
+                resume,
+                terminal,
             )
         if out is not None:
             write_atomically(out / "result.json", f"{to_json(result.to_dict(), indent=2)}\n".encode())
@@ -116,7 +127,7 @@ def _existing(deck: Path) -> Path:
 
 
 def _suite(
-    context: typer.Context, suite: Path, folder: Path, resume: bool, terminal: Terminal
+    context: typer.Context, suite: Path, dialect: Dialect, folder: Path, resume: bool, terminal: Terminal
 ) -> SuiteResult:
     from ebana import __version__
     from ebana.parity import decks
@@ -125,9 +136,12 @@ def _suite(
     unfinished = Unfinished(folder, resume, terminal, context.obj)
     with unfinished.told(), terminal.bar("deck") as advance:
         names = [str(path.relative_to(suite)) for path in found]
-        unfinished.parts.open({"name": "parity of decks", "version": __version__, "decks": names})
+        unfinished.parts.open(
+            {"name": "parity of decks", "version": __version__, "decks": names, "dialect": dialect}
+        )
         result = decks.run_suite(
             suite,
+            dialect=dialect,
             progress=advance,
             of=lambda name, make: unfinished.parts.of(f"{names.index(name)}-{name}", decks.DeckResult, make),
         )

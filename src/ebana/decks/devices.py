@@ -16,6 +16,9 @@ SERIES = ("rd", "rs", "rsh")
 """Resistances of a transistor's card, which become resistors of the circuit."""
 
 
+LEAST_IS = 1e-28
+"""What a saturation current of 0 is taken for, amperes; ngspice's for diodes."""
+
 LIMIT = 1e150
 """Amperes up to which the current of a junction is an exponential, as in SPICE: some half of the range of doubles."""
 
@@ -24,6 +27,7 @@ def diode(element: Diode, deck: Deck, gmin: float) -> JunctionDiode:
     """The junction diode of an element."""
     own = cards.diode_parameters(element.card)
     own.setdefault("tnom", deck.tnom)
+    own["is_"] = max(own.get("is_", 1e-14), LEAST_IS)
     if element.area is not None:
         own["area"] = element.area
     if element.pj is not None:
@@ -43,6 +47,7 @@ def transistor(element: Transistor, deck: Deck, gmin: float) -> FourTerminal:
     card = _without(element.card)
     own = mosfet_cards.parameters(card)
     own.setdefault("tnom", deck.tnom)
+    own["is_"] = max(own.get("is_", 1e-14), LEAST_IS)
     if element.w is not None:
         own["width"] = element.w
     if element.l is not None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from ebana.devices.junction.diode import shipped
 from ebana.spice.language.deck import Deck, read_deck
 from ebana.spice.language.files import read_text
 from ebana.spice.language.numbers import is_number
@@ -17,6 +19,13 @@ DIALECTS = ("auto", "ngspice", "ltspice", "xyce")
 """Languages of decks; ``"auto"`` is LTspice's where a deck says that LTspice wrote it, else ngspice's."""
 
 _LTSPICE = re.compile(r"(?im)^\s*\.backanno\b|\A\s*\*.*\.asc\s*$")
+_XYCE = re.compile(
+    r"(?im)^\s*\.(?:global_param|preprocess|sens)\b|^\*COMP\b|^\s*\.print\s.*\b(?:format|precision|file)\s*=|"
+    r"^\s*\.options?\s+(?:timeint|nonlin(?:-\w+)?|linsol(?:-\w+)?|device|output|loca|parser|sensitivity)\b|"
+    r"\s\$g_?\w"
+)
+"""What Xyce's decks say and no other simulator's."""
+
 _ELEMENT = re.compile(r"[RVICL]\w*\s+\S+\s+\S+\s+(\S+)\s*$", re.IGNORECASE)
 
 
@@ -26,6 +35,7 @@ def deck_of(
     dialect: Dialect = "auto",
     parameters: Mapping[str, float] | None = None,
     temperature: float | None = None,
+    numbers: Mapping[str, float] | None = None,
 ) -> Deck:
     """The deck that a text or a path stands for; a string of one line is a path.
 
@@ -42,8 +52,15 @@ def deck_of(
     given = as_path(source)
     if dialect == "auto":
         text = read_text(given) if isinstance(given, Path) else given
-        dialect = "ltspice" if _LTSPICE.search(text) else "ngspice"
-    deck = read_deck(given, dialect=dialect, parameters=parameters, temperature=temperature)
+        dialect = written_in(text)
+    deck = read_deck(
+        given,
+        dialect=dialect,
+        parameters=parameters,
+        temperature=temperature,
+        numbers=numbers,
+        offered=_shipped(),
+    )
     found = _ELEMENT.match(deck.title)
     if found is not None and is_number(found[1]):
         warnings.warn(
@@ -53,6 +70,24 @@ def deck_of(
             stacklevel=3,
         )
     return deck
+
+
+def written_in(text: str) -> Literal["ngspice", "ltspice", "xyce"]:
+    """In whose language a deck is written, by what it says itself; ngspice's where it says nothing.
+
+    Example:
+        >>> written_in("t\\nV1 a 0 1\\n.print dc format=csv v(a)"), written_in("t\\nV1 a 0 1")
+        ('xyce', 'ngspice')
+    """
+    if _LTSPICE.search(text):
+        return "ltspice"
+    return "xyce" if _XYCE.search(text) else "ngspice"
+
+
+@cache
+def _shipped() -> dict[str, str]:
+    """Cards of the diodes that the library has, on one line each, by name in lower case."""
+    return {name: " ".join(card.text.split()) for name, card in shipped().items()}
 
 
 def as_path(source: str | Path) -> str | Path:

@@ -38,10 +38,12 @@ def _lines(x: Array, points: Sequence[Array], *, outside: bool) -> Array:
     if len(xs) == 1:
         return ys[0] + 0.0 * x
     within = x if outside else jnp.clip(x, xs[0], xs[-1])
-    x_at, y_at = jnp.stack(xs), jnp.stack(ys)
-    at = jnp.clip(jnp.searchsorted(x_at, within, side="right") - 1, 0, len(xs) - 2)
-    slopes = (y_at[1:] - y_at[:-1]) / (x_at[1:] - x_at[:-1])
-    return y_at[at] + slopes[at] * (within - x_at[at])
+    places = jnp.stack([jnp.broadcast_to(place, jnp.shape(within)) for place in xs])
+    heights = jnp.stack([jnp.broadcast_to(height, jnp.shape(within)) for height in ys])
+    piece = jnp.clip((places <= within).sum(0) - 1, 0, len(xs) - 2)[None]  # sources have points of their own
+    left, right = (jnp.take_along_axis(places, at, 0)[0] for at in (piece, piece + 1))
+    low, high = (jnp.take_along_axis(heights, at, 0)[0] for at in (piece, piece + 1))
+    return low + (high - low) / (right - left) * (within - left)
 
 
 def _power(x: Array, y: Array) -> Array:

@@ -15,10 +15,11 @@ from typing import Any, Literal
 import numpy as np
 
 from ebana.analysis.decks import Solution, solve_deck
+from ebana.decks.source import Dialect, written_in
 from ebana.engines.base import NotConverged
 from ebana.interruption import check
 from ebana.parity import golden
-from ebana.parity.original import solve_original
+from ebana.parity.original import TIGHT, solve_original
 from ebana.spice.language.files import read_text
 from ebana.spice.simulators.errors import SpiceError
 from ebana.spice.simulators.rawfile import Plot
@@ -136,6 +137,7 @@ def run_suite(
     folder: Path,
     progress: Callable[[int, int, str], Any] | None = None,
     of: Callable[[str, Callable[[], DeckResult]], DeckResult] | None = None,
+    dialect: Dialect = "auto",
 ) -> SuiteResult:
     """Compare every deck of a folder.
 
@@ -143,6 +145,7 @@ def run_suite(
         folder: where the decks are.
         progress: called before each with its number, how many there are, and its name.
         of: what keeps results between runs: called with a deck's name and what computes it.
+        dialect: as for :func:`~ebana.decks.from_netlist`.
     """
     paths = decks_in(folder)
     found = []
@@ -153,22 +156,52 @@ def run_suite(
             progress(number, len(paths), name)
 
         def compared(path: Path = path, name: str = name) -> DeckResult:
-            return compare_deck(path, name)
+            return compare_deck(path, name, dialect=dialect)
 
         found.append(compared() if of is None else of(name, compared))
     return SuiteResult(tuple(found))
 
 
-def compare_deck(path: Path, name: str | None = None) -> DeckResult:
+def compare_deck(path: Path, name: str | None = None, *, dialect: Dialect = "auto") -> DeckResult:
     """One deck, natively and in ngspice, and against the results beside it.
+
+    A deck of another simulator's is read as that simulator does. Where ngspice gives something else, its results count
+    where the deck is right when it is read as ngspice's.
 
     Args:
         path: of the deck.
         name: what the result calls it; the path where left out.
+        dialect: as for :func:`~ebana.decks.from_netlist`; of a deck that does not say in whose language it is, results
+            of Xyce's beside it do.
     """
-    title = str(path) if name is None else name
+    if dialect == "auto" and Path(f"{path}.prn").is_file() and path.is_file():
+        stated = written_in(read_text(path))
+        dialect = "xyce" if stated == "ngspice" else stated
+    found = _compared_with(path, str(path) if name is None else name, dialect)
+    if found.verdict not in ("wrong", "not compared"):
+        return found
+    if (found.golden or 0.0) > GOLDEN:
+        return replace(found, verdict="wrong")
+    of_ngspice = (written_in(read_text(path)) if dialect == "auto" else dialect) == "ngspice"
+    if found.golden is not None and (found.verdict == "not compared" or not of_ngspice):
+        return replace(found, verdict="right", reason=found.reason or "ngspice means something else by it")
+    if found.verdict == "not compared" or of_ngspice:
+        return found
+    there = _compared_with(path, found.name, "ngspice")
+    if there.verdict == "refused":
+        return replace(
+            found, verdict="not compared", reason=f"read as ngspice's it is refused: {there.reason}"
+        )
+    if there.verdict != "right":
+        return found
+    reason = "ngspice means something else by it, and agrees where it is read as its own"
+    return replace(there, reason=reason)
+
+
+def _compared_with(path: Path, title: str, dialect: Dialect) -> DeckResult:
+    """The verdict on a deck that is read in a dialect."""
     try:
-        solutions = solve_deck(path)
+        solutions = solve_deck(path, dialect=dialect)
     except NotConverged as error:
         return _without_a_point(title, path, error)
     except (ValueError, OSError) as error:
@@ -184,7 +217,7 @@ def compare_deck(path: Path, name: str | None = None) -> DeckResult:
     first = _judged(title, solutions, plots, beside)
     if first.verdict != "wrong" or first.volts is None:
         return first
-    return _of_several(path, first, plots) or first
+    return _of_several(path, first, plots, dialect) or _of_loose_tolerances(path, first) or first
 
 
 def _without_a_point(title: str, path: Path, error: NotConverged) -> DeckResult:
@@ -196,15 +229,27 @@ def _without_a_point(title: str, path: Path, error: NotConverged) -> DeckResult:
     return DeckResult(title, "lost", reason=str(error))
 
 
-def _of_several(path: Path, first: DeckResult, plots: Sequence[Plot]) -> DeckResult | None:
+def _of_several(path: Path, first: DeckResult, plots: Sequence[Plot], dialect: Dialect) -> DeckResult | None:
     """The verdict on a circuit of several operating points: right, where the simulator's is one of ours too."""
     near = [{_node(name): np.real(v) for name, v in plot.vectors.items()} for plot in plots]
     try:
-        there = solve_deck(path, near=near)
+        there = solve_deck(path, near=near, dialect=dialect)
     except NotConverged:
         return None
     again = _judged(first.name, there, plots, first.golden)
     return replace(again, reason="one of several operating points") if again.verdict == "right" else None
+
+
+def _of_loose_tolerances(path: Path, first: DeckResult) -> DeckResult | None:
+    """The verdict where the simulator finds a point at loose tolerances alone: none, unless printed results differ."""
+    if first.golden is not None and first.golden > GOLDEN:
+        return None
+    try:
+        solve_original(path, read_text(path), tolerances=TIGHT[:1])
+    except SpiceError:
+        reason = f"ngspice finds a point at loose tolerances alone, {first.volts:.1e} V away at {first.node}"
+        return replace(first, verdict="not compared", reason=reason)
+    return None
 
 
 def _node(name: str) -> str:

@@ -20,6 +20,9 @@ ENDINGS = (".prn", ".out")
 """Endings of the names of files with results, after the deck's name or in place of its ending."""
 
 _ROW = re.compile(r"\s*\d+\s+[-+0-9.]")
+_OUTSIDE = re.compile(r",(?![^({]*[)}])")
+"""Commas that separate columns, not those of ``V(1,2)``."""
+
 _NAME = re.compile(r"\{[^}]*\}|[A-Za-z]\w*\([^()]*\)|\S+")
 
 
@@ -48,7 +51,8 @@ def tables(text: str) -> list[Table]:
         [2.0, 4.0]
     """
     found: list[tuple[list[str], list[list[float]]]] = []
-    for line in text.splitlines():
+    for written in text.splitlines():
+        line = _OUTSIDE.sub(" ", written)
         words = line.split()
         if words and words[0].lower() == "index":
             names = [re.sub(r"\s", "", n).lower() for n in _NAME.findall(line)]

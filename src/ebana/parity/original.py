@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ebana.spice.language.lines import physical_lines
 from ebana.spice.simulators import rawfile
-from ebana.spice.simulators.errors import NgspiceError
+from ebana.spice.simulators.errors import NgspiceError, SpiceError
 from ebana.spice.simulators.process import run_program
 from ebana.spice.simulators.rawfile import Plot
 from ebana.storage.scratch import ScratchFolder
@@ -27,7 +28,13 @@ _INCLUDED = re.compile(r"(\s*\.(?:include|inc|lib)\s+)(?:\"([^\"]+)\"|'([^']+)'|
 _FAILED = re.compile(r"no convergence|iteration limit|singular matrix.*\n.*aborted", re.IGNORECASE)
 
 
-def solve_original(path: Path, text: str, *, timeout: float = 60.0) -> list[Plot]:
+_IN_TIME = re.compile(r"transient op finished", re.IGNORECASE)
+"""What ngspice says where its point is the end of a transient, which need not have settled."""
+
+
+def solve_original(
+    path: Path, text: str, *, timeout: float = 60.0, tolerances: Sequence[str] = TIGHT
+) -> list[Plot]:
     """The results of a deck's operating points and DC sweeps, in the order in which it states them.
 
     Each analysis is a run of its own: ngspice carries out several in an order of its own.
@@ -36,28 +43,31 @@ def solve_original(path: Path, text: str, *, timeout: float = 60.0) -> list[Plot
         path: of the deck, whose folder holds what it includes.
         text: its text.
         timeout: seconds that ngspice may take for each.
+        tolerances: ``.options`` that are tried one after the other.
 
     Raises:
         NgspiceError: where it finds no operating point at any tolerance.
         EngineNotInstalled: where the program is missing.
     """
     lines, analyses = _prepared(path, text)
-    return [_one(path, lines, analysis, timeout) for analysis in analyses or [[".op"]]]
+    return [_one(path, lines, analysis, timeout, tolerances) for analysis in analyses or [[".op"]]]
 
 
-def _one(path: Path, lines: list[str], analysis: list[str], timeout: float) -> Plot:
+def _one(
+    path: Path, lines: list[str], analysis: list[str], timeout: float, tolerances: Sequence[str]
+) -> Plot:
     said = ""
-    for options in TIGHT:
+    for options in tolerances:
         deck = "\n".join([lines[0], options, *lines[1:], *analysis, ".end", ""])
         folder = ScratchFolder("deck")
         try:
             _, said = run_program(deck, Path(folder.name), "-r", "result.raw", timeout=timeout)
             raw = Path(folder.name, "result.raw")
-            plots = rawfile.read(raw.read_bytes()) if raw.exists() else []
+            plots = _plots(raw)
         finally:
             folder.cleanup()
         found = [plot for plot in plots if plot.name.lower().startswith(("operating", "dc"))]
-        if found and not _FAILED.search(said):
+        if found and not _FAILED.search(said) and not _IN_TIME.search(said):
             return found[0]
     errors = [
         line for line in said.splitlines() if re.search(r"error|fatal|no convergence", line, re.IGNORECASE)
@@ -65,6 +75,14 @@ def _one(path: Path, lines: list[str], analysis: list[str], timeout: float) -> P
     raise NgspiceError(
         f"ngspice found no operating point of {path.name}: {' '.join(errors[:2]) or said[-200:].strip()}"
     )
+
+
+def _plots(raw: Path) -> list[Plot]:
+    """What a raw file holds; nothing where ngspice gave up and left a head without values."""
+    try:
+        return rawfile.read(raw.read_bytes()) if raw.exists() else []
+    except SpiceError:
+        return []
 
 
 def _prepared(path: Path, text: str) -> tuple[list[str], list[list[str]]]:

@@ -324,7 +324,7 @@ class JunctionDiode(Device):
             >>> JunctionDiode.named("bat54").rs
             1.13
         """
-        known = _shipped()
+        known = shipped()
         card = known.get(str(name).strip().lower())
         if card is None:
             raise ValueError(
@@ -361,7 +361,7 @@ class JunctionDiode(Device):
 
 
 @cache
-def _shipped() -> dict[str, cards.ModelCard]:
+def shipped() -> dict[str, cards.ModelCard]:
     """The cards of the package by their names in lower case."""
     library = Library((resources.files("ebana.devices") / "diodes.lib").read_text(encoding="ascii"))
     return {name.lower(): library.card(name) for name in library.names}

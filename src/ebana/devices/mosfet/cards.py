@@ -39,6 +39,8 @@ def parameters(card: cards.ModelCard) -> dict[str, Any]:
             given[key] = cards.value(card, written, text)
         elif key in names.NOT_MODELLED:
             _warn(card, key, text)
+        elif key in names.NOTES or key in names.OTHER_LEVELS:
+            continue
         elif key not in names.WITHOUT_DC_EFFECT:
             raise names.unknown(card, written)
         else:

@@ -25,7 +25,13 @@ ITERATIONS = 100
 """Newton iterations before a detour is taken; ngspice's ITL1."""
 
 ABSOLUTE, RELATIVE = 1e-6, 1e-3
-"""Corrections, in volts and as a share of the potential, below which polishing takes over; ngspice's."""
+"""Corrections, in volts and as a share of the potential, below which polishing takes over; ngspice's.
+
+The share is one of a volt at most: junctions tell millivolts apart at 100 V too.
+"""
+
+ROUNDED = 1e-9
+"""Share of a large potential below which corrections count as small."""
 
 POLISHING = 12
 """Most Newton iterations without limiters: each doubles the digits, until rounding stops them."""
@@ -38,6 +44,9 @@ STEPS = 24
 
 INSTANTS, INNER = 400, 20
 """Most steps in time, and Newton iterations of each."""
+
+BESIDE = 1.0
+"""Volts from where a law has no value to where it is followed along its tangent instead."""
 
 Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 """States ``(n, B)``, which of them were found, and iterations of each."""
@@ -127,14 +136,20 @@ def _newton(
         here = x[:, active]
         controls = part.bent(part.controls(part.full(here)))
         at, moved = _limited(limiters, controls, at, cold=cold and iteration == 0)
-        residual, slopes = part.linearised(here, at)
+        with np.errstate(invalid="ignore"):
+            residual, slopes = part.linearised(here, at)
+        lapsed = ~(np.isfinite(residual).all(0) & np.isfinite(slopes).all(0))
+        if lapsed.any():  # the nodes that 1 / v and ln(v) read are at 0 V before the first step
+            residual, slopes = part.linearised(here, _beside(part, at), lapses=True)
+            moved = moved | lapsed
         step = -part.factors(here, slopes).solve(residual)
         count[active] += 1
         ok = np.isfinite(step).all(0)
         new = here + np.where(ok, step, 0.0)
         x[:, active] = new
         nodes = slice(0, system.layout.nodes)
-        reach = ABSOLUTE + RELATIVE * np.maximum(np.abs(new[nodes]), np.abs(here[nodes]))
+        size = np.maximum(np.abs(new[nodes]), np.abs(here[nodes]))
+        reach = ABSOLUTE + np.maximum(RELATIVE * np.minimum(size, 1.0), ROUNDED * size)
         settled = ok & (np.abs(step[nodes]) <= reach).all(0) & ~moved
         found[active] = settled
         going = ok & ~settled
@@ -168,6 +183,17 @@ def _limited(
             moved = moved | (np.abs(a - b) > ABSOLUTE + RELATIVE * np.abs(b)).any(1)
         at.append(one)
     return at, moved
+
+
+def _beside(system: System, at: list[tuple[np.ndarray, ...]]) -> list[tuple[np.ndarray, ...]]:
+    """Where laws are evaluated: a volt beside the controls at which they have no value."""
+    found = []
+    for given, (value, by) in zip(at, system.answers(at), strict=True):
+        lapsed = ~np.isfinite(value)
+        for slope in by:
+            lapsed = lapsed | ~np.isfinite(slope)
+        found.append(tuple(np.where(lapsed, one + BESIDE, one) for one in given))
+    return found
 
 
 def _one_by_one(detour: Callable[[System, int], Found]) -> Callable[[System, int], Found]:
@@ -259,9 +285,10 @@ def _polished(system: System, x: np.ndarray, found: np.ndarray, count: np.ndarra
     active = np.arange(batch)
     for _ in range(POLISHING):
         part = system.samples(active)
-        residual, slopes = part.linearised(x[:, active])
-        factors = part.factors(x[:, active], slopes)
-        step = -factors.solve(residual)
+        with np.errstate(invalid="ignore"):  # of samples that were not found
+            residual, slopes = part.linearised(x[:, active])
+            factors = part.factors(x[:, active], slopes)
+            step = -factors.solve(residual)
         length = np.abs(step[:nodes]).max(0, initial=0.0)
         better = np.isfinite(step).all(0) & (length < 0.5 * size[active])
         singular[active] = factors.singular
@@ -276,7 +303,8 @@ def _polished(system: System, x: np.ndarray, found: np.ndarray, count: np.ndarra
         if not active.size:
             break
     factors = stacked([part for part in parts if part is not None])
-    rounding = bound(factors, _roundings(system, x), nodes)
+    with np.errstate(invalid="ignore"):
+        rounding = bound(factors, _roundings(system, x), nodes)
     rounding += float(np.finfo(np.float64).eps) * np.abs(x[:nodes]).max(0, initial=0.0)
     error = np.where(found & ~singular, size + rounding, np.inf)
     return State(x, found & ~singular, error, count, factors, singular)

@@ -113,7 +113,7 @@ class System:
         return found
 
     def linearised(
-        self, x: np.ndarray, at: list[tuple[np.ndarray, ...]] | None = None
+        self, x: np.ndarray, at: list[tuple[np.ndarray, ...]] | None = None, *, lapses: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
         """Residual ``(n, B)`` and slopes of all controls ``(controls, B)``.
 
@@ -121,10 +121,11 @@ class System:
             x: unknowns.
             at: controls at which nonlinear laws are evaluated, and along whose tangents they are followed to ``x``;
                 those of ``x`` where left out.
+            lapses: whether branches that have no value where they are evaluated are left open, or shorted.
         """
         p = self.full(x)
         u = self.controls(p)
-        f, slopes = self._branches(u, at)
+        f, slopes = self._branches(u, at, lapses=lapses)
         total = self.layout.to_equations @ f + self.layout.to_held @ p - self.share * self.injected
         if self.leak:
             total[: self.layout.nodes] += self.leak * (x[: self.layout.nodes] - self.anchor)
@@ -136,7 +137,7 @@ class System:
         return total, slopes
 
     def _branches(
-        self, u: np.ndarray, at: list[tuple[np.ndarray, ...]] | None = None
+        self, u: np.ndarray, at: list[tuple[np.ndarray, ...]] | None = None, *, lapses: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
         """``f`` of all branches, ``(branches, B)``, and slopes of all controls."""
         f = self.share * self.constants
@@ -150,7 +151,7 @@ class System:
                 for a, b in span:
                     f[start:stop] += slopes[a:b] * u[a:b]
                 continue
-            value, by = answers[number]
+            value, by = without_lapses(*answers[number]) if lapses else answers[number]
             f[start:stop] += value.T
             for c, ((a, b), slope) in enumerate(zip(span, by, strict=True)):
                 slopes[a:b] = slope.T
@@ -198,6 +199,19 @@ class System:
                 )  # of potentials within a factor of two: no rounding
                 each[start:stop] += np.abs(slopes[a:b]) * np.where(exact | nearby, 0.0, np.abs(u[a:b]))
         return abs(layout.to_equations) @ each + abs(layout.to_held) @ np.abs(p) + np.abs(self.injected)
+
+
+def without_lapses(value: np.ndarray, slopes: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Values and slopes, 0 where one of them is not finite: ``1 / v`` and ``ln(v)`` have none at v = 0.
+
+    Example:
+        >>> without_lapses(np.array([1.0, np.inf]), [np.array([2.0, 3.0])])
+        (array([1., 0.]), [array([2., 0.])])
+    """
+    good = np.isfinite(value)
+    for slope in slopes:
+        good = good & np.isfinite(slope)
+    return np.where(good, value, 0.0), [np.where(good, slope, 0.0) for slope in slopes]
 
 
 def assemble(

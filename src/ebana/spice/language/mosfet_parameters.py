@@ -17,13 +17,27 @@ CAPACITANCE = "cgso cgdo cgbo cj cjsw mj mjsw pb fc cbd cbs"
 WITHOUT_DC_EFFECT = frozenset(f"level js kf af nlev gdsnoi {CAPACITANCE}".split())
 """Card parameters without influence on an operating point (JS has one only with AD and AS, which no line states)."""
 
+OTHER_LEVELS = frozenset(
+    ("xj", "nfs", "vmax", "delta", "theta", "eta", "kappa", "ucrit", "uexp", "utra", "neff", "xqc")
+)
+"""Parameters of levels 2 and 3, which cards of level 1 keep; every simulator passes them over."""
+
+NOTES = frozenset(("mfg", "vds", "ron", "qg"))
+"""What LTspice's cards say of parts: makers and ratings."""
+
 NOT_MODELLED = {"rd": "drain resistance", "rs": "source resistance", "rsh": "sheet resistance"}
 """Card parameters that can move an operating point and that are left out, with a warning."""
 
 
 def is_parameter(key: str) -> bool:
     """Whether a word in lower case is a parameter of a level 1 transistor."""
-    return ALIASES.get(key, key) in {*MODELLED, *WITHOUT_DC_EFFECT, *NOT_MODELLED}
+    return ALIASES.get(key, key) in {
+        *MODELLED,
+        *WITHOUT_DC_EFFECT,
+        *OTHER_LEVELS,
+        *NOTES,
+        *NOT_MODELLED,
+    }
 
 
 def check_names(card: ModelCard) -> None:

@@ -38,7 +38,12 @@ from ebana.spice.language.deck import DeckError, read_deck
         ("V1 a 0 1 2", "'2' after its value"),
         ("V1 a 0 PWL file=x", "no value at t = 0"),
         ("E1 a 0 b", "two controlling nodes and one gain"),
-        ("E1 a 0 poly(1) b 0 3", "a constant in ngspice and a gain"),
+        (".step param x 1 2 3", "no source, resistor or parameter 'x'"),
+        (".step data=t", "there is no .data 't'"),
+        (".data t a b\n+ 1 2 3\n.enddata", "3 values for 2 parameters"),
+        (".data t a\n+ 1", "has no .enddata"),
+        ("V1 a 0 1\n.step V1 1 2 1\n.step V1 1 2 1", "sweeps 'v1' twice"),
+        (".temp", "no temperature"),
         ("E1 a 0 poly(99) b 0 3", "99 dimensions"),
         ("E1 a 0 LAPLACE {V(a)} {1/s}", "form LAPLACE is not read"),
         ("E1 a 0 table {v(b)} = (1,1) (0,0)", "places that do not increase"),
@@ -63,7 +68,6 @@ from ebana.spice.language.deck import DeckError, read_deck
         (".if (1)\nR1 a 0 1", "has no .endif"),
         (".else", "has no .if before it"),
         (".if (1)\n.else\n.else\n.endif", "follows .else"),
-        (".step param x 1 2 3", ".step is not read: it steps through values"),
         (".csparam x=1", ".csparam is not read"),
         (".frobnicate", "no statement that is known"),
         (".dc V9 0 1 1", "no source, resistor or parameter 'V9'"),
@@ -71,7 +75,6 @@ from ebana.spice.language.deck import DeckError, read_deck
         ("V1 a 0 1\n.dc V1 0 1 0", "does not lead"),
         ("V1 a 0 1\n.dc V1 0 1", "2 numbers"),
         ("V1 a 0 1\n.dc V1 0 1 1e-300", "more than 1,000,000 values"),
-        (".temp 27 50", "2 temperatures"),
         (".temp -300", "below absolute zero"),
         (".nodeset a=1", "cannot read 'a=1'|Expected .nodeset"),
         (".include other.cir", "is a text and includes the file 'other.cir'"),
@@ -104,7 +107,6 @@ BLOCKS = "".join(f".subckt s{k} p\nx1 p s{k + 1}\nx2 p s{k + 1}\n.ends\n" for k 
     [
         "R1 a 0 {" + "(" * 1000 + "1" + ")" * 1000 + "}",
         "R1 a 0 {" + "-" * 100_000 + "1}",
-        "R1 a 0 {" + "+".join("1" * 5000) + "}",
         "R1 a 0 {" + "1?2:" * 5000 + "1}",
         "R1 a 0 " + "1" * 500_000 + "#",
         "R1 a 0 " + "{" * 500_000,
@@ -120,7 +122,7 @@ BLOCKS = "".join(f".subckt s{k} p\nx1 p s{k + 1}\nx2 p s{k + 1}\n.ends\n" for k 
         "R1 a 0 1\n" + "+ a\n" * 50_000,
         "~" * 2_000_000,
     ],
-    ids=range(17),
+    ids=range(16),
 )
 def test_hostile_decks_are_refused_soon(text: str) -> None:
     started = time.process_time()

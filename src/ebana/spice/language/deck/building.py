@@ -6,6 +6,7 @@ there.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ebana.spice.language.cards import ModelCard
@@ -17,6 +18,7 @@ from ebana.spice.language.deck.elements import (
     Inductor,
     Resistor,
     Transistor,
+    VoltageSource,
 )
 from ebana.spice.language.deck.expression import Binary, Current, Expression, Number, Potential, walk
 from ebana.spice.language.deck.frames import Frame, checked
@@ -71,6 +73,10 @@ class Line:
     def of(frame: Frame, statement: Statement, settings: Settings) -> Line:
         """Split the name off."""
         word, _, after = statement.text.replace("\t", " ").replace("\v", " ").partition(" ")
+        given = frame.scope.shared.stated_for(frame.scope.prefix + word.lower())
+        for key, value in given.items() if word[0] in "dDmMrR" else ():
+            stated_there = rf"(?<!\S){re.escape(key)} *=(?!=) *(?:\{{[^}}]*\}}|'[^']*'|\S+)"
+            after = f"{re.sub(stated_there, '', after, flags=re.IGNORECASE)} {key}={value!r}"
         return Line(frame, statement, settings, word, after.strip())
 
     @property
@@ -123,10 +129,13 @@ class Line:
         return own
 
 
+PASSIVE = ("tol", "pwr", "mfg", "pn", "type", "irms", "ipk", "v", "x1", "x2", "y1", "y2")
+"""What LTspice and drawing programs note of parts: tolerances, ratings, makers. No operating point depends on it."""
+
 # -- resistors ---------------------------------------------------------------------------------------------
 
 _RESISTOR_KEYS = ("r", "resistance", "m", "tc", "tc1", "tc2", "tce", "temp", "dtemp", "scale", "l", "w", "ac", "noisy",
-                  "noise", "bv_max", "model")  # fmt: skip
+                  "noise", "bv_max", "model", *PASSIVE)  # fmt: skip
 _FORM = "Rname node node value, or a model"
 
 
@@ -136,17 +145,41 @@ def resistor(line: Line) -> list[Element]:
     found = _with_coefficients(stated(rest))
     found.without(*_RESISTOR_KEYS, "tc_2")
     word, card = _value_and_model(line, found, ("R", "RES"), ("r", "resistance"))
+    xyce = line.frame.scope.shared.dialect == "xyce"
+    if xyce and word is None and not _states_ohms(line, found, card):
+        word = XYCE_OHMS
     factor = _temperature_factor(line, found, card) * (line.optional(found.keys, "scale") or 1.0)
     copies = line.copies(found.keys)
     if word is not None and not word[0].isdigit():
         expression = line.frame.scope.expression(unwrapped(word))
         if any(isinstance(one, Potential | Current) for one in walk(expression)):
             return [_behavioural_resistor(line, ends, expression, factor / copies)]
-    ohms = _ohms(line, found, word, card)
+    ohms = _multiple_of_card(line, card, word) * _ohms(line, found, word, card)
+    if ohms == 0 and xyce and ends[0] != ends[1]:
+        return [VoltageSource(*line.part(ends), 0.0)]
     value = (ohms or LEAST_OHMS) * factor / copies
     if not abs(value) < float("inf") or value == 0:
         raise ValueError(f"its resistance of {value!r} ohms is no finite number other than 0.")
     return [Resistor(*line.part(ends), value)]
+
+
+XYCE_OHMS = "1k"
+"""Ohms of a resistor that states none, in Xyce, where one of 0 ohm is a source of 0 V."""
+
+
+def _multiple_of_card(line: Line, card: ModelCard | None, word: str | None) -> float:
+    """What a card's R is in Xyce: a factor of its resistors' values; elsewhere it is the value of those without one."""
+    if word is None or line.frame.scope.shared.dialect != "xyce":
+        return 1.0
+    factor = _of(card, line, "r", "res", "resistance")
+    return 1.0 if factor is None else factor
+
+
+def _states_ohms(line: Line, found: Stated, card: ModelCard | None) -> bool:
+    """Whether a resistor without a value has one by its card and size."""
+    return _of(card, line, "rsh") is not None and (
+        "l" in found.keys or _of(card, line, "l", "defl") is not None
+    )
 
 
 def _behavioural_resistor(line: Line, ends: tuple[str, ...], ohms: Expression, factor: float) -> Behavioural:
@@ -239,14 +272,14 @@ def capacitor(line: Line) -> list[Element]:
     ends, rest = line.ends(2, "Cname node node value")
     found = stated(rest)
     found.without("c", "capacitance", "ic", "m", "tc", "tc1", "tc2", "temp", "dtemp", "scale", "l", "w", "rpar", "rser",
-                  "lser", "cpar", "bv_max", "model", "age", "d")  # fmt: skip
+                  "lser", "cpar", "bv_max", "model", "age", "d", *PASSIVE)  # fmt: skip
     word, card = _value_and_model(line, found, ("C", "CAP"), ("c", "capacitance"))
     value = line.number(word) if word is not None else _of(card, line, "cap", "c", "cj")
     if value is None:
         raise ValueError("it has no value. Expected Cname node node value.")
     farads = value * line.copies(found.keys)
     made: list[Element] = [Capacitor(*line.part(ends), farads, line.optional(found.keys, "ic"))]
-    return made + _resistors(line, found, ends, "rpar")
+    return made + in_parallel(line, found, ends)
 
 
 def inductor(line: Line) -> list[Element]:
@@ -254,7 +287,7 @@ def inductor(line: Line) -> list[Element]:
     ends, rest = line.ends(2, "Lname node node value")
     found = stated(rest)
     found.without("l", "inductance", "ic", "m", "tc", "tc1", "tc2", "temp", "dtemp", "scale", "nt", "rpar", "rser",
-                  "cpar", "model")  # fmt: skip
+                  "cpar", "model", *PASSIVE)  # fmt: skip
     word, card = _value_and_model(line, found, ("L", "IND"), ("l", "inductance"))
     value = line.number(word) if word is not None else _of(card, line, "ind", "l")
     if value is None:
@@ -262,7 +295,7 @@ def inductor(line: Line) -> list[Element]:
     henries = value / line.copies(found.keys)
     inner, made = in_series(line, found, ends)
     made.append(Inductor(*line.part(inner), henries, line.optional(found.keys, "ic")))
-    return made + _resistors(line, found, ends, "rpar")
+    return made + in_parallel(line, found, ends)
 
 
 def in_series(line: Line, found: Stated, ends: tuple[str, ...]) -> tuple[tuple[str, ...], list[Element]]:
@@ -277,10 +310,11 @@ def in_series(line: Line, found: Stated, ends: tuple[str, ...]) -> tuple[tuple[s
     ]
 
 
-def _resistors(line: Line, found: Stated, ends: tuple[str, ...], key: str) -> list[Element]:
-    ohms = line.optional(found.keys, key)
+def in_parallel(line: Line, found: Stated, ends: tuple[str, ...]) -> list[Element]:
+    """The resistor across an element (``Rpar``)."""
+    ohms = line.optional(found.keys, "rpar")
     name, word, _, place = line.part(ends)
-    return [Resistor(f"{name}.{key}", word, ends, place, ohms / line.frame.multiplier)] if ohms else []
+    return [Resistor(f"{name}.rpar", word, ends, place, ohms / line.frame.multiplier)] if ohms else []
 
 
 # -- semiconductors ----------------------------------------------------------------------------------------

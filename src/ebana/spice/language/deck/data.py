@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Literal
 
 from ebana.spice.language.deck.elements import Element
@@ -23,21 +24,40 @@ class Sweep:
 
     Args:
         kind: what is swept: the DC value of a source (volts or amperes), a resistor (ohms), a parameter of the deck's
-            top, or the temperature (degrees Celsius).
-        name: the element's full name or the parameter's, in lower case; ``"temp"`` for the temperature.
+            top, the temperature (degrees Celsius), or a number of an element's line or of a card.
+        name: the element's full name or the parameter's, in lower case; ``"temp"`` for the temperature; of a number its
+            owner and its key, ``"m1:w"`` or ``"dmod:is"``.
         values: in the order of the sweep.
+        table: the ``.data`` of whose columns it is one, all of which advance together; empty for a sweep of its own.
     """
 
-    kind: Literal["source", "resistor", "parameter", "temperature"]
+    kind: Literal["source", "resistor", "parameter", "temperature", "number"]
     name: str
     values: tuple[float, ...]
+    table: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DcSweep:
-    """``.dc``: operating points over one variable or several, of which the first runs fastest."""
+    """``.dc`` and ``.step``: operating points over one variable or several, of which the first runs fastest."""
 
     sweeps: tuple[Sweep, ...]
+
+    def points(self) -> Iterator[dict[tuple[str, str], float]]:
+        """Values by kind and name of all combinations.
+
+        Example:
+            >>> two = DcSweep((Sweep("source", "v1", (0.0, 1.0)), Sweep("parameter", "r", (5.0, 6.0))))
+            >>> [list(point.values()) for point in two.points()]
+            [[0.0, 5.0], [1.0, 5.0], [0.0, 6.0], [1.0, 6.0]]
+        """
+        axes: dict[str, list[Sweep]] = {}
+        for number, sweep in enumerate(self.sweeps):
+            axes.setdefault(sweep.table or f"#{number}", []).append(sweep)
+        rows = [list(zip(*(sweep.values for sweep in axis), strict=True)) for axis in axes.values()]
+        keys = [(sweep.kind, sweep.name) for axis in axes.values() for sweep in axis]
+        for chosen in product(*reversed(rows)):
+            yield dict(zip(keys, (value for row in reversed(chosen) for value in row), strict=True))
 
 
 Analysis = OperatingPoint | DcSweep

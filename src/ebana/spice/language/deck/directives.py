@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ebana.spice.language.deck.data import Analysis, DcSweep, OperatingPoint, PrintItem, Sweep
-from ebana.spice.language.deck.elements import CurrentSource, Resistor, VoltageSource
+from ebana.spice.language.deck.elements import Capacitor, CurrentSource, Inductor, Resistor, VoltageSource
 from ebana.spice.language.deck.expression import Expression
 from ebana.spice.language.deck.flattening import Known, currents_resolved
 from ebana.spice.language.deck.grammar import probed
@@ -28,10 +29,8 @@ PASSED = frozenset(_PASSED_WORDS.split())
 """Statements that say nothing of operating points: other analyses, measurements, layout of reports."""
 
 REFUSED = {
-    ".step": "steps through values; write one deck for each, or sweep with .dc",
     ".csparam": "gives values to commands of ngspice",
     ".alter": "states a second circuit; write a deck for it",
-    ".data": "holds a table of values; sweep with .dc and LIST",
     ".mc": "draws values at random",
     ".wcase": "draws values at random",
     ".sampling": "draws values at random",
@@ -51,6 +50,14 @@ POINTS = 1_000_000
 """Values of one sweep."""
 
 
+@dataclass(frozen=True)
+class Table:
+    """``.data``: names of parameters, and a column of values for each."""
+
+    names: tuple[str, ...]
+    columns: tuple[tuple[float, ...], ...]
+
+
 @dataclass
 class Directives:
     """What statements at the top of a deck say.
@@ -67,6 +74,9 @@ class Directives:
     nodesets: dict[str, float] = field(default_factory=dict)
     sweeps: list[Statement] = field(default_factory=list)
     printed: list[Statement] = field(default_factory=list)
+    steps: list[Statement] = field(default_factory=list)
+    tables: dict[str, Table] = field(default_factory=dict)
+    temperatures: tuple[float, ...] = ()
 
     def take(self, statements: Iterable[Statement]) -> None:
         """Note statements at the top of a deck."""
@@ -86,6 +96,10 @@ class Directives:
             self._nodesets(statement, self.scope)
         elif card in (".op", ".dc"):
             self.sweeps.append(statement)
+        elif card == ".step":
+            self.steps.append(statement)
+        elif card == ".data":
+            self._table(statement)
         elif card in PRINTS:
             self._print(statement)
         elif card in PASSED:
@@ -127,10 +141,25 @@ class Directives:
         self.celsius = self.options.get("temp", self.celsius)
 
     def _temperature(self, statement: Statement) -> None:
-        found = words(statement.rest, commas=True)
-        if len(found) != 1:
-            raise ValueError(f"it has {len(found)} temperatures. Expected one; read the deck once for each.")
-        self.celsius = self.scope.number(found[0].removeprefix("="))
+        found = [self.scope.number(word.removeprefix("=")) for word in words(statement.rest, commas=True)]
+        if not found:
+            raise ValueError("it has no temperature. Expected .temp CELSIUS.")
+        self.celsius = found[0]
+        self.temperatures = tuple(found) if len(found) > 1 else ()
+
+    def _table(self, statement: Statement) -> None:
+        """``.data NAME parameter ... value ...``."""
+        name, *others = [*words(statement.rest, commas=True), ""][:-1] or [""]
+        count = next((k for k, word in enumerate(others) if not re.match(r"[A-Za-z_$]", word)), 0)
+        values = tuple(self.scope.number(word) for word in others[count:])
+        if not count or not values or len(values) % count:
+            raise ValueError(
+                f"its table has {len(values)} values for {count} parameters. Expected .data NAME PARAMETER ..., "
+                "then a value for each parameter in every row, then .enddata."
+            )
+        self.tables[name.lower()] = Table(
+            tuple(others[:count]), tuple(values[k::count] for k in range(count))
+        )
 
     def _nodesets(self, statement: Statement, scope: Scope) -> None:
         found = words(
@@ -171,13 +200,51 @@ class Directives:
     def analyses(self, known: Known) -> list[Analysis]:
         """The analyses of operating points that the deck asks for."""
         found: list[Analysis] = []
+        steps = self._steps(known)
         for statement in self.sweeps:
             with located(statement.place):
                 if statement.card.lstrip(".") == "op":
-                    found.append(OperatingPoint())
+                    found.append(DcSweep(steps) if steps else OperatingPoint())
                 else:
-                    found.append(DcSweep(tuple(_sweeps(statement.rest, self.scope, known))))
-        return found
+                    found.append(_checked([*self._swept(statement.rest, known), *steps]))
+        return found or ([DcSweep(steps)] if steps else [])
+
+    def _steps(self, known: Known) -> tuple[Sweep, ...]:
+        """Variables of ``.step``, and of ``.temp`` with several temperatures: the outer loops of every analysis."""
+        found: list[Sweep] = []
+        for statement in self.steps:
+            with located(statement.place):
+                found += self._swept(statement.rest, known)
+                _checked(found)
+        if self.temperatures:
+            found.append(Sweep("temperature", "temp", self.temperatures))
+        return tuple(found)
+
+    def _swept(self, text: str, known: Known) -> list[Sweep]:
+        match = re.fullmatch(r"data *=? *(\S+)", " ".join(text.split()), re.IGNORECASE)
+        if match is None:
+            return _sweeps(text, self.scope, known)
+        name = match[1].lower()
+        if name not in self.tables:
+            listed = ", ".join(self.tables) or "none"
+            raise ValueError(f"there is no .data {match[1]!r}. The deck has: {listed}.")
+        table = self.tables[name]
+        return [
+            replace(_target(word, values, self.scope, known), table=name)
+            for word, values in zip(table.names, table.columns, strict=True)
+        ]
+
+
+def _checked(sweeps: list[Sweep]) -> DcSweep:
+    """An analysis over sweeps, each of another variable and together of no more than :data:`POINTS` points."""
+    names = [(sweep.kind, sweep.name) for sweep in sweeps]
+    twice = [name for (_, name), count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"it sweeps {twice[0]!r} twice. {_FORM}.")
+    lengths = {sweep.table or sweep.name: len(sweep.values) for sweep in sweeps}
+    if math.prod(lengths.values()) > POINTS:
+        raise ValueError(f"it has more than {POINTS:,} points. Sweep fewer values.")
+    return DcSweep(tuple(sweeps))
 
 
 _PACKAGES_WORDS = (
@@ -216,9 +283,9 @@ _FORM = "Expected .dc NAME START STOP STEP [NAME START STOP STEP], or NAME LIST 
 
 def _sweeps(text: str, scope: Scope, known: Known) -> list[Sweep]:
     """Variables of ``.dc``: linear, by decade or octave, or a list."""
-    rest = [word.strip("()") for word in words(text.replace("=", " "), commas=True)]
-    if rest and rest[0].lower() == "data":
-        raise ValueError(f"it sweeps a table (DATA), which is not read. {_FORM}.")
+    rest = [
+        word if "(" in word[1:] else word.strip("()") for word in words(text.replace("=", " "), commas=True)
+    ]
     found: list[Sweep] = []
     while rest:
         kind, name = _kind(rest)
@@ -228,9 +295,6 @@ def _sweeps(text: str, scope: Scope, known: Known) -> list[Sweep]:
         found.append(_target(name, tuple(values), scope, known))
     if not found:
         raise ValueError(f"it sweeps nothing. {_FORM}.")
-    names = [sweep.name for sweep in found]
-    if len(set(names)) < len(names):
-        raise ValueError(f"it sweeps {names[0]!r} twice. {_FORM}.")
     return found
 
 
@@ -243,7 +307,14 @@ def _kind(rest: list[str]) -> tuple[str, str]:
         rest.pop(0)
     if not rest:
         raise ValueError(f"it ends before the name of what is swept. {_FORM}.")
-    return kind, rest.pop(0)
+    name = rest.pop(0)
+    if rest and name.lower() in _CARDS and (match := re.fullmatch(r"(\w[\w.-]*)\((\w+)\)", rest[0])):
+        rest.pop(0)
+        name = f"{match[1]}:{match[2]}"  # LTspice's NPN 2N2222(VAF)
+    return kind, name
+
+
+_CARDS = ("d", "nmos", "pmos", "r", "res", "npn", "pnp", "c", "cap", "l", "ind")
 
 
 def _listed(rest: list[str], scope: Scope, known: Known) -> list[float]:
@@ -257,6 +328,8 @@ def _listed(rest: list[str], scope: Scope, known: Known) -> list[float]:
 
 def _spaced(kind: str, rest: list[str], scope: Scope) -> list[float]:
     """Values from start to stop, by a step, or by so many a decade or an octave."""
+    if kind == "lin" and len(rest) == 2 and scope.number(rest[0]) == scope.number(rest[1]):
+        rest.append("1")  # as in Xyce
     if len(rest) < 3:
         raise ValueError(f"it has {len(rest)} numbers for the last of its variables. {_FORM}.")
     start, stop, step = (scope.number(rest.pop(0)) for _ in range(3))
@@ -269,10 +342,10 @@ def _spaced(kind: str, rest: list[str], scope: Scope) -> list[float]:
         if not count < POINTS:
             raise ValueError(f"it has more than {POINTS:,} values. Take a larger step.")
         return [start + k * step for k in range(math.floor(count) + 1)]
-    if start <= 0 or stop < start or step < 1 or step != int(step):
-        raise ValueError(
-            f"it goes from {start!r} to {stop!r} by {step!r} points. Expected numbers above 0, in order."
-        )
+    if 0 < stop < start:
+        return [start]  # as in Xyce
+    if start <= 0 or stop <= 0 or step < 1 or step != int(step):
+        raise ValueError(f"it goes from {start!r} to {stop!r} by {step!r} points. Expected numbers above 0.")
     base = 10.0 if kind == "dec" else 2.0
     count = math.log(stop / start, base) * step + 1e-9
     if not count < POINTS:
@@ -303,6 +376,11 @@ def _target(word: str, values: tuple[float, ...], scope: Scope, known: Known) ->
         return Sweep("resistor", element.name, values)
     if name in scope.parameters or name in scope.given:  # stated by the deck, or in its place
         return Sweep("parameter", name, values)
+    owner = scope.element(full) if full else ""
+    if owner in known.models or (owner in known.elements and own):
+        return Sweep("number", f"{owner}:{own}", values)
+    if isinstance(element, Capacitor | Inductor):
+        return Sweep("number", f"{element.name}:", values)  # no operating point depends on it
     raise ValueError(f"there is no source, resistor or parameter {word!r} that it could sweep.")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator, Sequence
 from itertools import combinations_with_replacement
 from typing import Literal
 
-from ebana.spice.language.deck.building import Line, in_series, multiplied
+from ebana.spice.language.deck.building import Line, in_parallel, in_series, multiplied
 from ebana.spice.language.deck.elements import (
     Behavioural,
     CurrentControlled,
@@ -165,6 +166,9 @@ def _corners(line: Line, given: list[str]) -> float:
 _POLY = re.compile(r"poly *\( *(\d+) *\)|poly *= *(\d+)", re.IGNORECASE)
 _VALUE = re.compile(r"(value|vol|cur|v|i) *=? *(?=[{'\"])|(value|vol|cur|v|i) *=", re.IGNORECASE)
 _TABLE = re.compile(r"table\b *=? *", re.IGNORECASE)
+_NAMED = re.compile(r"(?:vcvs|vccs|cccs|ccvs) (?=\S+ \S)", re.IGNORECASE)
+"""What HSPICE calls the element, before its controls."""
+
 _OTHER = re.compile(
     r"(laplace|freq|chebyshev|delay|and|nand|or|nor|opamp|transformer|vcr|vccap|vmr)\b", re.IGNORECASE
 )
@@ -177,7 +181,7 @@ def voltage_controlled(line: Line) -> list[Element]:
     letter: Literal["e", "g"] = "e" if line.word[0].lower() == "e" else "g"
     ends, rest = line.ends(2, f"{letter.upper()}name node node control control gain")
     quantity: Literal["v", "i"] = "v" if letter == "e" else "i"
-    rest = " ".join(rest.split())
+    rest = _NAMED.sub("", " ".join(rest.split()))
     poly, other = _POLY.match(rest), _OTHER.match(rest)
     if other:
         raise ValueError(
@@ -216,7 +220,7 @@ def current_controlled(line: Line) -> list[Element]:
     letter: Literal["f", "h"] = "f" if line.word[0].lower() == "f" else "h"
     ends, rest = line.ends(2, f"{letter.upper()}name node node source gain")
     multiplied(line, "it")
-    rest = " ".join(rest.split())
+    rest = _NAMED.sub("", " ".join(rest.split()))
     poly = _POLY.match(rest)
     if poly:
         count = int((poly[1] or poly[2])[:4])
@@ -259,17 +263,14 @@ def _polynomial(
     of: list[Potential] | list[Current],
     text: str,
 ) -> list[Element]:
-    """A polynomial in SPICE's order: 1, x, y, x^2, xy, y^2, x^3, ...; one coefficient alone is refused."""
+    """A polynomial in SPICE's order: 1, x, y, x^2, xy, y^2, ...; one coefficient alone is a constant in ngspice."""
     found = stated(text.replace("(", " ").replace(")", " "), commas=True)
     found.without("m", "ic")
     values = [line.number(word) for word in found.alone]
     if not values:
         raise ValueError("its polynomial has no coefficients.")
-    if len(of) == 1 and len(values) == 1:
-        raise ValueError(
-            "its polynomial has one coefficient, which is a constant in ngspice and a gain in SPICE2 and others. Write "
-            f"'0 {found.alone[0]}' for a gain, or '{found.alone[0]} 0' for a constant."
-        )
+    if len(of) == 1 and len(values) == 1 and line.frame.scope.shared.dialect != "ngspice":
+        values = [0.0, *values]  # as in SPICE2
     keys = {key: given for key, given in found.keys.items() if key == "m"}
     return [_of_expression(line, ends, quantity, _terms(of, values), keys)]
 
@@ -308,7 +309,7 @@ def _sum(terms: list[Expression]) -> Expression:
 # -- expressions ------------------------------------------------------------------------------------------------
 
 _TAIL = re.compile(
-    r" (?=(?:tc1|tc2|temp|dtemp|m|reciproctc|reciprocm|rpar|cpar|smoothbsrc|ic|tripdv|tripdt|nojacob) *=(?!=))",
+    r" (?=(?:tc1|tc2|temp|dtemp|m|reciproctc|reciprocm|rpar|rser|cpar|smoothbsrc|ic|tripdv|tripdt|nojacob) *=(?!=))",
     re.IGNORECASE,
 )
 _FIRST_KEY = re.compile(r"([vi]) *=(?!=)", re.IGNORECASE)
@@ -323,7 +324,10 @@ def behavioural(line: Line) -> list[Element]:
         raise ValueError(f"it has {shorten(rest)!r} after its nodes. Expected V=expression or I=expression.")
     quantity: Literal["v", "i"] = "v" if match[1].lower() == "v" else "i"
     expression, keys = _expression_and_keys(line, rest)
-    return [_of_expression(line, ends, quantity, expression, keys)]
+    found = stated(" ".join(f"{key}={text}" for key, text in keys.items()))
+    inner, made = in_series(line, found, ends) if quantity == "v" else (ends, [])
+    made += in_parallel(line, found, ends) if quantity == "i" else []
+    return [*made, _of_expression(line, inner, quantity, expression, keys)]
 
 
 def _expression_and_keys(line: Line, text: str) -> tuple[Expression, dict[str, str]]:
@@ -342,20 +346,27 @@ def _expression_and_keys(line: Line, text: str) -> tuple[Expression, dict[str, s
     inside = unwrapped(body[:end]).strip()
     if _POLY.match(inside):
         return _written_polynomial(line, inside), found.keys
+    if re.match(r"table *\{", inside, re.IGNORECASE):
+        return _table(line, inside)[0], found.keys
     return line.frame.scope.expression(inside), found.keys
 
 
 def _written_polynomial(line: Line, text: str) -> Expression:
-    """``POLY(1) V(a) c0 c1 ...`` as an expression of Xyce's, whose order of terms is SPICE's for one variable alone."""
+    """``POLY(n) V(a) ... c0 c1 ...`` as an expression of Xyce's: products of all ordered pairs, triples and so on."""
     match = _POLY.match(text)
-    after = text[match.end() :] if match else text
-    found = words(after, commas=True)
-    if match is None or match[1] != "1" or len(found) < 2:
-        raise ValueError(f"its polynomial {shorten(text)!r} is not read. Expected POLY(1) and one variable.")
-    variable = line.frame.scope.expression(found[0])
-    if not isinstance(variable, Potential | Current):
-        raise ValueError(f"its polynomial is one of {found[0]!r}. Expected V(node) or I(source).")
-    return _terms([variable], [line.number(word) for word in found[1:]])
+    count = int((match[1] or match[2])[:4]) if match else 0
+    found = words(text[match.end() :], commas=True) if match else []
+    if not 1 <= count <= POLYNOMIALS or len(found) <= count:
+        raise ValueError(
+            f"its polynomial {shorten(text)!r} is not read. Expected POLY(n), n variables, coefficients."
+        )
+    of = [line.frame.scope.expression(word) for word in found[:count]]
+    if not all(isinstance(one, Potential | Current) for one in of):
+        raise ValueError(f"its polynomial is one of {found[:count]}. Expected V(node) or I(source).")
+    values = [line.number(word) for word in found[count:]]
+    powers = (chosen for degree in itertools.count() for chosen in itertools.product(of, repeat=degree))
+    terms = [_term(value, chosen) for value, chosen in zip(values, powers, strict=False) if value]  # type: ignore[arg-type]
+    return _sum(terms) if terms else Number(0.0)
 
 
 def _tail(text: str) -> int:
@@ -387,8 +398,9 @@ def _of_expression(
 ) -> Behavioural:
     """A behavioural source, its temperature coefficients and multiplier taken into the expression."""
     stated(" ".join(f"{key}=1" for key in keys)).without(
-        "m", "tc1", "tc2", "temp", "dtemp", "ic", "smoothbsrc", "nojacob"
-    )
+        "m", "tc1", "tc2", "temp", "dtemp", "ic", "smoothbsrc", "nojacob", "tripdv", "tripdt", "cpar",
+        "rser" if quantity == "v" else "rpar",
+    )  # fmt: skip
     if quantity == "i":
         multiplied(line, "it")
     own = line.celsius(keys)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
 
 from ebana.spice.language.deck.building import (
     Line,
@@ -21,6 +23,7 @@ from ebana.spice.language.deck.elements import (
     CurrentControlled,
     Element,
     Resistor,
+    VoltageControlled,
     carries_current,
 )
 from ebana.spice.language.deck.expression import (
@@ -73,6 +76,7 @@ class Flattener:
         passed: places of couplings of inductors, which say nothing at DC.
         instances: frames of instances that state more than elements.
         ports: nodes behind the pins of instances, by their prefix.
+        models: full names of cards.
         made: elements and instances so far.
     """
 
@@ -81,6 +85,7 @@ class Flattener:
     passed: list[Place] = field(default_factory=list)
     instances: list[Frame] = field(default_factory=list)
     ports: dict[str, dict[str, str]] = field(default_factory=dict)
+    models: set[str] = field(default_factory=set)
     made: int = 0
 
     def write(self, frame: Frame, opened: tuple[Block, ...] = ()) -> None:
@@ -90,6 +95,7 @@ class Flattener:
             ValueError: for what cannot be read, with its place.
         """
         names: set[str] = set()
+        self.models |= {frame.scope.prefix + name for name in frame.models}
         for statement in frame.elements:
             with located(statement.place):
                 self._one(frame, statement, names, opened)
@@ -219,13 +225,21 @@ def _unknown(word: str) -> str:
 
 @dataclass(frozen=True)
 class Known:
-    """Elements by name, and the nodes behind pins of instances: ``x1:in`` is what that pin is connected to."""
+    """Elements by name, the nodes behind pins of instances (``x1:in`` is what that pin is connected to), and cards."""
 
     elements: dict[str, Element]
     ports: dict[str, dict[str, str]]
+    models: frozenset[str] = frozenset()
+
+    @cached_property
+    def nodes(self) -> frozenset[str]:
+        """Full names of the nodes to which elements are connected."""
+        return frozenset(node for element in self.elements.values() for node in element.nodes)
 
     def node(self, name: str) -> str:
-        """The full name of a node that may be stated as a pin of an instance."""
+        """The full name of a node that may be stated as a pin of an instance, or by colons as Xyce does."""
+        if ":" in name and name not in self.nodes:
+            name = name.replace(":", ".")
         start = name.rfind(".") + 1
         return self.ports.get(name[:start], {}).get(name[start:], name)
 
@@ -243,6 +257,8 @@ def _with_currents(element: Element, known: Known) -> Element:
     if isinstance(element, CurrentControlled):
         with located(element.place):
             found = _carrier(element.source, known)
+            if isinstance(found, Resistor):
+                return _by_voltage(element, found)
             if not carries_current(found):
                 raise ValueError(_no_current(found))
         return element
@@ -254,6 +270,15 @@ def _with_currents(element: Element, known: Known) -> Element:
         return element
     return Behavioural(
         element.name, element.written, element.nodes, element.place, element.quantity, expression
+    )
+
+
+def _by_voltage(element: CurrentControlled, of: Resistor) -> VoltageControlled:
+    """A source controlled by the current of a resistor, as one controlled by the voltage across it."""
+    letter: Literal["e", "g"] = "g" if element.letter == "f" else "e"
+    controls = (of.nodes[0], of.nodes[1])
+    return VoltageControlled(
+        element.name, element.written, element.nodes, element.place, letter, controls, element.gain / of.ohms
     )
 
 

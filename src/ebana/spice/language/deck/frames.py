@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from ebana.spice.language import card_reader, cards, mosfet_parameters
 from ebana.spice.language.cards import WORDS, ModelCard
@@ -139,7 +140,13 @@ class Frame:
         if any(one.startswith(f"{name}.") for one in known):
             return f"the model {name!r} has a card for each range of sizes (binning). Name the one that is meant."
         listed = ", ".join(sorted(set(known))[:12]) or "none"
-        return f"there is no model {name!r}. Known here: {listed}. Add its .model card, or include its file."
+        what = f"there is no model {name!r}. Known here: {listed}. "
+        offered = self.scope.shared.offered
+        if name in offered:
+            return f"{what}Add the card that ebana has of it: {offered[name]}"
+        near = get_close_matches(name, offered, 3, 0.7)
+        has = f" ebana has cards of {', '.join(near)}." if near else ""
+        return f"{what}Add its .model card, or include its file.{has}"
 
     def card(self, name: str, opened: tuple[str, ...]) -> ModelCard:
         """The card of this frame of that name."""
@@ -161,7 +168,12 @@ class Frame:
             if holder is None:
                 raise ValueError(self._no_model(of.lower()))
             base = holder.card(of.lower(), opened if holder is self else ())
-        return self._with_values(card_reader.read_card(statement.text, base))
+        card = self._with_values(card_reader.read_card(statement.text, base))
+        given = self.scope.shared.stated_for(self.scope.prefix + card.name.lower())
+        if not given:
+            return card
+        values = {**card.parameters, **{key: repr(value) for key, value in given.items()}}
+        return ModelCard.of(card.name, card.type, {key.upper(): value for key, value in values.items()})
 
     def _with_values(self, card: ModelCard) -> ModelCard:
         """The card with the values of its expressions and names of parameters."""

@@ -52,6 +52,9 @@ REFUSED = {
 
 _AT_DC = "Write what it gives at DC in its place."
 
+NOMINAL = frozenset(("gauss", "agauss", "unif", "aunif"))
+"""Random functions that are their first argument, the mean, in Xyce where it is not asked to sample."""
+
 ALIASES = {
     "ln": "log",
     "arctan": "atan",
@@ -164,6 +167,12 @@ def called(name: str, arguments: tuple[Expression, ...], dialect: Dialect) -> Ex
         Conditional(condition=Binary(operator='>', left=Potential(a='a', b='0'), right=Number(value=0.0)), \
 yes=Number(value=1.0), no=Number(value=0.0))
     """
+    if (
+        dialect == "xyce"
+        and len(arguments) > 1
+        and (name in NOMINAL or (name, len(arguments)) == ("limit", 2))
+    ):
+        return arguments[0]
     if name in REFUSED or (name == "limit" and len(arguments) == 2):
         why = REFUSED.get(name, "of two arguments is drawn at random")
         raise ValueError(f"the function {name!r} {why}, and has no value here. {_AT_DC}")

@@ -7,8 +7,8 @@ From the loosest to the tightest::
 Operators of one row group from the left. What ngspice groups differently in ``.param`` and in sources is refused:
 chained powers, and a sign behind an operator and before a power. What ngspice misreads in ``.param`` alone is refused
 there, if it is not in brackets: a sign behind an operator, unless it is a minus before a number (``10*-x+3`` is 17 for
-x = 2); a comparison behind an equality (``1==2>0`` is 0); a condition between ``?`` and ``:``. Braces are brackets. In
-Xyce ``^`` is the exclusive or, and ``| & ~`` are ``|| && !``.
+x = 2); a comparison behind an equality (``1==2>0`` is 0); a condition between ``?`` and ``:``. Braces are brackets.
+``| & ~`` are ``|| && !``; in Xyce ``^`` is the exclusive or.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DEPTH = 80
 """Brackets and conditionals inside each other that are read."""
 
 HEIGHT = 250
-"""Operations inside each other, ``((a+b)+c)+d`` being three, that are read."""
+"""Operations inside each other, ``((a+b)+c)+d`` being three, that are read; long sums and products count once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ _COMPARED = 4
 """The row of comparisons."""
 _BRACKETS = "which ngspice reads differently in parameters; put brackets around"
 _SAME = {"**": "^", "<>": "!="}
-_XYCE = {"|": "||", "&": "&&", "~": "!", "^": "xor"}
+_LOGICAL = {"|": "||", "&": "&&", "~": "!"}
 
 
 @lru_cache(maxsize=8192)
@@ -103,6 +103,44 @@ def parsed(text: str, dialect: Dialect = "ngspice", condition: bool = False, par
     if _height(tree) > HEIGHT:
         raise reader.fail(f"has more than {HEIGHT} operations inside each other; put parts of it into .param")
     return tree
+
+
+CHAIN = 40
+"""Operations of one row in a chain that are grouped from the left; longer chains are grouped in halves."""
+
+
+def _chained(first: Tree, others: list[tuple[str, Tree]]) -> Tree:
+    """A chain of operators of one row: ``a - b + c``. A long one costs the logarithm of its length in depth.
+
+    Example:
+        >>> _height(parsed("+".join(["x"] * 1000))), parsed("a-b-c") == parsed("(a-b)-c")
+        (11, True)
+    """
+    operators = {operator for operator, _ in others}
+    if len(others) > CHAIN:
+        if operators <= {"+", "-"}:
+            return _halved(
+                "+", [first, *(one if sign == "+" else Operation("-", (one,)) for sign, one in others)]
+            )
+        if operators <= {"*", "/"}:
+            inverse = Constant(1.0)
+            return _halved(
+                "*",
+                [first, *(one if sign == "*" else Operation("/", (inverse, one)) for sign, one in others)],
+            )
+        if operators in ({"||"}, {"&&"}, {"xor"}):
+            return _halved(operators.pop(), [first, *(one for _, one in others)])
+    for operator, one in others:
+        first = Operation(operator, (first, one))
+    return first
+
+
+def _halved(operator: str, operands: list[Tree]) -> Tree:
+    """Operands of an associative operator, grouped in halves."""
+    while len(operands) > 1:
+        pairs = [Operation(operator, (a, b)) for a, b in zip(operands[::2], operands[1::2], strict=False)]
+        operands = [*pairs, *operands[len(operands) & ~1 :]]
+    return operands[0]
 
 
 def _height(tree: Tree) -> int:
@@ -148,12 +186,13 @@ class _Reader:
         return before
 
     def _operator(self, word: str) -> str:
-        if self.dialect == "xyce":
-            word = _XYCE.get(word, word)
+        if self.dialect == "xyce" and word == "^":
+            return "xor"
         if word == "=" and self.condition:
             return "=="
-        if word in ("=", "&", "|", "~"):
-            raise self.fail(f"has {word!r}, which is not known in expressions; write ==, && , || or !")
+        if word == "=":
+            raise self.fail(f"has {word!r}, which is not known in expressions; write ==")
+        word = _LOGICAL.get(word, word)
         return _SAME.get(word, word)
 
     def _deeper(self) -> None:
@@ -179,13 +218,16 @@ class _Reader:
     def _climb(self, left: Tree, level: int) -> Tree:
         """Operators of this row and those that bind more tightly, by climbing, so that rows cost no depth."""
         while (row := self._row()) >= level:
-            operator = self.step()
-            right = self.signed(first=False, behind=True)
-            while self._row() > row:
-                if operator in ("==", "!=") and self._is_cautious() and self._row() == _COMPARED:
-                    raise self.fail(f"has {self.word!r} behind {operator!r}, {_BRACKETS} the comparison")
-                right = self._climb(right, self._row())
-            left = Operation(operator, (left, right))
+            chain: list[tuple[str, Tree]] = []
+            while self._row() == row:
+                operator = self.step()
+                right = self.signed(first=False, behind=True)
+                while self._row() > row:
+                    if operator in ("==", "!=") and self._is_cautious() and self._row() == _COMPARED:
+                        raise self.fail(f"has {self.word!r} behind {operator!r}, {_BRACKETS} the comparison")
+                    right = self._climb(right, self._row())
+                chain.append((operator, right))
+            left = _chained(left, chain)
         return left
 
     def _row(self) -> int:

@@ -31,6 +31,8 @@ def read_deck(
     dialect: Dialect = "ngspice",
     parameters: Mapping[str, float] | None = None,
     temperature: float | None = None,
+    numbers: Mapping[str, float] | None = None,
+    offered: Mapping[str, str] | None = None,
 ) -> Deck:
     """Read a deck of SPICE.
 
@@ -43,6 +45,8 @@ def read_deck(
         dialect: whose functions and powers are meant where simulators differ (:mod:`.functions`).
         parameters: values in place of those that ``.param`` states at the top of the deck, by name.
         temperature: degrees Celsius, in place of ``.temp`` and ``.options temp``.
+        numbers: values in place of those of elements' lines and of cards, by owner and key: ``{"m1:w": 1e-6}``.
+        offered: cards at hand elsewhere, by name in lower case: errors offer them where a deck misses one.
 
     Raises:
         ValueError: for what cannot be read, with the file, the line, its text and what to do.
@@ -63,7 +67,10 @@ def read_deck(
         raise ValueError(f"dialect={dialect!r} is not known. Expected one of {', '.join(get_args(Dialect))}.")
     text = gather(source, name, dialect)
     blocks = outline(text.statements, text.title)
-    top = Frame(blocks.top, Scope(Surroundings(dialect, grounds=_grounds(text.statements, dialect))))
+    shared = Surroundings(
+        dialect, grounds=_grounds(text.statements, dialect), numbers=numbers or {}, offered=offered or {}
+    )
+    top = Frame(blocks.top, Scope(shared))
     _replace(top.scope, parameters or {})
     if temperature is not None:
         top.scope.shared.celsius = temperature
@@ -80,7 +87,9 @@ def read_deck(
     writer.write(top)
     for frame in writer.instances:
         says.inside(frame.scope, frame.directives)
-    known = Known({element.name: element for element in writer.elements}, writer.ports)
+    known = Known(
+        {element.name: element for element in writer.elements}, writer.ports, frozenset(writer.models)
+    )
     elements = with_currents(writer.elements, known)
     return Deck(
         text.title,

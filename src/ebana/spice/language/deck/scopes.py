@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ebana.spice.language.deck.expression import (
@@ -84,6 +85,8 @@ class Surroundings:
         left: operations that may still be written out.
         single: those of the expression that is being read.
         grounds: names of ground.
+        numbers: values in place of those of elements' lines and of cards, by owner and key: ``"m1:w"``.
+        offered: cards at hand elsewhere, by name in lower case.
     """
 
     dialect: Dialect = "ngspice"
@@ -91,6 +94,17 @@ class Surroundings:
     left: int = BUDGET
     single: int = SINGLE
     grounds: tuple[str, ...] = ("0", "gnd")
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    offered: Mapping[str, str] = field(default_factory=dict)
+
+    def stated_for(self, owner: str) -> dict[str, float]:
+        """Values in place of those that an element's line or a card states, by key."""
+        return {
+            key: value
+            for name, value in self.numbers.items()
+            for full, _, key in [name.rpartition(":")]
+            if full == owner
+        }
 
     def is_ground(self, name: str) -> bool:
         """Whether a node's name in lower case is that of ground; ``gnd`` is one like any other in Xyce."""
@@ -153,7 +167,8 @@ class Scope:
             return "0"
         if name in self.ports:
             return self.ports[name]
-        return name if name in self.shared_nodes else self.prefix + name.replace(":", ".")
+        everywhere = name in self.shared_nodes or (self.shared.dialect == "xyce" and name.startswith("$g"))
+        return name if everywhere else self.prefix + name
 
     def element(self, name: str) -> str:
         """The full name of an element, in lower case; ``x1:v1`` and ngspice's ``v.x1.v1`` are ``x1.v1``."""

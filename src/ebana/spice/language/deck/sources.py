@@ -72,7 +72,7 @@ class Source:
     Args:
         title: the first line, a comment's mark and ``.title`` left out.
         statements: in order.
-        passed: ``.lib`` lines that name a file of another machine.
+        passed: ``.lib`` lines that name a file of another machine, or one of LTspice's own.
     """
 
     title: str
@@ -177,8 +177,8 @@ class _Reader:
 
     def include(self, statement: Statement, path: Path | None) -> None:
         written, section = _named(statement)
-        if statement.card == ".lib" and _DRIVE.match(written):
-            self.passed.append(statement.place)  # LTspice's, of the machine that drew the circuit
+        if statement.card == ".lib" and (_DRIVE.match(written) or self._is_elsewhere(written, path)):
+            self.passed.append(statement.place)  # LTspice's own, of the machine that drew the circuit
             return
         target = self.resolved(written, path)
         key = (target, section)
@@ -192,6 +192,14 @@ class _Reader:
         relative = target.relative_to(self.folder) if self.folder else target
         self.take(lines, str(relative), target)
         self.opened.pop()
+
+    def _is_elsewhere(self, written: str, path: Path | None) -> bool:
+        """Whether LTspice finds a library among its own, as none of that name lies beside the deck."""
+        if self.comments is not LTSPICE or "/" in written or "\\" in written:
+            return False
+        return path is None or not any(
+            (start / written).exists() for start in (path.parent, self.folder or path.parent)
+        )
 
     def resolved(self, written: str, path: Path | None) -> Path:
         """The file that is meant, which must lie in the deck's folder."""

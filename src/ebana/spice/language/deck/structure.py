@@ -72,7 +72,7 @@ def outline(statements: Iterable[Statement], title: str) -> Outline:
         ValueError: for what is opened and not closed, or closed and not opened, with the place.
     """
     commands: list[Statement] = []
-    reader = _Reader(_without_control(statements, commands))
+    reader = _Reader(_with_tables(_without_control(statements, commands)))
     items = reader.items("", Place("", 1, title))
     return Outline(Block("", (), {}, Place("", 1, title), items), tuple(commands))
 
@@ -91,6 +91,21 @@ def _without_control(statements: Iterable[Statement], commands: list[Statement])
             yield statement
     if opened is not None:
         raise DeckError(opened, "it has no .endc.")
+
+
+def _with_tables(statements: Iterable[Statement]) -> Iterator[Statement]:
+    """Statements, those between ``.data`` and ``.enddata`` as one."""
+    opened: list[Statement] = []
+    for statement in statements:
+        if opened and statement.card == ".enddata":
+            yield Statement(" ".join(one.text for one in opened), opened[0].place)
+            opened = []
+        elif opened or statement.card == ".data":
+            opened.append(statement)
+        else:
+            yield statement
+    if opened:
+        raise DeckError(opened[0].place, "it has no .enddata.")
 
 
 class _Reader:
