@@ -17,6 +17,7 @@ the law goes on along its tangents, the equation is linear.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -59,6 +60,10 @@ class Exponential:
         log_q = jnp.log(rs) + jnp.log(i_s * per_dv)  # q itself may be too small for a float
         q = rs * (i_s * per_dv)
         return Exponential(q, log_q, 1.0 / (1.0 + q), vt, per_volt, per_dv)
+
+
+Solved = tuple[Array, Array, Array]
+"""Junction voltage (V), current (A) and conductance of the junction (S)."""
 
 
 @dataclass(frozen=True)
@@ -122,16 +127,30 @@ class Elimination:
         top = End.of(span[1], i - wall.i_s + gmin * span[1], gmin + i * wall.per_volt, rs)
         return Elimination(wall, gmin, c, 1.0 / c, r, at_corner, at_breakdown, forward, broken, top, bottom)
 
-    def solve(self, whole: Array, *, rough: bool = False) -> tuple[Array, Array, Array]:
-        """Junction voltage (V), current (A) and conductance of the junction (S) at a voltage over the whole.
-
-        Args:
-            rough: with two steps on the blocked tail, settled or not.
-        """
-        wall, part, broken = self.wall, self.forward, self.wall.breakdown
-        dv = jnp.minimum(whole, self.top.dv)
+    def solve(self, dv: Array) -> Solved:
+        """Junction voltage (V), current (A) and conductance of the junction (S) at a voltage over the whole."""
+        inside = jnp.minimum(dv, self.top.dv)
         if self.bottom is not None:
-            dv = jnp.maximum(dv, self.bottom.dv)
+            inside = jnp.maximum(inside, self.bottom.dv)
+        explicit, finish, far = self._explicit(inside)
+
+        def rest(_: None) -> Solved:
+            v, i, g = finish()
+            over, share, amperes = dv - inside, self.top.share, self.top.amperes
+            if self.bottom is not None:
+                share = jnp.where(over > 0, share, self.bottom.share)
+                amperes = jnp.where(over > 0, amperes, self.bottom.amperes)
+            return v + over * share, i + over * amperes, g
+
+        return jax.lax.cond((far | (inside != dv)).any(), rest, lambda _: explicit, None)
+
+    def rough(self, dv: Array) -> Solved:
+        """The same without a loop and without ends: what one step on the blocked tail gives, settled or not."""
+        return self._explicit(dv)[0]
+
+    def _explicit(self, dv: Array) -> tuple[Solved, Callable[[], Solved], Array]:
+        """What one step on the blocked tail gives, what as many as it takes give, and where those are asked for."""
+        wall, part, broken = self.wall, self.forward, self.wall.breakdown
         x, breaks, floor = jnp.maximum(dv, self.at_corner) * part.per_dv, None, -jnp.inf
         if broken is not None and self.broken is not None and self.at_breakdown is not None:
             breaks, floor, other = dv < self.at_breakdown, broken.below, self.broken
@@ -149,25 +168,20 @@ class Elimination:
         if broken is not None and breaks is not None:
             v, shape = jnp.where(breaks, -broken.bv - v, v), jnp.where(breaks, -1.0 - up, up)
             blocked = blocked & ~breaks
-        tail = self._tail(dv, floor)
-        share, amperes = self.top.share, self.top.amperes
-        if self.bottom is not None:
-            share = jnp.where(whole > 0, share, self.bottom.share)
-            amperes = jnp.where(whole > 0, amperes, self.bottom.amperes)
+        tails = self._tail(dv, floor)
 
-        def with_tail(at: Descent) -> tuple[Array, Array, Array]:
-            end_v, tail, steep = at.end
-            end_v = jnp.where(blocked, end_v, v)
+        def with_tail(at: Descent) -> Solved:
+            inverse = 1.0 / at.end  # a quotient, which XLA computes once for all that use it
+            tail = tails.current(inverse)
+            end_v = jnp.where(blocked, at.end, v)
             i = wall.i_s * jnp.where(blocked, -1.0 - tail, shape) + self.gmin * end_v
-            g = wall.i_s * jnp.where(blocked, steep, slope) + self.gmin
-            return end_v + (whole - dv) * share, i + (whole - dv) * amperes, g
+            g = wall.i_s * jnp.where(blocked, 3.0 * tail * inverse, slope) + self.gmin
+            return end_v, i, g
 
-        found = with_tail(tail.start)
-        if rough:
-            return found
-        unsettled = blocked & tail.far(tail.start)
-        return jax.lax.cond(
-            unsettled.any(), lambda _: with_tail(tail.settled(blocked)), lambda _: found, None
+        return (
+            with_tail(tails.start),
+            lambda: with_tail(tails.settled(blocked)),
+            blocked & tails.far(tails.start),
         )
 
     def _tail(self, dv: Array, floor: Number) -> Tail:
@@ -204,44 +218,29 @@ class Tail:
             state,
         )[1]
 
+    def current(self, inverse: Array) -> Array:
+        """``(k / v)^3`` by ``1 / v``: the share of IS beyond IS itself."""
+        return (self.k * inverse) ** 3
+
     def _at(self, v: Array) -> Descent:
         inverse = 1.0 / v
-        tail = (self.k * inverse) ** 3
-        steep = 3.0 * tail * inverse
-        softness = 1.0 / (self.c + self.r * steep)
+        tail = self.current(inverse)
+        bend = 3.0 * self.r * tail * inverse
+        softness = 1.0 / (self.c + bend)
         step = (self.dv - self.c * v + self.r * (1.0 + tail)) * softness
         moved = step * inverse
-        return Descent(v, tail, steep, step, moved, 2.0 * self.r * steep * softness * moved)
+        return Descent(v + step, v + step * (1.0 + 2.0 * bend * softness * moved), moved)
 
     def _next(self, at: Descent) -> Descent:
-        return self._at(jnp.clip(at.v + at.step, *self.limits))
+        return self._at(jnp.clip(at.newton, *self.limits))
 
 
 class Descent(NamedTuple):
-    """A step of Newton's method on the blocked tail.
+    """Where Newton's step on the blocked tail ends, where Chebyshev's, and the share of ``v`` that it moves."""
 
-    Args:
-        v: where it starts.
-        tail, steep: ``t = (k / v)^3`` and ``3 t / v`` there.
-        step, moved: volts, and their share of ``v``.
-        bend: by what share Chebyshev's step is longer.
-    """
-
-    v: Array
-    tail: Array
-    steep: Array
-    step: Array
+    newton: Array
+    end: Array
     moved: Array
-    bend: Array
-
-    @property
-    def end(self) -> tuple[Array, Array, Array]:
-        """Voltage, ``t`` and ``3 t / v`` after Chebyshev's step, the powers of ``1 / v`` by their series."""
-        longer = 1.0 + self.bend
-        m = self.moved * longer
-        cube = 1.0 - m * (3.0 - m * (6.0 - 10.0 * m))
-        fourth = 1.0 - m * (4.0 - m * (10.0 - 20.0 * m))
-        return self.v + self.step * longer, self.tail * cube, self.steep * fourth
 
 
 def _exponential(x: Array, part: Exponential) -> tuple[Array, Array]:

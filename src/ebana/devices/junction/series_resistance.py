@@ -77,7 +77,7 @@ class SeriesJunction(Device):
         law, wall = self.junction, self.junction.single
         if self.rs is None or wall is None:
             return self.characteristic(dv, p)
-        _, i, g = Elimination.of(wall, law.gmin, law.span, self.rs).solve(dv, rough=True)
+        _, i, g = Elimination.of(wall, law.gmin, law.span, self.rs).rough(dv)
         return i, self._behind(g)
 
     def least_conductance(self, dv: Array, p: Values, radius: float) -> Array:
