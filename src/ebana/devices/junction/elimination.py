@@ -17,9 +17,7 @@ the law goes on along its tangents, the equation is linear.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import jax
@@ -132,61 +130,52 @@ class Elimination:
         inside = jnp.minimum(dv, self.top.dv)
         if self.bottom is not None:
             inside = jnp.maximum(inside, self.bottom.dv)
-        explicit, finish, far = self._explicit(inside)
+        at = self._regions(inside)
+        u, up = _exponential(at.x, at.part)
+        first = at.tail.first
 
         def rest(_: None) -> Solved:
-            v, i, g = finish()
+            v, i, g = self._law(at, u, up, at.tail.settled(first, at.blocked).end)
             over, share, amperes = dv - inside, self.top.share, self.top.amperes
             if self.bottom is not None:
                 share = jnp.where(over > 0, share, self.bottom.share)
                 amperes = jnp.where(over > 0, amperes, self.bottom.amperes)
             return v + over * share, i + over * amperes, g
 
-        return jax.lax.cond((far | (inside != dv)).any(), rest, lambda _: explicit, None)
+        found, odd = self._law(at, u, up, first.end), (at.blocked & at.tail.far(first)) | (inside != dv)
+        return jax.lax.cond(odd.any(), rest, lambda _: found, None)
 
     def rough(self, dv: Array) -> Solved:
         """The same without a loop and without ends: what one step on the blocked tail gives, settled or not."""
-        return self._explicit(dv)[0]
+        at = self._regions(dv)
+        return self._law(at, *_exponential(at.x, at.part), at.tail.first.end)
 
-    def _explicit(self, dv: Array) -> tuple[Solved, Callable[[], Solved], Array]:
-        """What one step on the blocked tail gives, what as many as it takes give, and where those are asked for."""
-        wall, part, broken = self.wall, self.forward, self.wall.breakdown
-        x, breaks, floor = jnp.maximum(dv, self.at_corner) * part.per_dv, None, -jnp.inf
+    def _regions(self, dv: Array) -> Regions:
+        part, broken = self.forward, self.wall.breakdown
+        x, blocked = jnp.maximum(dv, self.at_corner) * part.per_dv, dv < self.at_corner
+        breaks, floor = None, -jnp.inf
         if broken is not None and self.broken is not None and self.at_breakdown is not None:
             breaks, floor, other = dv < self.at_breakdown, broken.below, self.broken
-            backwards = -(dv + self.c * broken.bv) * other.per_dv - other.q
-            x = jnp.where(breaks, backwards, x)
-            part = Exponential(
-                *(
-                    jnp.where(breaks, a, b)
-                    for a, b in zip(vars(other).values(), vars(part).values(), strict=True)
-                )
-            )
-        u, up = _exponential(x, part)
-        v, shape, slope = u * part.vt, up, (up + 1.0) * part.per_volt
-        blocked = dv < self.at_corner
-        if broken is not None and breaks is not None:
-            v, shape = jnp.where(breaks, -broken.bv - v, v), jnp.where(breaks, -1.0 - up, up)
-            blocked = blocked & ~breaks
-        tails = self._tail(dv, floor)
-
-        def with_tail(at: Descent) -> Solved:
-            inverse = 1.0 / at.end  # a quotient, which XLA computes once for all that use it
-            tail = tails.current(inverse)
-            end_v = jnp.where(blocked, at.end, v)
-            i = wall.i_s * jnp.where(blocked, -1.0 - tail, shape) + self.gmin * end_v
-            g = wall.i_s * jnp.where(blocked, 3.0 * tail * inverse, slope) + self.gmin
-            return end_v, i, g
-
-        return (
-            with_tail(tails.start),
-            lambda: with_tail(tails.settled(blocked)),
-            blocked & tails.far(tails.start),
+            x = jnp.where(breaks, -(dv + self.c * broken.bv) * other.per_dv - other.q, x)
+            pairs = zip(vars(other).values(), vars(part).values(), strict=True)
+            part, blocked = Exponential(*(jnp.where(breaks, a, b) for a, b in pairs)), blocked & ~breaks
+        k = (3.0 / math.e) * self.wall.vt
+        return Regions(
+            x, part, blocked, breaks, Tail(dv, self.c, self.per_c, self.r, k, (floor, self.wall.corner))
         )
 
-    def _tail(self, dv: Array, floor: Number) -> Tail:
-        """The blocked junction."""
-        return Tail(dv, self.c, self.r, (3.0 / math.e) * self.wall.vt, (floor, self.wall.corner), self.per_c)
+    def _law(self, at: Regions, u: Array, up: Array, tail_v: Array) -> Solved:
+        """Of the solution of the exponential equation, and that of the blocked one."""
+        wall, broken = self.wall, self.wall.breakdown
+        v, shape, slope = u * at.part.vt, up, (up + 1.0) * at.part.per_volt
+        if broken is not None and at.breaks is not None:
+            v, shape = jnp.where(at.breaks, -broken.bv - v, v), jnp.where(at.breaks, -1.0 - up, up)
+        inverse = 1.0 / tail_v  # a quotient, which XLA computes once for all that use it
+        tail = at.tail.share(inverse)
+        v = jnp.where(at.blocked, tail_v, v)
+        i = wall.i_s * jnp.where(at.blocked, -1.0 - tail, shape) + self.gmin * v
+        g = wall.i_s * jnp.where(at.blocked, 3.0 * tail * inverse, slope) + self.gmin
+        return v, i, g
 
 
 @dataclass(frozen=True)
@@ -195,44 +184,40 @@ class Tail:
 
     dv: Array
     c: Number
+    per_c: Number
     r: Number
     k: Number
     limits: tuple[Number, Number]
-    per_c: Number
 
-    @cached_property
-    def start(self) -> Descent:
-        """Without the tail's own current."""
+    @property
+    def first(self) -> Descent:
+        """From the solution without what flows beyond IS."""
         return self._at(jnp.clip((self.dv + self.r) * self.per_c, *self.limits))
 
     def far(self, at: Descent) -> Array:
-        """Where the last step, of fourth order, would leave more than rounding."""
-        return ~(jnp.abs(at.moved) < 0.5 * float(jnp.finfo(self.dv.dtype).eps) ** 0.25)
+        """Where Chebyshev's step, of third order, leaves more than rounding."""
+        return ~(jnp.abs(at.moved) < 0.5 * float(jnp.finfo(self.dv.dtype).eps) ** (1 / 3))
 
-    def settled(self, asked: Array) -> Descent:
+    def settled(self, first: Descent, asked: Array) -> Descent:
         """After as many steps as it takes where it is asked for."""
-        state = jnp.zeros((), jnp.int32), self.start
         return jax.lax.while_loop(
             lambda state: (state[0] < _STEPS) & (asked & self.far(state[1])).any(),
-            lambda state: (state[0] + 1, self._next(state[1])),
-            state,
+            lambda state: (state[0] + 1, self._at(jnp.clip(state[1].newton, *self.limits))),
+            (jnp.zeros((), jnp.int32), first),
         )[1]
 
-    def current(self, inverse: Array) -> Array:
-        """``(k / v)^3`` by ``1 / v``: the share of IS beyond IS itself."""
+    def share(self, inverse: Array) -> Array:
+        """What flows beyond IS by ``1 / v``, as a share of IS: ``(k / v)^3``."""
         return (self.k * inverse) ** 3
 
     def _at(self, v: Array) -> Descent:
         inverse = 1.0 / v
-        tail = self.current(inverse)
+        tail = self.share(inverse)
         bend = 3.0 * self.r * tail * inverse
         softness = 1.0 / (self.c + bend)
         step = (self.dv - self.c * v + self.r * (1.0 + tail)) * softness
         moved = step * inverse
         return Descent(v + step, v + step * (1.0 + 2.0 * bend * softness * moved), moved)
-
-    def _next(self, at: Descent) -> Descent:
-        return self._at(jnp.clip(at.newton, *self.limits))
 
 
 class Descent(NamedTuple):
@@ -241,6 +226,22 @@ class Descent(NamedTuple):
     newton: Array
     end: Array
     moved: Array
+
+
+class Regions(NamedTuple):
+    """What is solved where.
+
+    Args:
+        x, part: of ``u + q (e^u - 1) = x``, forwards and in breakdown.
+        blocked, breaks: masks of the other regions; ``breaks`` is None where there is no breakdown.
+        tail: the equation of the blocked region.
+    """
+
+    x: Array
+    part: Exponential
+    blocked: Array
+    breaks: Array | None
+    tail: Tail
 
 
 def _exponential(x: Array, part: Exponential) -> tuple[Array, Array]:
