@@ -18,8 +18,13 @@ settings.load_profile("ebana")
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["KERAS_HOME"] = str(Path(__file__).parents[1] / ".pytest_cache" / "keras")
 
-# The tests compile hundreds of small programs and run each a few times: leave optimisation out.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+# The tests compile thousands of small programs and run each a few times: leave out optimisation, the splitting of a
+# program for several threads, and XLA's checks of itself after each of its passes.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1 --xla_disable_hlo_passes=hlo-verifier",
+)
 
 # They trace more than they compute: leave out what JAX notes of the lines that it passes, in children too.
 os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
