@@ -1,5 +1,6 @@
 """The folder ``tests/helpers`` is importable because this file puts ``tests`` on the path."""
 
+import ctypes
 import gc
 import itertools
 import os
@@ -34,9 +35,14 @@ gc.set_threshold(200_000, 50, 1000)  # and traces are millions of short-lived ob
 # Programs are shared by the processes of a run, and by runs: they are known by their text.
 os.environ.setdefault("EBANA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "programs"))
 
-MAPPINGS = Path("/proc/self/maps")
+SECONDS = 0.25
+"""What compiles faster is not kept: JAX looks at every program in the folder whenever it writes one."""
+
+MAPPINGS, PAGES = Path("/proc/self/maps"), Path("/proc/self/statm")
 MOST_MAPPINGS = 35_000
 """A process may hold 65,530 memory mappings, and every compiled program takes some."""
+MOST_GIBIBYTES = 2.5
+"""Memory of a process from which on compiled programs are forgotten: machines of 8 GiB run the tests too."""
 
 _tests = itertools.count(1)
 
@@ -44,9 +50,12 @@ _tests = itertools.count(1)
 @pytest.fixture(autouse=True, scope="session")
 def programs_on_disk():
     """Switch the cache on before the first test: programs of JAX's own ``jit`` would not."""
+    import jax
+
     from ebana.program_cache import keep_programs
 
-    keep_programs()
+    if keep_programs() is not None:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", SECONDS)
 
 
 @pytest.fixture(autouse=True)
@@ -55,10 +64,20 @@ def few_compiled_programs():
     yield
     if next(_tests) % 20 or not MAPPINGS.exists():
         return
-    if MAPPINGS.read_bytes().count(b"\n") > MOST_MAPPINGS:
+    gibibytes = int(PAGES.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**30
+    if gibibytes > MOST_GIBIBYTES or MAPPINGS.read_bytes().count(b"\n") > MOST_MAPPINGS:
         import jax
 
         jax.clear_caches()
+        gc.collect()
+        give_back_memory()
+
+
+def give_back_memory():
+    """Give freed memory back to the system: glibc keeps two thirds of what programs took, and other processes wait."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
 
 
 SIMULATORS = (
