@@ -19,8 +19,13 @@ settings.load_profile("ebana")
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["KERAS_HOME"] = str(Path(__file__).parents[1] / ".pytest_cache" / "keras")
 
-# The tests compile hundreds of small programs and run each a few times: leave optimisation out.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+# The tests compile thousands of small programs and run each a few times: leave out optimisation, the splitting of a
+# program for several threads, and XLA's checks of itself after each of its passes.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1 --xla_disable_hlo_passes=hlo-verifier",
+)
 
 # They trace more than they compute: leave out what JAX notes of the lines that it passes, in children too.
 os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
@@ -29,6 +34,9 @@ gc.set_threshold(200_000, 50, 1000)  # and traces are millions of short-lived ob
 
 # Programs are shared by the processes of a run, and by runs: they are known by their text.
 os.environ.setdefault("EBANA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "programs"))
+
+SECONDS = 0.25
+"""What compiles faster is not kept: JAX looks at every program in the folder whenever it writes one."""
 
 MAPPINGS, PAGES = Path("/proc/self/maps"), Path("/proc/self/statm")
 MOST_MAPPINGS = 35_000
@@ -42,9 +50,12 @@ _tests = itertools.count(1)
 @pytest.fixture(autouse=True, scope="session")
 def programs_on_disk():
     """Switch the cache on before the first test: programs of JAX's own ``jit`` would not."""
+    import jax
+
     from ebana.program_cache import keep_programs
 
-    keep_programs()
+    if keep_programs() is not None:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", SECONDS)
 
 
 @pytest.fixture(autouse=True)
@@ -59,9 +70,14 @@ def few_compiled_programs():
 
         jax.clear_caches()
         gc.collect()
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:  # glibc keeps what is freed between other things, gigabytes of it
-            trim(0)
+        give_back_memory()
+
+
+def give_back_memory():
+    """Give freed memory back to the system: glibc keeps two thirds of what programs took, and other processes wait."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
 
 
 SIMULATORS = (

@@ -188,8 +188,7 @@ def test_sources_deliver_what_ngspice_measures_in_its_sources(name: str, nudged:
             for p in circuit.outputs
         }
         held = Nudge({p: beta * min(c.values()) / c[p] * i for p, i in currents.items()}, {}, {})
-    report = model.power(x, target if nudged else None)
-    power = report.phases["plus" if nudged else "free"]
+    power = model.power(x, target).phases["plus" if nudged else "free"]
     measured = branch_power(circuit, values, x, held, tmp_path)
     total = sum(w for n, w in measured.items() if n not in {a.name for a in circuit.amplifiers})
     total -= sum(e.watts[1] for e in power.elements if e.kind == "current sources")

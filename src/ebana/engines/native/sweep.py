@@ -284,7 +284,7 @@ def sweeper(
 ) -> Sweeper:
     """Prepare sweeps over a system; see :class:`Sweeper`."""
     a, b = system.diagonal, system.rhs
-    corners: list[Corner] = []
+    corners: list[tuple[np.ndarray, Corner]] = []
     smooth: list[HeldDeviceTerm] = []
     for term in system.locals:
         shape = term.law.piecewise_linear(term.own)
@@ -298,14 +298,13 @@ def sweeper(
             a = add(a, nodes, m.kappa * m.alpha * below)
             b = add(b, nodes, m.kappa * below * at_corner)
             blank = jnp.zeros((a.shape[0], 1), a.dtype)
-            corners.append(
-                Corner(
-                    add(blank, nodes, m.kappa * m.alpha * (above - below)),
-                    put(blank, nodes, at_corner / m.alpha),
-                    put(blank + 1.0, nodes, term.sign * jnp.sign(m.alpha)),
-                    blank,
-                )
+            corner = Corner(
+                add(blank, nodes, m.kappa * m.alpha * (above - below)),
+                put(blank, nodes, at_corner / m.alpha),
+                put(blank + 1.0, nodes, term.sign * jnp.sign(m.alpha)),
+                blank,
             )
+            corners.append((nodes, corner))
     blocks = _blocks(system, a, b, corners)
     if rows:
         blocks = tuple(jax.tree.map(jnp.transpose, block) for block in blocks)
@@ -324,14 +323,18 @@ def _of_units(number: Number, at: np.ndarray) -> Number:
     return take(jnp.asarray(number), at) if jnp.ndim(number) and jnp.shape(number)[0] > 1 else number
 
 
-def _blocks(system: System, a: Array, b: Array, corners: list[Corner]) -> tuple[Block, ...]:
+def _blocks(
+    system: System, a: Array, b: Array, corners: list[tuple[np.ndarray, Corner]]
+) -> tuple[Block, ...]:
+    """The blocks, each with the corners of the devices at its own nodes alone: those of others change nothing there."""
     runs = [np.arange(*block) for block in system.plan.blocks]
     links = _links(system, runs)
     coupled = [nudge.positions for nudge in system.nudges if nudge.couples]
     blocks = []
     for i, nodes in enumerate(runs):
         own_a, own_b = _with_nudges(system, nodes, take(a, nodes), take(b, nodes))
-        own = [Corner(*(take(array, nodes) for array in vars(c).values())) for c in corners]
+        here = [corner for at, corner in corners if np.isin(at, nodes).any()]
+        own = [Corner(*(take(array, nodes) for array in vars(c).values())) for c in here]
         own = [_with_level(corner, own_a, own) for corner in own]
         nudged = any(np.isin(nodes, at).any() for at in coupled)
         lower, upper = (None if side is None else take(side, nodes) for side in (system.lower, system.upper))
