@@ -76,7 +76,8 @@ def test_parity_of_a_deck_and_of_a_folder(deck, tmp_path, capsys, monkeypatch) -
 
 
 def test_decks_and_folders_that_are_not_there(tmp_path, capsys) -> None:
-    assert main(["parity", str(tmp_path / "none.cir")]) == 2
-    assert "there is no deck" in capsys.readouterr().err
+    for command in ("parity", "op"):
+        assert main([command, str(tmp_path / "none.cir")]) == 2
+        assert "there is no deck" in capsys.readouterr().err
     assert main(["parity", "--suite", str(tmp_path)]) == 2
     assert "holds no decks" in capsys.readouterr().err

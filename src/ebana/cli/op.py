@@ -33,6 +33,8 @@ def run(
     """Compute the operating point of a SPICE deck, or its .dc sweeps."""
     if engine not in ENGINES:
         raise ValueError(f"--engine {engine!r} is unknown. Expected one of {', '.join(ENGINES)}.")
+    if not deck.is_file():
+        raise FileNotFoundError(f"there is no deck {deck}. Expected the path of a file.")
     chosen = check_dialect(dialect)
     terminal = Terminal(json)
     with terminal.quiet():

@@ -168,7 +168,8 @@ def _show_decks(result: SuiteResult, terminal: Terminal) -> None:
         f"{len(result.of(verdict))} {verdict}"
         for verdict in ("right", "wrong", "lost", "refused", "not compared")
     )
-    terminal.say(f"{len(result.decks)} decks: {counts}.")
+    what = "deck" if len(result.decks) == 1 else "decks"
+    terminal.say(f"{len(result.decks)} {what}: {counts}.")
 
 
 def _measured(result: DeckResult) -> dict[str, str]:

@@ -16,7 +16,7 @@ from ebana.spice.language.numbers import is_number
 
 Dialect = Literal["auto", "ngspice", "ltspice", "xyce"]
 DIALECTS = ("auto", "ngspice", "ltspice", "xyce")
-"""Languages of decks; ``"auto"`` is LTspice's where a deck says that LTspice wrote it, else ngspice's."""
+"""Languages of decks; ``"auto"`` is LTspice's or Xyce's where a deck says so by its own words, else ngspice's."""
 
 _LTSPICE = re.compile(r"(?im)^\s*\.backanno\b|\A\s*\*.*\.asc\s*$")
 _XYCE = re.compile(

@@ -125,7 +125,10 @@ def test_the_update_is_what_a_training_writes(kind):
         x, y = np.array([[[0.8]]]), np.array([[[0.9]]])
         points = stimulus.epoch(network, x, y, [3], 0, 1)
         if scale:
-            twice = np.repeat(x, 2, 1), network.loss.amplitude * np.repeat(y, 2, 1)  # one program for all the tests
+            twice = (
+                np.repeat(x, 2, 1),
+                network.loss.amplitude * np.repeat(y, 2, 1),
+            )  # one program for all the tests
             update = arrays(state, stimulus.input_volts(network, twice[0]), twice[1])[0][0, 0]
         after, _ = engine.apply(state, points)
         changes.append(by_crossbar(network, engine.weights(after)[0])[0])
