@@ -29,6 +29,7 @@ from ebana.equations.mna.system import System
 from ebana.interruption import check
 from ebana.physics.nudge import Nudge
 from ebana.spice.language.deck import DcSweep, Deck, OperatingPoint, Sweep
+from ebana.spice.language.deck.elements import Resistor, asked_text
 
 TOLERANCE = 1e-6
 """Estimated error up to which a point counts as found, volts; roundings of milliohms beside gigaohms are as large.
@@ -42,8 +43,8 @@ Potentials = Mapping[str, np.ndarray]
 Variables = Mapping[tuple[str, str], float]
 """Values of swept variables by their kind and name."""
 
-TOGETHER = 4096
-"""Most points of a sweep whose states are polished as one batch."""
+TOGETHER, ENTRIES = 4096, 2**18
+"""Most points of a sweep whose states are polished as one batch, and most potentials of those: each has its factors."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,8 @@ def solve_deck(
     deck = deck_of(source, dialect=dialect)
     wanted = deck.analyses or (OperatingPoint(),)
     starts: Sequence[Potentials | None] = [None] * len(wanted) if near is None else near
+    if len(starts) != len(wanted):
+        raise ValueError(f"near has potentials of {len(starts)} analyses, and the deck has {len(wanted)}.")
     return [
         _solved(source, deck, one, engine or SparseEngine(tolerance=TOLERANCE), strict, progress, start)
         for one, start in zip(wanted, starts, strict=False)
@@ -150,7 +153,7 @@ def _solved(
     walk = _Walk(source, deck, sweeps, engine)
     parts: list[_Part] = []
     done = 0
-    for same in _of_one_circuit(points):
+    for same in _of_one_circuit(points, len(deck.nodes)):
 
         def told(number: int, done: int = done) -> None:
             check()
@@ -165,7 +168,12 @@ def _solved(
     found = np.concatenate([part.point.converged for part in parts])
     volts = {name: np.concatenate([part.volts[name] for part in parts]) for name in deck.nodes}
     through = [name for name in (e.name for e in deck.elements) if name in parts[0].amperes]
-    amperes = {name: np.concatenate([part.amperes[name] for part in parts]) for name in through}
+    amperes = {
+        name: np.concatenate(
+            [part.amperes.get(name, np.full(len(part.point.error), np.nan)) for part in parts]
+        )
+        for name in through
+    }
     for value in (*volts.values(), *amperes.values()):
         value[~found] = np.nan
     swept = {s.name: np.array([v[s.kind, s.name] for v in points]) for s in sweeps}
@@ -174,12 +182,13 @@ def _solved(
     )
 
 
-def _of_one_circuit(points: Sequence[Variables]) -> Iterator[list[Variables]]:
-    """The points in their order, those together that one circuit serves, at most :data:`TOGETHER`."""
+def _of_one_circuit(points: Sequence[Variables], nodes: int) -> Iterator[list[Variables]]:
+    """The points in their order, those together that one circuit serves, as many as memory has place for."""
+    most = max(1, min(TOGETHER, ENTRIES // max(nodes, 1)))
     for _, same in itertools.groupby(points, _outside):
         group = list(same)
-        for start in range(0, len(group), TOGETHER):
-            yield group[start : start + TOGETHER]
+        for start in range(0, len(group), most):
+            yield group[start : start + most]
 
 
 def _outside(variables: Variables) -> Variables:
@@ -220,6 +229,13 @@ class _Walk:
         self.sources = [s.name for s in sweeps if s.kind == "source"]
         self.resistors = [s.name for s in sweeps if s.kind == "resistor"]
         self.made: tuple[Variables, Circuit] | None = None
+        self.factors: Mapping[str, float] = {}
+        self.nodesets = deck.nodesets
+        for element in deck.elements:
+            if isinstance(element, Resistor) and element.asked and element.name in self.resistors:
+                raise ValueError(
+                    f"{element.place}: {element.written!r} cannot be swept. {asked_text(element)}"
+                )
         self.x: np.ndarray | None = None
 
     def along(
@@ -230,7 +246,8 @@ class _Walk:
         with arithmetic():
             system = self._system(circuit, points)
             if near is None:
-                begin = self.x if self.x is not None else self._asked(circuit, system)
+                begin = self.x if self.x is not None and self.x.shape[1] == system.layout.size else None
+                begin = self._asked(circuit, system) if begin is None else begin
                 point, unknowns = self.engine.followed(system, begin, progress)
             else:
                 progress(0)
@@ -238,7 +255,8 @@ class _Walk:
             self.x = unknowns.x[-1:] if point.converged[-1] else None
             amperes = named_currents(circuit, system, system.currents(unknowns.x.T))
         p = system.full(unknowns.x.T)
-        volts = {name: p[circuit.node(name)] for name in self.deck.nodes}
+        there, nothing = set(circuit.node_names), np.full(system.batch, np.nan)
+        volts = {name: p[circuit.node(name)] if name in there else nothing for name in self.deck.nodes}
         return _Part(point, volts, amperes)
 
     def _system(self, circuit: Circuit, points: Sequence[Variables]) -> System:
@@ -248,10 +266,10 @@ class _Walk:
         for group in groups:
             values = circuit.initial()
             for name in self.resistors:
-                conductance = 1.0 / (group[0]["resistor", name] or LEAST_OHMS)
+                ohms = self.factors[name] * (group[0]["resistor", name] or LEAST_OHMS)
                 for element in circuit.elements:
                     if element.labels == (name,):
-                        values[f"{element.name}/conductance"] = np.array([conductance])
+                        values[f"{element.name}/conductance"] = np.array([1.0 / ohms])
             inputs = {}
             if self.sources:
                 rows = [[variables["source", name] for name in self.sources] for variables in group]
@@ -275,17 +293,17 @@ class _Walk:
                     numbers=numbers,
                 )
             made = assembled(deck, inputs=dict.fromkeys(self.sources, "sweep"), trainable=self.resistors)
-            if self.x is not None and self.made is not None and made.size != self.made[1].size:
-                self.x = None
+            self.factors = {e.name: e.factor for e in deck.elements if isinstance(e, Resistor)}
+            self.nodesets = deck.nodesets
             self.made = (outside, made)
         return self.made[1]
 
     def _asked(self, circuit: Circuit, system: System) -> np.ndarray | None:
         """Where to start by what the deck says of nodes, ``(1, n)``."""
-        rows = _places(circuit, system, self.deck, self.deck.nodesets)
+        rows = _places(circuit, system, self.deck, self.nodesets)
         if not rows:
             return None
-        volts = np.array([self.deck.nodesets[name] for name in rows])
+        volts = np.array([self.nodesets[name] for name in rows])
         first = system.samples(np.array([0]))
         return newton.from_pins(first, np.array(list(rows.values())), volts).T
 

@@ -129,11 +129,11 @@ class Arrays:
     def _driven_currents(self, drive: Drive, members: Sequence[CurrentSource]) -> None:
         """Currents by the potentials of nodes that an input, or training, holds at as many volts."""
         names = [f"{e.name}#amperes" for e in members]
-        amperes = [e.amperes for e in members]
+        amperes, copies = [e.amperes / e.copies for e in members], np.array([e.copies for e in members])
         drivers = self.wiring.hold(drive, amperes, np.ones(len(members)), names, "amperes")
         title = self.wiring.called(f"I {drive.input or drive.pattern}")
         ground = self.build.ground(len(members))
-        self.build.voltage_controlled_currents(title, *self.wiring.ends(members), drivers, ground, 1.0)
+        self.build.voltage_controlled_currents(title, *self.wiring.ends(members), drivers, ground, copies)
         self.wiring.label(members)
 
     def _voltage_controlled(self, elements: Sequence[VoltageControlled]) -> None:

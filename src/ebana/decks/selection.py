@@ -18,6 +18,7 @@ from ebana.spice.language.deck.elements import (
     Resistor,
     VoltageControlled,
     VoltageSource,
+    asked_text,
 )
 from ebana.units import quantity
 
@@ -163,7 +164,8 @@ def _patterns(
 ) -> dict[str, str]:
     found: dict[str, str] = {}
     for pattern in trainable:
-        names = [name for name in elements if fnmatchcase(name, str(pattern).lower())]
+        own = str(pattern).lower()
+        names = [own] if own in elements else [name for name in elements if fnmatchcase(name, own)]
         if not names:
             _element(elements, str(pattern), "trainable")
         fits = [name for name in names if isinstance(elements[name], TRAINABLE) and name not in driven]
@@ -175,6 +177,10 @@ def _patterns(
                 "gains of controlled sources."
             )
         for name in fits:
+            one = elements[name]
+            if isinstance(one, Resistor) and one.asked:
+                why = f"{one.written!r} cannot be trained: {one.place}. {asked_text(one)}"
+                raise ValueError(f"trainable names {pattern!r}, and {why}")
             found.setdefault(name, str(pattern))
     return found
 

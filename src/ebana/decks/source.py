@@ -20,9 +20,9 @@ DIALECTS = ("auto", "ngspice", "ltspice", "xyce")
 
 _LTSPICE = re.compile(r"(?im)^\s*\.backanno\b|\A\s*\*.*\.asc\s*$")
 _XYCE = re.compile(
-    r"(?im)^\s*\.(?:global_param|preprocess|sens)\b|^\*COMP\b|^\s*\.print\s.*\b(?:format|precision|file)\s*=|"
+    r"(?im)^\s*\.(?:global_param|preprocess)\b|^\*COMP\b|^\s*\.print\s.*\b(?:format|precision|file)\s*=|"
     r"^\s*\.options?\s+(?:timeint|nonlin(?:-\w+)?|linsol(?:-\w+)?|device|output|loca|parser|sensitivity)\b|"
-    r"\s\$g_?\w"
+    r"^[^*;\n]*\s\$g_?\w"
 )
 """What Xyce's decks say and no other simulator's."""
 

@@ -154,13 +154,14 @@ def resistor(line: Line) -> list[Element]:
         expression = line.frame.scope.expression(unwrapped(word))
         if any(isinstance(one, Potential | Current) for one in walk(expression)):
             return [_behavioural_resistor(line, ends, expression, factor / copies)]
-    ohms = _multiple_of_card(line, card, word) * _ohms(line, found, word, card)
+    multiple = _multiple_of_card(line, card, word)
+    ohms = multiple * _ohms(line, found, word, card)
     if ohms == 0 and xyce and ends[0] != ends[1]:
         return [VoltageSource(*line.part(ends), 0.0)]
     value = (ohms or LEAST_OHMS) * factor / copies
     if not abs(value) < float("inf") or value == 0:
         raise ValueError(f"its resistance of {value!r} ohms is no finite number other than 0.")
-    return [Resistor(*line.part(ends), value)]
+    return [Resistor(*line.part(ends), value, multiple * factor / copies)]
 
 
 XYCE_OHMS = "1k"

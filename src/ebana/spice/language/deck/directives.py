@@ -288,30 +288,31 @@ def _sweeps(text: str, scope: Scope, known: Known) -> list[Sweep]:
     ]
     found: list[Sweep] = []
     while rest:
-        kind, name = _kind(rest)
+        kind, name, parameter = _kind(rest)
         if rest and rest[0].lower() in ("lin", "dec", "oct", "list"):
             kind = rest.pop(0).lower()
         values = _listed(rest, scope, known) if kind == "list" else _spaced(kind, rest, scope)
-        found.append(_target(name, tuple(values), scope, known))
+        found.append(_target(name, tuple(values), scope, known, parameter=parameter))
     if not found:
         raise ValueError(f"it sweeps nothing. {_FORM}.")
     return found
 
 
-def _kind(rest: list[str]) -> tuple[str, str]:
-    """Takes the kind and the name off the front of the words."""
-    kind = "lin"
+def _kind(rest: list[str]) -> tuple[str, str, bool]:
+    """Takes the kind and the name off the front of the words, and tells whether it is said to be a parameter's."""
+    kind, parameter = "lin", False
     if rest[0].lower() in ("lin", "dec", "oct"):
         kind = rest.pop(0).lower()
     if rest and rest[0].lower() == "param" and len(rest) > 1:
         rest.pop(0)
+        parameter = True
     if not rest:
         raise ValueError(f"it ends before the name of what is swept. {_FORM}.")
     name = rest.pop(0)
     if rest and name.lower() in _CARDS and (match := re.fullmatch(r"(\w[\w.-]*)\((\w+)\)", rest[0])):
         rest.pop(0)
         name = f"{match[1]}:{match[2]}"  # LTspice's NPN 2N2222(VAF)
-    return kind, name
+    return kind, name, parameter
 
 
 _CARDS = ("d", "nmos", "pmos", "r", "res", "npn", "pnp", "c", "cap", "l", "ind")
@@ -361,23 +362,33 @@ def _is_target(word: str, scope: Scope, known: Known) -> bool:
     return True
 
 
-def _target(word: str, values: tuple[float, ...], scope: Scope, known: Known) -> Sweep:
-    """What a name of ``.dc`` means."""
+def _target(
+    word: str, values: tuple[float, ...], scope: Scope, known: Known, *, parameter: bool = False
+) -> Sweep:
+    """What a name of ``.dc`` means; ``parameter``: one of the deck's parameters before all else."""
     name = word.lower()
+    if parameter and (name in scope.parameters or name in scope.given):
+        return Sweep("parameter", name, values)
     if name in ("temp", "temper"):
         return Sweep("temperature", "temp", values)
     full, _, own = name.replace(".", ":").rpartition(":")
     element = known.elements.get(scope.element(name))
     if element is None and full and own in ("r", "dc", "dcv0", "dcvalue"):
         element = known.elements.get(scope.element(full))
-    if isinstance(element, VoltageSource | CurrentSource):
+    if isinstance(element, VoltageSource | CurrentSource) and element.written[0] in "vViI":
         return Sweep("source", element.name, values)
     if isinstance(element, Resistor):
         return Sweep("resistor", element.name, values)
     if name in scope.parameters or name in scope.given:  # stated by the deck, or in its place
         return Sweep("parameter", name, values)
     owner = scope.element(full) if full else ""
-    if owner in known.models or (owner in known.elements and own):
+    stating = known.elements.get(owner)
+    if own and stating is not None and stating.written[0] not in "dDmMrR":
+        raise ValueError(
+            f"{word!r} is no number that it could sweep: those of resistors, diodes and transistors are. Write the "
+            f"value of {stating.written!r} as a parameter, and sweep that."
+        )
+    if owner in known.models or (stating is not None and own):
         return Sweep("number", f"{owner}:{own}", values)
     if isinstance(element, Capacitor | Inductor):
         return Sweep("number", f"{element.name}:", values)  # no operating point depends on it

@@ -43,7 +43,8 @@ def independent(line: Line) -> list[Element]:
     if value is None:
         value = _at_start(line, wave) if wave else 0.0
     if letter == "i":
-        return [CurrentSource(*line.part(ends), value * line.copies(found), wave)]
+        copies = line.copies(found)
+        return [CurrentSource(*line.part(ends), value * copies, wave, copies)]
     if "m" in found:
         raise ValueError("it has m, which a source of volts has not.")
     inner, made = in_series(line, stated(" ".join(f"{key}={text}" for key, text in found.items())), ends)

@@ -39,9 +39,25 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Resistor(Part):
-    """A resistance in ohms at the deck's temperature, temperature coefficients and multiplier taken in."""
+    """A resistance in ohms at the deck's temperature, temperature coefficients and multiplier taken in.
+
+    Args:
+        ohms: all taken in.
+        factor: ohms for each ohm of the value that its line states.
+        asked: who computes with its current, which takes the resistance for a constant; nobody by default.
+    """
 
     ohms: float
+    factor: float = 1.0
+    asked: str = ""
+
+
+def asked_text(resistor: Resistor) -> str:
+    """Why the value of a resistor whose current others compute with is a constant."""
+    return (
+        f"{resistor.asked} computes with its current as a voltage over a constant resistance. Put a source of 0 V in "
+        "series with it, and name the current of that."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +86,14 @@ class VoltageSource(Part):
 
 @dataclass(frozen=True, slots=True)
 class CurrentSource(Part):
-    """Amperes that flow from the first node through the source to the second, at DC; ``wave`` as of one of volts."""
+    """Amperes that flow from the first node through the source to the second, at DC; ``wave`` as of one of volts.
+
+    ``copies`` stand in parallel, whose amperes are added up in ``amperes``.
+    """
 
     amperes: float
     wave: str = ""
+    copies: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

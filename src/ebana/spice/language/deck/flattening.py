@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -250,7 +250,26 @@ def with_currents(elements: list[Element], known: Known) -> tuple[Element, ...]:
     Raises:
         ValueError: for a current of an element that is not there, or that has none of its own.
     """
-    return tuple([_with_currents(element, known) for element in elements])
+    asked: dict[str, str] = {}
+    for element in elements:
+        for name in _currents_of(element):
+            asked.setdefault(name, str(element))
+    written = (_with_currents(element, known) for element in elements)
+    return tuple(
+        [
+            replace(one, asked=asked[one.name]) if isinstance(one, Resistor) and one.name in asked else one
+            for one in written
+        ]
+    )
+
+
+def _currents_of(element: Element) -> list[str]:
+    """Names of the elements whose currents an element computes with."""
+    if isinstance(element, CurrentControlled):
+        return [element.source]
+    if isinstance(element, Behavioural):
+        return [one.source for one in walk(element.expression) if isinstance(one, Current)]
+    return []
 
 
 def _with_currents(element: Element, known: Known) -> Element:
