@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ebana import DiodeLayer
-from ebana.devices.junction.diode import JunctionDiode, _shipped
+from ebana.devices.junction.diode import JunctionDiode, shipped
 from ebana.engines.ngspice import available
 from ebana.spice.netlist.deck import options_line
 from ebana.spice.simulators.libngspice import library
@@ -58,7 +58,7 @@ def forward_voltage(d: JunctionDiode, amperes: float) -> float:
 
 
 def test_every_card_is_held_to_its_sheet() -> None:
-    names = {card.name for card in _shipped().values()}
+    names = {card.name for card in shipped().values()}
     assert names == set(FORWARD) == set(LEAKAGE)
 
 

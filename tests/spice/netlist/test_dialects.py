@@ -12,7 +12,7 @@ from test_netlist import HOSTILE, hostile_circuit, nudged_circuit
 
 from ebana import BehavioralDiode, CircuitBuilder, Device, IdealDiode, JunctionDiode
 from ebana.circuit import Circuit
-from ebana.devices.junction.diode import _shipped
+from ebana.devices.junction.diode import shipped
 from ebana.devices.mosfet.transistor import MosDiode, Mosfet
 from ebana.learning.losses import MSE, CrossEntropyLoss
 from ebana.physics.nudge import Nudge
@@ -182,7 +182,7 @@ def test_diodes_in_parallel_are_m_of_ltspice_and_the_area_of_xyce() -> None:
 
 
 @pytest.mark.parametrize("dialect", OTHERS)
-@pytest.mark.parametrize("name", [card.name for card in _shipped().values()])
+@pytest.mark.parametrize("name", [card.name for card in shipped().values()])
 def test_shipped_diodes_have_a_form(dialect: str, name: str) -> None:
     assert "IBV=" in card_of(deck(shunt(JunctionDiode.named(name)), dialect))
 
