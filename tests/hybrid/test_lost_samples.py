@@ -63,8 +63,9 @@ def test_the_others_learn_and_their_statistics_follow_as_without_it(behind, rule
     assert not found.used[LOST]
     for one, other in ((found.gradients, alone.gradients), (found.updates, alone.updates)):
         assert one.keys() == other.keys() != set()
-        for name in one:
-            np.testing.assert_allclose(one[name], other[name], rtol=1e-9, atol=1e-12, err_msg=name)
+        for name in one:  # sums of contrasts, whose rounding is a share of the largest
+            atol = 1e-12 + 1e-11 * np.abs(other[name]).max()
+            np.testing.assert_allclose(one[name], other[name], rtol=1e-9, atol=atol, err_msg=name)
 
 
 def test_statistics_of_modules_leave_it_out():
