@@ -206,6 +206,19 @@ def test_assignments_of_a_line() -> None:
     assert assignments(".subckt s a b") == {}
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1%1e-3", 0.0), ("5.5%2", 1.5), ("-7%3", -1.0), ("7%-3", 1.0), ("0.3%0.1", 0.09999999999999998),
+        ("-2.7%0.6", -0.30000000000000027), ("2000.3%0.7u", 4.0000008993956731e-07),
+        ("1e9%0.7", 0.40000009536743164), ("1e12%0.7u", 0.0),
+    ],
+)  # fmt: skip
+def test_a_remainder_is_ngspices(text: str, value: float) -> None:
+    """``x - y trunc(x / y)``, which is not that of exact division; values printed by ngspice 39."""
+    assert value_of(text) == pytest.approx(value, rel=1e-12, abs=1e-15)
+
+
 _LEAVES = st.sampled_from(["1", "2.5", "3m", "2k", "0.5u", "1e-3", ".25", "sqrt(4)", "(1+2)"])
 _SIGNS = st.sampled_from(["", "", "", "-", "+", "!", "--", "-!"])
 _OPERATORS = st.sampled_from(["+", "-", "*", "/", "<", ">", "==", "!=", "&&", "||", "%"])

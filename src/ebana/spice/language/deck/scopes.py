@@ -427,7 +427,8 @@ class _Resolver:
         if sign == "xor":
             return Binary("!=", Unary("!", left), Unary("!", right))
         if sign == "%":
-            return Number(_remainder(constant(left), constant(right)))
+            rounded = self.scope.shared.dialect == "ngspice"
+            return Number(_remainder(constant(left), constant(right), rounded=rounded))
         return Binary(sign, left, right)  # type: ignore[arg-type]
 
     def function(self, name: str, operands: tuple[Tree, ...], bound: Bound, depth: int) -> Expression:
@@ -484,7 +485,11 @@ class _Resolver:
         return _BOLTZMANN_OVER_CHARGE * (celsius + 273.15) if name == "vt" else celsius
 
 
-def _remainder(x: float, y: float) -> float:
+def _remainder(x: float, y: float, *, rounded: bool) -> float:
+    """What is left of x by whole multiples of y; ``rounded``: of as many as the quotient in floating point says."""
     if y == 0:
         raise NoValue("has no value (remainder of a division by zero)")
-    return math.fmod(x, y)
+    if not rounded:
+        return math.fmod(x, y)
+    quotient = x / y
+    return x - y * math.trunc(quotient) if math.isfinite(quotient) else math.nan
