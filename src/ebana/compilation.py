@@ -39,36 +39,29 @@ def arithmetic(double: bool = True) -> Iterator[None]:
         return
     with ExitStack() as settings:
         settings.enter_context(jax.enable_x64(double))
-        for setting, value in _SETTINGS:
+        for _, setting, value in _SETTINGS:
             settings.enter_context(setting(value))
         yield
 
 
-_SETTINGS: tuple[tuple[Callable[[Any], Any], Any], ...] = (
-    (jax.numpy_rank_promotion, "allow"),
-    (jax.numpy_dtype_promotion, "standard"),
-    (jax.default_matmul_precision, None),
-    (jax.debug_nans, False),
-    (jax.debug_infs, False),
-    (jax.disable_jit, False),
-    (jax.check_tracer_leaks, False),
-    (jax.transfer_guard, "allow"),
+_SETTINGS: tuple[tuple[str, Callable[[Any], Any], Any], ...] = (
+    ("jax_numpy_rank_promotion", jax.numpy_rank_promotion, "allow"),
+    ("jax_numpy_dtype_promotion", jax.numpy_dtype_promotion, "standard"),
+    ("jax_default_matmul_precision", jax.default_matmul_precision, None),
+    ("jax_debug_nans", jax.debug_nans, False),
+    ("jax_debug_infs", jax.debug_infs, False),
+    ("jax_disable_jit", jax.disable_jit, False),
+    ("jax_check_tracer_leaks", jax.check_tracer_leaks, False),
+    ("jax_transfer_guard", jax.transfer_guard, "allow"),
 )
+"""Names of JAX's settings, the scopes that change them, and the values wanted."""
 
 
 def _as_wanted(double: bool) -> bool:
     """Whether JAX's settings on this thread are those of :func:`arithmetic` already."""
-    now: Any = jax.config
-    return (
-        now.jax_enable_x64 is double
-        and now.jax_transfer_guard == "allow"
-        and now.jax_numpy_rank_promotion == "allow"
-        and now.jax_numpy_dtype_promotion == "standard"
-        and now.jax_default_matmul_precision is None
-        and not (
-            now.jax_debug_nans or now.jax_debug_infs or now.jax_disable_jit or now.jax_check_tracer_leaks
-        )
-    )
+    if getattr(jax.config, "jax_enable_x64") is not double:  # noqa: B009 - JAX's stubs do not know its settings
+        return False
+    return all(getattr(jax.config, name) == value for name, _, value in _SETTINGS)
 
 
 QUICK: dict[str, bool | int] = {"xla_cpu_use_fusion_emitters": False}

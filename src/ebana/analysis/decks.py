@@ -18,7 +18,6 @@ import numpy as np
 
 from ebana.circuit import Circuit
 from ebana.compilation import arithmetic
-from ebana.decks.arrays import LEAST_OHMS
 from ebana.decks.assembly import assembled
 from ebana.decks.source import Dialect, deck_of
 from ebana.engines.base import NotConverged, Result
@@ -29,6 +28,7 @@ from ebana.equations.mna.system import System
 from ebana.interruption import check
 from ebana.physics.nudge import Nudge
 from ebana.spice.language.deck import DcSweep, Deck, OperatingPoint, Sweep
+from ebana.spice.language.deck.building import LEAST_OHMS
 from ebana.spice.language.deck.elements import Resistor, asked_text
 
 TOLERANCE = 1e-6
@@ -135,7 +135,7 @@ def solve_deck(
         raise ValueError(f"near has potentials of {len(starts)} analyses, and the deck has {len(wanted)}.")
     return [
         _solved(source, deck, one, engine or SparseEngine(tolerance=TOLERANCE), strict, progress, start)
-        for one, start in zip(wanted, starts, strict=False)
+        for one, start in zip(wanted, starts, strict=True)
     ]
 
 
@@ -228,9 +228,7 @@ class _Walk:
         self.source, self.deck, self.engine = source, deck, engine
         self.sources = [s.name for s in sweeps if s.kind == "source"]
         self.resistors = [s.name for s in sweeps if s.kind == "resistor"]
-        self.made: tuple[Variables, Circuit] | None = None
-        self.factors: Mapping[str, float] = {}
-        self.nodesets = deck.nodesets
+        self.made: tuple[Variables, Deck, Circuit] | None = None
         for element in deck.elements:
             if isinstance(element, Resistor) and element.asked and element.name in self.resistors:
                 raise ValueError(
@@ -242,16 +240,16 @@ class _Walk:
         self, points: Sequence[Variables], near: Potentials | None, progress: Callable[[int], None]
     ) -> _Part:
         """Operating points of one circuit, near potentials that are given, else each near the one before."""
-        circuit = self._circuit(_outside(points[0]))
+        deck, circuit = self._made(_outside(points[0]))
         with arithmetic():
-            system = self._system(circuit, points)
+            system = self._system(deck, circuit, points)
             if near is None:
                 begin = self.x if self.x is not None and self.x.shape[1] == system.layout.size else None
-                begin = self._asked(circuit, system) if begin is None else begin
+                begin = _asked(deck, circuit, system) if begin is None else begin
                 point, unknowns = self.engine.followed(system, begin, progress)
             else:
                 progress(0)
-                point, unknowns = self.engine.solved(system, self._near(circuit, system, near))
+                point, unknowns = self.engine.solved(system, _near(deck, circuit, system, near))
             self.x = unknowns.x[-1:] if point.converged[-1] else None
             amperes = named_currents(circuit, system, system.currents(unknowns.x.T))
         p = system.full(unknowns.x.T)
@@ -259,26 +257,30 @@ class _Walk:
         volts = {name: p[circuit.node(name)] if name in there else nothing for name in self.deck.nodes}
         return _Part(point, volts, amperes)
 
-    def _system(self, circuit: Circuit, points: Sequence[Variables]) -> System:
+    def _system(self, deck: Deck, circuit: Circuit, points: Sequence[Variables]) -> System:
         """The equations of all points."""
+        swept = {
+            one.name: (f"{array.name}/conductance", one.factor)
+            for one in deck.elements
+            if isinstance(one, Resistor) and one.name in self.resistors
+            for array in circuit.elements
+            if array.labels == (one.name,)
+        }
         groups = [points] if not self.resistors else [[point] for point in points]
         systems = []
         for group in groups:
-            values = circuit.initial()
-            for name in self.resistors:
-                ohms = self.factors[name] * (group[0]["resistor", name] or LEAST_OHMS)
-                for element in circuit.elements:
-                    if element.labels == (name,):
-                        values[f"{element.name}/conductance"] = np.array([1.0 / ohms])
-            inputs = {}
+            values, inputs = circuit.initial(), {}
+            for name, (parameter, factor) in swept.items():
+                ohms = factor * (group[0]["resistor", name] or LEAST_OHMS)
+                values[parameter] = np.array([1.0 / ohms])
             if self.sources:
                 rows = [[variables["source", name] for name in self.sources] for variables in group]
                 inputs["sweep"] = np.array(rows)
             systems.append(self.engine.system(circuit, values, inputs, Nudge.none()))
         return System.joined(systems)
 
-    def _circuit(self, outside: Variables) -> Circuit:
-        """The circuit; made anew where a parameter or the temperature is another."""
+    def _made(self, outside: Variables) -> tuple[Deck, Circuit]:
+        """The deck and its circuit; read anew where a parameter, a number or the temperature is another."""
         if self.made is None or self.made[0] != outside:
             deck = self.deck
             if outside:
@@ -293,29 +295,29 @@ class _Walk:
                     numbers=numbers,
                 )
             made = assembled(deck, inputs=dict.fromkeys(self.sources, "sweep"), trainable=self.resistors)
-            self.factors = {e.name: e.factor for e in deck.elements if isinstance(e, Resistor)}
-            self.nodesets = deck.nodesets
-            self.made = (outside, made)
-        return self.made[1]
+            self.made = (outside, deck, made)
+        return self.made[1:]
 
-    def _asked(self, circuit: Circuit, system: System) -> np.ndarray | None:
-        """Where to start by what the deck says of nodes, ``(1, n)``."""
-        rows = _places(circuit, system, self.deck, self.nodesets)
-        if not rows:
-            return None
-        volts = np.array([self.nodesets[name] for name in rows])
-        first = system.samples(np.array([0]))
-        return newton.from_pins(first, np.array(list(rows.values())), volts).T
 
-    def _near(self, circuit: Circuit, system: System, near: Potentials) -> np.ndarray | None:
-        """Where to start near given potentials, ``(P, n)``."""
-        rows = _places(circuit, system, self.deck, near)
-        if not rows:
-            return None
-        x = np.zeros((system.batch, system.layout.size))
-        for name, row in rows.items():
-            x[:, row] = near[name]
-        return x
+def _asked(deck: Deck, circuit: Circuit, system: System) -> np.ndarray | None:
+    """Where to start by what the deck says of nodes, ``(1, n)``."""
+    rows = _places(circuit, system, deck, deck.nodesets)
+    if not rows:
+        return None
+    volts = np.array([deck.nodesets[name] for name in rows])
+    first = system.samples(np.array([0]))
+    return newton.from_pins(first, np.array(list(rows.values())), volts).T
+
+
+def _near(deck: Deck, circuit: Circuit, system: System, near: Potentials) -> np.ndarray | None:
+    """Where to start near given potentials, ``(P, n)``."""
+    rows = _places(circuit, system, deck, near)
+    if not rows:
+        return None
+    x = np.zeros((system.batch, system.layout.size))
+    for name, row in rows.items():
+        x[:, row] = near[name]
+    return x
 
 
 def _places(circuit: Circuit, system: System, deck: Deck, names: Iterable[str]) -> dict[str, int]:

@@ -8,13 +8,11 @@ from typing import Annotated
 import typer
 
 from ebana.cli import data
-from ebana.cli.options import Seed, check_count
+from ebana.cli.options import DIALECTS, Seed, check_count
 from ebana.cli.targets import Target, resolve
 from ebana.cli.terminal import Terminal
 
 NAME = "netlist"
-
-DIALECTS = ("ngspice", "ltspice", "xyce")
 
 
 def run(

@@ -24,7 +24,7 @@ Seed = Annotated[int, typer.Option(help="Seed of the split and of the start valu
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")
 ]
-DIALECTS = ("auto", "ngspice", "ltspice", "xyce")
+DIALECTS = ("ngspice", "ltspice", "xyce")
 
 DeckDialect = Annotated[
     str,
@@ -45,7 +45,9 @@ def check_dialect(name: str) -> Dialect:
         case "auto" | "ngspice" | "ltspice" | "xyce":
             return name
         case _:
-            raise ValueError(f"--dialect {name!r} is unknown. Expected one of {', '.join(DIALECTS)}.")
+            raise ValueError(
+                f"--dialect {name!r} is unknown. Expected one of {', '.join(('auto', *DIALECTS))}."
+            )
 
 
 def check_engine(name: str) -> str:

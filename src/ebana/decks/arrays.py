@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from ebana.decks.devices import diode, series_resistances, transistor
 from ebana.decks.selection import Drive, Selection
 from ebana.decks.wiring import Wiring
 from ebana.devices import Formula
+from ebana.spice.language.deck.building import LEAST_OHMS
 from ebana.spice.language.deck.data import Deck
 from ebana.spice.language.deck.elements import (
     Behavioural,
@@ -34,8 +35,7 @@ from ebana.spice.language.deck.elements import (
 from ebana.spice.language.deck.expression import Current, Expression, Potential, variables
 from ebana.spice.language.deck.places import located
 
-LEAST_OHMS = 1e-3
-"""What ngspice takes for a resistance of zero."""
+E = TypeVar("E", Diode, Transistor)
 
 
 class Arrays:
@@ -173,30 +173,29 @@ class Arrays:
         return self.wiring.branches[element.source]
 
     def _diodes(self, elements: Sequence[Diode]) -> None:
-        groups: dict[Any, list[Diode]] = {}
-        for element in elements:
-            with located(element.place):
-                model = diode(element, self.deck, self.gmin)
-            groups.setdefault((element.card.name, model), []).append(element)
-        for number, ((_, model), members) in enumerate(groups.items()):
-            self.build.devices(
-                self.wiring.called(_numbered("D", model.name, number)), *self.wiring.ends(members), model
-            )
+        for name, model, members in self._by_model("D", elements, diode):
+            self.build.devices(name, *self.wiring.ends(members), model)
             self.wiring.label(members)
 
     def _transistors(self, elements: Sequence[Transistor]) -> None:
-        groups: dict[Any, list[Transistor]] = {}
-        for element in elements:
-            with located(element.place):
-                model = transistor(element, self.deck, self.gmin)
-            groups.setdefault((element.card.name, model), []).append(element)
-        for number, ((_, model), members) in enumerate(groups.items()):
-            name = self.wiring.called(_numbered("M", model.name, number))
+        for name, model, members in self._by_model("M", elements, transistor):
             drain, gate, source, bulk = (
                 self.wiring.nodes(_terminals(e)[k] for e in members) for k in range(len(TERMINALS))
             )
             self.wiring.add(Mosfets(name, drain, gate, source, bulk, model), members)
         self._series_resistors(elements)
+
+    def _by_model(
+        self, letter: str, elements: Sequence[E], law: Callable[[E, Deck, float], Any]
+    ) -> Iterator[tuple[str, Any, list[E]]]:
+        """Elements of one card and one law together: the name of their array, the law, and they."""
+        groups: dict[Any, list[E]] = {}
+        for element in elements:
+            with located(element.place):
+                model = law(element, self.deck, self.gmin)
+            groups.setdefault((element.card.name, model), []).append(element)
+        for number, ((_, model), members) in enumerate(groups.items()):
+            yield self.wiring.called(_numbered(letter, model.name, number)), model, members
 
     def _series_resistors(self, elements: Sequence[Transistor]) -> None:
         """Resistors between the ends of transistors and their channels."""

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from ebana.devices.junction.diode import shipped
 from ebana.spice.language.deck import Deck, read_deck
@@ -15,7 +15,7 @@ from ebana.spice.language.files import read_text
 from ebana.spice.language.numbers import is_number
 
 Dialect = Literal["auto", "ngspice", "ltspice", "xyce"]
-DIALECTS = ("auto", "ngspice", "ltspice", "xyce")
+DIALECTS: tuple[str, ...] = get_args(Dialect)
 """Languages of decks; ``"auto"`` is LTspice's or Xyce's where a deck says so by its own words, else ngspice's."""
 
 _LTSPICE = re.compile(r"(?im)^\s*\.backanno\b|\A\s*\*.*\.asc\s*$")
