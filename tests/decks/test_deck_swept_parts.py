@@ -84,3 +84,5 @@ def test_elements_that_are_there_at_some_values_only_have_none_elsewhere() -> No
     (found,) = solve_deck(text + ".step param k list 0 1 0\n.end")
     np.testing.assert_allclose(found["b"], [1 / 3, 1 / 2, 1 / 3], rtol=1e-12)
     assert np.isnan(found["c"]).tolist() == np.isnan(found["i(r3)"]).tolist() == [False, True, False]
+    (found,) = solve_deck(text + ".step param k list 1 0\n.end")
+    assert np.isnan(found["i(r3)"]).tolist() == [True, False]

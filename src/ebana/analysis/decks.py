@@ -167,7 +167,8 @@ def _solved(
         done += len(same)
     found = np.concatenate([part.point.converged for part in parts])
     volts = {name: np.concatenate([part.volts[name] for part in parts]) for name in deck.nodes}
-    through = [name for name in (e.name for e in deck.elements) if name in parts[0].amperes]
+    known = {name for part in parts for name in part.amperes}
+    through = [e.name for e in deck.elements if e.name in known]
     amperes = {
         name: np.concatenate(
             [part.amperes.get(name, np.full(len(part.point.error), np.nan)) for part in parts]
