@@ -98,3 +98,9 @@ def test_laws_of_their_own_voltage_are_reciprocal() -> None:
         model.gradients(x, y, estimator=e, beta=1e-7)["R R1/conductance"] for e in ("adjoint", "centered")
     )
     np.testing.assert_allclose(found, exact, rtol=1e-4)
+
+
+@pytest.mark.parametrize("line", ["no such deck", "pwl(" * 5000, "a\0b"])
+def test_a_line_that_is_no_file_is_told_as_such_however_long(line) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no deck"):
+        solve_deck(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Mapping
@@ -100,7 +101,7 @@ def as_path(source: str | Path) -> str | Path:
     if isinstance(source, Path) or re.search(r"[\r\n]", source.strip("\r\n")):
         return source
     path = Path(source.strip())
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path raises for a name too long to be one
         raise FileNotFoundError(
             f"there is no deck {source.strip()[:200]!r}. Expected the path of a file, or the text of a deck, "
             "whose first line is its title."
