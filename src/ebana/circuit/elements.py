@@ -243,12 +243,13 @@ class Devices(Branches):
         return np.stack(rows) if rows else np.zeros((0, self.units))
 
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
-        """The model card, and a line for each device."""
-        yield from self.model.card_statements()
+        """The model cards, and a line for each device."""
+        each = [self.model.pick(i, self.units) for i in range(self.units)]
+        yield from {str(card): card for device in each for card in device.card_statements()}.values()
         columns = numbers.T.tolist()
         for i, (a, b) in enumerate(zip(named(nodes, self.a), named(nodes, self.b), strict=True)):
             own = dict(zip(self.parameters, columns[i], strict=True))
-            for statement in self.model.pick(i, self.units).statements(str(i), a, b, own):
+            for statement in each[i].statements(str(i), a, b, own):
                 yield self._checked(statement)
 
     def _checked(self, statement: Statement) -> Statement:

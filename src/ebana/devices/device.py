@@ -101,6 +101,20 @@ class Device:
             return dataclasses.replace(self, temperature=float(celsius))  # type: ignore[call-arg]
         return self
 
+    def mismatched(self, threshold: Any, strength: Any) -> Device:
+        """The device, or an array of it, with its threshold moved and its current multiplied.
+
+        Laws state it too, with numbers that may be traced.
+
+        Args:
+            threshold: by what the threshold is higher, volts; a number, or one for each unit.
+            strength: factor of the current, in the same shape.
+        """
+        raise NotImplementedError(
+            f"device {type(self).__name__} does not say how two of them differ: define mismatched(threshold, strength), "
+            "which returns a device of this kind with other numbers, or leave it out of the mismatch (layers=...)"
+        )
+
     def piecewise_linear(self, p: Values) -> tuple[Number, Number, Number] | None:
         """``(threshold, slope below, slope above)`` where the law is piecewise linear with one corner.
 

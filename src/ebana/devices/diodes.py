@@ -22,7 +22,11 @@ _IDEAL_SCALE = 1e-6
 @forms.law()
 @dataclass(frozen=True)
 class IdealDiode(Device):
-    """Conducts without a drop: ``dv <= 0`` always, no current where ``dv < 0``.
+    """Conducts at its threshold: ``dv <= threshold`` always, no current where ``dv < threshold``.
+
+    Args:
+        ron: resistance in ohms of its SPICE form.
+        threshold: volts, zero for a diode without a drop; a number, or an array with one for each diode.
 
     The native engine treats it as a bound (exactly); SPICE as a behavioural diode of the resistance
     ``ron`` ohm, whose drop ``ron * i`` is the difference between the two. ngspice finds its operating
@@ -33,7 +37,12 @@ class IdealDiode(Device):
     own: ClassVar[tuple[str, ...] | None] = ()
 
     ron: float = 1e-6
+    threshold: float | np.ndarray = 0.0
     ideal = True
+
+    def mismatched(self, threshold: Number, strength: Number) -> IdealDiode:
+        """See :meth:`Device.mismatched`; a diode without a resistance is as strong as any."""
+        return forms.changed(self, threshold=self.threshold + threshold)
 
     def cocontent(self, dv: Array, p: Values) -> Array:
         """Zero where blocked; the bound itself is kept by the solver."""
@@ -53,11 +62,12 @@ class IdealDiode(Device):
         A current ``dv / ron`` would multiply the rounding of ``dv`` by 1e6 S, and Newton's method would
         not settle; with ``u`` (1 uA for each volt when it conducts) both branches are well scaled.
         """
-        u = f"u{name}"
+        u, threshold = f"u{name}", float(self.threshold)
         drop = f"V({u})>0 ? {_IDEAL_SCALE * float(self.ron)!r}*V({u}) : V({u})"
+        over = f"V({a},{b})" if threshold == 0.0 else f"V({a},{b})-({threshold!r})"
         return (
             Behavioural(f"B{name}", a, b, f"V({u})>0 ? {_IDEAL_SCALE!r}*V({u}) : 0"),
-            Behavioural(f"B{name}u", "0", u, f"V({a},{b})-({drop})"),
+            Behavioural(f"B{name}u", "0", u, f"{over}-({drop})"),
         )
 
     def caption(self) -> str:
@@ -96,6 +106,11 @@ class BehavioralDiode(Device):
             raise ValueError(
                 f"behavioural diode with RON={least['RON']:g}, ROFF={least['ROFF']:g} ohm. Expected both positive."
             )
+
+    def mismatched(self, threshold: Number, strength: Number) -> BehavioralDiode:
+        """See :meth:`Device.mismatched`: the corner moves, and both resistances are divided by the strength."""
+        vth, ron, roff = self.vth + threshold, self.ron / strength, self.roff / strength
+        return forms.changed(self, vth=vth, ron=ron, roff=roff)
 
     def piecewise_linear(self, p: Values) -> tuple[Number, Number, Number]:
         """The corner and its two slopes."""

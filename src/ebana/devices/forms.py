@@ -66,6 +66,12 @@ def _made(cls: type[T], fields: Any) -> T:
     return value
 
 
+def changed(value: T, **numbers: Any) -> T:
+    """A data class with other values of some fields, which may be traced: nothing is checked or computed."""
+    kept = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}  # type: ignore[arg-type]
+    return _made(type(value), (kept | numbers).items())
+
+
 @dataclass(frozen=True)
 class Form:
     """What laws of one form share.

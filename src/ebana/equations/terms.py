@@ -165,7 +165,7 @@ class HeldDeviceTerm:
 
     def bound(self) -> Array:
         """Base potential at which an ideal diode starts to conduct."""
-        return (self.far - self.map.beta) / self.map.alpha
+        return self.base(self.law.threshold)
 
 
 @dataclass(frozen=True)

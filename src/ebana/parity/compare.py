@@ -98,7 +98,7 @@ def _with_small_drops(circuit: Circuit) -> Circuit:
     Less than decks have, which are made so that the currents of such diodes are precise as well.
     """
     ideal = [e for e in circuit.each(Branches) if isinstance(e.law, IdealDiode) and e.law.ron > SMALL_RON]
-    small = {e.name: replace(e, model=IdealDiode(SMALL_RON)) for e in ideal}
+    small = {e.name: replace(e, model=replace(e.law, ron=SMALL_RON)) for e in ideal}
     return (
         replace(circuit, elements=tuple(small.get(e.name, e) for e in circuit.elements)) if small else circuit
     )

@@ -182,7 +182,7 @@ def ideal_currents(
         near = np.where(anode_is_free, anode, cathode)
         left = net[:, circuit.base[near]] / kappa[near]
         current = jnp.where(anode_is_free, -left, left)
-        forwards = (element.drop(p) >= -HELD) & (current > 0)
+        forwards = (element.drop(p) >= element.law.threshold - HELD) & (current > 0)
         conducts = forwards if conducting is None else conducting[element.name]
         currents[element.name] = jnp.where(conducts, current, 0.0)
     return currents

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
@@ -30,6 +30,7 @@ from ebana.devices.junction import temperature as junction_scaling
 from ebana.devices.junction.components import CURRENT_LIMIT, Shockley
 from ebana.devices.junction.series_resistance import Law, SeriesJunction
 from ebana.devices.limits import JunctionLimiter
+from ebana.devices.mismatch import Mismatched
 from ebana.devices.silicon import ZERO_CELSIUS, within_floats
 from ebana.spice.language import cards
 from ebana.spice.language.files import read_text
@@ -231,6 +232,13 @@ class JunctionDiode(Device):
     def least_conductance(self, dv: Array, p: Values, radius: float) -> Array:
         """Least incremental conductance within ``radius`` volts of ``dv``, for error estimates."""
         return self.law.least_conductance(dv, p, radius)
+
+    def mismatched(self, threshold: Any, strength: Any) -> JunctionDiode | Mismatched:
+        """See :meth:`Device.mismatched`: as so many diodes in parallel, fewer for a higher threshold."""
+        if np.ndim(threshold) or np.ndim(strength):
+            return Mismatched(self, *np.broadcast_arrays(threshold, strength))
+        count = strength * math.exp(-threshold / self.thermal_voltage)
+        return replace(self, multiplier=self.multiplier * count)
 
     # -- SPICE ---------------------------------------------------------------------------------------------
 

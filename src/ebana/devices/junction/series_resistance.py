@@ -10,10 +10,11 @@ import jax.numpy as jnp
 
 from ebana._types import Number
 from ebana.devices.device import Array, Device, Values, floating
-from ebana.devices.forms import law
+from ebana.devices.forms import changed, law
 from ebana.devices.junction.components import Shockley
 from ebana.devices.junction.elimination import Elimination
 from ebana.devices.junction.law import Junction, along, by_numbers
+from ebana.devices.mismatch import Parallel
 
 _STEPS = 80
 """Bound on the steps; six to twelve are usual, and bisection alone needs sixty."""
@@ -40,6 +41,15 @@ class SeriesJunction(Device):
     def of(junction: Law, rs: float, vt: float) -> SeriesJunction:
         """The law; ``rs`` may be zero."""
         return SeriesJunction(junction, rs or None, vt)
+
+    def mismatched(self, threshold: Number, strength: Number) -> Parallel:
+        """See :meth:`Device.mismatched`: a higher threshold is less current at the same voltage.
+
+        Gmin stays what it is: the deck's, at each diode.
+        """
+        count = strength * jnp.exp(-threshold / self.vt)
+        junction = changed(self.junction, gmin=self.junction.gmin / count)
+        return Parallel(changed(self, junction=junction), count)
 
     def junction_voltage(self, dv: Array) -> Array:
         """Voltage over the junction alone."""

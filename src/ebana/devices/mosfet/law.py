@@ -21,13 +21,15 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
+from ebana._types import Number
 from ebana.devices.device import Array, Device, Values, floating
 from ebana.devices.exponential import rise
-from ebana.devices.forms import law
+from ebana.devices.forms import changed, law
 
 CAP = 60.0
 """The junction's exponential goes on along its tangent beyond this many thermal voltages."""
@@ -77,10 +79,17 @@ class Channel:
         vgs: float | None,
     ) -> Channel:
         """The transistor with its corners."""
-        corners = (0.0, *sorted(_corners(vto, gamma, phi, vgs)), math.inf)
+        corners = (0.0, *sorted(map(float, _corners(vto, gamma, phi, vgs))), math.inf)
         root = math.sqrt(phi)
         derived = root, gamma / (2.0 * root), 1.0 / vt
         return Channel(beta, vto, lambda_, gamma, phi, i_s, vt, gmin, vgs, corners, *derived)
+
+    def mismatched(self, threshold: Number, strength: Number) -> Channel:
+        """See :meth:`Device.mismatched`; arrays have one for each unit."""
+        vto = jnp.asarray(self.vto + threshold)
+        each = jnp.broadcast_arrays(*_corners(vto, self.gamma, self.phi, self.vgs, jnp))
+        corners = (0.0 * each[0], *jnp.sort(jnp.stack(each), 0), jnp.full_like(each[0], jnp.inf))
+        return changed(self, vto=vto, beta=self.beta * strength, i_s=self.i_s * strength, corners=corners)
 
     def _overdrive(self, v: Array) -> tuple[Array, Array]:
         """Gate overdrive above the source-side end, and its slope by ``|v|``."""
@@ -179,6 +188,10 @@ class ChannelLaw(Device):
     channel: Channel
     sign: int
 
+    def mismatched(self, threshold: Number, strength: Number) -> ChannelLaw:
+        """See :meth:`Device.mismatched`."""
+        return changed(self, channel=self.channel.mismatched(threshold, strength))
+
     def cocontent(self, dv: Array, p: Values) -> Array:
         """Integral of the current, watts."""
         return self.channel.cocontent(self.sign * floating(dv))
@@ -210,13 +223,22 @@ class ChannelLaw(Device):
         return self.sign * self.channel.voltage_near(self.sign * i)
 
 
-def _corners(vto: float, gamma: float, phi: float, vgs: float | None) -> list[float]:
-    """Distances from 0 V of the voltages where the channel changes from one polynomial to another."""
-    tied, root = vgs is None, math.sqrt(phi)
+def _corners(vto: Number, gamma: Number, phi: Number, vgs: Number | None, maths: Any = np) -> list[Any]:
+    """Distances from 0 V of the voltages where the channel changes from one polynomial to another.
+
+    Args:
+        maths: ``numpy``, or ``jax.numpy`` for numbers that are traced.
+    """
+    tied, root = vgs is None, maths.sqrt(phi)
     gate = 0.0 if vgs is None else vgs
     found = [2.0 * phi, vto if tied else gate - vto]
     # backwards the overdrive is a + b u on each side of 2 PHI; it starts where that is 0, saturates where it is u
-    for a, b in ((gate - vto, gamma / (2.0 * root)), (gate - vto + gamma * root, 0.0)):
+    for a, b in ((gate - vto, gamma / (2.0 * root)), (gate - vto + gamma * root, 0.0 * root)):
         b = b + (0.0 if tied else 1.0)
-        found += [a / b if b else 0.0, -a / (1.0 - b) if b != 1.0 else 0.0]
-    return [abs(c) if math.isfinite(c) else 0.0 for c in found]
+        found += [_quotient(a, b, maths), _quotient(-a, 1.0 - b, maths)]
+    return [maths.abs(corner) for corner in found]
+
+
+def _quotient(a: Any, b: Any, maths: Any) -> Any:
+    """``a / b``, zero where there is none."""
+    return maths.where(b == 0.0, 0.0, a / maths.where(b == 0.0, 1.0, b))

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from ebana.devices.device import Array, Device, Values
+from ebana.devices.mismatch import Mismatched
 from ebana.devices.mosfet import cards as mosfet_cards
 from ebana.devices.mosfet.law import Channel, ChannelLaw
 from ebana.devices.silicon import (
@@ -160,6 +163,13 @@ class Level1(Device):
     def conductance(self, dv: Array, p: Values) -> Array:
         """Incremental conductance, siemens."""
         return self.law.conductance(dv, p)
+
+    def mismatched(self, threshold: Any, strength: Any) -> Self | Mismatched:
+        """See :meth:`Device.mismatched`: VTO away from conducting, and KP and IS multiplied."""
+        if np.ndim(threshold) or np.ndim(strength):
+            return Mismatched(self, *np.broadcast_arrays(threshold, strength))
+        numbers = {"vto": self.vto + self._sign * threshold, "kp": self.kp * strength, "is_": self.is_ * strength}
+        return replace(self, **numbers, name=f"{self.name}_{threshold!r}_{strength!r}")
 
     # -- SPICE ---------------------------------------------------------------------------------------------
 

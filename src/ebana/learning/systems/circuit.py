@@ -316,7 +316,7 @@ class CircuitSystem:
         for element in circuit.each(Branches):
             if not element.law.ideal:
                 continue
-            drop = element.drop(p)
+            drop = element.drop(p) - element.law.threshold
             holds = jax.lax.stop_gradient(drop) >= -kirchhoff.HELD
             at = np.maximum(*(circuit.base_position[nodes] for nodes in element.ends()))
             law = jnp.asarray(law).at[:, at].set(jnp.where(holds, drop, law[:, at]))
@@ -419,7 +419,8 @@ def _measure_held(
     for element in circuit.each(Branches):
         if element.law.ideal:  # those between held nodes, of which the engine knows nothing
             fixed = np.logical_and(*(held.base_position[nodes] < 0 for nodes in element.ends()))
-            beyond = element.drop(p) > kirchhoff.HELD + ROUNDING * jnp.finfo(p.dtype).eps * jnp.abs(p).max()
+            over = element.drop(p) - element.law.threshold
+            beyond = over > kirchhoff.HELD + ROUNDING * jnp.finfo(p.dtype).eps * jnp.abs(p).max()
             possible = possible & ~(beyond & fixed).any(1)
     whole = jnp.where(jnp.isfinite(v).all(1)[:, None], p[:, circuit.free], jnp.nan)
     return whole, energy.measure_held(circuit, values, inputs, p), possible
