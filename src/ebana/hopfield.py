@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ebana.hardware.verbs import HardwareVerbs
 from ebana.learning.system import Precision
 from ebana.learning.systems.hopfield import HopfieldSystem, glorot
 from ebana.network import Network
 
 
-class HopfieldNetwork(Network):
+class HopfieldNetwork(HardwareVerbs, Network):
     """A layered Hopfield network of hard-sigmoid units, states in [0, 1]; its output may be linear.
 
     Its input is named ``"x"``, its output ``"y"``.

@@ -23,6 +23,7 @@ from ebana.engines.base import Engine, OperatingPoint, batch_size, raise_unless_
 from ebana.engines.certificate import estimate_error
 from ebana.engines.points import NamedPoint
 from ebana.engines.sparse import SparseEngine
+from ebana.hardware.verbs import HardwareVerbs
 from ebana.inference import cast, minibatches
 from ebana.layers.base import Layer, Signal
 from ebana.layers.graph import build, signals_of, trace
@@ -42,6 +43,7 @@ from ebana.training.accumulator import Accumulator
 if TYPE_CHECKING:
     from ebana.analysis.power import PowerReport
     from ebana.analysis.settling import Settling
+    from ebana.hardware.hardware import Hardware
     from ebana.sweeps import Sweep
 
 Array = np.ndarray
@@ -58,7 +60,7 @@ class StageConflict(UserWarning):
     """Amplifiers give one stage of a circuit several factors: it has no global energy."""
 
 
-class Model(Network):
+class Model(HardwareVerbs, Network):
     """A network of layers, ready to be solved and trained.
 
     Args:
@@ -172,6 +174,31 @@ class Model(Network):
         other = copy.copy(self)
         other.circuit, other.celsius = self.circuit.at_temperature(celsius), float(celsius)
         return other
+
+    def realise(self, hardware: Hardware, chip: int = 0) -> Model:
+        """The model of one chip: an ordinary model with the devices and values that the chip has.
+
+        Its netlist, parity, power, sweeps and evaluation are those of the chip; values may lie where training would
+        not go. What measures the chip is no part of it.
+
+        Args:
+            hardware: what chips are like, a :class:`~ebana.hardware.Hardware`.
+            chip: its number.
+
+        Raises:
+            ValueError: for hardware that does not fit the model.
+
+        Example:
+            >>> from ebana import recipes
+            >>> from ebana.hardware import Hardware, Levels, Spread
+            >>> model = recipes.get("iris").build(seed=0)
+            >>> chip = model.realise(Hardware(Levels(16), Spread(0.05)), chip=7)
+            >>> bool(np.all(chip.values["d1/conductance"] == model.values["d1/conductance"]))
+            False
+        """
+        from ebana.hardware.chip import realise
+
+        return realise(self, hardware, chip)
 
     @property
     def system(self) -> CircuitSystem:

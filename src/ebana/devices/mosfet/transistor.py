@@ -168,7 +168,11 @@ class Level1(Device):
         """See :meth:`Device.mismatched`: VTO away from conducting, and KP and IS multiplied."""
         if np.ndim(threshold) or np.ndim(strength):
             return Mismatched(self, *np.broadcast_arrays(threshold, strength))
-        numbers = {"vto": self.vto + self._sign * threshold, "kp": self.kp * strength, "is_": self.is_ * strength}
+        numbers = {
+            "vto": self.vto + self._sign * threshold,
+            "kp": self.kp * strength,
+            "is_": self.is_ * strength,
+        }
         return replace(self, **numbers, name=f"{self.name}_{threshold!r}_{strength!r}")
 
     # -- SPICE ---------------------------------------------------------------------------------------------

@@ -1,0 +1,126 @@
+"""How a chip is measured and driven: converters, offsets and noise between the circuit and what learning sees.
+
+    read     y = round((v + offset + noise) / step) step, clipped to the range          ADC, ``2^bits`` codes
+    set      inputs and nudges rounded to ``2^bits`` codes of their ranges              DAC
+    sign     of each sample's contrast of each parameter nothing but its sign is told   comparators
+
+Offsets belong to a node and are drawn once for a chip; noise is drawn at each read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ebana._types import Array
+from ebana.devices.forms import law
+from ebana.numbers import is_unknown, known_number, real
+
+MOST_BITS = 32
+
+
+@law("sign_only")
+@dataclass(frozen=True)
+class Measurement:
+    """Converters and what they add.
+
+    Args:
+        bits: of the converters that read potentials; as fine as computed if None.
+        range: volts from zero that they read, in both directions; the largest potential of each batch if None.
+        offset: standard deviation of each node's offset, volts.
+        noise: standard deviation of each read, volts.
+        input_bits: of the converters that set inputs; exact if None.
+        input_range: volts from zero that they set; the largest input of each batch if None.
+        nudge_bits, nudge_range: the same of the nudging currents, amperes.
+        sign_only: whether comparators tell the sign of each sample's contrast and nothing else.
+
+    Example:
+        >>> reads = Measurement(bits=4, range=1.0)
+        >>> reads.read(jnp.asarray([0.3, -2.0]), 0.0, 0.0).round(4).tolist()
+        [0.3333, -1.0]
+        >>> Measurement(noise=1e-3).random
+        True
+    """
+
+    bits: Any = None
+    range: float | None = None
+    offset: float | None = None
+    noise: float | None = None
+    input_bits: Any = None
+    input_range: float | None = None
+    nudge_bits: Any = None
+    nudge_range: float | None = None
+    sign_only: bool = False
+
+    def __post_init__(self) -> None:
+        for what in ("bits", "input_bits", "nudge_bits"):
+            self._check(
+                what, f"a whole number of bits from 1 to {MOST_BITS}", least=1.0, most=float(MOST_BITS)
+            )
+            given = getattr(self, what)
+            if given is not None and not is_unknown(given) and given != round(given):
+                raise ValueError(f"Measurement({what}={given!r}). Expected a whole number of bits.")
+        for what, unit in (("range", "volts"), ("input_range", "volts"), ("nudge_range", "amperes")):
+            self._check(what, f"{unit} above zero", above=0.0)
+        for what in ("offset", "noise"):
+            self._check(what, "volts from 0", least=0.0)
+        if not isinstance(known_number(self.sign_only), bool):
+            raise ValueError(f"Measurement(sign_only={self.sign_only!r}). Expected True or False.")
+
+    def _check(self, what: str, expected: str, **limits: float) -> None:
+        if getattr(self, what) is not None:
+            number = real("Measurement", what, getattr(self, what), expected, **limits)
+            object.__setattr__(self, what, number)
+
+    @property
+    def random(self) -> bool:
+        """Whether it draws."""
+        return self.offset is not None or self.noise is not None
+
+    def offsets(self, key: Array, shape: tuple[int, ...]) -> Array:
+        """Offsets of a chip's nodes, volts; zero where there are none."""
+        if self.offset is None:
+            return jnp.zeros(shape, jnp.float32)
+        return self.offset * jax.random.normal(key, shape, jnp.float32)
+
+    def noises(self, key: Array, shape: tuple[int, ...]) -> Array:
+        """Noise of one read of so many potentials, volts; zero where there is none."""
+        if self.noise is None:
+            return jnp.zeros(shape, jnp.float32)
+        return self.noise * jax.random.normal(key, shape, jnp.float32)
+
+    def read(self, volts: Array, offset: Any, noise: Any) -> Array:
+        """Potentials as they are read."""
+        seen = volts + jnp.asarray(offset, volts.dtype) + jnp.asarray(noise, volts.dtype)
+        return coded(seen, self.bits, self.range)
+
+    def set_inputs(self, volts: Array) -> Array:
+        """Inputs as they are set."""
+        return coded(volts, self.input_bits, self.input_range)
+
+    def set_nudge(self, amperes: Array) -> Array:
+        """Nudging currents as they are set."""
+        return coded(amperes, self.nudge_bits, self.nudge_range)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields that are not what they are by default."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+
+
+def coded(value: Array, bits: Any, reach: Any) -> Array:
+    """The nearest of ``2^bits`` equally spaced codes from ``-reach`` to ``reach``; the value itself without bits.
+
+    Example:
+        >>> coded(jnp.asarray([-0.2, 0.9]), 1, 1.0).tolist()
+        [-1.0, 1.0]
+    """
+    if bits is None:
+        return value if reach is None else jnp.clip(value, -reach, reach)
+    largest = jnp.max(jnp.abs(value)) if reach is None else jnp.asarray(reach, value.dtype)
+    largest = jnp.where(largest > 0, largest, 1.0)
+    codes = jnp.asarray(2.0**bits - 1.0, value.dtype)
+    share = jnp.clip(value / (2.0 * largest) + 0.5, 0.0, 1.0)
+    return (jnp.round(share * codes) / codes - 0.5) * (2.0 * largest)

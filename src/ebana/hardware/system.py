@@ -1,0 +1,270 @@
+"""A system on hardware: values that are asked for in, states and contrasts of the values that a chip has out.
+
+Learning moves the values that it asks for by what it measures on the chip, as it would on a bench: the gradient by a
+value that the chip has is applied to the one that was asked for, rounding and spread or not (straight through).
+
+One chip has draws of its own; without a chip every step draws another one (training that expects any of them). What is
+counted for that, and for writes and reads, is a parameter of the kind ``"statistic"``: checkpoints keep it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebana._types import Array, FreePotentials, LossLike, Mask, Values
+from ebana.hardware.effects import Bounds, Effect
+from ebana.hardware.hardware import Hardware
+from ebana.hardware.keys import chip_key, key_of
+from ebana.hardware.measured import Read, measured
+from ebana.hardware.measurement import Measurement
+from ebana.hardware.realise import (
+    Drawn,
+    apply_circuit,
+    apply_values,
+    bounds_of,
+    check,
+    draw,
+    prepared,
+    redrawn,
+)
+from ebana.learning import estimators
+from ebana.learning.estimators import Estimate, GradientEstimator, Objective
+from ebana.learning.system import Footprint, System, Traits, as_argument, from_argument, scope
+from ebana.learning.systems.circuit import CircuitSystem
+from ebana.parameters import Parameter
+
+STEP = "hardware/step"
+"""Parameter that counts steps: the number of the write, or of the chip that is drawn."""
+
+
+class Aside:
+    """What a program does not depend on, carried beside its arguments: all are equal."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Aside)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["held", "effects", "measurement", "bounds", "key", "drawn", "offsets"],
+    meta_fields=["counts", "aside"],
+)
+@dataclass(frozen=True)
+class ChipSystem:
+    """A system on a chip, or on another chip in every step. Made by :meth:`of`.
+
+    Args:
+        held: the system as an argument of programs; of one chip, with its devices.
+        effects, measurement: of the hardware.
+        bounds: ``(low, high)`` by parameter.
+        key: of the chip, or of all of them.
+        drawn: what the chip's effects drew; None where every step draws.
+        offsets: of the nodes that are read, volts; None where every step draws.
+        counts: whether steps are counted.
+        aside: the hardware and the number of the chip.
+    """
+
+    held: Any
+    effects: tuple[Effect, ...]
+    measurement: Measurement | None
+    bounds: dict[str, Bounds]
+    key: Array
+    drawn: Drawn | None
+    offsets: Array | None
+    counts: bool
+    aside: Aside = field(repr=False)
+
+    @classmethod
+    def of(cls, system: System, hardware: Hardware, chip: int | None) -> ChipSystem:
+        """A system on a chip of some hardware; None for another chip in every step.
+
+        Raises:
+            ValueError: for effects that do not fit the system.
+            TypeError: for devices of circuits, or measurements, of what is no circuit.
+        """
+        circuit = system.circuit if isinstance(system, CircuitSystem) else None
+        check(hardware.effects, system.parameters, circuit)
+        of_circuits = [e for e in hardware.effects if not e.kinds]
+        if circuit is None and (of_circuits or hardware.measurement is not None):
+            what = type(of_circuits[0]).__name__ if of_circuits else "Measurement"
+            raise TypeError(
+                f"{what}() of {type(system).__name__}. Expected a circuit, whose devices it is of."
+            )
+        if isinstance(system, CircuitSystem):
+            circuit = prepared(hardware.effects, system.circuit)
+            system = replace(system, circuit=circuit)
+        rewritten = any(effect.rewritten for effect in hardware.effects)
+        noisy = hardware.measurement is not None and hardware.measurement.noise is not None
+        drawn = offsets = None
+        with scope(system.traits):
+            key = jax.random.key(hardware.seed)
+            if chip is not None:
+                key = chip_key(hardware.seed, chip)
+                drawn = draw(hardware.effects, system.parameters, circuit, key)
+                if isinstance(system, CircuitSystem):
+                    system = replace(system, circuit=apply_circuit(hardware.effects, system.circuit, drawn))
+                offsets = _offsets(system, hardware.measurement, key)
+        return cls(
+            as_argument(system) if system.traits.traceable else system,
+            hardware.effects,
+            hardware.measurement,
+            bounds_of(system.parameters),
+            key,
+            drawn,
+            offsets,
+            chip is None or rewritten or noisy,
+            Aside((hardware, chip)),
+        )
+
+    @property
+    def inner(self) -> Any:
+        """The system itself."""
+        return from_argument(self.held)
+
+    # -- the chip -------------------------------------------------------------------------------------------
+
+    def realised(self, values: Values) -> tuple[Any, dict[str, Array]]:
+        """The system with the devices of the chip, and the values that it has, of those that are asked for.
+
+        Without a chip of its own, the count of steps is the number of the chip, and each is written once.
+        """
+        inner, step = self.inner, self._step(values)
+        asked = {name: value for name, value in values.items() if name != STEP}
+        circuit = inner.circuit if isinstance(inner, CircuitSystem) else None
+        key, drawn, write = self.key, self.drawn, step
+        if drawn is None:
+            key, write = jax.random.fold_in(key, step), jnp.uint32(0)
+            drawn = draw(self.effects, inner.parameters, circuit, key)
+            if isinstance(inner, CircuitSystem):
+                inner = replace(inner, circuit=apply_circuit(self.effects, inner.circuit, drawn))
+        elif self.counts:
+            drawn = redrawn(self.effects, inner.parameters, drawn, key, write)
+        given = apply_values(self.effects, inner.parameters, circuit, asked, drawn, self.bounds)
+        return self._seen(inner, key, write), given
+
+    def _step(self, values: Values) -> Array:
+        return jnp.asarray(values[STEP]).astype(jnp.uint32) if self.counts else jnp.uint32(0)
+
+    def _seen(self, inner: Any, key: Array, write: Array) -> Any:
+        """The system through the chip's converters, with the noise after this write."""
+        if self.measurement is None:
+            return inner
+        offsets = _offsets(inner, self.measurement, key) if self.offsets is None else self.offsets
+        return measured(inner, self.measurement, offsets, jax.random.fold_in(key_of(key, "reads"), write))
+
+    # -- what training asks for -------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The system's, and the count of steps where there is one."""
+        own = dict(self.inner.parameters)
+        return own | ({STEP: Parameter(STEP, "statistic", np.zeros(()))} if self.counts else {})
+
+    @property
+    def input_columns(self) -> Mapping[str, int]:
+        """See :class:`~ebana.learning.system.System`."""
+        return self.inner.input_columns
+
+    @property
+    def output_units(self) -> Mapping[str, int]:
+        """See :class:`~ebana.learning.system.System`."""
+        return self.inner.output_units
+
+    @property
+    def traits(self) -> Traits:
+        """See :class:`~ebana.learning.system.System`."""
+        return self.inner.traits
+
+    def footprint(self, samples: int, *, clamped: bool, loss: LossLike) -> Footprint:
+        """See :class:`~ebana.learning.system.System`."""
+        return self.inner.footprint(samples, clamped=clamped, loss=loss)
+
+    def identity(self) -> dict[str, Any]:
+        """The system's, the hardware and the chip."""
+        hardware, chip = self.aside.value
+        return self.inner.identity() | {"hardware": hardware.to_dict(), "chip": chip}
+
+    def default_beta(self, values: Values) -> float:
+        """See :class:`~ebana.learning.system.System`."""
+        with scope(self.traits):
+            inner, given = self.realised(values)
+            return inner.default_beta(given)
+
+    def check_beta(
+        self, values: Values, beta: float, loss: LossLike, *, clamped: bool, reverses: bool
+    ) -> None:
+        """See :class:`~ebana.learning.system.System`."""
+        with scope(self.traits):
+            inner, given = self.realised(values)
+            inner.check_beta(given, beta, loss, clamped=clamped, reverses=reverses)
+
+    def relax(self, values: Values, inputs: Values, nudge: Any, start: Any) -> Any:
+        """Settle a batch on the chip."""
+        inner, given = self.realised(values)
+        return inner.relax(given, inputs, nudge, start)
+
+    def outputs(self, state: Any) -> dict[str, Array]:
+        """Outputs as they are read."""
+        return self.inner.outputs(_read(state))
+
+    def solution(self, state: Any) -> Any:
+        """See :class:`~ebana.learning.system.System`."""
+        return self.inner.solution(_true(state))
+
+    def unknowns(self, state: Any) -> FreePotentials:
+        """See :class:`~ebana.learning.system.System`."""
+        return self.inner.unknowns(_true(state))
+
+    def converged(self, state: Any) -> Mask:
+        """See :class:`~ebana.learning.system.System`."""
+        return self.inner.converged(_true(state))
+
+    # -- estimators are given the chip as a system of its own ------------------------------------------------
+
+    def check_estimator(self, estimator: GradientEstimator) -> None:
+        """Nothing: the system is asked when it is known."""
+
+    def estimate(
+        self, estimator: GradientEstimator, values: Values, objective: Objective, *, beta: Array
+    ) -> Estimate:
+        """Gradients by the values that the chip has, for those that are asked for."""
+        inner, given = self.realised(values)
+        result = estimators.estimate(estimator, inner, given, objective, beta=beta)
+        gradients = {name: _summed(g, np.shape(values[name])) for name, g in result.gradients.items()}
+        updates = dict(result.updates)
+        if self.counts:
+            updates[STEP] = values[STEP] + 1
+        return result._replace(gradients=gradients, updates=updates)
+
+
+def _offsets(system: Any, measurement: Measurement | None, key: Array) -> Array | None:
+    """Offsets of a chip's reads, one for each node; none where nothing is read."""
+    if measurement is None:
+        return None
+    return measurement.offsets(key_of(key, "offsets"), (system.circuit.size + 1,))
+
+
+def _read(state: Any) -> Any:
+    return state.seen if isinstance(state, Read) else state
+
+
+def _true(state: Any) -> Any:
+    return state.state if isinstance(state, Read) else state
+
+
+def _summed(gradient: Array, shape: tuple[int, ...]) -> Array:
+    """A gradient by values of each unit as one by the values that they were made of."""
+    return gradient if gradient.shape == shape else gradient.sum().reshape(shape)
