@@ -27,6 +27,7 @@ from ebana.cli import (
     parity,
     reproduce,
     train,
+    vary,
 )
 from ebana.cli.failures import describe, exit_code, stopped_code
 from ebana.interruption import Terminated, watched
@@ -71,6 +72,7 @@ for command in (
     op,
     check,
     parity,
+    vary,
     reproduce,
     onchip,
     onchip_parity,

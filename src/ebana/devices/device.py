@@ -111,8 +111,8 @@ class Device:
             strength: factor of the current, in the same shape.
         """
         raise NotImplementedError(
-            f"device {type(self).__name__} does not say how two of them differ: define mismatched(threshold, strength), "
-            "which returns a device of this kind with other numbers, or leave it out of the mismatch (layers=...)"
+            f"device {type(self).__name__} does not say how two of them differ: define mismatched(threshold, strength),"
+            " which returns a device of this kind with other numbers, or leave it out of the mismatch (layers=...)"
         )
 
     def piecewise_linear(self, p: Values) -> tuple[Number, Number, Number] | None:

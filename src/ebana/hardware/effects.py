@@ -89,8 +89,9 @@ class Effect:
 
     def to_dict(self) -> dict[str, Any]:
         """Its class and its fields, as JSON-compatible values; fields that are what they are by default left out."""
-        own = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}  # type: ignore[arg-type]
-        return {"effect": type(self).__name__} | {k: _plain(v) for k, v in own.items()}
+        given = {f.name: (getattr(self, f.name), f.default) for f in fields(self)}  # type: ignore[arg-type]
+        own = {name: _plain(value) for name, (value, usual) in given.items() if value != usual}
+        return {"effect": type(self).__name__} | own
 
 
 def _plain(value: Any) -> Any:
@@ -208,8 +209,8 @@ class Levels(Effect):
         checked(self, count=("two levels or more, 2**bits", {"least": 2.0}))
         if (self.count is None) == (self.row is None):
             raise ValueError(
-                f"Levels(count={self.count!r}, row={self.row!r}). Expected one of them: a number of levels, or 'E24' or "
-                "'E96'."
+                f"Levels(count={self.count!r}, row={self.row!r}). Expected one of them: a number of levels, or 'E24' "
+                "or 'E96'."
             )
         choices = {"spacing": ("uniform", "logarithmic"), "row": (None, *ROWS), "over": ("bounds", "values")}
         for what, known in choices.items():
@@ -219,21 +220,25 @@ class Levels(Effect):
                 )
         if self.count is not None and not is_unknown(self.count) and self.count != round(self.count):
             raise ValueError(f"Levels(count={self.count!r}). Expected a whole number, 2**bits.")
-        if self.low is not None and self.high is not None and not is_unknown(self.low):
-            if not self.low < self.high:
-                raise ValueError(
-                    f"Levels(low={self.low!r}, high={self.high!r}). Expected the first level below the last one."
-                )
+        known = not any(end is None or is_unknown(end) for end in (self.low, self.high))
+        if known and not self.low < self.high:  # type: ignore[operator]
+            raise ValueError(
+                f"Levels(low={self.low!r}, high={self.high!r}). Expected the first level below the last one."
+            )
+
+    def _ends(self, bounds: Bounds) -> tuple[Any, Any]:
+        """The first and the last level."""
+        return bounds[0] if self.low is None else self.low, bounds[1] if self.high is None else self.high
 
     def check(self, name: str, bounds: tuple[float, float]) -> None:
         """Refuse levels between bounds that are none, and logarithmic ones from zero."""
         if self.row is not None or self.over == "values":
             return
-        low, high = (own if own is not None else bound for own, bound in zip((self.low, self.high), bounds, strict=True))  # fmt: skip
+        low, high = self._ends(bounds)
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ValueError(
-                f"Levels() of {name!r}, which training may move from {bounds[0]:g} to {bounds[1]:g}. Expected two ends: "
-                "give low= and high=, or over='values'."
+                f"Levels() of {name!r}, which training may move from {bounds[0]:g} to {bounds[1]:g}. Expected two "
+                "ends: give low= and high=, or over='values'."
             )
         if self.spacing == "logarithmic" and not low > 0:
             raise ValueError(
@@ -245,8 +250,7 @@ class Levels(Effect):
         if self.row is not None:
             return _in_row(value, ROWS[self.row])
         ends = (jnp.min(value), jnp.max(value)) if self.over == "values" else bounds
-        low, high = (own if own is not None else end for own, end in zip((self.low, self.high), ends, strict=True))  # fmt: skip
-        low, high = jnp.asarray(low, value.dtype), jnp.asarray(high, value.dtype)
+        low, high = (jnp.asarray(end, value.dtype) for end in self._ends(ends))
         if self.spacing == "logarithmic":
             return jnp.exp(_nearest(jnp.log(value), jnp.log(low), jnp.log(high), self.count))
         return _nearest(value, low, high, self.count)

@@ -68,15 +68,16 @@ def check(effects: Sequence[Effect], parameters: Mapping[str, Parameter], circui
         who = type(effect).__name__
         if unknown := [name for name in effect.layers or () if name not in layers]:
             raise ValueError(
-                f"{who}(layers={list(effect.layers)!r}): the model has no layer {unknown[0]!r}. It has: {', '.join(layers)}."
+                f"{who}(layers={list(effect.layers)!r}): the model has no layer {unknown[0]!r}. It has: "
+                f"{', '.join(layers)}."
             )
         concerned = [p for p in parameters.values() if effect.concerns(p)]
         if not concerned and effect.kinds:
             kinds = sorted({p.kind for p in parameters.values()})
             which = " that are trained" if effect.programmed and effect.layers is None else ""
             raise ValueError(
-                f"{who}() is on values of the kinds {', '.join(effect.kinds)}{which}, of which the model has none there. "
-                f"Its values are of the kinds {', '.join(kinds)}: give kinds= or layers=."
+                f"{who}() is on values of the kinds {', '.join(effect.kinds)}{which}, of which the model has none "
+                f"there. Its values are of the kinds {', '.join(kinds)}: give kinds= or layers=."
             )
         for parameter in concerned:
             effect.check(parameter.name, (float(parameter.low), float(parameter.high)))

@@ -7,7 +7,8 @@ computed for each of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array, Data, LossOrName
-from ebana.compilation import arithmetic, compiled
+from ebana.compilation import compiled
 from ebana.hardware.chip import Chip
 from ebana.hardware.hardware import Hardware, check_chip
 from ebana.hardware.surroundings import Temperature
@@ -28,6 +29,7 @@ from ebana.learning.system import as_argument, from_argument, scope
 from ebana.network import Network
 from ebana.numbers import real
 from ebana.progress import bar, time_left
+from ebana.storage.parts import Parts
 from ebana.training.data import Dataset
 from ebana.training.evaluation import BLOCK
 
@@ -37,7 +39,25 @@ AT_ONCE = 64
 CALL_SECONDS = 0.5
 """A call takes about this long at most, so that Ctrl-C and progress stay prompt."""
 
+PART = 64
+"""Chips that are kept together where a study may be gone on with."""
+
 MEASURED = ("accuracy", "loss", "error", "unconverged")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What was measured of some chips, in their order."""
+
+    accuracy: list[float]
+    loss: list[float]
+    error: list[float]
+    unconverged: list[float]
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[float, ...]]) -> Rows:
+        """Chip by chip."""
+        return cls(*(list(column) for column in zip(*rows, strict=True)))
 
 
 def vary(
@@ -45,12 +65,13 @@ def vary(
     x: Data,
     y: Data,
     hardware: Hardware | Mapping[Any, Hardware] | None,
+    quantity: str,
     *,
     chips: int | Sequence[int],
     temperature: float | Sequence[float] | None,
-    quantity: str,
     loss_fn: LossOrName,
     verbose: bool | None,
+    parts: Parts | None = None,
 ) -> Variation:
     """See :meth:`ebana.Model.vary`."""
     data, loss = network._dataset(x, y), network.checked_loss(loss_fn)
@@ -66,20 +87,22 @@ def vary(
     ]
     for _, _, one in work:
         Chip(network, one)  # refuses what does not fit before any work
-    found: list[dict[str, np.ndarray]] = []
+    kept = parts or Parts()
+    kept.open(_settings(network, data, loss, [one for _, _, one in work], numbers))
+    found: list[Rows] = []
     total = len(work) * len(numbers)
     with bar("chip", total, verbose) as progress:
-        begun = time.monotonic()
-
-        def told(done: int) -> None:
-            so_far = len(found) * len(numbers) + done
-            progress.show(so_far, time_left(time.monotonic() - begun, so_far, total))
-
-        for _, _, one in work:
+        begun = kept.clock()
+        for k, (_, _, one) in enumerate(work):
             study = _Study(network, data, loss, one, nominal.outputs)
-            found.append(study.run(numbers, told))
+
+            def told(done: int, k: int = k) -> None:
+                so_far = k * len(numbers) + done
+                progress.show(so_far, time_left(kept.clock() - begun, so_far, total))
+
+            found.append(study.run(numbers, told, kept, f"kind-{k}"))
     shape = (len(described), len(corners), len(numbers))
-    tables = {name: np.array([one[name] for one in found]).reshape(shape) for name in MEASURED}
+    tables = {name: np.array([getattr(rows, name) for rows in found]).reshape(shape) for name in MEASURED}
     return Variation(
         network=network,
         data=data,
@@ -137,29 +160,37 @@ class _Study:
     hardware: Hardware
     nominal: Mapping[str, np.ndarray]
 
-    def run(self, numbers: np.ndarray, told: Any) -> dict[str, np.ndarray]:
-        """What was measured of each chip, ``{name: (chips,)}``."""
+    def run(self, numbers: np.ndarray, told: Callable[[int], None], kept: Parts, name: str) -> Rows:
+        """What was measured of each chip; parts that were kept are not computed again."""
         traceable = self.network.system.traits.traceable
-        found = self._compiled(numbers, told) if traceable else self._one_by_one(numbers, told)
-        return {name: np.array([row[name] for row in found]) for name in MEASURED}
+        measure, size = (self._compiled, PART) if traceable else (self._one_by_one, 1)
+        found: list[Rows] = []
+        for start in range(0, len(numbers), size):
+            part = numbers[start : start + size]
 
-    def _one_by_one(self, numbers: np.ndarray, told: Any) -> list[dict[str, float]]:
+            def made(part: np.ndarray = part, start: int = start) -> Rows:
+                return Rows.of(measure(part, lambda done: told(start + done)))
+
+            found.append(kept.of(f"{name}-from-{start}", Rows, made))
+            told(start + len(part))
+        return Rows(*([x for rows in found for x in getattr(rows, name)] for name in MEASURED))
+
+    def _one_by_one(self, numbers: np.ndarray, told: Callable[[int], None]) -> list[tuple[float, ...]]:
         """For engines outside JAX."""
         rows = []
         for k in numbers.tolist():
             result = Chip(self.network, self.hardware, k).evaluate(self.data, loss_fn=self.loss, strict=False)
-            apart = [(result.outputs[name] - y).ravel() for name, y in self.nominal.items()]
-            error = float(np.sqrt(np.nanmean(np.concatenate(apart) ** 2)))
-            measured = (result.accuracy, result.loss, error, result.unconverged)
-            rows.append(dict(zip(MEASURED, measured, strict=True)))
+            apart = np.concatenate([(result.outputs[name] - y).ravel() for name, y in self.nominal.items()])
+            error = float(np.sqrt(np.nanmean(apart**2))) if np.isfinite(apart).any() else float("nan")
+            rows.append((result.accuracy, result.loss, error, float(result.unconverged)))
             told(len(rows))
         return rows
 
-    def _compiled(self, numbers: np.ndarray, told: Any) -> list[dict[str, float]]:
+    def _compiled(self, numbers: np.ndarray, told: Callable[[int], None]) -> list[tuple[float, ...]]:
         system = ChipSystem.of(self.network.system, self.hardware, None)
         run = _optimised if system.traits.optimise_compilation else _quick
         one_of = tuple((name, exclusive(y)) for name, y in self.data.outputs.items())
-        rows: list[dict[str, float]] = []
+        rows: list[tuple[float, ...]] = []
         count, first = min(2, len(numbers)), True
         with scope(system.traits):
             blocks, shared = self._blocks(system), as_argument(system)
@@ -170,11 +201,11 @@ class _Study:
                 padded[: len(part)] = part
                 started = time.perf_counter()
                 sums = run(shared, values, padded, len(part), blocks, self.loss.in_program(), one_of)
-                sums = jax.tree.map(lambda a, n=len(part): np.asarray(a, np.float64)[:n], sums)
+                sums = jax.tree.map(lambda a: np.asarray(a, np.float64), sums)
                 each = (time.perf_counter() - started) / len(part)
                 rows += self._rows(sums, len(part))
                 told(len(rows))
-                if first and each * count < CALL_SECONDS or not first:  # the first call may have compiled
+                if not first or each * count < CALL_SECONDS:  # the first call may have compiled
                     count = max(1, int(CALL_SECONDS / each))
                 first = False
         return rows
@@ -188,17 +219,34 @@ class _Study:
         parts = (self.data.inputs, self.data.outputs, self.nominal)
         return *({k: a[rows] for k, a in arguments(system, part).items()} for part in parts), real
 
-    def _rows(self, sums: Any, count: int) -> list[dict[str, float]]:
+    def _rows(self, sums: Any, count: int) -> list[tuple[float, ...]]:
         right, cost, square, found, compared = sums
         with np.errstate(divide="ignore", invalid="ignore"):
             accuracy = np.mean([r / found for r in right.values()], axis=0)
             loss = np.sum([c / found for c in cost.values()], axis=0)
             error = np.sqrt(square / compared)
-        lost = len(self.data) - found
-        return [
-            dict(zip(MEASURED, map(float, row), strict=True))
-            for row in zip(accuracy[:count], loss, error, lost, strict=False)
-        ]
+        each = zip(accuracy, loss, error, len(self.data) - found, strict=True)
+        return [tuple(map(float, row)) for row in each][:count]
+
+
+def _settings(
+    network: Any, data: Dataset, loss: Loss, kinds: Sequence[Hardware], numbers: np.ndarray
+) -> dict[str, Any]:
+    """What kept parts depend on."""
+
+    def sums(arrays: Mapping[str, Any]) -> dict[str, int]:
+        return {name: zlib.crc32(np.ascontiguousarray(array).data) for name, array in arrays.items()}
+
+    return {
+        "model": network.system.identity(),
+        "values": sums(network.values),
+        "inputs": sums(data.inputs),
+        "targets": sums(data.outputs),
+        "loss": loss.to_config(),
+        "engine": network.system.traits.name,
+        "hardware": [kind.to_dict() for kind in kinds],
+        "chips": numbers.tolist(),
+    }
 
 
 def _chips(

@@ -147,8 +147,8 @@ class Mismatch(Effect):
             gain = circuit.parameters[element.gain].initial
             if self.offset is not None and (gain == 1.0).any():
                 raise ValueError(
-                    f"Mismatch(offset={self.offset:g}) of amplifiers {element.name!r}, whose gain is 1: no shift stands "
-                    "for an offset there. Leave them out with layers=."
+                    f"Mismatch(offset={self.offset:g}) of amplifiers {element.name!r}, whose gain is 1: no shift "
+                    "stands for an offset there. Leave them out with layers=."
                 )
         return circuit
 

@@ -44,7 +44,7 @@ class HardwareVerbs:
         temperature: float | Sequence[float] | None = None,
         quantity: str = "hardware",
         loss_fn: LossOrName = "mse",
-        verbose: bool = False,
+        verbose: bool | None = False,
     ) -> Variation:
         """Accuracy, loss and error of the outputs on many chips.
 
@@ -56,7 +56,7 @@ class HardwareVerbs:
             temperature: of the chips in degrees Celsius; several for corners.
             quantity: what the sweep is over, for tables and pictures.
             loss_fn: a loss or its name.
-            verbose: show progress.
+            verbose: show progress; None where somebody watches.
 
         Returns:
             A :class:`~ebana.hardware.Variation`: ``accuracy``, ``worst()``, ``to_frame()``, ``plot()``, ``netlists()``.
@@ -76,6 +76,5 @@ class HardwareVerbs:
         from ebana.hardware.study import vary
 
         return vary(
-            self, x, y, hardware, chips=chips, temperature=temperature, quantity=quantity, loss_fn=loss_fn,
-            verbose=verbose,
+            self, x, y, hardware, quantity, chips=chips, temperature=temperature, loss_fn=loss_fn, verbose=verbose,
         )  # fmt: skip
