@@ -106,32 +106,48 @@ class MeasuredSystem:
         """Settle a batch whose inputs converters set, and read all nodes once."""
         given = {name: self.measurement.set_inputs(jnp.asarray(x)) for name, x in inputs.items()}
         state = self.inner.relax(values, given, nudge, None if start is None else start.state)
-        return Read(state, self._seen(state))
+        return Read(state, self._seen(state, start))
 
     def clamp(self, values: Values, inputs: Values, outputs: Values, start: Read | None) -> Read:
         """See :class:`~ebana.learning.system.Clampable`."""
         given = {name: self.measurement.set_inputs(jnp.asarray(x)) for name, x in inputs.items()}
         state = self.inner.clamp(values, given, outputs, None if start is None else start.state)
-        return Read(state, self._seen(state))
+        return Read(state, self._seen(state, start))
 
     def displace(self, values: Values, inputs: Values, shifts: Values, state: Read) -> Read:
         """See :class:`~ebana.learning.system.Clampable`."""
         given = {name: self.measurement.set_inputs(jnp.asarray(x)) for name, x in inputs.items()}
         moved = self.inner.displace(values, given, shifts, state.state)
-        return Read(moved, self._seen(moved))
+        return Read(moved, self._seen(moved, state))
 
     def check_clamps(self, displacement: float | None = None) -> None:
         """See :class:`~ebana.learning.system.Clampable`."""
         self.inner.check_clamps(displacement)
 
-    def _seen(self, state: Settled) -> Settled:
-        """A state as the converters read it; ground is ground."""
-        p = state.phase.p
-        noise = self.measurement.noises(self._next_key(p), p.shape)
-        grounded = np.append(np.ones(p.shape[1] - 1), 0.0).astype(p.dtype)
-        return replace(
-            state, phase=replace(state.phase, p=self.measurement.read(p, self.offsets, noise) * grounded)
-        )
+    def _seen(self, state: Settled, free: Read | None) -> Settled:
+        """A state as the converters read it, a range for each layer; what sources hold is known.
+
+        Of a nudged state that is read differentially, the change from the free one is read and added to what was read
+        of that.
+        """
+        p, changes = state.phase.p, self.measurement.differential and free is not None
+        before = free.state.phase.p if changes and free is not None else jnp.zeros_like(p)
+        known = free.seen.phase.p if changes and free is not None else jnp.zeros_like(p)
+        offsets = 0.0 * self.offsets if changes else self.offsets  # the same in both reads
+        key, seen = self._next_key(p), p
+        for k, nodes in enumerate(self._read_together()):
+            own, volts = jax.random.fold_in(key, k), p[:, nodes] - before[:, nodes]
+            part = self.measurement.read(own, volts, offsets[nodes], change=changes)
+            seen = jnp.asarray(seen).at[:, nodes].set(known[:, nodes] + part)
+        return replace(state, phase=replace(state.phase, p=seen))
+
+    def _read_together(self) -> list[np.ndarray]:
+        """Nodes whose converters have one range: those of a layer that no source holds."""
+        layers: dict[str, list[np.ndarray]] = {}
+        for group in self.inner.circuit.groups:
+            if group.kind != "source":
+                layers.setdefault(f"{group.layer} {group.kind}", []).append(group.indices)
+        return [np.concatenate(indices) for indices in layers.values()]
 
     def _next_key(self, p: Array) -> Array:
         """A key of its own for each read: by their number within a program, and by what is read for other batches."""

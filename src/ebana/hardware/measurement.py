@@ -4,7 +4,8 @@
     set      inputs and nudges rounded to ``2^bits`` codes of their ranges              DAC
     sign     of each sample's contrast of each parameter nothing but its sign is told   comparators
 
-Offsets belong to a node and are drawn once for a chip; noise is drawn at each read.
+Nodes that sources hold are set and not read. Offsets belong to a node and are drawn once for a chip; noise is drawn at
+each read.
 """
 
 from __future__ import annotations
@@ -22,24 +23,30 @@ from ebana.numbers import is_unknown, known_number, real
 MOST_BITS = 32
 
 
-@law("sign_only")
+@law("dither", "sign_only", "differential")
 @dataclass(frozen=True)
 class Measurement:
     """Converters and what they add.
 
     Args:
         bits: of the converters that read potentials; as fine as computed if None.
-        range: volts from zero that they read, in both directions; the largest potential of each batch if None.
+        range: volts from zero that they read, in both directions; if None, of each layer the largest potential of
+            the batch.
         offset: standard deviation of each node's offset, volts.
         noise: standard deviation of each read, volts.
+        dither: whether noise of one step between two codes is added before rounding, so that the mean of many reads is
+            exact.
         input_bits: of the converters that set inputs; exact if None.
         input_range: volts from zero that they set; the largest input of each batch if None.
         nudge_bits, nudge_range: the same of the nudging currents, amperes.
+        differential: whether nudged states are read as their change from the free one, which is held meanwhile: what
+            learning compares is then as fine as the change, and not as the potentials.
+        change_range: volts from zero that a change is read in; as for ``range`` if None.
         sign_only: whether comparators tell the sign of each sample's contrast and nothing else.
 
     Example:
         >>> reads = Measurement(bits=4, range=1.0)
-        >>> reads.read(jnp.asarray([0.3, -2.0]), 0.0, 0.0).round(4).tolist()
+        >>> reads.read(jax.random.key(0), jnp.asarray([0.3, -2.0])).round(4).tolist()
         [0.3333, -1.0]
         >>> Measurement(noise=1e-3).random
         True
@@ -49,10 +56,13 @@ class Measurement:
     range: float | None = None
     offset: float | None = None
     noise: float | None = None
+    dither: bool = False
     input_bits: Any = None
     input_range: float | None = None
     nudge_bits: Any = None
     nudge_range: float | None = None
+    differential: bool = False
+    change_range: float | None = None
     sign_only: bool = False
 
     def __post_init__(self) -> None:
@@ -63,12 +73,18 @@ class Measurement:
             given = getattr(self, what)
             if given is not None and not is_unknown(given) and given != round(given):
                 raise ValueError(f"Measurement({what}={given!r}). Expected a whole number of bits.")
-        for what, unit in (("range", "volts"), ("input_range", "volts"), ("nudge_range", "amperes")):
+        for what, unit in (
+            ("range", "volts"),
+            ("change_range", "volts"),
+            ("input_range", "volts"),
+            ("nudge_range", "amperes"),
+        ):
             self._check(what, f"{unit} above zero", above=0.0)
         for what in ("offset", "noise"):
             self._check(what, "volts from 0", least=0.0)
-        if not isinstance(known_number(self.sign_only), bool):
-            raise ValueError(f"Measurement(sign_only={self.sign_only!r}). Expected True or False.")
+        for what in ("dither", "sign_only", "differential"):
+            if not isinstance(known_number(getattr(self, what)), bool):
+                raise ValueError(f"Measurement({what}={getattr(self, what)!r}). Expected True or False.")
 
     def _check(self, what: str, expected: str, **limits: float) -> None:
         if getattr(self, what) is not None:
@@ -78,7 +94,7 @@ class Measurement:
     @property
     def random(self) -> bool:
         """Whether it draws."""
-        return self.offset is not None or self.noise is not None
+        return self.offset is not None or self.noise is not None or self.dither
 
     def offsets(self, key: Array, shape: tuple[int, ...]) -> Array:
         """Offsets of a chip's nodes, volts; zero where there are none."""
@@ -86,16 +102,24 @@ class Measurement:
             return jnp.zeros(shape, jnp.float32)
         return self.offset * jax.random.normal(key, shape, jnp.float32)
 
-    def noises(self, key: Array, shape: tuple[int, ...]) -> Array:
-        """Noise of one read of so many potentials, volts; zero where there is none."""
-        if self.noise is None:
-            return jnp.zeros(shape, jnp.float32)
-        return self.noise * jax.random.normal(key, shape, jnp.float32)
+    def read(self, key: Array, volts: Array, offset: Any = 0.0, *, change: bool = False) -> Array:
+        """Potentials of converters that share a range as they are read.
 
-    def read(self, volts: Array, offset: Any, noise: Any) -> Array:
-        """Potentials as they are read."""
-        seen = volts + jnp.asarray(offset, volts.dtype) + jnp.asarray(noise, volts.dtype)
-        return coded(seen, self.bits, self.range)
+        Args:
+            key: of this read's noise.
+            volts: potentials, ``(B, nodes)``.
+            offset: of each node, volts.
+            change: whether they are changes from a free state.
+        """
+        volts = volts + jnp.asarray(offset, volts.dtype)
+        noise, dither = jax.random.split(key)
+        if self.noise is not None:
+            volts += (self.noise * jax.random.normal(noise, volts.shape, jnp.float32)).astype(volts.dtype)
+        reach = self.change_range if change else self.range
+        fine = None
+        if self.dither:
+            fine = jax.random.uniform(dither, volts.shape, jnp.float32, -0.5, 0.5).astype(volts.dtype)
+        return coded(volts, self.bits, reach, fine)
 
     def set_inputs(self, volts: Array) -> Array:
         """Inputs as they are set."""
@@ -110,8 +134,14 @@ class Measurement:
         return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
 
 
-def coded(value: Array, bits: Any, reach: Any) -> Array:
+def coded(value: Array, bits: Any, reach: Any, dither: Array | None = None) -> Array:
     """The nearest of ``2^bits`` equally spaced codes from ``-reach`` to ``reach``; the value itself without bits.
+
+    Args:
+        value: what is coded.
+        bits: of the converter.
+        reach: end of its range; the largest value if None.
+        dither: what is added before rounding, in steps between two codes.
 
     Example:
         >>> coded(jnp.asarray([-0.2, 0.9]), 1, 1.0).tolist()
@@ -123,4 +153,5 @@ def coded(value: Array, bits: Any, reach: Any) -> Array:
     largest = jnp.where(largest > 0, largest, 1.0)
     codes = jnp.asarray(2.0**bits - 1.0, value.dtype)
     share = jnp.clip(value / (2.0 * largest) + 0.5, 0.0, 1.0)
-    return (jnp.round(share * codes) / codes - 0.5) * (2.0 * largest)
+    code = share * codes if dither is None else jnp.clip(share * codes + dither, 0.0, codes)
+    return (jnp.round(code) / codes - 0.5) * (2.0 * largest)

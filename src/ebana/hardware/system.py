@@ -107,7 +107,9 @@ class ChipSystem:
             circuit = prepared(hardware.effects, system.circuit)
             system = replace(system, circuit=circuit)
         rewritten = any(effect.rewritten for effect in hardware.effects)
-        noisy = hardware.measurement is not None and hardware.measurement.noise is not None
+        noisy = hardware.measurement is not None and (
+            hardware.measurement.noise is not None or hardware.measurement.dither
+        )
         drawn = offsets = None
         with scope(system.traits):
             key = jax.random.key(hardware.seed)
