@@ -65,9 +65,9 @@ class ExactCircuit:
         """Which devices conduct (are above their corner)."""
         result = []
         for element in self.circuit.each(Devices):
-            threshold = Fraction(element.model.piecewise_linear({})[0])
-            pairs = zip(element.a, element.b, strict=True)
-            result += [self._dv(x, int(a), int(b)) > threshold for a, b in pairs]
+            for k, (a, b) in enumerate(zip(element.a, element.b, strict=True)):
+                threshold = Fraction(element.model.pick(k, element.units).piecewise_linear({})[0])
+                result.append(self._dv(x, int(a), int(b)) > threshold)
         return result
 
     def solve(self, segments: list[bool]) -> list[Fraction]:
@@ -91,8 +91,8 @@ class ExactCircuit:
                 stamp(a, b, g)
         on = iter(segments)
         for element in self.circuit.each(Devices):
-            threshold, below, above = element.model.piecewise_linear({})
-            for a, b in zip(element.a, element.b, strict=True):
+            for k, (a, b) in enumerate(zip(element.a, element.b, strict=True)):
+                threshold, below, above = element.model.pick(k, element.units).piecewise_linear({})
                 stamp(int(a), int(b), Fraction(above if next(on) else below), Fraction(threshold))
         for element in self.circuit.each(CurrentSources):
             for node, current in zip(element.nodes, self.values[element.current], strict=True):

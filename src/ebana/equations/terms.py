@@ -164,8 +164,8 @@ class HeldDeviceTerm:
         return self.map.alpha * self.map.kappa * slopes
 
     def bound(self) -> Array:
-        """Base potential at which an ideal diode starts to conduct."""
-        return self.base(self.law.threshold)
+        """Base potential at which there is no voltage over a device."""
+        return (self.far - self.map.beta) / self.map.alpha
 
 
 @dataclass(frozen=True)

@@ -30,14 +30,14 @@ class Measurement:
 
     Args:
         bits: of the converters that read potentials; as fine as computed if None.
-        range: volts from zero that they read, in both directions; if None, of each layer the largest potential of
-            the batch.
+        range: volts from zero that they read, in both directions; if None, they range themselves: for each layer and
+            sample, its largest potential.
         offset: standard deviation of each node's offset, volts.
         noise: standard deviation of each read, volts.
         dither: whether noise of one step between two codes is added before rounding, so that the mean of many reads is
             exact.
         input_bits: of the converters that set inputs; exact if None.
-        input_range: volts from zero that they set; the largest input of each batch if None.
+        input_range: volts from zero that they set; the largest input of each sample if None.
         nudge_bits, nudge_range: the same of the nudging currents, amperes.
         differential: whether nudged states are read as their change from the free one, which is held meanwhile: what
             learning compares is then as fine as the change, and not as the potentials.
@@ -140,7 +140,7 @@ def coded(value: Array, bits: Any, reach: Any, dither: Array | None = None) -> A
     Args:
         value: what is coded.
         bits: of the converter.
-        reach: end of its range; the largest value if None.
+        reach: end of its range; of each sample the largest value if None.
         dither: what is added before rounding, in steps between two codes.
 
     Example:
@@ -149,7 +149,8 @@ def coded(value: Array, bits: Any, reach: Any, dither: Array | None = None) -> A
     """
     if bits is None:
         return value if reach is None else jnp.clip(value, -reach, reach)
-    largest = jnp.max(jnp.abs(value)) if reach is None else jnp.asarray(reach, value.dtype)
+    own = jnp.max(jnp.abs(value), -1, keepdims=True) if value.ndim else jnp.abs(value)
+    largest = own if reach is None else jnp.asarray(reach, value.dtype)
     largest = jnp.where(largest > 0, largest, 1.0)
     codes = jnp.asarray(2.0**bits - 1.0, value.dtype)
     share = jnp.clip(value / (2.0 * largest) + 0.5, 0.0, 1.0)

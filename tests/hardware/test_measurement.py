@@ -1,0 +1,130 @@
+"""Converters: codes against exact arithmetic, noise by its statistics, and what they do to a gradient."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ebana import recipes
+from ebana.compilation import arithmetic
+from ebana.hardware import Hardware, Measurement
+from ebana.hardware.measurement import coded
+
+
+@given(st.integers(1, 12), st.floats(-2.0, 2.0))
+def test_a_code_is_the_nearest_of_its_range(bits, volts):
+    codes = [Fraction(2 * k, 2**bits - 1) - 1 for k in range(2**bits)]
+    with arithmetic():
+        found = Fraction(float(coded(jnp.asarray(volts), bits, 1.0)))
+    near = min(codes, key=lambda code: abs(code - found))
+    assert abs(near - found) < Fraction(1, 2**50)
+    least = min(abs(code - Fraction(volts)) for code in codes)
+    assert abs(near - Fraction(volts)) <= least + Fraction(1, 2**48)
+
+
+def test_a_dithered_converter_is_exact_on_average():
+    volts = np.full((1, 200_000), 0.1234)
+    with arithmetic():
+        plain, dithered = (
+            np.asarray(
+                Measurement(bits=3, range=1.0, dither=dither).read(jax.random.key(0), jnp.asarray(volts))
+            )
+            for dither in (False, True)
+        )
+    step = 2 / 7
+    assert np.unique(plain).size == 1
+    assert abs(plain.mean() - 0.1234) > 0.01
+    assert abs(dithered.mean() - 0.1234) < 4 * step / np.sqrt(4 * volts.size)
+    assert np.unique(dithered).size == 2
+
+
+def test_noise_and_offsets_have_their_deviations():
+    measurement = Measurement(noise=3e-3, offset=5e-3)
+    with arithmetic():
+        zeros = jnp.zeros((300, 200))
+        noise = np.asarray(measurement.read(jax.random.key(1), zeros))
+        offsets = np.asarray(measurement.offsets(jax.random.key(2), (40_000,)))
+    assert noise.std() == pytest.approx(3e-3, rel=0.02)
+    assert offsets.std() == pytest.approx(5e-3, rel=0.02)
+
+
+@pytest.fixture(scope="module")
+def iris():
+    recipe = recipes.get("iris")
+    split = recipe.data(seed=0)
+    return recipe, recipe.build(seed=0), recipe.dataset(split.x_train[:40], split.y_train[:40])
+
+
+def angle(a, b):
+    flat = [np.concatenate([g.ravel() for g in one.values()]) for one in (a, b)]
+    return float(flat[0] @ flat[1] / np.linalg.norm(flat[0]) / np.linalg.norm(flat[1]))
+
+
+def test_fine_converters_change_nothing(iris):
+    recipe, model, data = iris
+    options = {"loss_fn": recipe.make_loss(), "beta": recipe.beta}
+    chip = model.on(Hardware(measurement=Measurement(bits=30, input_bits=30)), chip=0)
+    exact, read = model.gradients(data, **options), chip.gradients(data, **options)
+    for name, gradient in exact.items():
+        np.testing.assert_allclose(read[name], gradient, atol=2e-3 * np.abs(gradient).max())
+    np.testing.assert_allclose(chip.predict(data), model.predict(data), atol=1e-7)
+
+
+def test_few_bits_drown_a_small_contrast_and_a_differential_read_saves_it(iris):
+    recipe, model, data = iris
+    options = {"loss_fn": recipe.make_loss(), "beta": recipe.beta}
+    exact = model.gradients(data, **options)
+    found = {
+        name: angle(exact, model.on(Hardware(measurement=measurement), chip=0).gradients(data, **options))
+        for name, measurement in {
+            "coarse": Measurement(bits=3),
+            "differential": Measurement(bits=3, differential=True, dither=True),
+            "fine": Measurement(bits=16),
+        }.items()
+    }
+    assert found["coarse"] < 0.5 < 0.9 < min(found["differential"], found["fine"])
+
+
+def test_comparators_tell_a_sign_for_each_sample(iris):
+    recipe, model, data = iris
+    one = data.select(slice(0, 1))
+    options = {"loss_fn": recipe.make_loss(), "beta": recipe.beta}
+    exact = model.gradients(one, **options)
+    told = model.on(Hardware(measurement=Measurement(sign_only=True)), chip=0).gradients(one, **options)
+    for name, gradient in exact.items():
+        sure = np.abs(gradient) > 1e-6 * np.abs(gradient).max()
+        assert np.array_equal(np.sign(told[name][sure]), np.sign(gradient[sure]))
+        assert len(np.unique(np.abs(told[name][sure]))) == 1
+
+
+def test_reads_are_drawn_anew_for_each_phase_and_step_and_the_same_for_a_seed(iris):
+    recipe, model, data = iris
+    hardware = Hardware(measurement=Measurement(noise=1e-3), seed=4)
+    options = {"loss_fn": recipe.make_loss(), "beta": recipe.beta}
+    first, again = (model.on(hardware, chip=0) for _ in range(2))
+    a, b = first.gradients(data, **options), again.gradients(data, **options)
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+    first._values["hardware/step"] = np.asarray(1.0)
+    other = first.gradients(data, **options)
+    assert not any(np.array_equal(a[name], other[name]) for name in a)
+
+
+WRONG = {
+    "no bits": (lambda: Measurement(bits=0), "bits from 1 to 32"),
+    "half a bit": (lambda: Measurement(bits=3.5), "whole number of bits"),
+    "no range": (lambda: Measurement(range=0.0), "volts above zero"),
+    "negative noise": (lambda: Measurement(noise=-1.0), "volts from 0"),
+    "a word": (lambda: Measurement(sign_only="yes"), "True or False"),
+}
+
+
+@pytest.mark.parametrize(("make", "message"), WRONG.values(), ids=WRONG)
+def test_what_makes_no_sense_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
