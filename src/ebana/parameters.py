@@ -6,7 +6,7 @@ conductances in two places, and their gradients add up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -104,6 +104,10 @@ class Parameter:
             return ""
         return f"Did you mean 1/{largest:g} S ({largest:g} ohm)? Resistances are given as ohms=. "
 
+    def for_each(self, units: int) -> Parameter:
+        """The parameter with a value for each of so many units, in place of one for all of them."""
+        return replace(self, initial=np.broadcast_to(self.initial, (units,)))
+
     @property
     def layer(self) -> str:
         """Name of the layer (or element) that the values belong to."""
@@ -129,6 +133,10 @@ class Slot:
     shape: tuple[int, ...]
     trainable: bool
     rule: Any = None
+
+    def for_each(self, units: int) -> Slot:
+        """See :meth:`Parameter.for_each`."""
+        return replace(self, shape=(units,))
 
     @staticmethod
     def of(parameter: Parameter | Slot) -> Slot:

@@ -13,6 +13,7 @@ from ebana._types import Array
 from ebana.circuit import Circuit
 from ebana.circuit.elements import Amplifiers, Devices
 from ebana.devices.forms import law
+from ebana.frozen import FrozenMapping
 from ebana.hardware.effects import NOT_NEGATIVE, OF_DEVICE, Bounds, Draw, Effect, checked
 from ebana.hardware.keys import key_of
 from ebana.numbers import is_unknown
@@ -128,7 +129,12 @@ class Mismatch(Effect):
                 threshold, strength = np.asarray(threshold), np.asarray(strength)
             return replace(element, model=element.model.mismatched(threshold, strength))
 
-        return replace(circuit, elements=tuple(map(one, circuit.elements)))
+        parameters = dict(circuit.parameters)
+        for element in self._on(circuit, Amplifiers):
+            for name in (element.gain, *(() if self.offset is None else (element.shift,))):
+                parameters[name] = parameters[name].for_each(element.units)
+        elements = tuple(map(one, circuit.elements))
+        return replace(circuit, elements=elements, parameters=FrozenMapping(parameters))
 
     def on_amplifiers(self, circuit: Circuit, values: dict[str, Array], drawn: Draw) -> dict[str, Array]:
         """See :meth:`Effect.on_amplifiers`: ``w = s + A (h + offset - s)``, the offset as another shift."""

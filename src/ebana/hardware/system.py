@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array, FreePotentials, LossLike, Mask, Values
+from ebana.circuit import Circuit
 from ebana.hardware.effects import Bounds, Effect
 from ebana.hardware.hardware import Hardware
 from ebana.hardware.keys import chip_key, key_of
@@ -59,7 +60,7 @@ class Aside:
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["held", "effects", "measurement", "bounds", "key", "drawn", "offsets"],
+    data_fields=["held", "circuit", "effects", "measurement", "bounds", "key", "drawn", "offsets"],
     meta_fields=["counts", "aside"],
 )
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class ChipSystem:
     """A system on a chip, or on another chip in every step. Made by :meth:`of`.
 
     Args:
-        held: the system as an argument of programs; of one chip, with its devices.
+        held: the system as an argument of programs.
+        circuit: of one chip, with its devices; None where every step draws, or there is none.
         effects, measurement: of the hardware.
         bounds: ``(low, high)`` by parameter.
         key: of the chip, or of all of them.
@@ -78,6 +80,7 @@ class ChipSystem:
     """
 
     held: Any
+    circuit: Circuit | None
     effects: tuple[Effect, ...]
     measurement: Measurement | None
     bounds: dict[str, Bounds]
@@ -110,17 +113,18 @@ class ChipSystem:
         noisy = hardware.measurement is not None and (
             hardware.measurement.noise is not None or hardware.measurement.dither
         )
-        drawn = offsets = None
+        made = drawn = offsets = None
         with scope(system.traits):
             key = jax.random.key(hardware.seed)
             if chip is not None:
                 key = chip_key(hardware.seed, chip)
                 drawn = draw(hardware.effects, system.parameters, circuit, key)
-                if isinstance(system, CircuitSystem):
-                    system = replace(system, circuit=apply_circuit(hardware.effects, system.circuit, drawn))
+                if circuit is not None:
+                    made = apply_circuit(hardware.effects, circuit, drawn)
                 offsets = _offsets(system, hardware.measurement, key)
         return cls(
             as_argument(system) if system.traits.traceable else system,
+            made,
             hardware.effects,
             hardware.measurement,
             bounds_of(system.parameters),
@@ -133,7 +137,7 @@ class ChipSystem:
 
     @property
     def inner(self) -> Any:
-        """The system itself."""
+        """The system itself, without a chip."""
         return from_argument(self.held)
 
     # -- the chip -------------------------------------------------------------------------------------------
@@ -146,15 +150,16 @@ class ChipSystem:
         inner, step = self.inner, self._step(values)
         asked = {name: value for name, value in values.items() if name != STEP}
         circuit = inner.circuit if isinstance(inner, CircuitSystem) else None
-        key, drawn, write = self.key, self.drawn, step
+        key, drawn, write, made = self.key, self.drawn, step, self.circuit
         if drawn is None:
             key, write = jax.random.fold_in(key, step), jnp.uint32(0)
             drawn = draw(self.effects, inner.parameters, circuit, key)
-            if isinstance(inner, CircuitSystem):
-                inner = replace(inner, circuit=apply_circuit(self.effects, inner.circuit, drawn))
+            made = None if circuit is None else apply_circuit(self.effects, circuit, drawn)
         elif self.counts:
             drawn = redrawn(self.effects, inner.parameters, drawn, key, write)
         given = apply_values(self.effects, inner.parameters, circuit, asked, drawn, self.bounds)
+        if made is not None:
+            inner = replace(inner, circuit=made)
         return self._seen(inner, key, write), given
 
     def _step(self, values: Values) -> Array:
