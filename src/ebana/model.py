@@ -41,6 +41,7 @@ from ebana.storage.atomic import replacing
 from ebana.training.accumulator import Accumulator
 
 if TYPE_CHECKING:
+    from ebana.analysis.doctor import Diagnosis
     from ebana.analysis.power import PowerReport
     from ebana.analysis.settling import Settling
     from ebana.hardware.hardware import Hardware
@@ -414,6 +415,50 @@ class Model(HardwareVerbs, Network):
             self, x, capacitance, sample=sample, previous=previous, tolerance=tolerance, rise=rise,
             duration=duration, timeout=timeout,
         )  # fmt: skip
+
+    def diagnose(
+        self,
+        x: Data,
+        y: Data = None,
+        *,
+        loss_fn: LossOrName = "mse",
+        beta: float | None = None,
+        estimator: Any = "centered",
+        nudge: str | None = None,
+        optimizer: Any = None,
+        hardware: Hardware | None = None,
+        chip: int = 0,
+        samples: int = 128,
+    ) -> Diagnosis:
+        """What keeps the model from learning, in words with numbers: dead and held nodes, strength, bits, bounds.
+
+        Args:
+            x, y: as for :meth:`fit`.
+            loss_fn, beta, estimator, nudge: as for :meth:`fit`.
+            optimizer: whose learning rates are looked at too, as for :meth:`fit`.
+            hardware, chip: a chip that learns, with its converters, in place of the model as it is designed.
+            samples: the first so many samples are looked at.
+
+        Returns:
+            A :class:`~ebana.analysis.doctor.Diagnosis`: text, ``findings``, ``layers``, ``to_frame()``, ``plot()``.
+
+        Raises:
+            ValueError: for data that do not fit, and for a strength that is no positive number.
+
+        Example:
+            >>> from ebana import recipes
+            >>> recipe = recipes.get("iris")
+            >>> model, split = recipe.build(seed=0), recipe.data(seed=0)
+            >>> found = model.diagnose(split.x_train, split.y_train, beta=1e-20)
+            >>> found.findings[0].name
+            'beta too small'
+        """
+        from ebana.analysis.doctor import diagnose
+        from ebana.hardware.doctor import case_on
+
+        return diagnose(
+            case_on(self, x, y, loss_fn, beta, estimator, nudge, optimizer, samples, hardware, chip)
+        )
 
     def _with_clamps(self, x: Data, y: Data) -> dict[str, Any]:
         """Inputs by name with the data of the voltage layers among them."""

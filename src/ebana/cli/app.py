@@ -16,6 +16,7 @@ import typer
 
 from ebana.cli import (
     check,
+    doctor,
     evaluate,
     info,
     netlist,
@@ -71,6 +72,7 @@ for command in (
     netlist,
     op,
     check,
+    doctor,
     parity,
     vary,
     reproduce,

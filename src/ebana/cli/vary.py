@@ -170,8 +170,8 @@ def _one(base: Hardware, given: dict[str, str]) -> Hardware:
     from ebana.hardware import Hardware, Measurement
 
     effects = [make(given[name]) for name, make in _effects().items() if name in given]
-    measured = {name: _number(name, given[name]) for name in ("bits", "noise") if name in given}
-    measurement = Measurement(**measured) if measured else base.measurement
+    bits, noise = (_number(name, given[name]) if name in given else None for name in ("bits", "noise"))
+    measurement = base.measurement if bits is None and noise is None else Measurement(bits=bits, noise=noise)
     return Hardware(*base.effects, *effects, measurement=measurement, seed=base.seed)
 
 

@@ -309,7 +309,8 @@ class _Assembly:
         lower = jnp.full((free, 1), -jnp.inf, self.dtype)
         upper = jnp.full((free, 1), jnp.inf, self.dtype)
         for term in ideal:
-            bound, up = term.base(term.law.threshold), term.sign * term.map.alpha > 0
+            threshold = term.law.threshold  # type: ignore[attr-defined]  # an ideal diode's
+            bound, up = term.base(threshold), term.sign * term.map.alpha > 0
             upper = jnp.asarray(widened(upper, bound)).at[term.positions].min(jnp.where(up, bound, jnp.inf))
             lower = jnp.asarray(widened(lower, bound)).at[term.positions].max(jnp.where(up, -jnp.inf, bound))
         return lower, upper

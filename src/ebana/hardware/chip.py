@@ -103,6 +103,7 @@ def realise(model: Any, hardware: Hardware, chip: int) -> Any:
     own = Chip(model, hardware, chip)
     circuit, values = own.realised()
     other = copy.copy(model)
+    assert circuit is not None  # a model is a circuit
     other.circuit = with_values(circuit, values)
     other._values = values
     other.name = f"{model.name}_chip{chip}"

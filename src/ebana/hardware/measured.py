@@ -174,9 +174,9 @@ class MeasuredSystem:
             return self.inner.contrast(values, plus.seen, minus.seen, weight)
 
         def one(sums: Any, sample: Any) -> Any:
-            high, low, own = sample
-            alone = jax.tree.map(lambda a: a[None], (high, low))
-            found = self.inner.contrast(values, *alone, jnp.ones(1, own.dtype))
+            high, low = (jax.tree.map(lambda a: a[None], state) for state in sample[:2])
+            own = sample[2]
+            found = self.inner.contrast(values, high, low, jnp.ones(1, own.dtype))
             return jax.tree.map(lambda total, each: total + own * jnp.sign(each), sums, found), None
 
         samples = (plus.seen, minus.seen, weight)

@@ -136,7 +136,7 @@ def apply_values(
     bounds: Mapping[str, Bounds],
 ) -> dict[str, Array]:
     """Values that a chip has, of those that were asked for; amplifiers that differ have one for each unit."""
-    found = {name: jnp.asarray(value) for name, value in values.items()}
+    found: dict[str, Any] = {name: jnp.asarray(value) for name, value in values.items()}
     for effect, of_values, of_circuit in zip(effects, drawn.values, drawn.circuit, strict=True):
         for name in (p.name for p in parameters.values() if effect.concerns(p)):
             found[name] = effect.value(found[name], of_values.get(name), bounds[name])

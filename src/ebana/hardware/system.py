@@ -169,7 +169,7 @@ class ChipSystem:
         """The system through the chip's converters, with the noise after this write."""
         if self.measurement is None:
             return inner
-        offsets = _offsets(inner, self.measurement, key) if self.offsets is None else self.offsets
+        offsets: Any = _offsets(inner, self.measurement, key) if self.offsets is None else self.offsets
         return measured(inner, self.measurement, offsets, jax.random.fold_in(key_of(key, "reads"), write))
 
     # -- what training asks for -------------------------------------------------------------------------------

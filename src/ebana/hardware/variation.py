@@ -185,9 +185,8 @@ class Variation:
         lines = [
             f"{self.chips} chips of {self.network.name!r}; accuracy as designed {self.nominal.accuracy:.2%}"
         ]
-        heads = [
-            name for name, asked in ((self.quantity, self.quantity), ("celsius", self.temperature)) if asked
-        ]
+        heads = [] if self.quantity is None else [self.quantity]
+        heads += [] if self.temperature is None else ["celsius"]
         lines.append(
             "  ".join(
                 [

@@ -45,8 +45,8 @@ def pinned(values: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> di
         ({'g': 1.0}, {})
     """
     trained = {name: p for name, p in parameters.items() if p.trainable}
-    now = {name: _at_bounds(np.asarray(values[name]), p) for name, p in trained.items()}
-    before = [_at_bounds(np.asarray(p.initial), p) for p in trained.values()]
+    now = {name: at_bounds(np.asarray(values[name]), p) for name, p in trained.items()}
+    before = [at_bounds(np.asarray(p.initial), p) for p in trained.values()]
     if _share(list(now.values())) < PINNED or _share(before) >= PINNED:
         return {}
     return {name: float(mask.mean()) for name, mask in now.items() if mask.size}
@@ -56,7 +56,8 @@ def _share(masks: list[np.ndarray]) -> float:
     return float(np.concatenate([mask.ravel() for mask in masks]).mean()) if masks else 0.0
 
 
-def _at_bounds(value: np.ndarray, parameter: Parameter) -> np.ndarray:
+def at_bounds(value: np.ndarray, parameter: Parameter) -> np.ndarray:
+    """Mask of the values that are at a bound of their parameter."""
     low, high = (value.dtype.type(bound) for bound in (parameter.low, parameter.high))
     return (value <= low) | (value >= high)
 
