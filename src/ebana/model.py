@@ -41,9 +41,9 @@ from ebana.storage.atomic import replacing
 from ebana.training.accumulator import Accumulator
 
 if TYPE_CHECKING:
-    from ebana.analysis.doctor import Diagnosis
     from ebana.analysis.power import PowerReport
     from ebana.analysis.settling import Settling
+    from ebana.hardware.doctor import Diagnosis
     from ebana.hardware.hardware import Hardware
     from ebana.sweeps import Sweep
 
@@ -440,7 +440,7 @@ class Model(HardwareVerbs, Network):
             samples: the first so many samples are looked at.
 
         Returns:
-            A :class:`~ebana.analysis.doctor.Diagnosis`: text, ``findings``, ``layers``, ``to_frame()``, ``plot()``.
+            A :class:`~ebana.hardware.doctor.Diagnosis`: text, ``findings``, ``layers``, ``to_frame()``, ``plot()``.
 
         Raises:
             ValueError: for data that do not fit, and for a strength that is no positive number.
@@ -453,8 +453,8 @@ class Model(HardwareVerbs, Network):
             >>> found.findings[0].name
             'beta too small'
         """
-        from ebana.analysis.doctor import diagnose
-        from ebana.hardware.doctor import case_on
+        from ebana.hardware.doctor import diagnose
+        from ebana.hardware.doctor.on_chip import case_on
 
         return diagnose(
             case_on(self, x, y, loss_fn, beta, estimator, nudge, optimizer, samples, hardware, chip)

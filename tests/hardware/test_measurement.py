@@ -40,8 +40,10 @@ def test_a_dithered_converter_is_exact_on_average():
     step = 2 / 7
     assert np.unique(plain).size == 1
     assert abs(plain.mean() - 0.1234) > 0.01
-    assert abs(dithered.mean() - 0.1234) < 4 * step / np.sqrt(4 * volts.size)
-    assert np.unique(dithered).size == 2
+    error = dithered - 0.1234
+    assert abs(error.mean()) < 4 * step / np.sqrt(12 * volts.size)
+    assert error.std() == pytest.approx(step / np.sqrt(12), rel=0.01)
+    assert np.abs(error).max() <= step / 2 + 1e-12
 
 
 def test_noise_and_offsets_have_their_deviations():

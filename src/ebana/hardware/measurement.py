@@ -34,8 +34,8 @@ class Measurement:
             sample, its largest potential.
         offset: standard deviation of each node's offset, volts.
         noise: standard deviation of each read, volts.
-        dither: whether noise of one step between two codes is added before rounding, so that the mean of many reads is
-            exact.
+        dither: whether known noise of one step between two codes is added before rounding and subtracted after it
+            (Schuchman, 1964): the error of a read is then independent of what is read, and zero on average.
         input_bits: of the converters that set inputs; exact if None.
         input_range: volts from zero that they set; the largest input of each sample if None.
         nudge_bits, nudge_range: the same of the nudging currents, amperes.
@@ -141,7 +141,7 @@ def coded(value: Array, bits: Any, reach: Any, dither: Array | None = None) -> A
         value: what is coded.
         bits: of the converter.
         reach: end of its range; of each sample the largest value if None.
-        dither: what is added before rounding, in steps between two codes.
+        dither: what is added before rounding and subtracted after it, in steps between two codes.
 
     Example:
         >>> coded(jnp.asarray([-0.2, 0.9]), 1, 1.0).tolist()
@@ -154,5 +154,7 @@ def coded(value: Array, bits: Any, reach: Any, dither: Array | None = None) -> A
     largest = jnp.where(largest > 0, largest, 1.0)
     codes = jnp.asarray(2.0**bits - 1.0, value.dtype)
     share = jnp.clip(value / (2.0 * largest) + 0.5, 0.0, 1.0)
-    code = share * codes if dither is None else jnp.clip(share * codes + dither, 0.0, codes)
-    return (jnp.round(code) / codes - 0.5) * (2.0 * largest)
+    if dither is None:
+        return (jnp.round(share * codes) / codes - 0.5) * (2.0 * largest)
+    code = jnp.round(jnp.clip(share * codes + dither, 0.0, codes)) - dither
+    return (code / codes - 0.5) * (2.0 * largest)

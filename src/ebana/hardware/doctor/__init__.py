@@ -1,6 +1,6 @@
 """Why a network does not learn: what its states and contrasts tell, in words with numbers."""
 
-from ebana.analysis.doctor.diagnosis import Diagnosis, Finding, LayerHealth
-from ebana.analysis.doctor.examine import Case, case_of, diagnose
+from ebana.hardware.doctor.diagnosis import Diagnosis, Finding, LayerHealth
+from ebana.hardware.doctor.examine import Case, case_of, diagnose
 
 __all__ = ["Case", "Diagnosis", "Finding", "LayerHealth", "case_of", "diagnose"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ebana.analysis.doctor import Case, case_of
 from ebana.hardware.chip import realise
+from ebana.hardware.doctor import Case, case_of
 from ebana.hardware.hardware import Hardware
 
 

@@ -24,7 +24,7 @@ class Finding:
     """Something that keeps a network from learning.
 
     Args:
-        name: of the sickness, one of :data:`ebana.analysis.doctor.examine.NAMES`.
+        name: of the sickness, one of :data:`ebana.hardware.doctor.examine.NAMES`.
         layer: where; an empty string for the whole network.
         text: what was measured and what to do.
         advised: numbers to use instead, by name: ``beta`` (siemens), ``bits``, ``noise`` (volts), ``lr``.
@@ -144,7 +144,7 @@ class Diagnosis:
 
     def plot(self, path: FilePath | None = None) -> Figure:
         """Cosine over strength, and the states of each layer; saved where a path is given."""
-        from ebana.analysis.doctor.figure import draw
+        from ebana.hardware.doctor.figure import draw
         from ebana.reports.rendering import save
 
         figure = draw(self)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ebana import inference
-from ebana.analysis.doctor import measures
-from ebana.analysis.doctor.diagnosis import Diagnosis, Finding, LayerHealth
 from ebana.circuit import Circuit
 from ebana.circuit.elements import CurrentSources, Devices, VoltageSources
+from ebana.hardware.doctor import measures
+from ebana.hardware.doctor.diagnosis import Diagnosis, Finding, LayerHealth
 from ebana.learning import estimators
 from ebana.learning.estimators import GradientEstimator
 from ebana.learning.losses import MSE, Loss

@@ -11,7 +11,7 @@ from ebana.reports.style import BLUE, GREY, LINES, MARKERS, ORANGE, PALETTE, VER
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ebana.analysis.doctor.diagnosis import Diagnosis
+    from ebana.hardware.doctor.diagnosis import Diagnosis
 
 
 def draw(found: Diagnosis) -> Figure:

@@ -18,11 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana import inference
-from ebana.analysis.doctor.diagnosis import LayerHealth
 from ebana.analysis.held_nodes import STILL
 from ebana.circuit import Circuit
 from ebana.circuit.elements import Devices
 from ebana.compilation import arithmetic
+from ebana.hardware.doctor.diagnosis import LayerHealth
 from ebana.learning.estimators import GradientEstimator
 from ebana.learning.losses import Loss
 from ebana.physics import kirchhoff
