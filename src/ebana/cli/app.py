@@ -28,6 +28,7 @@ from ebana.cli import (
     parity,
     reproduce,
     train,
+    transfer,
     vary,
 )
 from ebana.cli.failures import describe, exit_code, stopped_code
@@ -75,6 +76,7 @@ for command in (
     doctor,
     parity,
     vary,
+    transfer,
     reproduce,
     onchip,
     onchip_parity,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from ebana.hardware.transfer import Transfer
     from ebana.hardware.variation import Variation
 
 BINS = 20
@@ -93,3 +94,25 @@ def _band(axes: Axes, x: np.ndarray, percent: np.ndarray, k: int, label: str, al
     axes.plot(x, middle, color=color, ls=LINES[k % len(LINES)], marker=MARKERS[k % len(MARKERS)], label=label)
     worst = {"color": VERMILLION if alone else color, "ls": ":", "lw": 1.2, "marker": ".", "ms": 5}
     axes.plot(x, percent.min(-1), **worst, label="worst" if alone else None)
+
+
+def of_ways(found: Transfer) -> Figure:
+    """Accuracy of each chip by the way in which it was trained, and the medians."""
+    from matplotlib.figure import Figure
+
+    with styled():
+        figure = Figure(figsize=(5.4, 3.4), layout="constrained")
+        axes = figure.subplots()
+        for k, way in enumerate(found.scores):
+            percent = 100.0 * np.sort(found.accuracy(way))
+            aside = np.linspace(-0.18, 0.18, len(percent)) if len(percent) > 1 else np.zeros(1)
+            axes.plot(k + aside, percent, MARKERS[k], color=PALETTE[k], ms=4, alpha=0.8)
+            axes.hlines(float(np.median(percent)), k - 0.3, k + 0.3, color=PALETTE[k], lw=2.2)
+        axes.axhline(
+            100.0 * found.design.accuracy, color=GREY, ls="--", lw=1.2, zorder=0, label="as designed"
+        )
+        axes.set_xticks(range(len(found.scores)), list(found.scores))
+        axes.set(ylabel="accuracy, %", title=f"{len(found.numbers)} chips, and their median")
+        axes.grid(axis="x", visible=False)
+        axes.legend(loc="lower right")
+    return figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -143,3 +143,19 @@ def check_chip(chip: Any) -> int:
             "hardware's seed and this number."
         )
     return chip
+
+
+def chip_numbers(chips: int | Sequence[int]) -> np.ndarray:
+    """Numbers of chips: the first so many, or those that are given.
+
+    Raises:
+        ValueError: for no chips, numbers that are none, and the same chip twice.
+    """
+    if isinstance(chips, Sequence | np.ndarray) and not isinstance(chips, str):
+        numbers = [check_chip(k) for k in chips]
+        if not numbers or len(set(numbers)) < len(numbers):
+            raise ValueError(f"chips={chips!r}. Expected numbers of chips, each once.")
+        return np.array(numbers)
+    if isinstance(chips, bool) or not isinstance(chips, int | np.integer) or chips < 1:
+        raise ValueError(f"chips={chips!r}. Expected how many chips, 1 or more, or their numbers.")
+    return np.arange(int(chips))

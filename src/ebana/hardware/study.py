@@ -19,7 +19,7 @@ import numpy as np
 from ebana._types import Array, Data, LossOrName
 from ebana.compilation import compiled
 from ebana.hardware.chip import Chip
-from ebana.hardware.hardware import Hardware, check_chip
+from ebana.hardware.hardware import Hardware, chip_numbers
 from ebana.hardware.surroundings import Temperature
 from ebana.hardware.system import STEP, ChipSystem
 from ebana.hardware.variation import Variation
@@ -77,7 +77,7 @@ def vary(
     data, loss = network._dataset(x, y), network.checked_loss(loss_fn)
     described, swept = _described(hardware)
     corners = _corners(temperature)
-    numbers = _numbers(chips)
+    numbers = chip_numbers(chips)
     started = time.perf_counter()
     nominal = network.evaluate(data, loss_fn=loss, strict=False)
     work = [
@@ -137,17 +137,6 @@ def _corners(temperature: Any) -> tuple[float | None, ...]:
     return tuple(
         real("vary", "temperature", t, "degrees Celsius above -273.15", above=-273.15) for t in given
     )
-
-
-def _numbers(chips: Any) -> np.ndarray:
-    if np.ndim(chips):
-        numbers = [check_chip(k) for k in chips]
-        if not numbers or len(set(numbers)) < len(numbers):
-            raise ValueError(f"vary(chips={chips!r}). Expected numbers of chips, each once.")
-        return np.array(numbers)
-    if isinstance(chips, bool) or not isinstance(chips, int | np.integer) or chips < 1:
-        raise ValueError(f"vary(chips={chips!r}). Expected how many chips, 1 or more, or their numbers.")
-    return np.arange(int(chips))
 
 
 @dataclass(frozen=True)
