@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 
 NAME = "reproduce"
 
-PAPERS = ("kendall2020", "scellier2023", "scellier2024", "ebana2022", "nest2024", "metzger2024")
+PAPERS = ("kendall2020", "scellier2023", "scellier2024", "ebana2022", "nest2024", "metzger2024", "gower2025")
 
 
 def run(
     context: typer.Context,
     paper: Annotated[
         str,
-        typer.Argument(help="kendall2020, scellier2023, scellier2024, ebana2022, nest2024 or metzger2024."),
+        typer.Argument(
+            help="kendall2020, scellier2023, scellier2024, ebana2022, nest2024, metzger2024 or gower2025."
+        ),
     ],
     model: Annotated[
         str | None,
@@ -46,8 +48,8 @@ def run(
     data: Annotated[
         str | None,
         typer.Option(
-            help="scellier2023: mnist or fashion-mnist; scellier2024: mnist, fashion-mnist or k-mnist; nest2024: "
-            "fashion-mnist, mnist, cifar10, cifar100 or imagenet32.",
+            help="scellier2023, gower2025: mnist or fashion-mnist; scellier2024: mnist, fashion-mnist or k-mnist; "
+            "nest2024: fashion-mnist, mnist, cifar10, cifar100 or imagenet32.",
             show_default=False,
         ),
     ] = None,
@@ -164,7 +166,7 @@ def run(
 OWNERS = {
     "model": ("scellier2024", "nest2024"),
     "network": ("scellier2023",),
-    "data": ("scellier2023", "scellier2024", "nest2024"),
+    "data": ("scellier2023", "scellier2024", "nest2024", "gower2025"),
     "table": ("ebana2022", "nest2024"),
     "blocks": ("nest2024",),
     "gradients": ("nest2024",),
@@ -193,8 +195,8 @@ def check_options(paper: str, options: dict[str, Any], published_settings: bool,
         raise ValueError("metzger2024 has no baselines: it compares settings. Leave out --baselines.")
     if baselines and paper in ("scellier2023", "ebana2022", "nest2024"):
         raise ValueError(
-            "--baselines is an option of kendall2020 and scellier2024; scellier2023, ebana2022 --fashion and nest2024 "
-            "always train what they compare."
+            "--baselines is an option of kendall2020, scellier2024 and gower2025; scellier2023, ebana2022 --fashion "
+            "and nest2024 always train what they compare."
         )
     if paper == "ebana2022" and (options["table"] is None) == (not options["fashion"]):
         raise ValueError("ebana2022 has two results. Choose one with --table 1 or --fashion.")
@@ -234,6 +236,10 @@ def reproduce(paper: str, request: Request, options: dict[str, Any]) -> Outcome:
         from ebana.reproductions import scellier2023
 
         return scellier2023.run(request, options["network"] or "both", options["data"] or "mnist")
+    if paper == "gower2025":
+        from ebana.reproductions import gower2025
+
+        return gower2025.run(request, options["data"] or "mnist")
     if paper == "nest2024":
         from ebana.reproductions import nest2024
 

@@ -18,6 +18,7 @@ from ebana.reproductions.settings import Settings
 
 if TYPE_CHECKING:
     from ebana.datasets import Split
+    from ebana.hardware import Hardware
     from ebana.model import Model
     from ebana.reproductions.baselines import Baseline
     from ebana.training.data import Dataset
@@ -116,6 +117,7 @@ class Task:
         always_compared: whether that is done without being asked for.
         must_beat: whether the test error has to be below that of each of these.
         features: how images become inputs; None for the pixels themselves.
+        hardware: what the chip is like on which the network is trained and tested; None for none.
     """
 
     name: str
@@ -128,6 +130,7 @@ class Task:
     always_compared: bool = False
     must_beat: bool = True
     features: Callable[[Split, Request], Split] | None = None
+    hardware: Hardware | None = None
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,7 @@ def run(task: Task, request: Request) -> Outcome:
     def one(data: tuple[Dataset, Dataset], seed: int) -> Trained:
         request.say(f"training {task.name}, seed {seed}, {settings.epochs} epochs")
         model = settings.build(inputs, classes, seed=seed, name=task.name)
-        result = train(model, data, settings, request, seed)
+        result = train(model, data, settings, request, seed, task.hardware)
         if seed == request.seed:
             first.append(model)
             _keep_values(model, request)
@@ -204,6 +207,7 @@ def _depends_on(
         "name": task.name,
         "version": __version__,
         "settings": settings.to_dict(),
+        **({} if task.hardware is None else {"hardware": task.hardware.to_dict()}),
         "train": fingerprint(parts[0]),
         "test": fingerprint(parts[1]),
         "first seed": request.seed,
@@ -258,15 +262,24 @@ def _datasets(split: Split) -> tuple[Dataset, Dataset]:
 
 
 def train(
-    model: Model, parts: tuple[Dataset, Dataset], settings: Settings, request: Request, seed: int
+    model: Model,
+    parts: tuple[Dataset, Dataset],
+    settings: Settings,
+    request: Request,
+    seed: int,
+    hardware: Hardware | None = None,
 ) -> Trained:
-    """Train a network on the training part and test it once on the test part."""
+    """Train a network on the training part and test it once on the test part; on a chip where there is one."""
     from ebana.reproductions.training import fit
 
     samples, tests = parts
     options = settings.fit_options(seed)
-    history, _ = fit(request.parts, f"seed-{seed}", model, samples, verbose=request.verbose, **options)
-    measured = model.evaluate(tests, loss_fn=settings.loss, strict=False)
+    chip = None if hardware is None else model.on(hardware, chip=seed)
+    trainee = model if chip is None else chip
+    history, _ = fit(request.parts, f"seed-{seed}", trainee, samples, verbose=request.verbose, **options)
+    measured = trainee.evaluate(tests, loss_fn=settings.loss, strict=False)
+    if chip is not None:
+        model.set_values(chip.asked)
     found = 1.0 - measured.unconverged / len(tests)  # what was not found counts as wrong
     right = measured.accuracy * found if found else 0.0
     return Trained(

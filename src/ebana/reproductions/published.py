@@ -57,6 +57,16 @@ KENDALL_2020 = Published(
     epochs=10,
 )
 
+GOWER = (
+    "Gower (2025), How to train an oscillator Ising machine using equilibrium propagation, arXiv:2505.02103"
+)
+GOWER_2025: dict[str, Published] = {
+    data: Published(GOWER, f"{name} test error of a simulated oscillator Ising machine; robust to 10-bit parameters "
+    "and 4-bit readings", error)
+    for data, name, error in (("mnist", "MNIST", 2.8), ("fashion-mnist", "Fashion-MNIST", 12.0))
+}  # fmt: skip
+"""By data set."""
+
 SCELLIER_2024: dict[tuple[str, str], Published] = {
     ("xs", "mnist"): _scellier(3.46, 10, _hours(0, 30)),
     ("1h", "mnist"): _scellier(1.57, 50, _hours(2, 36)),
