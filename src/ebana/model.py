@@ -43,6 +43,7 @@ from ebana.training.accumulator import Accumulator
 if TYPE_CHECKING:
     from ebana.analysis.power import PowerReport
     from ebana.analysis.settling import Settling
+    from ebana.hardware.costs import CostReport, Peripherals
     from ebana.hardware.doctor import Diagnosis
     from ebana.hardware.hardware import Hardware
     from ebana.sweeps import Sweep
@@ -374,6 +375,52 @@ class Model(HardwareVerbs, Network):
         return measure_power(
             self, x, y, loss_fn=loss_fn, beta=beta, estimator=estimator, nudge=nudge, strict=strict
         )
+
+    def costs(
+        self,
+        x: Data,
+        y: Data = None,
+        *,
+        seconds: float,
+        peripherals: Peripherals | None = None,
+        batch_size: int = 1,
+        celsius: float = 27.0,
+        loss_fn: LossOrName = "mse",
+        beta: float | None = None,
+        estimator: Any = "centered",
+        nudge: str | None = None,
+    ) -> CostReport:
+        """Energy of an inference and of a step of training: array, converters, writes; digital and least energies.
+
+        Args:
+            x: as for :meth:`predict`.
+            y: targets as for :meth:`fit`; with them a step of training is counted too.
+            seconds: that a phase takes; :meth:`settling` measures it for your capacitances.
+            peripherals: energies of converters, write pulses and digital operations,
+                :class:`ebana.hardware.costs.Peripherals`; free where left out.
+            batch_size: samples of a step, which share its writes.
+            celsius: temperature of the least energy of training.
+            loss_fn, beta, estimator, nudge: as for :meth:`gradients`; they matter for a step of training only.
+
+        Raises:
+            ValueError: for times and temperatures that are none.
+
+        Example:
+            >>> from ebana import recipes
+            >>> from ebana.hardware.costs import Peripherals
+            >>> recipe = recipes.get("iris")
+            >>> model, split = recipe.build(seed=0), recipe.data(seed=0)
+            >>> around = Peripherals.walden(bits=8, joules_a_step=50e-15, dac=1e-12, mac=1e-12)
+            >>> report = model.costs(split.x_test, seconds=1e-6, peripherals=around)
+            >>> report.macs, report.conversions["inference_reads"]
+            (172, 6)
+        """
+        from ebana.hardware.costs import costs
+
+        return costs(
+            self, x, y, seconds, peripherals, batch_size=batch_size, celsius=celsius, loss_fn=loss_fn, beta=beta,
+            estimator=estimator, nudge=nudge,
+        )  # fmt: skip
 
     def settling(
         self,
