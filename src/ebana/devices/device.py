@@ -18,6 +18,7 @@ import numpy as np
 
 from ebana._types import Array, Number, Values
 from ebana.devices.limits import Limiter
+from ebana.devices.noise import SILENT, Noise
 from ebana.spice.language.statements import Statement, Text
 
 
@@ -162,6 +163,19 @@ class Device:
         Operating points do not ask for it: at rest no charge moves.
         """
         return None
+
+    def noise(self, dv: Array, p: Values, kelvin: Number) -> Noise:
+        """White and flicker density of its current's noise, A^2/Hz (:mod:`ebana.devices.noise`); none where unstated.
+
+        Args:
+            kelvin: temperature of what is resistive in it.
+        """
+        return SILENT
+
+    @property
+    def noise_law(self) -> Device:
+        """What computes :meth:`noise` with this device's numbers, as :attr:`law` does the current."""
+        return self.law
 
     # -- SPICE and drawings ----------------------------------------------------------------------------
 
