@@ -372,7 +372,7 @@ class Branches(Element):
         if self.outer:
             a, b = np.repeat(a, len(b)), np.tile(b, len(a))
         law = (
-            Linear(lambda p: (p[self.conductance].reshape(-1),))
+            Linear(lambda p: (p[self.conductance].reshape(-1),), thermal=True)
             if self.linear
             else Nonlinear(self.model, self.values)
         )

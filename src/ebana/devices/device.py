@@ -173,6 +173,11 @@ class Device:
         return SILENT
 
     @property
+    def states_noise(self) -> bool:
+        """Whether its noise is known: that of a device which states none counts as zero."""
+        return type(self.noise_law).noise is not Device.noise
+
+    @property
     def noise_law(self) -> Device:
         """What computes :meth:`noise` with this device's numbers, as :attr:`law` does the current."""
         return self.law

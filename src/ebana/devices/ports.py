@@ -54,6 +54,11 @@ class PortDevice:
         return SILENT
 
     @property
+    def states_noise(self) -> bool:
+        """Whether its noise is known: that of a device which states none counts as zero."""
+        return type(self.noise_law).noise is not PortDevice.noise
+
+    @property
     def noise_law(self) -> Any:
         """What computes :meth:`noise` with its numbers."""
         return self.law
