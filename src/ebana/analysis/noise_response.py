@@ -1,19 +1,19 @@
 """Variances of what is read of a linear circuit whose branches add noise, over a band of frequencies.
 
-Unknowns x of one sample follow ``C dx/dt + J x = E w`` with noise w of one-sided density ``white + flicker / f``. What is
-read is ``R x``; its *rows* are ``R J^-1``. Without capacitances::
+Unknowns x of one sample follow ``C dx/dt + J x = E w`` with noise w of one-sided density ``white + flicker / f``. What
+is read is ``R x``; its *rows* are ``R J^-1``, and ``S = E diag(density) E^T``. Without capacitances::
 
-    P = rows S rows^T ((f2 - f1) white, ln(f2 / f1) flicker)                  S = E diag(density) E^T
+    P = rows S rows^T,      white S times f2 - f1, flicker S times ln(f2 / f1)
 
 With capacitances ``C = L L^T`` (one column of L for each independent voltage), and ``M = L^T J^-1 L``::
 
     R x = D w + rows L M^-1 z,     (1 + j w M) z = L^T J^-1 E w,     D = rows - rows L M^-1 L^T J^-1
 
 ``M = V diag(tau) V^-1`` has the circuit's time constants. From 0 Hz to infinity the covariance of z under white noise
-solves the Lyapunov equation ``M P + P M^T = S_z / 2``, in modes ``P_mn = S_mn / (2 (tau_m + tau_n*))``; for conductances
-alone it is ``k T`` (equipartition). Over any band the modes are integrated in closed form; where they are (nearly) not
-independent, as of equal stages in a row, over a grid of frequencies by Gauss-Legendre rules. What has a direct path past
-all capacitances (D other than 0) has infinite variance up to infinite frequencies.
+solves the Lyapunov equation ``M P + P M^T = S_z / 2``, in modes ``P_mn = S_mn / (2 (tau_m + tau_n*))``; for
+conductances alone it is ``k T`` (equipartition). Over any band the modes are integrated in closed form; where they are
+(nearly) dependent, as of equal stages in a row, over a grid of frequencies by Gauss-Legendre rules. What has a direct
+path past all capacitances (D other than 0) has infinite variance up to infinite frequencies.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
-from scipy.linalg import lapack
+from scipy.linalg import get_lapack_funcs
 from scipy.sparse import csr_array
 
 Array = np.ndarray
@@ -100,7 +102,8 @@ def square_root(capacitance: Array) -> Array:
         root[at, np.arange(len(at))[::-1]] = size[at]
         return root
     scaled = capacitance[np.ix_(at, at)] / np.outer(size[at], size[at])
-    factor, pivots, rank, _ = lapack.dpstrf(scaled, lower=1)
+    (cholesky,) = get_lapack_funcs(("pstrf",), (scaled,))
+    factor, pivots, rank, _ = cholesky(scaled, lower=1)
     root = np.zeros((len(size), rank))
     root[at[pivots - 1]] = np.tril(factor)[:, :rank]
     return root * size[:, None]
@@ -123,11 +126,11 @@ class Static:
             total = part if total is None else total + part
         return total
 
-    def covariance(self, rows: Array, prepared: csr_array | None) -> Array:
+    def covariance(self, rows: Array, prepared: Any) -> Array:
         """Covariance of what is read, ``(m, m)``."""
         return np.zeros((len(rows),) * 2) if prepared is None else (rows @ prepared) @ rows.T
 
-    def variances(self, rows: Array, prepared: csr_array | None) -> Array:
+    def variances(self, rows: Array, prepared: Any) -> Array:
         """Its diagonal, ``(m,)``."""
         return np.zeros(len(rows)) if prepared is None else ((rows @ prepared) * rows).sum(1)
 
@@ -186,15 +189,16 @@ class Dynamic:
             ValueError: for an operating point that the circuit would leave.
         """
         m = self.constants
+        tau: Array
         if np.array_equal(m, m.T):
             tau, v = np.linalg.eigh(m)
             inverse = v.T
         else:
             tau, v = np.linalg.eig(m)
             inverse = np.linalg.inv(v) if np.linalg.cond(v) <= INDEPENDENT else None
-        if not tau.real.min(initial=np.inf) > 0:
+        if not np.real(tau).min(initial=np.inf) > 0:
             raise ValueError(
-                f"noise: a time constant of {tau.real.min():.3g} s at an operating point, which the circuit would "
+                f"noise: a time constant of {np.real(tau).min():.3g} s at an operating point, which the circuit would "
                 "leave instead of moving about it. Expected a stable operating point; check negative conductances, "
                 "gains and loops."
             )
@@ -215,7 +219,7 @@ class Dynamic:
                 crossed += over
         return Prepared(static, crossed, states)
 
-    def covariance(self, rows: Array, prepared: Prepared) -> Array:
+    def covariance(self, rows: Array, prepared: Any) -> Array:
         """Covariance of what is read, ``(m, m)``; infinite where a direct path has no highest frequency."""
         direct, states = self._paths(rows)
         total = states @ prepared.states @ states.T
@@ -231,7 +235,7 @@ class Dynamic:
                 total += (direct @ prepared.static) @ direct.T
         return total
 
-    def variances(self, rows: Array, prepared: Prepared) -> Array:
+    def variances(self, rows: Array, prepared: Any) -> Array:
         """Its diagonal, ``(m,)``."""
         return np.diag(self.covariance(rows, prepared)).copy()
 
@@ -290,7 +294,7 @@ class Dynamic:
             panels = max(1, math.ceil(PANELS * math.log10(high / low)))
             edges = np.linspace(math.log(low), math.log(high), panels + 1)
             nodes, weights = np.polynomial.legendre.leggauss(ORDER)
-            for start, end in zip(edges[:-1], edges[1:], strict=True):
+            for start, end in pairwise(edges):
                 f = np.exp(0.5 * ((end - start) * nodes + end + start))
                 points += list(zip(f, 0.5 * (end - start) * weights * f, strict=True))
         if math.isinf(self.band.high):  # falls as 1 / f^2 there

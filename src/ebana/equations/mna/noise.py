@@ -73,13 +73,12 @@ def branch_noise(
     return BranchNoise(white, flicker, stated)
 
 
-def spectrum(system: System, branches: np.ndarray, densities: np.ndarray) -> csr_array:
-    """``E diag(S) E^T`` of some branches of one sample, ``(n, n)``.
+def spectrum(entries: Any, densities: np.ndarray) -> csr_array:
+    """``E diag(S) E^T``, ``(n, n)``.
 
     Args:
-        branches: which.
+        entries: columns of some branches in the equations, E, ``(n, k)``, sparse.
         densities: of them, ``(k,)``.
     """
-    entries = system.layout.to_equations[:, branches]
     scaled = csr_array(entries.multiply(np.sqrt(densities)[None, :]))
     return csr_array(scaled @ scaled.T)
