@@ -28,7 +28,7 @@ from ebana.analysis.noise_conditions import Conditions, places_of
 from ebana.analysis.noise_contrast import ContrastNoise, Contrasts
 from ebana.analysis.noise_points import NoisyPoint, noisy_points, require_relations, silent
 from ebana.analysis.noise_text import described
-from ebana.circuit.elements import Output
+from ebana.circuit.elements import GROUND, Output
 from ebana.compilation import compiled
 from ebana.engines.base import OperatingPoint, batch_size, raise_unless_converged
 from ebana.frozen import FrozenMapping
@@ -120,6 +120,7 @@ class NoiseReport:
 
     Args:
         name: the model's name.
+        circuit: its circuit.
         samples: how many.
         temperature: of conductances, degrees Celsius.
         bandwidth: lowest and highest frequency, Hz.
@@ -130,9 +131,12 @@ class NoiseReport:
         layers: layer of each array of elements.
         silent: arrays of elements whose noise is not stated, and counts as zero.
         contrast: noise of gradients, where targets were given.
+
+    ``report["out"]`` is the rms noise of the node of that name, ``(B,)``, volts.
     """
 
     name: str
+    circuit: Circuit = field(repr=False)
     samples: int
     temperature: float
     bandwidth: tuple[float, float]
@@ -155,6 +159,14 @@ class NoiseReport:
 
     def __str__(self) -> str:
         return "\n".join(described(self))
+
+    def __getitem__(self, name: str) -> Array:
+        """Rms noise of a node by its name, ``(B,)``, volts; zero at nodes that sources hold."""
+        index = self.circuit.node(name)
+        group = self.circuit.group_of(index) if index != GROUND else None
+        if group is None or group.name not in self.nodes:
+            return np.zeros(self.samples)
+        return self.nodes[group.name][:, index - group.start]
 
     def by_layer(self, output: str) -> dict[str, float]:
         """Share of each layer in an output's variance, the largest first."""
@@ -436,6 +448,7 @@ def _report(
     groups = [group for group in circuit.groups if group.kind != "source"]
     return NoiseReport(
         model.name,
+        circuit,
         batch,
         conditions.celsius,
         (conditions.band.low, conditions.band.high),
