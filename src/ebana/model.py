@@ -394,7 +394,7 @@ class Model(Network):
         x: Data,
         y: Data = None,
         *,
-        bandwidth: float | tuple[float, float] | None = None,
+        bandwidth: object = None,
         capacitance: object = None,
         temperature: float = 27.0,
         amplifier_noise: float | Mapping[str, float] = 0.0,
@@ -414,7 +414,8 @@ class Model(Network):
         Args:
             x: inputs as for :meth:`predict`.
             y: targets as for :meth:`fit` (or within ``x``, a data set); with them the noise of gradients is told.
-            bandwidth: the highest frequency in Hz, or the lowest and the highest. Flicker noise needs a lowest one.
+            bandwidth: the highest frequency in Hz, or the lowest and the highest, numbers or texts such as ``"1Meg"``.
+                Flicker noise needs a lowest one.
             capacitance: farads from each free node to ground, as for :meth:`settling`. With it (or capacitors in the
                 circuit) the circuit itself ends the band, and ``bandwidth`` may be left out. Charges of devices do not
                 count.

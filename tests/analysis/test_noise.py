@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 from ebana import (
+    BehavioralDiode,
     CircuitBuilder,
     IdealDiode,
     JunctionDiode,
@@ -25,9 +28,14 @@ from ebana import (
     from_netlist,
 )
 from ebana.analysis import linear_circuit
+from ebana.analysis.noise import NoiseReport, OutputNoise
+from ebana.analysis.noise_contrast import drowning
 from ebana.circuit import Circuit
+from ebana.devices import Device
+from ebana.devices.noise import Noise, thermal
 from ebana.devices.silicon import BOLTZMANN, CHARGE, ZERO_CELSIUS
 from ebana.spice.language.statements import Text
+from ebana.spice.language.subcircuit import Subcircuit
 from ebana.spice.netlist.deck import netlist, node_names
 from ebana.spice.simulators.batch import run_all
 from helpers.circuits import amplify, diodes, draw_inputs, random_circuit, stack3
@@ -114,7 +122,7 @@ def test_decks_have_the_noise_of_ngspice(name: str) -> None:
     deck = re.sub(r"(?m)^(V1 .*)$", r"\1 AC 1", deck_of(name))
     spectrum, total = spice_noise(deck, "v(out)", "V1", LOW, HIGH, 40)
     celsius = 85.0 if name == "hot" else 27.0
-    volts = float(re.search(r"(?m)^V1 \S+ \S+ (\S+)$", DECKS[name])[1])
+    volts = float(next(line for line in DECKS[name].splitlines() if line.startswith("V1 ")).split()[3])
     report = model.noise([[volts]], bandwidth=(LOW, HIGH), frequency=[LOW, 1e3, HIGH], temperature=celsius)
     (noise,) = report.outputs.values()
     frequency = spectrum["frequency"]
@@ -169,10 +177,10 @@ def bridged_junctions() -> Circuit:
     rng = np.random.default_rng(6)
     build = CircuitBuilder()
     x, h, y = build.input("x", 3), build.nodes("h", 3), build.nodes("y", 4)
-    build.crossbar("d1", x, h, rng.uniform(1e-5, 1e-4, (3, 3)))
+    build.crossbar("d1", x, h, rng.uniform(1e-5, 1e-4, (3, 3)), trainable=True)
     build.devices("across", h, np.roll(h, 1), JunctionDiode.named("1N4148"))
     w = amplify(build, "amp", h, 3.0, 0.1, 0.4)
-    build.crossbar("d2", w, y, rng.uniform(1e-5, 1e-4, (3, 4)))
+    build.crossbar("d2", w, y, rng.uniform(1e-5, 1e-4, (3, 4)), trainable=True)
     diodes(build, "a", y, JunctionDiode(is_=1e-10, n=1.5, rs=200.0, kf=2e-15, af=1.2), 0.1, -0.1)
     build.output("y", y)
     return build.build()
@@ -295,8 +303,8 @@ def divider(**options: Any) -> Model:
     """x -- 1 mS -- y -- 3 mS -- ground."""
     build = CircuitBuilder()
     x, y = build.input("x", 1), build.nodes("y", 1)
-    build.resistors("upper", x, y, 1e-3)
-    build.resistors("lower", y, build.ground(), 3e-3)
+    build.resistors("upper", x, y, 1e-3, trainable=True)
+    build.resistors("lower", y, build.ground(), 3e-3, trainable=True)
     build.output("out", y, folded=False)
     return Model.from_circuit(build.build(), name="divider", **options)
 
@@ -343,12 +351,11 @@ def test_flicker_noise_through_one_pole_is_a_logarithm() -> None:
 
 def test_white_noise_grows_with_temperature_and_band_and_its_parts_add_up() -> None:
     model, x = layered("random")
-    one, two = (
-        model.noise(x, bandwidth=b, temperature=t) for b, t in ((1e4, 27.0), (4e4, 327.15 * 2 - 27.0))
-    )
-    ratio = 4e4 / 1e4 * (327.15 * 2 - 27.0 + ZERO_CELSIUS) / 300.15
+    one = model.noise(x, bandwidth=1e4)
+    two = model.noise(x, bandwidth=4e4, temperature=127.0)
+    ratio = 4.0 * (127.0 + ZERO_CELSIUS) / 300.15
     np.testing.assert_allclose(two.outputs["y"].rms ** 2, ratio * one.outputs["y"].rms ** 2, rtol=1e-9)
-    parts = sum(one.outputs["y"].by_element.values())
+    parts = np.sum(list(one.outputs["y"].by_element.values()), axis=0)
     np.testing.assert_allclose(parts, one.outputs["y"].rms ** 2, rtol=1e-9)
 
 
@@ -394,15 +401,13 @@ def test_equal_stages_in_a_row_have_no_independent_modes() -> None:
     )
     tau = farads / 1e-3
     with mp.workdps(30):
-        parts = [
-            mp.quad(
-                lambda f, n=n: 4 * KT / 1e-3 / (1 + (2 * mp.pi * f * tau) ** 2) ** n,
-                [low, 1e4, 1e5, 3e5, 1e6, 3e6],
-            )
-            for n in (1, 2, 3)
+        corners = [low, 1e4, 1e5, 3e5, 1e6, 3e6]
+        integrals = [
+            mp.quad(lambda f, n=n: 1 / (1 + (2 * mp.pi * f * tau) ** 2) ** n, corners) for n in (1, 2, 3)
         ]
+    variances = np.cumsum([4 * KT / 1e-3 * float(str(integral)) for integral in integrals])
     for k in range(3):
-        assert report[f"n{k}[0]"][0] ** 2 == pytest.approx(float(sum(parts[: k + 1])), rel=1e-8)
+        assert report[f"n{k}[0]"][0] ** 2 == pytest.approx(variances[k], rel=1e-8)
         assert report[f"b{k}[0]"][0] == pytest.approx(report[f"n{k}[0]"][0], rel=1e-8)
 
 
@@ -480,3 +485,226 @@ def test_samples_that_were_not_found_are_nan_or_refused() -> None:
     assert report.outputs["out"].signal[0] == pytest.approx(0.125)
     json.dumps(report.to_dict(), allow_nan=False)
     assert "3 samples" in str(report)
+
+
+# -- the contrast --------------------------------------------------------------------------------------------
+
+
+def test_gradients_scatter_as_told() -> None:
+    """The published update with noise drawn on the voltages of each state, over and over."""
+    model, x, y, beta, reads = divider(), [[1.0]], [[0.1]], 1e-3, 3
+    report = model.noise(x, y, capacitance=1e-19, beta=beta, reads=reads, estimator="one_sided")
+    contrast = report.contrast
+    assert contrast is not None
+    sigma = report["y[0]"][0] / math.sqrt(reads)
+    assert sigma == pytest.approx(math.sqrt(KT / 1e-19 / reads))  # 0.1 V: squares of the noise count too
+    free, nudged = 0.25, (0.25e-3 * 4 + beta * (0.1 - 0.25)) / 4e-3
+    rng = np.random.default_rng(0)
+    reading = (np.array([[free], [nudged]]) + sigma * rng.normal(size=(2, 400_000)))[:, None]
+    drops = np.concatenate([1.0 - reading, reading], axis=1)  # (states, conductances, draws)
+    gradients = 0.5 * (drops[1] ** 2 - drops[0] ** 2) / beta
+    for k, name in enumerate(("upper", "lower")):
+        assert contrast.noise[f"{name}/conductance"][0] == pytest.approx(gradients[k].std(), rel=0.01)
+        expected = 0.5 * ((1.0 - nudged) ** 2 - 0.75**2, nudged**2 - free**2)[k] / beta
+        assert contrast.gradients[f"{name}/conductance"][0] == pytest.approx(expected, rel=1e-6)
+
+
+def two_layers() -> Circuit:
+    """Two crossbars with an amplifier between them."""
+    rng = np.random.default_rng(6)
+    build = CircuitBuilder()
+    x, h, y = build.input("x", 3), build.nodes("h", 3), build.nodes("y", 2)
+    build.crossbar("d1", x, h, rng.uniform(1e-5, 1e-4, (3, 3)), trainable=True)
+    build.resistors("leak", h, build.ground(3), np.full(3, 1e-5))
+    build.crossbar(
+        "d2", amplify(build, "amp", h, 3.0, 0.1), y, rng.uniform(1e-5, 1e-4, (3, 2)), trainable=True
+    )
+    build.output("y", y, folded=False)
+    return build.build()
+
+
+@pytest.mark.parametrize("estimator", ["centered", "one_sided", "negative"])
+def test_at_the_strength_where_a_layer_drowns_its_signal_is_its_noise(estimator: str) -> None:
+    model = Model.from_circuit(
+        two_layers(), engine=NativeEngine(tolerance=1e-12)
+    )  # such small nudges need it
+    x = draw_inputs(model.circuit, np.random.default_rng(1), 6, 1.0)
+    y = np.full((6, 2), 0.2)
+    options: dict[str, Any] = {"bandwidth": 1e6, "estimator": estimator}
+    contrast = model.noise(x, y, **options).contrast
+    assert contrast is not None
+    assert contrast.drowns.keys() == {"d1", "d2"}
+    for layer in contrast.drowns:
+        at = model.noise(x, y, beta=contrast.drowns[layer], **options).contrast
+        assert at is not None
+        assert at.at_beta(layer) == pytest.approx(1.0, rel=0.02)
+        assert at.drowns[layer] == pytest.approx(contrast.drowns[layer], rel=0.02)
+    told = model.gradients(x, y, beta=contrast.beta, estimator=estimator)
+    for name, gradient in contrast.gradients.items():
+        np.testing.assert_allclose(gradient, told[name], rtol=1e-6, atol=1e-9 * abs(told[name]).max())
+    four = model.noise(x, y, reads=4, **options).contrast
+    assert four is not None
+    for layer, ratio in contrast.snr.items():
+        np.testing.assert_allclose(four.snr[layer], 2.0 * ratio, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("snr", "beta"),
+    [
+        ([10.0, 100.0, 1e3], 1e-7),
+        ([0.1, 1.0, 10.0], 1e-5),
+        ([0.1, 0.5, 0.8], math.inf),
+        ([0.1, 0.5, np.nan], math.inf),
+    ],
+)
+def test_strengths_at_which_a_ratio_is_one(snr: list[float], beta: float) -> None:
+    assert drowning(np.array([1e-6, 1e-5, 1e-4]), np.array(snr)) == pytest.approx(beta)
+
+
+# -- what is refused -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "needs one of them. State the band"),
+        ({"bandwidth": -1.0}, r"bandwidth=-1.0\). Expected the highest frequency"),
+        ({"bandwidth": (1e3, 10.0)}, "the lowest and the highest"),
+        ({"bandwidth": (1.0, 2.0, 3.0)}, "the lowest and the highest"),
+        ({"bandwidth": math.nan}, "bandwidth=nan"),
+        ({"bandwidth": math.inf}, "finite where no capacitance is stated"),
+        ({"bandwidth": 1e6, "temperature": -274.0}, "at least -273.15"),
+        ({"bandwidth": 1e6, "temperature": math.nan}, "temperature=nan"),
+        ({"bandwidth": 1e6, "frequency": 0.0}, "Hz above zero"),
+        ({"bandwidth": 1e6, "amplifier_noise": -1e-9}, "zero or more at the inputs"),
+        ({"bandwidth": 1e6, "amplifier_noise": {"amp": 1e-9}}, "as there are none"),
+        ({"capacitance": {"z": 1e-12}}, "unknown \\['z'\\]"),
+        ({"capacitance": -1e-12}, "zero or more"),
+        ({"bandwidth": 1e6, "y": [[0.1]], "reads": 0}, "reads=0.*above zero"),
+        ({"bandwidth": 1e6, "y": [[0.1]], "estimator": "adjoint"}, "compares no nudged states"),
+        ({"bandwidth": 1e6, "y": [[0.1]], "beta": -1.0}, "beta=-1"),
+    ],
+)
+def test_conditions_that_cannot_be_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        divider().noise([[1.0]], **options)
+
+
+def test_flicker_noise_from_0_hz_is_refused() -> None:
+    model = Model.from_circuit(LAYERED["bridged junctions"]())
+    x = {"x": np.ones((1, 3))}
+    with pytest.raises(ValueError, match=r"'a_down', 'a_up' have flicker noise, which grows"):
+        model.noise(x, bandwidth=1e6)
+    with pytest.raises(ValueError, match="lowest frequency"):
+        model.noise(x, capacitance=1e-12)
+
+
+def test_elements_that_spice_alone_knows_are_refused() -> None:
+    build = CircuitBuilder()
+    x, y = build.input("x", 1), build.nodes("y", 1)
+    build.resistors("r", x, y, 1e-3)
+    block = Subcircuit.parse(".subckt load a b\nR1 a b 1k\n.ends load")
+    build.subcircuits("blocks", np.stack([y, build.ground(1)], 1), block)
+    build.output("out", y, folded=False)
+    model = Model.from_circuit(build.build(), engine="ngspice")
+    with pytest.raises(NotImplementedError, match="'blocks', the SPICE subcircuit 'load'"):
+        model.noise([[1.0]], bandwidth=1e6)
+
+
+def test_densities_below_zero_are_refused() -> None:
+    @dataclass(frozen=True)
+    class Wrong(Device):
+        def current(self, dv: Any, p: Any) -> Any:
+            return 1e-3 * dv
+
+        def noise(self, dv: Any, p: Any, kelvin: Any) -> Noise:
+            return Noise(1e-24 * dv, 0.0)
+
+    build = CircuitBuilder()
+    x, y = build.input("x", 1), build.nodes("y", 2)
+    build.resistors("r", np.repeat(x, 2), y, [1e-3, 1e-3])
+    build.devices("wrong", np.append(y[:1], build.ground()), np.append(build.ground(), y[1:]), Wrong())
+    build.output("out", y, folded=False)
+    model = Model.from_circuit(build.build(), engine=SparseEngine())
+    with pytest.raises(ValueError, match=r"unit 'wrong\[1\]' of 'wrong' has a density below zero"):
+        model.noise([[1.0]], bandwidth=1e6)
+
+
+# -- the report ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def report() -> NoiseReport:
+    model, x = layered("bridged junctions")
+    return model.noise(x, {"y": np.zeros((3, 2))}, bandwidth=(10, 1e6), frequency=np.logspace(1, 6, 11))
+
+
+def test_a_report_is_a_table_of_80_columns(report: NoiseReport) -> None:
+    lines = str(report).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "Noise of model 'bridged junctions', 10 Hz to 1 MHz, 27 °C, 3 samples"
+    text = str(report)
+    for word in ("S/N", "margin/noise", "swapped", "drowns below", "share of the variance", "/√Hz"):
+        assert word in text
+    assert text.endswith("Without stated noise, counted as zero: amp.")
+    assert "print it" in repr(report)
+
+
+def test_a_report_is_json_and_columns(report: NoiseReport) -> None:
+    told = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert told["samples"] == 3
+    assert told["bandwidth_hertz"] == [10.0, 1e6]
+    out = told["outputs"]["y"]
+    assert sum(out["by_layer"].values()) == pytest.approx(1.0)
+    assert len(out["volts_rms"]) == 2
+    assert len(out["density_volts_per_root_hertz"]) == 11
+    assert set(told["contrast"]["drowns"]) == {"d1", "d2"}
+    columns = report.columns()
+    assert columns["output"] == ["y", "y"]
+    np.testing.assert_allclose(columns["noise"], report.outputs["y"].noise)
+    shares = np.sum([v for k, v in columns.items() if k.startswith("share of")], axis=0)
+    np.testing.assert_allclose(shares, 1.0)
+
+
+def test_the_margin_swaps_as_often_as_drawn_noise_does(report: NoiseReport) -> None:
+    noise = report.outputs["y"]
+    assert noise.margin is not None
+    assert noise.margin_rms is not None
+    sigma = 0.7 * float(noise.margin[0] / noise.margin_rms[0])
+    scaled = OutputNoise(
+        noise.values, noise.rms, noise.density, {}, noise.margin[:1], sigma * noise.margin_rms[:1]
+    )
+    assert scaled.margin_rms is not None
+    draws = noise.margin[0] + scaled.margin_rms[0] * np.random.default_rng(0).normal(size=200_000)
+    assert scaled.swapped == pytest.approx((draws < 0).mean(), rel=0.03)
+
+
+def test_a_picture_shows_shares_densities_and_the_contrast(report: NoiseReport, tmp_path: Path) -> None:
+    figure = report.plot(tmp_path / "noise.png")
+    assert [axes.get_title(loc="left").split()[0] for axes in figure.axes] == ["Share", "Noise", "Gradient"]
+    assert (tmp_path / "noise.png").stat().st_size > 10_000
+
+
+def test_a_device_of_a_users_own_states_its_noise() -> None:
+    @dataclass(frozen=True)
+    class Noisy(Device):
+        g: float = 1e-3
+        excess: float = 1e-20
+
+        def current(self, dv: Any, p: Any) -> Any:
+            return self.g * dv
+
+        def noise(self, dv: Any, p: Any, kelvin: Any) -> Noise:
+            return Noise(thermal(self.g, kelvin), self.excess * dv**2)
+
+    build = CircuitBuilder()
+    x, y = build.input("x", 1), build.nodes("y", 1)
+    build.devices("d", x, y, Noisy())
+    build.devices("quiet", y, build.ground(), BehavioralDiode(vth=-9.0, ron=500.0))
+    build.output("out", y, folded=False)
+    found = Model.from_circuit(build.build(), engine=SparseEngine()).noise([[1.0]], bandwidth=(1.0, 1e4))
+    v = (1e-3 * 1.0 - 9.0 / 500.0) / 3e-3
+    white, falls = 4 * KT * 1e-3, 1e-20 * (1.0 - v) ** 2
+    expected = (white * (1e4 - 1.0) + falls * math.log(1e4)) / 3e-3**2
+    assert found["y[0]"][0] ** 2 == pytest.approx(expected, rel=1e-9)
+    assert found.silent == ("quiet",)

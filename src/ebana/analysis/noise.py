@@ -28,16 +28,14 @@ from ebana.analysis.noise_conditions import Conditions, places_of
 from ebana.analysis.noise_contrast import ContrastNoise, Contrasts
 from ebana.analysis.noise_points import NoisyPoint, noisy_points, require_relations, silent
 from ebana.analysis.noise_text import described
+from ebana.circuit import Circuit
 from ebana.circuit.elements import GROUND, Output
-from ebana.compilation import compiled
-from ebana.engines.base import OperatingPoint, batch_size, raise_unless_converged
+from ebana.engines.base import batch_size, raise_unless_converged
 from ebana.frozen import FrozenMapping
-from ebana.inference import cast
+from ebana.inference import arguments, free_states
 from ebana.learning.system import scope
-from ebana.learning.systems.circuit import CircuitSystem
 from ebana.tables import frame
 from ebana.training.data import as_dataset
-from ebana.training.evaluation import BLOCK
 
 if TYPE_CHECKING:
     from pandas import DataFrame  # pyright: ignore[reportMissingImports]
@@ -256,7 +254,7 @@ def measure_noise(
     x: Data,
     y: Data = None,
     *,
-    bandwidth: float | tuple[float, float] | None = None,
+    bandwidth: object = None,
     capacitance: object = None,
     temperature: float = TEMPERATURE,
     amplifier_noise: float | Mapping[str, float] = 0.0,
@@ -398,37 +396,24 @@ def _points(
     model: ModelLike, inputs: Mapping[str, Array], conditions: Conditions, strict: bool
 ) -> Iterator[tuple[int, NoisyPoint]]:
     """The samples whose operating points were found, with their numbers."""
-    size = batch_size(inputs)
-    for start in range(0, size, BLOCK):
-        rows = np.arange(start, min(start + BLOCK, size))
-        fill = np.pad(rows, (0, BLOCK - len(rows)), "edge") if size > BLOCK else rows
-        point, p, ideal = _solved(model, {name: value[fill] for name, value in inputs.items()})
-        count = len(rows)
-        point, p, ideal = jax.tree.map(lambda a, count=count: np.asarray(a)[:count], (point, p, ideal))
-        if strict:
-            raise_unless_converged(point, model.circuit, f"noise of model {model.name!r}")
-        good = np.flatnonzero(np.asarray(point.converged))
-        given = {name: value[rows[good]] for name, value in inputs.items()}
-        found = noisy_points(
-            model.circuit, model.values, given, p[good], {n: i[good] for n, i in ideal.items()},
-            conditions.kelvin, conditions.volts,
-        )  # fmt: skip
-        yield from zip(rows[good].tolist(), found, strict=True)
-
-
-def _solved(model: ModelLike, inputs: Mapping[str, Array]) -> tuple[OperatingPoint, Array, dict[str, Array]]:
     system = model.system
+    states = free_states(system, model.values, inputs)
     with scope(system.traits):
-        run = _free_jit if model.engine.traceable else _free
-        return run(system, cast(system, model.values), cast(system, inputs))
-
-
-def _free(system: CircuitSystem, values: Any, inputs: Any) -> tuple[OperatingPoint, Any, Any]:
-    state = system.relax(values, inputs, None, None)
-    return state.point, state.phase.p, state.phase.ideal
-
-
-_free_jit = compiled(_free)
+        given = (arguments(system, arrays) for arrays in (model.values, inputs))
+        phase = jax.tree.map(np.asarray, system.restored(*given, states.v, states.found).phase)
+    if strict:
+        raise_unless_converged(states.solution, model.circuit, f"noise of model {model.name!r}")
+    good = np.flatnonzero(states.found)
+    found = noisy_points(
+        model.circuit,
+        model.values,
+        {name: value[good] for name, value in inputs.items()},
+        phase.p[good],
+        {name: current[good] for name, current in phase.ideal.items()},
+        conditions.kelvin,
+        conditions.volts,
+    )
+    yield from zip(good.tolist(), found, strict=True)
 
 
 # -- the report ----------------------------------------------------------------------------------------------

@@ -143,7 +143,8 @@ def _of_amplifiers(circuit: Circuit, given: float | Mapping[str, float]) -> dict
     by_layer = given if isinstance(given, Mapping) else dict.fromkeys(layers.values(), given)
     unknown = sorted(set(by_layer) - set(layers.values()))
     numbers = {name: float(value) for name, value in by_layer.items()}
-    if unknown or not all(0 <= value < math.inf for value in numbers.values()):
+    given_ones = numbers.values() if isinstance(given, Mapping) else [float(given)]
+    if unknown or not all(0 <= value < math.inf for value in given_ones):
         raise ValueError(
             f"noise(amplifier_noise={given!r}). Expected V/sqrt(Hz) of zero or more at the inputs of amplifiers: a "
             f"number, or one by layer among {', '.join(sorted(set(layers.values()))) or 'none, as there are none'}."

@@ -21,6 +21,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.interpolate import PchipInterpolator
+from scipy.optimize import brentq
 
 from ebana._types import DatasetLike, LossLike, LossOrName, ModelLike
 from ebana.circuit.elements import Branches
@@ -37,8 +39,11 @@ from ebana.physics import energy
 
 Array = np.ndarray
 
-STEPS = tuple(10.0 ** (0.5 * k) for k in range(7))
+STEPS = tuple(10.0 ** (0.5 * k) for k in range(-4, 7))
 """Strengths at which the contrast is measured, in the one that is asked for."""
+
+ASKED = STEPS.index(1.0)
+"""Place of the one that is asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,17 +51,19 @@ class ContrastNoise:
     """Noise of the gradients of a batch.
 
     Args:
-        betas: nudging strengths, ``(K,)``, in the rule's unit (siemens for circuits that are nudged).
+        beta: the nudging strength, in the rule's unit (siemens for circuits that are nudged).
+        betas: strengths around it, ``(K,)``.
         snr: signal to noise of the gradient of each layer's conductances, ``{layer: (K,)}``; NaN where a nudged state
             was not found.
         drowns: strength at which that is 1, by layer; infinite where it stays below.
-        gradients: the gradient by each conductance at the first strength, by parameter.
+        gradients: the gradient by each conductance at ``beta``, by parameter.
         noise: its standard deviation.
         reads: independent reads of each state that are averaged.
         samples: samples in the batch.
         unit: of the strengths.
     """
 
+    beta: float
     betas: Array
     snr: Mapping[str, Array]
     drowns: Mapping[str, float]
@@ -66,12 +73,17 @@ class ContrastNoise:
     samples: int
     unit: str
 
+    def at_beta(self, layer: str) -> float:
+        """Signal to noise of a layer at ``beta``."""
+        return float(self.snr[layer][ASKED])
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON-compatible values."""
         return {
             "reads": self.reads,
             "samples": self.samples,
             "unit": self.unit,
+            "beta": self.beta,
             "betas": self.betas.tolist(),
             "snr": {n: [v if math.isfinite(v) else None for v in s.tolist()] for n, s in self.snr.items()},
             "drowns": {n: v if math.isfinite(v) else None for n, v in self.drowns.items()},
@@ -136,7 +148,7 @@ class Contrasts:
 
         Raises:
             ValueError: for rules that compare no states, reads below 1, and circuits without trained conductances.
-            NotConverged: where a nudged state at the first strength is not found and ``strict`` holds.
+            NotConverged: where a nudged state at that strength is not found and ``strict`` holds.
         """
         model.require_outputs()
         rule, loss = estimators.get(estimator, nudge), model.checked_loss(loss_fn)
@@ -156,7 +168,7 @@ class Contrasts:
         first = model.check_beta(model.default_beta(rule) if beta is None else beta, rule, loss)
         betas = np.array([first * step for step in STEPS])
         strengths = tuple(_compared(model, data, loss, rule, value) for value in betas)
-        if strict and not strengths[0].found:
+        if strict and not strengths[ASKED].found:
             raise NotConverged(
                 f"noise of model {model.name!r}: a nudged state at beta={first:g} was not found. Choose a smaller one, "
                 "or pass strict=False."
@@ -197,9 +209,12 @@ class Contrasts:
         snr = {layer: self._snr(own) for layer, own in layers.items()}
         noise: dict[str, Array] = {}
         for element in self.elements:
-            noise[element.conductance] = noise.get(element.conductance, 0.0) + self.variances[element.name][0]
-        gradients = self.strengths[0].gradients
+            noise[element.conductance] = (
+                noise.get(element.conductance, 0.0) + self.variances[element.name][ASKED]
+            )
+        gradients = self.strengths[ASKED].gradients
         return ContrastNoise(
+            float(self.betas[ASKED]),
             self.betas,
             FrozenMapping(snr),
             FrozenMapping({layer: drowning(self.betas, ratio) for layer, ratio in snr.items()}),
@@ -224,7 +239,7 @@ class Contrasts:
 def drowning(betas: Array, snr: Array) -> float:
     """The strength at which a signal to noise, given at several strengths, is 1; infinite where it stays below.
 
-    Below the first strength it is proportional to the strength; between two it follows a power.
+    Below the first strength it is proportional to the strength; between others a monotone cubic of the logarithms.
 
     Example:
         >>> drowning(np.array([1e-6, 1e-5]), np.array([10.0, 100.0]))
@@ -232,13 +247,14 @@ def drowning(betas: Array, snr: Array) -> float:
     """
     if not snr[0] < 1.0:
         return float(betas[0] / snr[0])
-    for k in range(1, len(betas)):
-        if not np.isfinite(snr[k]):
-            break
-        if snr[k] >= 1.0:
-            share = math.log(1.0 / snr[k - 1]) / math.log(snr[k] / snr[k - 1])
-            return float(betas[k - 1] * (betas[k] / betas[k - 1]) ** share)
-    return math.inf
+    known = len(snr) if np.isfinite(snr).all() else int(np.argmin(np.isfinite(snr)))
+    above = np.flatnonzero(snr[:known] >= 1.0)
+    if not above.size:
+        return math.inf
+    course = PchipInterpolator(np.log(betas[:known]), np.log(snr[:known]))
+    ends = np.log(betas[above[0] - 1 : above[0] + 1])
+    root: Any = brentq(course, ends[0], ends[1], xtol=1e-12)
+    return math.exp(root)
 
 
 def _factors(model: ModelLike) -> dict[str, float]:

@@ -35,7 +35,7 @@ INDEPENDENT = 1e4
 """Largest condition number of modes that are integrated one by one."""
 
 DIRECT = 1e-6
-"""Share of a row below which its direct path is rounding."""
+"""Share of what a row reads below which its direct path is rounding."""
 
 SYMMETRIC = 1e-10
 """Share of the largest time constant by which those of a reciprocal circuit may differ from their transpose."""
@@ -151,11 +151,13 @@ class Prepared:
         static: the densities over the band, for direct paths.
         crossed: integral of ``S (1 + j w M)^-H``-like products between direct paths and states, ``(n, r)``.
         states: covariance of the states z, ``(r, r)``.
+        loud: root of the density in each equation, ``(n,)``.
     """
 
     static: csr_array | None
     crossed: Array | None
     states: Array
+    loud: Array
 
 
 @dataclass(frozen=True)
@@ -210,23 +212,25 @@ class Dynamic:
         static = None if wide else Static(self.band).prepared(densities)
         states = np.zeros(self.constants.shape)
         crossed = None if wide else np.zeros(self.root.shape)
+        loud = np.zeros(len(self.root))
         for falls, matrix in densities.parts:
+            loud += np.sqrt(np.maximum(matrix.diagonal(), 0.0))
             pair = matrix @ self.solved.T
             both = self.solved @ pair
             more, over = self._integrated(both, pair, falls)
             states += more
             if crossed is not None:
                 crossed += over
-        return Prepared(static, crossed, states)
+        return Prepared(static, crossed, states, loud)
 
     def covariance(self, rows: Array, prepared: Any) -> Array:
         """Covariance of what is read, ``(m, m)``; infinite where a direct path has no highest frequency."""
-        direct, states = self._paths(rows)
+        direct, states = self._paths(rows, prepared.loud)
         total = states @ prepared.states @ states.T
         open_ended = direct.any(1)
         if open_ended.any():
             if prepared.crossed is None:
-                total[open_ended] = total[:, open_ended] = np.nan
+                total[open_ended] = total[:, open_ended] = 0.0
                 total[open_ended, open_ended] = np.inf
                 return total
             crossed = (direct @ prepared.crossed) @ states.T
@@ -249,12 +253,12 @@ class Dynamic:
         moved = rows - w * (rows @ self.root) @ inner
         return ((moved @ matrix) * moved.conj()).sum(1).real
 
-    def _paths(self, rows: Array) -> tuple[Array, Array]:
-        """Direct paths D, ``(m, n)``, and what is read of the states, ``(m, r)``."""
+    def _paths(self, rows: Array, loud: Array) -> tuple[Array, Array]:
+        """Direct paths D of what is loud, ``(m, n)``, and what is read of the states, ``(m, r)``."""
         states = np.linalg.solve(self.constants.T, (rows @ self.root).T).T
-        direct = rows - states @ self.solved
-        size = np.abs(rows).max(1, initial=0.0)
-        direct[np.abs(direct).max(1, initial=0.0) <= DIRECT * size] = 0.0
+        direct = np.where(loud > 0, rows - states @ self.solved, 0.0)
+        whole = np.abs(rows * loud).max(1, initial=0.0)
+        direct[np.abs(direct * loud).max(1, initial=0.0) <= DIRECT * whole] = 0.0
         return direct, states
 
     # -- integrals over the band ---------------------------------------------------------------------------

@@ -96,12 +96,12 @@ def _shares(report: NoiseReport) -> Iterator[str]:
 def _contrast(report: NoiseReport) -> Iterator[str]:
     contrast = report.contrast
     assert contrast is not None
-    beta = si(float(contrast.betas[0]), contrast.unit, 3) if contrast.unit else f"{contrast.betas[0]:.3g}"
+    beta = _strength(contrast.beta, contrast.unit)
     many = "s" * (contrast.reads != 1)
     yield f"Gradient of {contrast.samples} samples by {contrast.reads} read{many} of each state"
     rows = [
-        (_short(layer), f"{ratio[0]:.3g}", _strength(contrast.drowns[layer], contrast.unit))
-        for layer, ratio in contrast.snr.items()
+        (_short(layer), f"{contrast.at_beta(layer):.3g}", _strength(contrast.drowns[layer], contrast.unit))
+        for layer in contrast.snr
     ]
     yield from _table([("layer", f"S/N at beta {beta}", "drowns below"), *rows])
 

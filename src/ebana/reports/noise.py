@@ -45,24 +45,36 @@ def noise_figure(
     heights = [0.9 + BAR * len(shares), *(HEIGHT for wanted in curves if wanted)]
     with styled():
         figure = Picture(figsize=(WIDTH, sum(heights)), layout="constrained")
+        colors = _colors(shares, {} if contrast is None else contrast[1])
         panels = list(np.ravel(figure.subplots(len(heights), 1, gridspec_kw={"height_ratios": heights})))
-        _draw_shares(panels.pop(0), shares, rms)
+        _draw_shares(panels.pop(0), shares, rms, colors)
         if curves[0]:
             _draw_densities(panels.pop(0), frequencies, densities)
         if contrast is not None:
-            _draw_contrast(panels.pop(0), *contrast)
+            _draw_contrast(panels.pop(0), *contrast, colors)
     return figure
 
 
-def _draw_shares(axes: Axes, shares: Mapping[str, Mapping[str, float]], rms: Mapping[str, float]) -> None:
-    sums: dict[str, float] = {}
+def _colors(shares: Mapping[str, Mapping[str, float]], contrast: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """A colour for each layer, those with the largest shares first."""
+    sums: dict[str, float] = dict.fromkeys(contrast, 0.0)
     for share in shares.values():
         for layer, part in share.items():
             sums[layer] = sums.get(layer, 0.0) + part
     layers = sorted(sums, key=lambda layer: -sums[layer])
+    return {layer: PALETTE[k % len(PALETTE)] for k, layer in enumerate(layers)}
+
+
+def _draw_shares(
+    axes: Axes,
+    shares: Mapping[str, Mapping[str, float]],
+    rms: Mapping[str, float],
+    colors: Mapping[str, str],
+) -> None:
+    layers = [layer for layer in colors if any(layer in share for share in shares.values())]
     drawn = layers if len(layers) <= MOST + 1 else layers[:MOST]
     rest = layers[len(drawn) :]
-    parts = [(layer, [layer], PALETTE[k % len(PALETTE)]) for k, layer in enumerate(drawn)]
+    parts = [(layer, [layer], colors[layer]) for layer in drawn]
     start = np.zeros(len(shares))
     for label, names, color in [*parts, *([("others", rest, GREY)] if rest else [])]:
         width = np.array([100.0 * sum(share.get(name, 0.0) for name in names) for share in shares.values()])
@@ -90,9 +102,11 @@ def _draw_densities(axes: Axes, frequencies: np.ndarray, densities: Mapping[str,
     _legend(axes)
 
 
-def _draw_contrast(axes: Axes, betas: np.ndarray, snr: Mapping[str, np.ndarray]) -> None:
+def _draw_contrast(
+    axes: Axes, betas: np.ndarray, snr: Mapping[str, np.ndarray], colors: Mapping[str, str]
+) -> None:
     for k, (name, ratio) in enumerate(snr.items()):
-        look = {"color": PALETTE[k % len(PALETTE)], "linestyle": LINES[k // len(PALETTE) % len(LINES)]}
+        look = {"color": colors[name], "linestyle": LINES[k // len(PALETTE) % len(LINES)]}
         lowest = min(betas[0], betas[0] / max(ratio[0], 1e-300)) / 3.0
         axes.loglog([lowest, *betas], [ratio[0] * lowest / betas[0], *ratio], label=_short(name), **look)
     axes.axhline(1.0, color=TEXT, linewidth=1.0)
