@@ -391,7 +391,7 @@ class Model(Network):
 
     def noise(
         self,
-        x: Data,
+        x: Data = None,
         y: Data = None,
         *,
         bandwidth: object = None,
@@ -399,6 +399,7 @@ class Model(Network):
         temperature: float = 27.0,
         amplifier_noise: float | Mapping[str, float] = 0.0,
         frequency: Any = 1e3,
+        nodes: bool = True,
         reads: int = 1,
         loss_fn: LossOrName = "mse",
         beta: float | None = None,
@@ -412,7 +413,7 @@ class Model(Network):
         gradient of each layer drowns in noise. Equal to ngspice's ``.noise``.
 
         Args:
-            x: inputs as for :meth:`predict`.
+            x: inputs as for :meth:`predict`; nothing for a circuit without inputs.
             y: targets as for :meth:`fit` (or within ``x``, a data set); with them the noise of gradients is told.
             bandwidth: the highest frequency in Hz, or the lowest and the highest, numbers or texts such as ``"1Meg"``.
                 Flicker noise needs a lowest one.
@@ -423,6 +424,7 @@ class Model(Network):
             amplifier_noise: density of the voltage at the inputs of amplifiers, V/sqrt(Hz): a number, or one by layer.
                 Ideal ones add none.
             frequency: at which densities are told, Hz, one or several.
+            nodes: False leaves out the noise of nodes, which takes most of the time in circuits of thousands of them.
             reads: independent reads of a relaxed state that are averaged, for the noise of gradients.
             loss_fn, beta, estimator, nudge: as for :meth:`gradients`; they matter for the noise of gradients only.
             strict: raise where an operating point is not found; else its samples are NaN.
@@ -448,7 +450,7 @@ class Model(Network):
 
         return measure_noise(
             self, x, y, bandwidth=bandwidth, capacitance=capacitance, temperature=temperature,
-            amplifier_noise=amplifier_noise, frequency=frequency, reads=reads, loss_fn=loss_fn, beta=beta,
+            amplifier_noise=amplifier_noise, frequency=frequency, nodes=nodes, reads=reads, loss_fn=loss_fn, beta=beta,
             estimator=estimator, nudge=nudge, strict=strict,
         )  # fmt: skip
 

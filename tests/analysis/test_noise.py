@@ -708,3 +708,22 @@ def test_a_device_of_a_users_own_states_its_noise() -> None:
     expected = (white * (1e4 - 1.0) + falls * math.log(1e4)) / 3e-3**2
     assert found["y[0]"][0] ** 2 == pytest.approx(expected, rel=1e-9)
     assert found.silent == ("quiet",)
+
+
+def test_nodes_may_be_left_out() -> None:
+    model, x = layered("random")
+    whole, part = (model.noise(x, bandwidth=1e6, nodes=nodes) for nodes in (True, False))
+    np.testing.assert_array_equal(part.outputs["y"].rms, whole.outputs["y"].rms)
+    assert not part.nodes
+    with pytest.raises(KeyError, match="was not measured"):
+        part[f"{model.circuit.free_groups[0].name}[0]"]
+    assert "largest" not in str(part)
+
+
+def test_a_circuit_without_inputs_and_outputs_has_noise_at_its_nodes() -> None:
+    deck = "no inputs\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n.end\n"
+    report = Model.from_circuit(from_netlist(deck)).noise(bandwidth=1e6)
+    assert report["b"][0] == pytest.approx(math.sqrt(4 * KT * 500 * 1e6))
+    assert str(report).startswith("Noise of model")
+    with pytest.raises(ValueError, match="no outputs"):
+        report.plot()

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -27,6 +28,7 @@ from ebana._types import Data, FilePath, LossOrName, ModelLike
 from ebana.analysis.noise_conditions import Conditions, places_of
 from ebana.analysis.noise_contrast import ContrastNoise, Contrasts
 from ebana.analysis.noise_points import NoisyPoint, noisy_points, require_relations, silent
+from ebana.analysis.noise_response import Densities, Dynamic, Static
 from ebana.analysis.noise_text import described
 from ebana.circuit import Circuit
 from ebana.circuit.elements import GROUND, Output
@@ -123,7 +125,8 @@ class NoiseReport:
         temperature: of conductances, degrees Celsius.
         bandwidth: lowest and highest frequency, Hz.
         frequencies: at which densities are told, Hz.
-        nodes: rms noise of each group of nodes, ``{group: (B, size)}``, volts; those that sources hold have none.
+        nodes: rms noise of each group of nodes, ``{group: (B, size)}``, volts; those that sources hold have none, and
+            there is none of any where it was not asked for.
         node_density: ``{group: (frequencies, B, size)}``, V/sqrt(Hz).
         outputs: noise of each output.
         layers: layer of each array of elements.
@@ -162,8 +165,10 @@ class NoiseReport:
         """Rms noise of a node by its name, ``(B,)``, volts; zero at nodes that sources hold."""
         index = self.circuit.node(name)
         group = self.circuit.group_of(index) if index != GROUND else None
-        if group is None or group.name not in self.nodes:
+        if group is None or group.kind == "source":
             return np.zeros(self.samples)
+        if group.name not in self.nodes:
+            raise KeyError(f"noise of node {name!r} was not measured, by nodes=False. Leave that out.")
         return self.nodes[group.name][:, index - group.start]
 
     def by_layer(self, output: str) -> dict[str, float]:
@@ -251,7 +256,7 @@ class NoiseReport:
 
 def measure_noise(
     model: ModelLike,
-    x: Data,
+    x: Data = None,
     y: Data = None,
     *,
     bandwidth: object = None,
@@ -259,6 +264,7 @@ def measure_noise(
     temperature: float = TEMPERATURE,
     amplifier_noise: float | Mapping[str, float] = 0.0,
     frequency: Any = FREQUENCY,
+    nodes: bool = True,
     reads: int = 1,
     loss_fn: LossOrName = "mse",
     beta: float | None = None,
@@ -287,15 +293,17 @@ def measure_noise(
     """
     require_relations(model.circuit)
     conditions = Conditions.of(model.circuit, bandwidth, capacitance, temperature, amplifier_noise, frequency)
-    data = as_dataset(x, y, model.input_columns, model.output_units, need_outputs=y is not None)
-    contrasts = None
-    if y is not None or data.outputs:
+    data = contrasts = None
+    if x is not None or model.input_columns:
+        data = as_dataset(x, y, model.input_columns, model.output_units, need_outputs=y is not None)
+    inputs = {} if data is None else data.inputs
+    if data is not None and data.outputs:
         contrasts = Contrasts.of(model, data, loss_fn, beta, estimator, nudge, reads, strict)
     samples = [
-        _sample(conditions, point, contrasts, number)
-        for number, point in _points(model, data.inputs, conditions, strict)
+        _sample(conditions, point, contrasts, number, nodes=nodes)
+        for number, point in _points(model, inputs, conditions, strict)
     ]
-    return _report(model, conditions, samples, data.inputs, contrasts)
+    return _report(model, conditions, samples, inputs, contrasts, nodes=nodes)
 
 
 @dataclass(frozen=True)
@@ -321,60 +329,88 @@ class _Sample:
     by_element: Mapping[str, Mapping[str, Array]]
 
 
-def _sample(conditions: Conditions, point: NoisyPoint, contrasts: Contrasts | None, number: int) -> _Sample:
-    circuit = conditions.circuit
+def _sample(
+    conditions: Conditions, point: NoisyPoint, contrasts: Contrasts | None, number: int, *, nodes: bool
+) -> _Sample:
+    circuit, frequencies = conditions.circuit, conditions.frequencies
     _check_flicker(conditions, point)
-    response, all_of_it = conditions.response(point), point.densities
-    prepared = response.prepared(all_of_it)
-    places = places_of(circuit)
-    unknown = np.flatnonzero(places >= 0)
-    nodes = np.zeros(circuit.size + 1)
-    node_density = np.zeros((len(conditions.frequencies), circuit.size + 1))
-    for part in np.array_split(unknown, max(1, math.ceil(len(unknown) / AT_ONCE))):
-        rows = point.rows(_reading(point, places[part]))
-        nodes[part] = response.variances(rows, prepared)
-        for k, f in enumerate(conditions.frequencies):
-            node_density[k, part] = response.density(rows, all_of_it, f)
+    look = _Look(point, conditions.response(point), places_of(circuit), frequencies)
     if contrasts is not None:
-        rows = point.rows(_reading(point, places[unknown]))
-        covariance = np.zeros((circuit.size + 1,) * 2)
-        covariance[np.ix_(unknown, unknown)] = response.covariance(rows, prepared)
-        contrasts.add(number, covariance)
-    read = {port.name: point.rows(_reading_of(port, point, places)) for port in circuit.outputs}
-    each = {name: response.prepared(noise) for name, noise in point.elements.items()}
+        contrasts.add(number, look.covariance_of_nodes())
+    read = {port.name: point.rows(look.reading_of(port)) for port in circuit.outputs}
+    each = {name: look.response.prepared(noise) for name, noise in point.elements.items()}
+    variances, node_density = look.at_nodes(nodes)
     return _Sample(
         number,
         {port.name: _value(port, point.p) for port in circuit.outputs},
-        nodes,
+        variances,
         node_density,
-        {name: response.covariance(rows, prepared) for name, rows in read.items()},
+        {name: look.response.covariance(rows, look.prepared) for name, rows in read.items()},
+        {name: look.densities(rows) for name, rows in read.items()},
         {
-            name: np.array([response.density(rows, all_of_it, f) for f in conditions.frequencies])
-            for name, rows in read.items()
-        },
-        {
-            name: {element: response.variances(rows, part) for element, part in each.items()}
+            name: {element: look.response.variances(rows, part) for element, part in each.items()}
             for name, rows in read.items()
         },
     )
 
 
+@dataclass(frozen=True)
+class _Look:
+    """A point, its response, and the place of each node among its unknowns, ground last, -1 where held."""
+
+    point: NoisyPoint
+    response: Static | Dynamic
+    places: Array
+    frequencies: tuple[float, ...]
+
+    @cached_property
+    def noise(self) -> Densities:
+        """Of all elements together."""
+        return self.point.densities
+
+    @cached_property
+    def prepared(self) -> Any:
+        """What covariances follow from."""
+        return self.response.prepared(self.noise)
+
+    def densities(self, rows: Array) -> Array:
+        """V^2/Hz of what is read at each frequency, ``(frequencies, m)``."""
+        return np.array([self.response.density(rows, self.noise, f) for f in self.frequencies])
+
+    def at_nodes(self, wanted: bool) -> tuple[Array, Array]:
+        """Variance of each node and ground, ``(N + 1,)``, and densities, ``(frequencies, N + 1)``; or zeros."""
+        unknown = np.flatnonzero(self.places >= 0) if wanted else np.zeros(0, int)
+        variances, density = np.zeros(len(self.places)), np.zeros((len(self.frequencies), len(self.places)))
+        for start in range(0, len(unknown), AT_ONCE):
+            part = unknown[start : start + AT_ONCE]
+            rows = self.point.rows(self._reading(self.places[part]))
+            variances[part] = self.response.variances(rows, self.prepared)
+            density[:, part] = self.densities(rows)
+        return variances, density
+
+    def covariance_of_nodes(self) -> Array:
+        """Covariance of all nodes and ground, ``(N + 1, N + 1)``, V^2."""
+        unknown = np.flatnonzero(self.places >= 0)
+        rows = self.point.rows(self._reading(self.places[unknown]))
+        covariance = np.zeros((len(self.places),) * 2)
+        covariance[np.ix_(unknown, unknown)] = self.response.covariance(rows, self.prepared)
+        return covariance
+
+    def reading_of(self, port: Output) -> Array:
+        """R that reads the values of an output, ``(units, n)``."""
+        each = self._reading(self.places[port.nodes])
+        return each[0::2] - each[1::2] if port.folded else each
+
+    def _reading(self, places: Array) -> Array:
+        """R that reads the unknowns at some places, ``(m, n)``; -1 reads zero."""
+        read = np.zeros((len(places), self.point.layout.size))
+        read[np.flatnonzero(places >= 0), places[places >= 0]] = 1.0
+        return read
+
+
 def _value(port: Output, p: Array) -> Array:
     """Values of an output, from potentials of all nodes."""
     each = p[port.nodes]
-    return each[0::2] - each[1::2] if port.folded else each
-
-
-def _reading(point: NoisyPoint, places: Array) -> Array:
-    """R that reads the unknowns at some places, ``(m, n)``; -1 reads zero."""
-    read = np.zeros((len(places), point.layout.size))
-    read[np.flatnonzero(places >= 0), places[places >= 0]] = 1.0
-    return read
-
-
-def _reading_of(port: Output, point: NoisyPoint, places: Array) -> Array:
-    """R that reads the values of an output."""
-    each = _reading(point, places[port.nodes])
     return each[0::2] - each[1::2] if port.folded else each
 
 
@@ -425,12 +461,14 @@ def _report(
     samples: list[_Sample],
     inputs: Mapping[str, Array],
     contrasts: Contrasts | None,
+    *,
+    nodes: bool,
 ) -> NoiseReport:
     circuit, batch = conditions.circuit, batch_size(inputs)
-    nodes = _stacked(samples, batch, lambda s: np.sqrt(s.nodes), (circuit.size + 1,))
+    rms = _stacked(samples, batch, lambda s: np.sqrt(s.nodes), (circuit.size + 1,))
     shape = (len(conditions.frequencies), circuit.size + 1)
     density = _stacked(samples, batch, lambda s: np.sqrt(s.node_density), shape).swapaxes(0, 1)
-    groups = [group for group in circuit.groups if group.kind != "source"]
+    groups = [group for group in circuit.groups if group.kind != "source" and nodes]
     return NoiseReport(
         model.name,
         circuit,
@@ -438,7 +476,7 @@ def _report(
         conditions.celsius,
         (conditions.band.low, conditions.band.high),
         conditions.frequencies,
-        FrozenMapping({group.name: nodes[:, group.indices] for group in groups}),
+        FrozenMapping({group.name: rms[:, group.indices] for group in groups}),
         FrozenMapping({group.name: density[:, :, group.indices] for group in groups}),
         FrozenMapping(
             {

@@ -42,6 +42,9 @@ Array = np.ndarray
 STEPS = tuple(10.0 ** (0.5 * k) for k in range(-4, 7))
 """Strengths at which the contrast is measured, in the one that is asked for."""
 
+LARGEST = 8000
+"""Most nodes of a circuit whose gradients are looked at."""
+
 ASKED = STEPS.index(1.0)
 """Place of the one that is asked for."""
 
@@ -165,6 +168,11 @@ class Contrasts:
         )
         if not elements:
             raise ValueError(f"noise of model {model.name!r}: it has targets, but no conductance is trained.")
+        if model.circuit.size > LARGEST:
+            raise ValueError(
+                f"noise of gradients of a circuit of {model.circuit.size} nodes: the covariance of all pairs of up to "
+                f"{LARGEST} is held in memory. Leave the targets out."
+            )
         first = model.check_beta(model.default_beta(rule) if beta is None else beta, rule, loss)
         betas = np.array([first * step for step in STEPS])
         strengths = tuple(_compared(model, data, loss, rule, value) for value in betas)

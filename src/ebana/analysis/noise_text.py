@@ -29,8 +29,9 @@ def described(report: NoiseReport) -> Iterator[str]:
     if report.outputs:
         yield ""
         yield from _outputs(report)
-    yield ""
-    yield from _table([("nodes", "rms", "largest"), *_nodes(report)])
+    if report.nodes:
+        yield ""
+        yield from _table([("nodes", "rms", "largest"), *_nodes(report)])
     if report.outputs:
         yield ""
         yield from _shares(report)
