@@ -127,9 +127,9 @@ def test_decks_have_the_noise_of_ngspice(name: str) -> None:
     (noise,) = report.outputs.values()
     frequency = spectrum["frequency"]
     at = [int(np.argmin(abs(frequency - f))) for f in report.frequencies]
-    within = APPROXIMATE.get(name, 1e-5)
+    within = APPROXIMATE.get(name, 1e-6)
     np.testing.assert_allclose(noise.density[:, 0, 0], spectrum["onoise_spectrum"][at], rtol=within)
-    np.testing.assert_allclose(noise.rms[0, 0], total["onoise_total"], rtol=2e-3)  # ngspice's own integral
+    np.testing.assert_allclose(noise.rms[0, 0], total["onoise_total"], rtol=max(within, 3e-4))  # its integral
     for element in circuit.elements:
         units = [f"onoise_total_{label.lower()}" for label in element.labels]
         if element.name in noise.by_element:
@@ -149,7 +149,7 @@ def test_diodes_in_parallel_have_the_noise_of_as_many_diodes() -> None:
         from_netlist(start.replace(" AC 1", "") + "D1 out 0 DF m=3\n.end\n", inputs=["V1"], outputs=["out"])
     )
     noise = model.noise([[1.5]], bandwidth=(LOW, HIGH))
-    assert noise["out"][0] == pytest.approx(total["onoise_total"], rel=1e-3)
+    assert noise["out"][0] == pytest.approx(total["onoise_total"], rel=3e-4)
 
 
 # -- ngspice on circuits of layers ---------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def test_layers_have_the_noise_of_ngspice(name: str, farads: float | None) -> No
         noise = report.outputs[port.name]
         at = [int(np.argmin(abs(spectrum["frequency"] - f))) for f in report.frequencies]
         np.testing.assert_allclose(noise.density[:, sample, unit], spectrum["onoise_spectrum"][at], rtol=1e-4)
-        np.testing.assert_allclose(noise.rms[sample, unit], total["onoise_total"], rtol=3e-3)
+        np.testing.assert_allclose(noise.rms[sample, unit], total["onoise_total"], rtol=3e-4)
 
 
 @needs_ngspice
@@ -262,7 +262,7 @@ def test_noise_at_the_inputs_of_amplifiers_is_that_of_a_resistor_there() -> None
     _, total = spice_noise(noisy, "v(y_2,y_3)", "Vprobe", LOW, HIGH, 20)
     report = model.noise(x, bandwidth=(LOW, HIGH), amplifier_noise={"amp": density})
     assert "amp" not in report.silent
-    assert report.outputs["y"].rms[0, 1] == pytest.approx(total["onoise_total"], rel=3e-3)
+    assert report.outputs["y"].rms[0, 1] == pytest.approx(total["onoise_total"], rel=1e-4)
     assert report.by_layer("y")["amp"] > 0.5
 
 
@@ -286,17 +286,17 @@ def meshes(draw: st.DrawFn) -> tuple[Circuit, np.ndarray]:
     return build.build(), 10 ** rng.uniform(-15, -11, size)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(meshes())
 def test_networks_of_resistors_have_k_t_over_c_at_every_node(mesh: tuple[Circuit, np.ndarray]) -> None:
     circuit, farads = mesh
     model = Model.from_circuit(circuit, engine=SparseEngine())
     report = model.noise([[0.0]], capacitance={"h": farads})
-    np.testing.assert_allclose(report.nodes["h"][0] ** 2, KT / farads, rtol=1e-6)
+    np.testing.assert_allclose(report.nodes["h"][0] ** 2, KT / farads, rtol=1e-9)
     noise = report.outputs["y"]
     if noise.margin_rms is not None:  # nodes in equilibrium are independent
         largest = np.argsort(noise.values[0])[-2:]
-        np.testing.assert_allclose(noise.margin_rms[0] ** 2, (KT / farads[largest]).sum(), rtol=1e-6)
+        np.testing.assert_allclose(noise.margin_rms[0] ** 2, (KT / farads[largest]).sum(), rtol=1e-9)
 
 
 def divider(**options: Any) -> Model:
