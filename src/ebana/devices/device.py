@@ -167,6 +167,9 @@ class Device:
     def noise(self, dv: Array, p: Values, kelvin: Number) -> Noise:
         """White and flicker density of its current's noise, A^2/Hz (:mod:`ebana.devices.noise`); none where unstated.
 
+        Made of JAX operations, as the current. A device whose :attr:`law` is another object states it there, or gives
+        a :attr:`noise_law`.
+
         Args:
             kelvin: temperature of what is resistive in it.
         """
