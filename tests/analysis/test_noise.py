@@ -650,6 +650,23 @@ def test_a_report_is_a_table_of_80_columns(report: NoiseReport) -> None:
     assert "print it" in repr(report)
 
 
+def test_long_names_lose_their_ends() -> None:
+    build = CircuitBuilder()
+    x = build.input("x", 2)
+    for k in range(4):
+        nodes = build.nodes(f"a layer with a name that no table can hold, {k}", 2)
+        build.crossbar(
+            f"a crossbar with a name that no table can hold, {k}", x, nodes, np.full((2, 2), 1.7e-5)
+        )
+        build.resistors(f"leak {k}", nodes, build.ground(2), np.full(2, 3e-5))
+        build.output(f"an output with a name that no table can hold, {k}", nodes, folded=False)
+    model = Model.from_circuit(build.build(), name="a model with a name that no table can hold")
+    told = str(
+        model.noise(np.eye(2) * 1.234, bandwidth=(1e5, 1.234e9), temperature=-123.4, frequency=1.234e5)
+    )
+    assert max(map(len, told.splitlines())) <= 80
+
+
 def test_a_report_is_json_and_columns(report: NoiseReport) -> None:
     told = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert told["samples"] == 3

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 WIDEST = 80
 """Columns of a report."""
 
-LONGEST, MOST = 22, 12
-"""Longer names lose their end, and so many rows are shown of one table."""
+LONGEST, OUTPUT, MOST = 22, 12, 12
+"""Longer names, and those of outputs, lose their end; so many rows are shown of one table."""
 
 
 def described(report: NoiseReport) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _output_row(name: str, noise: OutputNoise) -> tuple[str, ...]:
     ratio = noise.margin_snr
     known = ratio is not None and not np.isnan(ratio).all()
     return (
-        _short(name),
+        _short(name, OUTPUT),
         _volts(_rms(noise.noise)),
         f"{_volts(_rms(noise.density[0]))}/√Hz",
         _volts(_rms(noise.signal)),
@@ -91,7 +91,7 @@ def _shares(report: NoiseReport) -> Iterator[str]:
         (_short(layer), *(f"{100 * shares[name].get(layer, 0.0):.1f} %" for name in names))
         for layer in list(layers)[:MOST]
     ]
-    yield from _table([("share of the variance", *(f"of {_short(name)}" for name in names)), *rows])
+    yield from _table([("share of the variance", *(f"of {_short(name, OUTPUT)}" for name in names)), *rows])
 
 
 def _contrast(report: NoiseReport) -> Iterator[str]:
@@ -128,8 +128,8 @@ def _decibels(signal: float, noise: float) -> str:
     return f"{20 * math.log10(signal / noise):.1f} dB"
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+def _short(name: str, longest: int = LONGEST) -> str:
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def _wrapped(text: str) -> Iterator[str]:

@@ -94,6 +94,8 @@ class DeviceModel(Protocol):
     conductance: Any
     cocontent: Any
     charge: Any
+    noise_law: Any
+    states_noise: Any
     piecewise_linear: Any
     statements: Any
     card_statements: Any
