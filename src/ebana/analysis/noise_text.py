@@ -25,7 +25,7 @@ def described(report: NoiseReport) -> Iterator[str]:
     low, high = report.bandwidth
     band = f"{si(low, 'Hz', 3)} to {si(high, 'Hz', 3) if math.isfinite(high) else 'infinity'}"
     count = f"{report.samples} sample{'s' * (report.samples != 1)}"
-    yield f"Noise of model {_short(report.name)!r}, {band}, {report.temperature:g} °C, {count}"
+    yield from _wrapped(f"Noise of model {_short(report.name)!r}, {band}, {report.temperature:g} °C, {count}")
     if report.outputs:
         yield ""
         yield from _outputs(report)
