@@ -86,10 +86,11 @@ def _nodes(report: NoiseReport) -> Iterator[tuple[str, ...]]:
 def _shares(report: NoiseReport) -> Iterator[str]:
     names = list(report.outputs)[:3]
     shares = {name: report.by_layer(name) for name in names}
-    layers = dict.fromkeys(layer for share in shares.values() for layer in share)
+    found = dict.fromkeys(layer for share in shares.values() for layer in share)
+    layers = sorted(found, key=lambda layer: -max(share.get(layer, 0.0) for share in shares.values()))
     rows = [
         (_short(layer), *(f"{100 * shares[name].get(layer, 0.0):.1f} %" for name in names))
-        for layer in list(layers)[:MOST]
+        for layer in layers[:MOST]
     ]
     yield from _table([("share of the variance", *(f"of {_short(name, OUTPUT)}" for name in names)), *rows])
 

@@ -16,8 +16,8 @@ from ebana.units import si
 WIDTH, HEIGHT, BAR = 7.6, 2.9, 0.46
 """Width of the figure, height of a panel with curves, and of one bar, inches."""
 
-LONGEST, MOST = 24, 7
-"""Longer names lose their end; smaller layers than so many are drawn as one."""
+LONGEST, MOST, LEAST = 24, 7, 0.005
+"""Longer names lose their end; so many layers are drawn by themselves, if they have such a share of some output."""
 
 
 def noise_figure(
@@ -71,9 +71,9 @@ def _draw_shares(
     rms: Mapping[str, float],
     colors: Mapping[str, str],
 ) -> None:
-    layers = [layer for layer in colors if any(layer in share for share in shares.values())]
-    drawn = layers if len(layers) <= MOST + 1 else layers[:MOST]
-    rest = layers[len(drawn) :]
+    largest = {layer: max(share.get(layer, 0.0) for share in shares.values()) for layer in colors}
+    drawn = [layer for layer in colors if largest[layer] >= LEAST][:MOST]
+    rest = [layer for layer in colors if largest[layer] > 0 and layer not in drawn]
     parts = [(layer, [layer], colors[layer]) for layer in drawn]
     start = np.zeros(len(shares))
     for label, names, color in [*parts, *([("others", rest, GREY)] if rest else [])]:
