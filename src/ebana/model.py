@@ -41,6 +41,7 @@ from ebana.storage.atomic import replacing
 from ebana.training.accumulator import Accumulator
 
 if TYPE_CHECKING:
+    from ebana.analysis.noise import NoiseReport
     from ebana.analysis.power import PowerReport
     from ebana.analysis.settling import Settling
     from ebana.hardware.costs import CostReport, Peripherals
@@ -506,6 +507,71 @@ class Model(HardwareVerbs, Network):
         return diagnose(
             case_on(self, x, y, loss_fn, beta, estimator, nudge, optimizer, samples, hardware, chip)
         )
+
+    def noise(
+        self,
+        x: Data = None,
+        y: Data = None,
+        *,
+        bandwidth: object = None,
+        capacitance: object = None,
+        temperature: float = 27.0,
+        amplifier_noise: float | Mapping[str, float] = 0.0,
+        frequency: Any = 1e3,
+        nodes: bool = True,
+        reads: int = 1,
+        loss_fn: LossOrName = "mse",
+        beta: float | None = None,
+        estimator: Any = "centered",
+        nudge: str | None = None,
+        strict: bool = True,
+    ) -> NoiseReport:
+        """Thermal, shot and flicker noise at the operating points, as a :class:`~ebana.analysis.noise.NoiseReport`.
+
+        Rms noise at every node and output, densities, the share of each layer, signal to noise; with targets, where the
+        gradient of each layer drowns in noise. Equal to ngspice's ``.noise``.
+
+        Args:
+            x: inputs as for :meth:`predict`; nothing for a circuit without inputs.
+            y: targets as for :meth:`fit` (or within ``x``, a data set); with them the noise of gradients is told.
+            bandwidth: the highest frequency in Hz, or the lowest and the highest, numbers or texts such as ``"1Meg"``.
+                Flicker noise needs a lowest one.
+            capacitance: farads from each free node to ground, as for :meth:`settling`. With it (or capacitors in the
+                circuit) the circuit itself ends the band, and ``bandwidth`` may be left out. Charges of devices do not
+                count.
+            temperature: of conductances, series resistances and channels, degrees Celsius.
+            amplifier_noise: density of the voltage at the inputs of amplifiers, V/sqrt(Hz): a number, or one by layer.
+                Ideal ones add none.
+            frequency: at which densities are told, Hz, one or several.
+            nodes: False leaves out the noise of nodes, which takes most of the time in circuits of thousands of them.
+            reads: independent reads of a relaxed state that are averaged, for the noise of gradients.
+            loss_fn, beta, estimator, nudge: as for :meth:`gradients`; they matter for the noise of gradients only.
+            strict: raise where an operating point is not found; else its samples are NaN.
+
+        Raises:
+            ValueError: for neither bandwidth nor capacitance, for numbers that cannot be, and for flicker noise from
+                0 Hz.
+            NotConverged: where an operating point is not found.
+            NotImplementedError: for an element whose currents SPICE alone knows.
+
+        Example:
+            >>> from ebana import CircuitBuilder, Model
+            >>> build = CircuitBuilder()
+            >>> x, y = build.input("x", 1), build.nodes("y", 1)
+            >>> build.resistors("r", x, y, ohms="1k")
+            >>> build.resistors("load", y, build.ground(), ohms="1k")
+            >>> build.output("out", y, folded=False)
+            >>> noise = Model.from_circuit(build.build()).noise([[1.0]], bandwidth=1e6)
+            >>> f"{noise.outputs['out'].rms[0, 0]:.3g} V, {noise.by_layer('out')['load']:.0%} of it by the load"
+            '2.88e-06 V, 50% of it by the load'
+        """
+        from ebana.analysis.noise import measure_noise
+
+        return measure_noise(
+            self, x, y, bandwidth=bandwidth, capacitance=capacitance, temperature=temperature,
+            amplifier_noise=amplifier_noise, frequency=frequency, nodes=nodes, reads=reads, loss_fn=loss_fn, beta=beta,
+            estimator=estimator, nudge=nudge, strict=strict,
+        )  # fmt: skip
 
     def _with_clamps(self, x: Data, y: Data) -> dict[str, Any]:
         """Inputs by name with the data of the voltage layers among them."""

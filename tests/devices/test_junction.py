@@ -192,7 +192,7 @@ def test_parameters_without_effect_do_not_warn(card: str) -> None:
     [
         (
             ".model dx D(IS=1n RON=1)",
-            r"'dx' has the parameter 'RON'.*\.model dx D\(IS=1n RON=1\).*Known: AREA, BV, EG, FC, IBV",
+            r"'dx' has the parameter 'RON'.*\.model dx D\(IS=1n RON=1\).*Known: AF, AREA, BV, EG, FC, IBV",
         ),
         (".model dx NPN(BF=100)", "type NPN. Expected a diode"),
         (".model dx D(LEVEL=3)", "LEVEL=3"),

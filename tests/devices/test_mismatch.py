@@ -108,6 +108,17 @@ def test_differing_devices_in_ngspice(drawn):
     np.testing.assert_allclose(model.predict(x), ours, atol=limit)
 
 
+@pytest.mark.parametrize("drawn", [DRAWN["1N4148"], DRAWN["n diode"]], ids=["1N4148", "n diode"])
+def test_noise_of_many_is_that_of_each(drawn):
+    many = drawn.mismatched(THRESHOLD, STRENGTH)
+    assert many.states_noise
+    with arithmetic():
+        together = many.noise_law.noise(jnp.full(4, 0.7), {}, 300.0)
+        for k in range(4):
+            alone = many.pick(k, 4).noise_law.noise(jnp.asarray(0.7), {}, 300.0)
+            assert float(together.white[k]) == pytest.approx(float(alone.white), rel=1e-12)
+
+
 def test_a_device_of_ones_own_says_how_two_differ():
     @dataclass(frozen=True)
     class Cubic(Device):

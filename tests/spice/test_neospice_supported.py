@@ -137,10 +137,11 @@ DIODES = {
     "jsw": ("PJ=2", "JSW=1e-6"), "pj": ("JSW=1e-6", "PJ=5"), "ns": ("JSW=1e-6 PJ=2", "NS=2.2"),
     "trs1": ("RS=50", "TRS1=1e-2"), "trs2": ("RS=50", "TRS2=1e-3"), "tlev": ("BV=5 TCV=2e-3", "TLEV=1"),
     "level": ("", "LEVEL=1"), "cjo": ("", "CJO=1e-9"),
+    "kf": ("", "KF=1e-14"), "af": ("KF=1e-14", "AF=1.2"),
 }  # fmt: skip
 """For each parameter the others that it needs, and a value that is not the default."""
 
-WITHOUT_INFLUENCE = ("level", "cjo")
+WITHOUT_INFLUENCE = ("level", "cjo", "kf", "af")
 
 DIODES_TOGETHER = (
     "IS=1e-9 N=1.7 RS=5 XTI=4 EG=0.9 BV=6 IBV=1e-5 NBV=1.5 TCV=1e-3 IKF=1e-2 AREA=2",
@@ -182,6 +183,7 @@ TRANSISTORS = {
     "rs": ("VTO=0.7 KP=1e-3", "RS=500"), "gamma": ("VTO=0.7 KP=1e-4", "GAMMA=0.8"),
     "phi": ("VTO=0.7 KP=1e-4 GAMMA=0.8", "PHI=0.9"), "tox": ("VTO=0.7", "TOX=2e-8"),
     "uo": ("VTO=0.7 TOX=2e-8", "UO=400"), "level": ("VTO=0.7", "LEVEL=1"),
+    "kf": ("VTO=0.7", "KF=1e-25"), "af": ("VTO=0.7 KF=1e-25", "AF=1.2"),
 }  # fmt: skip
 TRANSISTOR_SWEEP = np.array([-8, -5, -2, -1, -0.6, -0.3, 0, 0.1, 0.3, 0.6, 1, 2, 5, 8])
 

@@ -94,6 +94,8 @@ class DeviceModel(Protocol):
     conductance: Any
     cocontent: Any
     charge: Any
+    noise_law: Any
+    states_noise: Any
     piecewise_linear: Any
     statements: Any
     card_statements: Any
@@ -372,7 +374,7 @@ class Branches(Element):
         if self.outer:
             a, b = np.repeat(a, len(b)), np.tile(b, len(a))
         law = (
-            Linear(lambda p: (p[self.conductance].reshape(-1),))
+            Linear(lambda p: (p[self.conductance].reshape(-1),), thermal=True)
             if self.linear
             else Nonlinear(self.model, self.values)
         )

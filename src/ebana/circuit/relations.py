@@ -47,10 +47,12 @@ class Linear:
     Args:
         slopes: of each control, from the values of parameters: a number, or numbers ``(k,)``.
         constant: from the values of parameters and the inputs: a number, numbers ``(k,)``, or ``(B, k)``.
+        thermal: whether the slope is that of a resistance, which adds thermal noise; ideal sources add none.
     """
 
     slopes: Callable[[Values], tuple[Any, ...]] = lambda _: ()
     constant: Callable[[Values, Values], Any] = lambda _, __: 0.0
+    thermal: bool = False
 
     def value(self, controls: tuple[Array, ...], parameters: Values, inputs: Values) -> Any:
         """``f`` at controls ``(B, k)`` each."""

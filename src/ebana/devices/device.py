@@ -18,6 +18,7 @@ import numpy as np
 
 from ebana._types import Array, Number, Values
 from ebana.devices.limits import Limiter
+from ebana.devices.noise import SILENT, Noise
 from ebana.spice.language.statements import Statement, Text
 
 
@@ -176,6 +177,27 @@ class Device:
         Operating points do not ask for it: at rest no charge moves.
         """
         return None
+
+    def noise(self, dv: Array, p: Values, kelvin: Number) -> Noise:
+        """White and flicker density of its current's noise, A^2/Hz (:mod:`ebana.devices.noise`); none where unstated.
+
+        Made of JAX operations, as the current. A device whose :attr:`law` is another object states it there, or gives
+        a :attr:`noise_law`.
+
+        Args:
+            kelvin: temperature of what is resistive in it.
+        """
+        return SILENT
+
+    @property
+    def states_noise(self) -> bool:
+        """Whether its noise is known: that of a device which states none counts as zero."""
+        return type(self.noise_law).noise is not Device.noise
+
+    @property
+    def noise_law(self) -> Device:
+        """What computes :meth:`noise` with this device's numbers, as :attr:`law` does the current."""
+        return self.law
 
     # -- SPICE and drawings ----------------------------------------------------------------------------
 

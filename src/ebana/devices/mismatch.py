@@ -17,6 +17,7 @@ from ebana._types import Number
 from ebana.devices.device import Array, Device, Values
 from ebana.devices.forms import law
 from ebana.devices.limits import Limiter
+from ebana.devices.noise import Noise
 from ebana.spice.language.statements import Statement
 
 
@@ -69,6 +70,11 @@ class Parallel(Device):
         """About the voltage at which the current is ``i`` amperes."""
         return self.base.voltage_near(i / self.count, p)
 
+    def noise(self, dv: Array, p: Values, kelvin: Number) -> Noise:
+        """Noise of independent devices, whose powers add up."""
+        one = self.base.noise(dv, p, kelvin)
+        return Noise(self.count * one.white, self.count * one.flicker)
+
     def mismatched(self, threshold: Number, strength: Number) -> Device:
         """See :meth:`Device.mismatched`."""
         inner = self.base.mismatched(threshold, strength)
@@ -116,6 +122,16 @@ class Mismatched(Device):
     def law(self) -> Device:
         """The law of the drawn device, with the numbers of each."""
         return self.drawn.law.mismatched(self.threshold, self.strength)
+
+    @property
+    def noise_law(self) -> Device:
+        """The drawn device's, with the numbers of each."""
+        return self.drawn.noise_law.mismatched(self.threshold, self.strength)
+
+    @property
+    def states_noise(self) -> bool:
+        """Whether the drawn device does."""
+        return self.drawn.states_noise
 
     def pick(self, at: Any, units: int) -> Any:
         """One device with its own numbers; of several places an array."""

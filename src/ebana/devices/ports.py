@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Self
 import jax
 import jax.numpy as jnp
 
-from ebana._types import Array, Values
+from ebana._types import Array, Number, Values
 from ebana.devices.limits import Limiter
+from ebana.devices.noise import SILENT, Noise
 
 
 class PortDevice:
@@ -47,3 +48,17 @@ class PortDevice:
     def limiter(self) -> Limiter | None:
         """What keeps its controls within reach of a Newton iteration, or None where any step is safe."""
         return None
+
+    def noise(self, controls: tuple[Array, ...], p: Values, kelvin: Number) -> Noise:
+        """Noise of its current at controls ``(B, k)`` each, see :meth:`ebana.devices.Device.noise`."""
+        return SILENT
+
+    @property
+    def states_noise(self) -> bool:
+        """Whether its noise is known: that of a device which states none counts as zero."""
+        return type(self.noise_law).noise is not PortDevice.noise
+
+    @property
+    def noise_law(self) -> Any:
+        """What computes :meth:`noise` with its numbers."""
+        return self.law

@@ -25,12 +25,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ebana._types import Number
 from ebana.devices.device import Array, Device, Values
 from ebana.devices.junction import temperature as junction_scaling
 from ebana.devices.junction.components import CURRENT_LIMIT, Shockley
-from ebana.devices.junction.series_resistance import Law, SeriesJunction
+from ebana.devices.junction.series_resistance import Law, NoisyJunction, SeriesJunction
 from ebana.devices.limits import JunctionLimiter
 from ebana.devices.mismatch import Mismatched
+from ebana.devices.noise import Noise
 from ebana.devices.silicon import ZERO_CELSIUS, within_floats
 from ebana.spice.language import cards
 from ebana.spice.language.files import read_text
@@ -73,6 +75,7 @@ class JunctionDiode(Device):
         jtun, jtunsw, ntun, xtitun, keg: tunnelling of the bottom and of the sidewall in amperes, emission
             coefficient, temperature exponent and factor of ``eg``.
         tlev, tlevc: temperature equations of breakdown and of the junction potential.
+        kf, af: flicker noise: coefficient and exponent of the current (:mod:`ebana.devices.noise`).
         limit: amperes beyond which the current goes on along its tangent. Simulators follow the exponential; the
             steps of training would get lost in it.
 
@@ -129,6 +132,8 @@ class JunctionDiode(Device):
     keg: float = 1.0
     tlev: int = 0
     tlevc: int = 0
+    kf: float = 0.0
+    af: float = 1.0
     limit: float = field(default=CURRENT_LIMIT, repr=False)
 
     def __repr__(self) -> str:
@@ -159,12 +164,12 @@ class JunctionDiode(Device):
         """Name, value, what is expected in words, and the test, of each parameter."""
         not_negative = (("RS", "ohms"), ("gmin", "siemens"), ("IKF", "amperes"), ("IKR", "amperes"))
         not_negative += (("ISR", "amperes"), ("JSW", "amperes"), ("JTUN", "amperes"), ("JTUNSW", "amperes"))
-        not_negative += (("PJ", "units of length"), ("IBV", "amperes"))
+        not_negative += (("PJ", "units of length"), ("IBV", "amperes"), ("KF", "amperes"))
         given = {"BV": self.bv, "NS": self.ns, "NBV": self.nbv}
         positive = {"N": self.n, "area": self.area, "multiplier": self.multiplier}
         positive |= {"NR": self.nr, "NTUN": self.ntun, "VJ": self.vj}
         positive |= {what: value for what, value in given.items() if value is not None}
-        free = ("xti", "eg", "trs1", "trs2", "tcv", "m", "tm1", "tm2", "tpb", "xtitun", "keg")
+        free = ("xti", "eg", "trs1", "trs2", "tcv", "m", "tm1", "tm2", "tpb", "xtitun", "keg", "af")
         celsius = {"temperature": self.temperature, "TNOM": self.tnom}
         return [
             ("IS", self.is_, f"at least {_SMALLEST_IS:g} A", lambda v: v >= _SMALLEST_IS),
@@ -216,6 +221,23 @@ class JunctionDiode(Device):
     def law(self) -> SeriesJunction:  # type: ignore[override]
         """The junction and its series resistance at the diode's temperature."""
         return SeriesJunction.of(self.junction, self._series_resistance, self.thermal_voltage)
+
+    @property
+    def noise_law(self) -> NoisyJunction:
+        """See :attr:`Device.noise_law`; of diodes in parallel each adds flicker noise by its own current."""
+        law = self.law
+        kf = self.kf * self.multiplier ** (1.0 - self.af)
+        return NoisyJunction(law.junction, law.rs, law.vt, kf, self.af)
+
+    def noise(self, dv: Array, p: Values, kelvin: Number) -> Noise:
+        """Shot and flicker noise of the junction, and thermal noise of the series resistance, A^2/Hz.
+
+        Example:
+            >>> d = JunctionDiode(is_=1e-12, gmin=0.0)
+            >>> f"{d.noise(-1.0, {}, 300.15).white:.4g}"  # 2 q IS
+            '3.204e-31'
+        """
+        return self.noise_law.noise(dv, p, kelvin)
 
     def cocontent(self, dv: Array, p: Values) -> Array:
         """Co-content in watts: that of the junction and ``RS i^2 / 2``."""

@@ -15,6 +15,7 @@ from ebana.devices.junction.components import Shockley
 from ebana.devices.junction.elimination import Elimination
 from ebana.devices.junction.law import Junction, along, by_numbers
 from ebana.devices.mismatch import Parallel
+from ebana.devices.noise import LEAST, Noise, shot, thermal
 
 _STEPS = 80
 """Bound on the steps; six to twelve are usual, and bisection alone needs sixty."""
@@ -110,6 +111,29 @@ class SeriesJunction(Device):
         """About the voltage at which the current is ``i`` amperes; minus infinity where none is."""
         v = self.junction.voltage_near(i)
         return v if self.rs is None else v + self.rs * i
+
+
+@law()
+@dataclass(frozen=True)
+class NoisyJunction(SeriesJunction):
+    """The same with its noise.
+
+    Args:
+        kf, af: flicker noise ``kf |i|^af / f`` of the junction's current, A^2/Hz.
+    """
+
+    kf: float = 0.0
+    af: float = 1.0
+
+    def noise(self, dv: Array, p: Values, kelvin: Number) -> Noise:
+        """Shot and flicker noise of the junction and thermal noise of the resistance, at the outer terminals."""
+        _, i, g = self._solved(dv)
+        size = jnp.maximum(jnp.abs(i), LEAST)
+        white, flicker = shot(i), self.kf * size**self.af
+        if self.rs is None:
+            return Noise(white, flicker)
+        share = 1.0 / (1.0 + self.rs * g) ** 2
+        return Noise(share * (white + thermal(self.rs * g * g, kelvin)), share * flicker)
 
 
 @jax.custom_jvp

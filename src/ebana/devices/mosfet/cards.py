@@ -14,6 +14,9 @@ from ebana.spice.language.cards import ModelCard
 VACUUM = 8.854214871e-12
 """Permittivity of vacuum as ngspice has it, F/m."""
 
+OXIDE = 3.9 * VACUUM / 1e-7
+"""Capacitance of the oxide, F/m^2, that ngspice's flicker noise takes where a card states no TOX."""
+
 
 def parameters(card: cards.ModelCard) -> dict[str, Any]:
     """Constructor arguments of a transistor from its card.
@@ -74,6 +77,8 @@ def _derive(card: cards.ModelCard, given: dict[str, float], sign: int) -> None:
     if not given.get("tox"):
         return
     oxide = 3.9 * VACUUM / given["tox"]
+    if "kf" in given:  # in terms of the standard oxide, as the cards that are written state none
+        given["kf"] *= (OXIDE / oxide) ** 2
     given.setdefault("kp", given.get("uo", 600.0) * 1e-4 * oxide)
     if "nsub" not in given:
         return

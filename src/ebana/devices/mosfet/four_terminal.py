@@ -20,11 +20,12 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
-from ebana._types import Array, Values
+from ebana._types import Array, Number, Values
 from ebana.devices.device import Device, floating
 from ebana.devices.forms import law
 from ebana.devices.limits import ChannelLimiter, JunctionLimiter
 from ebana.devices.mosfet.transistor import Level1
+from ebana.devices.noise import LEAST, Noise, thermal
 from ebana.devices.ports import PortDevice
 from ebana.spice.language.statements import DeviceLine
 
@@ -40,6 +41,7 @@ class ChannelPort(PortDevice):
     Args:
         beta, vto, lambda_, gamma, phi: at the temperature, with the signs of an n-channel transistor.
         sign: -1 for a p-channel one.
+        kf, af: flicker noise ``kf |i|^af / f``, A^2/Hz.
     """
 
     beta: float
@@ -48,6 +50,8 @@ class ChannelPort(PortDevice):
     gamma: float
     phi: float
     sign: int = 1
+    kf: float = 0.0
+    af: float = 1.0
 
     def value(self, controls: tuple[Array, ...], p: Values) -> Array:
         """See :meth:`PortDevice.value`."""
@@ -62,6 +66,12 @@ class ChannelPort(PortDevice):
         w = jnp.minimum(x, v)
         i = self.beta * (1.0 + self.lambda_ * v) * w * (x - 0.5 * w)
         return self.sign * jnp.where(turned, -i, i)
+
+    def noise(self, controls: tuple[Array, ...], p: Values, kelvin: Number) -> Noise:
+        """Thermal noise ``8/3 k T gm`` and flicker noise; gm is the slope by the gate's voltage."""
+        i, (gm, *_) = self.answer(controls, p)
+        size = jnp.maximum(jnp.abs(i), LEAST)
+        return Noise(thermal(2.0 / 3.0 * jnp.abs(gm), kelvin), self.kf * size**self.af)
 
     def limiter(self) -> ChannelLimiter:
         """See :meth:`PortDevice.limiter`."""
@@ -140,7 +150,8 @@ class FourTerminal(Level1):
         channel = self._channel
         if which == "channel":
             beta = self.multiplier * channel.beta
-            return ChannelPort(beta, channel.vto, channel.lambda_, channel.gamma, channel.phi, self._sign)
+            law = beta, channel.vto, channel.lambda_, channel.gamma, channel.phi, self._sign
+            return ChannelPort(*law, self._flicker / self.multiplier, self.af)
         stated = self.drain_is if which == "drain" else self.source_is
         i_s = channel.i_s if stated is None else stated * self._growth
         return BulkJunction(self.multiplier * i_s, channel.vt, channel.gmin)

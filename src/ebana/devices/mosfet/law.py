@@ -30,6 +30,7 @@ from ebana._types import Number
 from ebana.devices.device import Array, Device, Values, floating
 from ebana.devices.exponential import rise
 from ebana.devices.forms import changed, law
+from ebana.devices.noise import LEAST, Noise, thermal
 
 CAP = 60.0
 """The junction's exponential goes on along its tangent beyond this many thermal voltages."""
@@ -155,6 +156,11 @@ class Channel:
         steep = jnp.where(corner, 0.0, steep * jnp.maximum(1.0 - radius * self.per_volt, 0.0))
         return i + self.i_s * junction + self.gmin * v, least + self.i_s * steep + self.gmin
 
+    def transconductance(self, v: Array) -> Array:
+        """Slope of the channel's current by the voltage of its gate above the end that is the source, siemens."""
+        u, (x, _) = jnp.abs(v), self._overdrive(v)
+        return self.beta * (1.0 + self.lambda_ * u) * jnp.minimum(x, u)
+
     def _parts(self, v: Array) -> tuple[Array, Array, Array, Array]:
         """Current and conductance of the channel, and those of the junction for a unit saturation current."""
         top = 3.0 * self.vt
@@ -221,6 +227,25 @@ class ChannelLaw(Device):
     def voltage_near(self, i: Array, p: Values) -> Array:
         """About the voltage at which the current is ``i`` amperes."""
         return self.sign * self.channel.voltage_near(self.sign * i)
+
+
+@law("sign")
+@dataclass(frozen=True)
+class NoisyChannel(ChannelLaw):
+    """The same with its noise.
+
+    Args:
+        kf, af: flicker noise ``kf |i|^af / f``, A^2/Hz.
+    """
+
+    kf: float = 0.0
+    af: float = 1.0
+
+    def noise(self, dv: Array, p: Values, kelvin: Number) -> Noise:
+        """Thermal noise ``8/3 k T gm`` and flicker noise of the channel."""
+        v = self.sign * floating(dv)
+        size = jnp.maximum(jnp.abs(self.channel.current(v)), LEAST)
+        return Noise(thermal(2.0 / 3.0 * self.channel.transconductance(v), kelvin), self.kf * size**self.af)
 
 
 def _corners(vto: Number, gamma: Number, phi: Number, vgs: Number | None, maths: Any = np) -> list[Any]:

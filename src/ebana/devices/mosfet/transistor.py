@@ -14,10 +14,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from ebana._types import Number
 from ebana.devices.device import Array, Device, Values
 from ebana.devices.mismatch import Mismatched
 from ebana.devices.mosfet import cards as mosfet_cards
-from ebana.devices.mosfet.law import Channel, ChannelLaw
+from ebana.devices.mosfet.law import Channel, ChannelLaw, NoisyChannel
+from ebana.devices.noise import Noise
 from ebana.devices.silicon import (
     BOLTZMANN,
     CHARGE,
@@ -54,6 +56,8 @@ class Level1(Device):
     tnom: float = 27.0
     gamma: float = 0.0
     phi: float = 0.6
+    kf: float = 0.0
+    af: float = 1.0
 
     def __post_init__(self) -> None:
         who = f"{self._what} {self.name!r}"
@@ -72,6 +76,10 @@ class Level1(Device):
             raise ValueError(
                 f"{who} has LAMBDA={self.lambda_!r}, IS={self.is_!r}, gmin={self.gmin!r}, GAMMA={self.gamma!r}. "
                 "Expected LAMBDA, gmin and GAMMA of at least zero and IS above zero."
+            )
+        if not (0 <= self.kf < math.inf and math.isfinite(self.af)):
+            raise ValueError(
+                f"{who} has KF={self.kf!r} and AF={self.af!r}. Expected KF of at least zero and a finite AF."
             )
         if not min(self.temperature, self.tnom) > -ZERO_CELSIUS or not math.isfinite(self.vto):
             raise ValueError(
@@ -151,6 +159,20 @@ class Level1(Device):
     def law(self) -> ChannelLaw:  # type: ignore[override]
         """The transistor between its two terminals."""
         return ChannelLaw(self._channel, self._turn)
+
+    @property
+    def noise_law(self) -> NoisyChannel:
+        """See :attr:`Device.noise_law`."""
+        return NoisyChannel(self._channel, self._turn, self._flicker, self.af)
+
+    @property
+    def _flicker(self) -> float:
+        """``KF / (W (L - 2 LD) COX^2)``: flicker noise for a current of one ampere."""
+        return self.kf / (self.width * (self.length - 2 * self.ld) * mosfet_cards.OXIDE**2)
+
+    def noise(self, dv: Array, p: Values, kelvin: Number) -> Noise:
+        """Thermal and flicker noise of the channel, A^2/Hz."""
+        return self.noise_law.noise(dv, p, kelvin)
 
     def cocontent(self, dv: Array, p: Values) -> Array:
         """Integral of the current, watts."""
@@ -238,6 +260,8 @@ class MosDiode(Level1):
         channel: ``"n"`` or ``"p"``.
         temperature, tnom: temperatures of the transistor and of the card, degrees Celsius.
         gamma, phi: body effect GAMMA in sqrt(V) and surface potential PHI in volts.
+        kf, af: flicker noise: coefficient and exponent of the current, for an oxide of 100 nm
+            (:mod:`ebana.devices.noise`).
 
     Example:
         >>> d = MosDiode(vto=0.5, kp=1e-4, width=2e-6, length=1e-6, is_=1e-20, gmin=0.0)

@@ -60,6 +60,17 @@ class Factors:
                 x[:, k] = one.solve(np.ascontiguousarray(right[:, k]), "T" if transposed else "N")
         return x
 
+    def many(self, rhs: np.ndarray) -> np.ndarray:
+        """Solutions of the transposed equations of the first sample for many right sides, ``(n, m)``."""
+        if self.full is None:
+            one = self.each[0]
+            x = np.full(rhs.shape, np.nan) if one is None else one.solve(np.ascontiguousarray(rhs), "T")
+        elif self.singular[0]:
+            x = np.full(rhs.shape, np.nan)
+        else:
+            x = np.linalg.solve(self.full[0].T, rhs)
+        return x * self.scale[:, :1]
+
     def one(self, k: int) -> Factors:
         """The factors of one sample."""
         at = slice(k, k + 1)

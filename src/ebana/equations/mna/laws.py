@@ -5,7 +5,7 @@ Arrays are padded to few sizes, so that circuits and batches of all sizes share 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,17 @@ def _answer(form: Form, numbers: tuple[Any, ...], controls: tuple[Any, ...], own
 _compiled = compiled(_answer, 0)
 
 
+def _density(
+    form: Form, numbers: tuple[Any, ...], controls: tuple[Any, ...], own: Values, kelvin: Any
+) -> Any:
+    law, shape = form.rebuild(list(numbers)), controls[0].shape
+    at: Any = controls[0] if isinstance(law, Device) else controls
+    return tuple(jnp.broadcast_to(jnp.asarray(part), shape) for part in law.noise(at, own, kelvin))
+
+
+_densities = compiled(_density, 0, optimize=False)
+
+
 @dataclass(frozen=True)
 class Family:
     """Branches of one form of law.
@@ -62,15 +73,31 @@ class Family:
 
     def evaluate(self, controls: Sequence[tuple[np.ndarray, ...]]) -> list[Answer]:
         """What the law of each member answers at its controls, ``(B, k)`` each."""
+
+        def program(*given: Any) -> list[Any]:
+            value, slopes = _compiled(*given)
+            return [value, *slopes]
+
+        return [(value, tuple(slopes)) for value, *slopes in self._asked(program, controls)]
+
+    def noise(
+        self, controls: Sequence[tuple[np.ndarray, ...]], kelvin: float
+    ) -> list[tuple[np.ndarray, ...]]:
+        """White and flicker density of each member's current at its controls, ``(B, k)`` each, A^2/Hz."""
+        return self._asked(lambda *given: _densities(*given, kelvin), controls)
+
+    def _asked(
+        self, program: Callable[..., Sequence[Any]], controls: Sequence[tuple[np.ndarray, ...]]
+    ) -> list[tuple[np.ndarray, ...]]:
+        """What a program gives for each member."""
         count = sum(self.sizes)
         batch = controls[0][0].shape[0]
         padded = tuple(_padded(part, batch, count) for part in zip(*controls, strict=True))
         with arithmetic():
-            value, slopes = _compiled(self.form, self.numbers, padded, self.own)
-            value, *slopes = (np.asarray(a)[:batch, :count] for a in (value, *slopes))
+            found = program(self.form, self.numbers, padded, self.own)
+            whole = [np.asarray(a)[:batch, :count] for a in found]
         cuts = np.cumsum(self.sizes)[:-1]
-        parts = zip(np.split(value, cuts, axis=1), *(np.split(s, cuts, axis=1) for s in slopes), strict=True)
-        return [(part[0], tuple(part[1:])) for part in parts]
+        return list(zip(*(np.split(a, cuts, axis=1) for a in whole), strict=True))
 
 
 def _padded(parts: Sequence[np.ndarray], batch: int, count: int) -> np.ndarray:

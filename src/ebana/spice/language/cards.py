@@ -55,9 +55,9 @@ DIODE_ALWAYS = ("IS", "N", "RS", "XTI", "EG", "TNOM")
 """Parameters that every card we write states."""
 
 _SAME_NAMES = "AREA PJ RS TRS1 TRS2 N EG XTI TNOM BV IBV NBV TCV IKF IKR ISR NR VJ M FC TM1 TM2 TPB JSW NS"
-_SAME_NAMES += " JTUN JTUNSW NTUN XTITUN KEG TLEV TLEVC"
+_SAME_NAMES += " JTUN JTUNSW NTUN XTITUN KEG TLEV TLEVC KF AF"
 DIODE_FIELDS = {"IS": "is_"} | {key: key.lower() for key in _SAME_NAMES.split()}
-"""Parameters of a card that move an operating point, and the junction diode's names for them."""
+"""Parameters of a card that move an operating point or its noise, and the junction diode's names for them."""
 
 _ALIASES = {
     "js": "is",
@@ -75,15 +75,16 @@ _SERVES = {
     "isr": ("nr", "vj", "m", "fc", "tm1", "tm2", "tpb", "tlevc"),
     "jtun jtunsw": ("ntun", "xtitun", "keg"),
     "jsw jtunsw": ("ns", "pj"),
+    "kf": ("af",),
 }
-"""Parameters without which others have no influence at DC."""
+"""Parameters without which others have no influence at DC and on noise."""
 
 _CAPACITANCE = (
     "cjo cj0 cj tt ttt1 ttt2 vp cjp cjsw vjsw php mjsw fcs cta ctc ctp tphp lm lp wm wp xom xoi xm xp xw"
 )
-_NOISE_AND_RATINGS = "kf af rth0 cth0 fv_max bv_max id_max te_max pd_max vpk ipk iave irms diss mfg type"
-DIODE_WITHOUT_DC_EFFECT = frozenset(_CAPACITANCE.split() + _NOISE_AND_RATINGS.split())
-"""Card parameters of capacitances, noise and ratings: no influence on an operating point."""
+_RATINGS = "rth0 cth0 fv_max bv_max id_max te_max pd_max vpk ipk iave irms diss mfg type"
+DIODE_WITHOUT_DC_EFFECT = frozenset(_CAPACITANCE.split() + _RATINGS.split())
+"""Card parameters of capacitances and ratings: no influence on an operating point."""
 
 WORDS = ("mfg", "type")
 """Keys whose values are words."""

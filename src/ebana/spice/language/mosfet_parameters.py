@@ -5,7 +5,7 @@ from __future__ import annotations
 from ebana.spice.language.cards import ModelCard
 
 FIELDS = {"VTO": "vto", "KP": "kp", "LAMBDA": "lambda_", "LD": "ld", "IS": "is_"}
-FIELDS |= {"GAMMA": "gamma", "PHI": "phi", "TNOM": "tnom"}
+FIELDS |= {"GAMMA": "gamma", "PHI": "phi", "TNOM": "tnom", "KF": "kf", "AF": "af"}
 SIZE = {"W": "width", "L": "length"}
 """Sizes that a card states for the transistors whose own line states none."""
 ALWAYS = ("VTO", "KP", "LAMBDA", "LD", "IS")
@@ -14,8 +14,11 @@ PROCESS = frozenset(("tox", "uo", "nsub", "tpg", "nss"))
 MODELLED = PROCESS | {key.lower() for key in FIELDS | SIZE}
 
 CAPACITANCE = "cgso cgdo cgbo cj cjsw mj mjsw pb fc cbd cbs"
-WITHOUT_DC_EFFECT = frozenset(f"level js kf af nlev gdsnoi {CAPACITANCE}".split())
-"""Card parameters without influence on an operating point (JS has one only with AD and AS, which no line states)."""
+WITHOUT_DC_EFFECT = frozenset(f"level js nlev gdsnoi {CAPACITANCE}".split())
+"""Card parameters without influence on an operating point or its noise (JS has one only with AD and AS).
+
+No line that is written states AD and AS.
+"""
 
 OTHER_LEVELS = frozenset(
     ("xj", "nfs", "vmax", "delta", "theta", "eta", "kappa", "ucrit", "uexp", "utra", "neff", "xqc")

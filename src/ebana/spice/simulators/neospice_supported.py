@@ -33,10 +33,10 @@ FUNCTIONS = {
 ``exp`` is proven up to 1e99, where ngspice cuts it off.
 """
 
-DIODE = _words("level is n rs xti eg tnom bv ibv nbv tcv ikf ikr area jsw pj ns trs1 trs2 tlev cjo")
+DIODE = _words("level is n rs xti eg tnom bv ibv nbv tcv ikf ikr area jsw pj ns trs1 trs2 tlev cjo kf af")
 """Parameters of diode cards."""
 
-MOSFET = _words("level vto kp lambda ld is rd rs gamma phi tox uo")
+MOSFET = _words("level vto kp lambda ld is rd rs gamma phi tox uo kf af")
 """Parameters of cards of level 1 transistors."""
 
 CARDS = {"d": DIODE, "nmos": MOSFET, "pmos": MOSFET}
