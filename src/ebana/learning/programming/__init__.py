@@ -3,6 +3,7 @@
 from ebana.learning.programming.curves import PiecewiseStep
 from ebana.learning.programming.device import Cells, PulsedDevice
 from ebana.learning.programming.memristors import LinearDriftMemristor, Memristor, Vteam
+from ebana.learning.programming.optimizer import Pulsed
 from ebana.learning.programming.steps import ConstantStep, ExponentialStep, LinearStep, PowerStep, SoftBounds
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Memristor",
     "PiecewiseStep",
     "PowerStep",
+    "Pulsed",
     "PulsedDevice",
     "SoftBounds",
     "Vteam",

@@ -164,7 +164,7 @@ class LinearDriftMemristor(Memristor):
     Example:
         >>> device = LinearDriftMemristor(mobility=1e-14, thickness=10e-9, voltage_up=1.0, width=300e-6)
         >>> round(device.states)
-        107
+        105
     """
 
     mobility: float = 1e-14
