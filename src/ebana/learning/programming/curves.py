@@ -97,20 +97,42 @@ class PiecewiseStep(PulsedDevice):
 
     def after(self, w: Array, n: Array, cells: Cells) -> Array:
         """Along the curve of the direction, by so many pulses."""
-        pulses, up, down = (
-            jnp.asarray(v, w.dtype) for v in (self.pulses, self._place(self.up), self._place(self.down))
-        )
-        higher = jnp.interp(jnp.interp(w, up, pulses) + n * cells.up, pulses, up)
-        lower = jnp.interp(jnp.interp(-w, -down, pulses) - n * cells.down, pulses, down)
+        pulses = jnp.asarray(self.pulses, w.dtype)
+        rising = jnp.stack([self._place(self.up), -self._place(self.down)]).astype(w.dtype)
+        sign = jnp.where(n > 0, 1, -1).astype(w.dtype)
+        row = jnp.where(n > 0, 0, 1)
+        begun = _interpolated(sign * w, rising, jnp.stack([pulses, pulses]), row)
+        ended = begun + jnp.abs(n) * jnp.where(n > 0, cells.up, cells.down)
+        moved = _interpolated(ended, jnp.stack([pulses, pulses]), rising, row)
         # beyond a curve's own end, where the other curve may lead, its pulses change nothing
-        moved = jnp.where(n > 0, jnp.maximum(higher, w), jnp.minimum(lower, w))
-        return self.within(jnp.where(n == 0, w, moved), w, cells)
+        moved = sign * jnp.maximum(moved, sign * w)
+        return self.within(jnp.where(n == 0, w, moved), w, cells).astype(w.dtype)
 
     def _place(self, curve: Any) -> Any:
         """A curve in the device's coordinate, from -1 to 1."""
         low = jnp.minimum(self.up[0], self.down[-1])
         high = jnp.maximum(self.up[-1], self.down[0])
         return 2 * (jnp.asarray(curve) - low) / (high - low) - 1
+
+
+def _interpolated(x: Array, xs: Array, ys: Array, row: Array) -> Array:
+    """Straight lines through the points of one of two curves each; beyond the ends, the end.
+
+    Args:
+        x: where, any shape.
+        xs, ys: points of both curves, ``(2, points)``, ``xs`` rising.
+        row: which curve, of the shape of ``x``.
+    """
+    points = xs.shape[1]
+    flat, begin = xs.reshape(-1), row * points
+    at = jnp.zeros_like(row)  # the last point that is not above x, found by halves
+    for k in reversed(range((points - 1).bit_length())):
+        further = jnp.minimum(at + (1 << k), points - 2)
+        at = jnp.where(flat[begin + further] <= x, further, at)
+    left = begin + at
+    x0, x1 = flat[left], flat[left + 1]
+    y0, y1 = ys.reshape(-1)[left], ys.reshape(-1)[left + 1]
+    return y0 + (y1 - y0) * jnp.clip((x - x0) / (x1 - x0), 0, 1)
 
 
 def _floats(name: str, values: Sequence[float]) -> tuple[float, ...]:

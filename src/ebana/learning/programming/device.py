@@ -115,6 +115,10 @@ class PulsedDevice:
         """By how much a pulse down changes ``w``, without noise; zero or more."""
         raise NotImplementedError(f"{type(self).__name__} states no fall(w, cells)")
 
+    def change(self, w: Array, up: Array, cells: Cells) -> Array:
+        """By how much a pulse changes ``w``, up where ``up``, without noise; a kind of one formula states it."""
+        return jnp.where(up, self.rise(w, cells), -self.fall(w, cells))
+
     def after(self, w: Array, n: Array, cells: Cells) -> Array | None:
         """``w`` after ``n`` pulses without noise (negative: down) in closed form; None where there is none."""
         return None
@@ -131,9 +135,9 @@ class PulsedDevice:
 
     @property
     def numbers(self) -> dict[str, Any]:
-        """The fields that are numbers, which programs take as arguments."""
+        """The fields that are floats or rows of them, which programs take as arguments."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {name: value for name, value in fields.items() if not isinstance(value, str | None)}
+        return {name: value for name, value in fields.items() if not isinstance(value, str | int | None)}
 
     @property
     def structure(self) -> tuple[Any, ...]:
@@ -167,9 +171,9 @@ class PulsedDevice:
         return Cells(1.0 + self.asymmetry, 1.0 - self.asymmetry, self.lower, self.upper)
 
     def draw(self, key: Array, shape: tuple[int, ...], dtype: Any = np.float32) -> Cells:
-        """Devices of an array, drawn in single precision whatever the ``dtype``: a seed is the same chip in both."""
+        """Devices of an array, made in single precision whatever the ``dtype``: a seed is the same chip in both."""
         step, asymmetry, low, high = (
-            jax.random.normal(one, shape, jnp.float32).astype(dtype) for one in jax.random.split(key, 4)
+            jax.random.normal(one, shape, jnp.float32) for one in jax.random.split(key, 4)
         )
         differ = self.structure[-1]
         plain = self.nominal()
@@ -223,7 +227,7 @@ class PulsedDevice:
         left = jnp.abs(n)
 
         def pulse(i: Array, w: Array) -> Array:
-            change = jnp.where(n > 0, self.rise(w, cells), -self.fall(w, cells))
+            change = self.change(w, n > 0, cells)
             if key is not None:
                 change = change * (1 + self.cycle_to_cycle * _normal(jax.random.fold_in(key, i), w))
             return jnp.where(i < left, self.within(w + change, w, cells), w).astype(w.dtype)

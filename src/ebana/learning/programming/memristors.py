@@ -24,9 +24,10 @@ import jax.numpy as jnp
 
 from ebana._types import Array
 from ebana.learning.programming.device import Cells, PulsedDevice
+from ebana.numbers import whole
 
-STEPS = 4
-"""Steps of integration a pulse: at 100 states a pulse is then exact to about a billionth of the range."""
+STEPS = 2
+"""Steps of integration a pulse: at 100 states a pulse is then exact to a hundred-millionth of the range."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class Memristor(PulsedDevice):
         voltage_up, voltage_down: of the pulses that raise and lower the conductance, volts; both are given above
             zero, though they are applied with opposite signs.
         width: of a pulse, seconds.
-        window: ``p`` of the window that slows the state down near its ends; None for none.
+        window: ``p`` of the window that slows the state down near its ends, a whole number; None for none.
         margin: share of the state's range at either end that is not used; with a window the ends are never left.
     """
 
@@ -50,7 +51,7 @@ class Memristor(PulsedDevice):
     voltage_up: float = 1.0
     voltage_down: float = 1.0
     width: float = 1e-3
-    window: float | None = 1.0
+    window: int | None = 1
     margin: float = 0.01
     states: float = field(init=False, default=1.0)
     lower: float = field(init=False, default=-1.0)
@@ -69,10 +70,10 @@ class Memristor(PulsedDevice):
         self._check("width", "seconds above zero", above=0.0)
         self._check("margin", "a share of zero or more, below a half", least=0.0, below=0.5)
         if self.window is not None:
-            self._check("window", "an exponent above zero, or None", above=0.0)
+            object.__setattr__(self, "window", whole(type(self).__name__, "window", self.window))
             if not self.margin > 0:
                 raise ValueError(
-                    f"{type(self).__name__}(window={self.window:g}, margin=0) has states at its ends that no pulse can "
+                    f"{type(self).__name__}(window={self.window}, margin=0) has states at its ends that no pulse can "
                     "leave. Give a margin, such as 0.01."
                 )
         if not self.r_on < self.r_off:
@@ -107,7 +108,7 @@ class Memristor(PulsedDevice):
         """``f(x)``."""
         if self.window is None:
             return jnp.ones_like(x)
-        return 1 - jnp.square(2 * x - 1) ** self.window
+        return 1 - jax.lax.integer_pow(2 * x - 1, 2 * self.window)
 
     @property
     def ends(self) -> tuple[Any, Any]:

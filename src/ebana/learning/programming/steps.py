@@ -17,13 +17,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from ebana._types import Array
 from ebana.learning.programming.device import Cells, PulsedDevice
-
-STRAIGHT = 1e-6
-"""Loss of step a pulse below which ``(1 - (1 - x)^n) / x`` is ``n``, to the last digits of single precision."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,13 +118,23 @@ class SoftBounds(PulsedDevice):
 
 
 def _geometric(step: Array, slope: Array, w: Array, n: Array) -> Array:
-    """Sum of ``n`` changes of ``step (1 - slope w)``; none for one that would go the other way."""
-    loss = jnp.minimum(step * slope, 1.0)  # a step that reaches beyond the bound ends there
-    kept = jnp.maximum(loss, STRAIGHT)
-    pulses = jnp.where(loss < STRAIGHT, n, -jnp.expm1(n * jnp.log1p(-kept)) / kept)
-    return jnp.where(loss < 1, pulses, jnp.minimum(n, 1) / jnp.maximum(step * slope, 1.0)) * (
-        step * jnp.maximum(1 - slope * w, 0)
-    )
+    """Sum of ``n`` changes of ``step (1 - slope w)``; none for one that would go the other way.
+
+    With ``x = step slope`` it is ``s(n) = (1 - (1 - x)^n) / x`` first changes, found bit by bit of ``n``:
+    ``s(2 n) = s(n) (2 - x s(n))`` and ``s(n + 1) = 1 + (1 - x) s(n)``, without differences of what is nearly equal.
+    """
+    x = jnp.asarray(step * slope)
+    loss = jnp.minimum(x, 1.0)  # a step that reaches beyond the bound ends there
+    count = n.astype(jnp.int32)
+    bits = 32 - jax.lax.clz(count.max(initial=0))
+
+    def bit(k: Array, s: Array) -> Array:
+        s = s * (2 - loss * s)
+        odd = (count >> (bits - 1 - k)) & 1
+        return jnp.where(odd == 1, 1 + (1 - loss) * s, s).astype(w.dtype)
+
+    changes = jax.lax.fori_loop(0, bits, bit, jnp.zeros_like(w))
+    return changes / jnp.maximum(x, 1.0) * (step * jnp.maximum(1 - slope * w, 0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,13 +174,18 @@ class ExponentialStep(PulsedDevice):
 
     def rise(self, w: Array, cells: Cells) -> Array:
         """See :meth:`.PulsedDevice.rise`."""
-        share = 1 - self.amplitude_up * jnp.exp(self.exponent_up * self._position(w, cells))
-        return self.step * cells.up * jnp.maximum(share, 0)
+        return self.change(w, jnp.asarray(True), cells)
 
     def fall(self, w: Array, cells: Cells) -> Array:
         """See :meth:`.PulsedDevice.fall`."""
-        share = 1 - self.amplitude_down * jnp.exp(-self.exponent_down * self._position(w, cells))
-        return self.step * cells.down * jnp.maximum(share, 0)
+        return -self.change(w, jnp.asarray(False), cells)
+
+    def change(self, w: Array, up: Array, cells: Cells) -> Array:
+        """See :meth:`.PulsedDevice.change`."""
+        amplitude = jnp.where(up, self.amplitude_up, self.amplitude_down)
+        exponent = jnp.where(up, self.exponent_up, -self.exponent_down)
+        share = 1 - amplitude * jnp.exp(exponent * self._position(w, cells))
+        return self.step * jnp.where(up, cells.up, -cells.down) * jnp.maximum(share, 0)
 
     def _position(self, w: Array, cells: Cells) -> Any:
         return self.slope * 2 * w / (cells.upper - cells.lower) + self.offset
@@ -201,10 +214,14 @@ class PowerStep(PulsedDevice):
 
     def rise(self, w: Array, cells: Cells) -> Array:
         """See :meth:`.PulsedDevice.rise`."""
-        left = jnp.clip((cells.upper - w) / (cells.upper - cells.lower), 0, 1)
-        return self.step * cells.up * left**self.exponent_up
+        return self.change(w, jnp.asarray(True), cells)
 
     def fall(self, w: Array, cells: Cells) -> Array:
         """See :meth:`.PulsedDevice.fall`."""
-        left = jnp.clip((w - cells.lower) / (cells.upper - cells.lower), 0, 1)
-        return self.step * cells.down * left**self.exponent_down
+        return -self.change(w, jnp.asarray(False), cells)
+
+    def change(self, w: Array, up: Array, cells: Cells) -> Array:
+        """See :meth:`.PulsedDevice.change`."""
+        left = jnp.where(up, cells.upper - w, w - cells.lower) / (cells.upper - cells.lower)
+        power = jnp.clip(left, 0, 1) ** jnp.where(up, self.exponent_up, self.exponent_down)
+        return self.step * jnp.where(up, cells.up, -cells.down) * power
