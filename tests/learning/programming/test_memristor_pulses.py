@@ -48,7 +48,7 @@ def test_linear_drift_without_a_window_is_a_quadratic(start, n):
         wanted = 1600 * x - 750 * x**2 + mpmath.mpf(RATE) * volts * mpmath.mpf("1e-3") * abs(n)
         end = (1600 - mpmath.sqrt(mpmath.mpf(1600) ** 2 - 3000 * wanted)) / 1500
     moved = device.pulsed(coordinate(device, start), n)
-    assert state(device, moved) == pytest.approx(float(end), abs=2e-9)
+    assert state(device, moved) == pytest.approx(float(end), abs=1e-8)
 
 
 @pytest.mark.parametrize("start", [0.1, 0.5, 0.9])
@@ -65,7 +65,7 @@ def test_linear_drift_with_the_first_window_is_a_logarithm(start, n):
         end = mpmath.findroot(
             lambda x: primitive(x) - wanted, (start, min(start + 0.02 * n, 0.999)), solver="anderson"
         )
-    assert state(device, device.pulsed(coordinate(device, start), n)) == pytest.approx(float(end), abs=2e-9)
+    assert state(device, device.pulsed(coordinate(device, start), n)) == pytest.approx(float(end), abs=1e-8)
 
 
 @pytest.mark.parametrize("window", [1, 2, 5])
@@ -89,7 +89,7 @@ def test_both_kinds_are_those_of_an_integrator(window, n):
             exact = solve_ivp(
                 law, (0, abs(n) * device.width), [start], rtol=1e-12, atol=1e-14, method="DOP853"
             )
-            assert found == pytest.approx(float(exact.y[0, -1]), abs=2e-8)
+            assert found == pytest.approx(float(exact.y[0, -1]), abs=1e-8)
 
 
 def test_an_exponential_resistance_is_its_own_inverse():

@@ -143,7 +143,9 @@ class PulsedDevice:
     def structure(self) -> tuple[Any, ...]:
         """A hashable that is equal for devices whose programs are the same."""
         words = {
-            f.name: v for f in dataclasses.fields(self) if isinstance(v := getattr(self, f.name), str | None)
+            f.name: v
+            for f in dataclasses.fields(self)
+            if isinstance(v := getattr(self, f.name), str | int | None)
         }
         sizes = {name: len(v) for name, v in self.numbers.items() if isinstance(v, tuple)}
         present = tuple(
