@@ -8,6 +8,7 @@ checkpoints resume bit for bit, and another seed or other numbers compile nothin
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -22,6 +23,7 @@ from ebana.learning.optimizers import Optimizer, Rate
 from ebana.learning.programming import kinds as known
 from ebana.learning.programming.device import Cells, PulsedDevice, key_of
 from ebana.learning.programming.rounding import RULES, THRESHOLDS, Rounding
+from ebana.learning.system import LearningWarning
 from ebana.numbers import positive, whole
 from ebana.parameters import UNITS, Parameter
 
@@ -116,6 +118,7 @@ class Pulsed(Optimizer):
         super().__init__(model, inner.beta, inner.lr, schedule=inner.schedule)
         self.parametrization = inner.parametrization
         self.optimizer, self.device = inner, device
+        self._share = device.nominal_pulse / (device.upper - device.lower)
         if rounding not in RULES:
             raise ValueError(f"Pulsed(rounding={rounding!r}). Expected one of {', '.join(map(repr, RULES))}.")
         self.rounding: Rounding = rounding
@@ -163,6 +166,7 @@ class Pulsed(Optimizer):
         inner = self.optimizer.start(values, parameters)
         devices = {n: p for n, p in parameters.items() if n in values and p.kind in self.kinds}
         self._check_layers(devices)
+        self._check_pulses(devices)
         dtype = jnp.result_type(*(jnp.asarray(v) for v in values.values())) if values else jnp.float32
         key = jnp.asarray(key_of(self.seed))
         shapes = {name: np.shape(values[name]) for name in devices}
@@ -191,6 +195,22 @@ class Pulsed(Optimizer):
             raise ValueError(
                 f"Pulsed(ranges=...) names {unknown}. Expected some of the layers {sorted(layers)}."
             )
+
+    def _check_pulses(self, devices: Mapping[str, Parameter]) -> None:
+        """Warn of bounds that are so wide that a pulse is larger than what the devices start at."""
+        for name, parameter in devices.items():
+            if None in self.ranges or parameter.layer in self.ranges or not parameter.initial.size:
+                continue
+            pulse = self._share * (parameter.high - parameter.low)
+            mean, unit = float(np.abs(parameter.initial).mean()), parameter.unit
+            if np.isfinite(pulse) and pulse > mean > 0:
+                warnings.warn(
+                    f"a pulse changes {name!r} by {pulse:.3g} {unit}, more than their mean of {mean:.3g} {unit}: the "
+                    f"devices range over all of the bounds, {parameter.low:g} to {parameter.high:g} {unit}. Give "
+                    f"Pulsed(ranges={{{parameter.layer!r}: (lowest, highest)}}).",
+                    LearningWarning,
+                    stacklevel=3,
+                )
 
     def _range(self, parameter: Parameter) -> Range:
         """Lowest and highest value of a parameter's devices."""
