@@ -279,7 +279,8 @@ def test_xor_is_learned_through_soft_bounds():
 @pytest.mark.parametrize(
     ("options", "error", "told"),
     [
-        ({"device": "soft-bounds"}, TypeError, "device='soft-bounds'.*SoftBounds"),
+        ({"device": 100}, TypeError, "device=100.*SoftBounds"),
+        ({"device": "soft-bounds"}, ValueError, "unknown device 'soft-bounds'.*'reram-soft-bounds'"),
         ({"rounding": "up"}, ValueError, "rounding='up'.*'stochastic'"),
         ({"threshold": 0.0, "rounding": "threshold"}, ValueError, "threshold=0.0"),
         ({"threshold": 2.0}, ValueError, "has no use for a threshold"),

@@ -9,9 +9,11 @@ onto a range of conductance, siemens. With the step ``d = (upper - lower) / stat
 where ``r`` and ``f`` are what a kind of device states (:meth:`PulsedDevice.rise`, :meth:`PulsedDevice.fall`), ``c`` is
 the noise from cycle to cycle and ``xi`` a normal number of each pulse. Drawn once for each device are
 
-    u = s (1 + a)    v = s (1 - a)    s = 1 + (spread of the step) xi    a = asymmetry + (spread of it) xi
+    u = s (1 + a)    v = s (1 - a)
+    s = 1 + (spread of the step) xi
+    a = asymmetry + (spread of the asymmetry) xi
 
-and its bounds, ``upper (1 + (spread of the bounds) xi)`` and the same of ``lower``. The family is that of Gokmen and
+and its bounds, ``upper + (spread of the bounds) (upper - lower) / 2 xi`` and the same of ``lower``. The family is that of Gokmen and
 Vlasov, Frontiers in Neuroscience 10 (2016) 333, and of Rasch et al., AICAS (2021), arXiv 2104.02184.
 """
 
@@ -64,7 +66,7 @@ class PulsedDevice:
             as a share of the range; it is drawn anew at each write and does not add up.
         device_to_device: standard deviation of the steps of devices, as a share.
         device_to_device_asymmetry: standard deviation of their asymmetry.
-        device_to_device_bounds: standard deviation of their bounds, as a share.
+        device_to_device_bounds: standard deviation of their bounds, as a share of half the range.
         lower, upper: bounds of the coordinate, below and above zero.
 
     Raises:
@@ -189,8 +191,11 @@ class PulsedDevice:
             size = _factor(self.device_to_device, step)
             up, down = size * (1 + share), size * (1 - share)
         if "device_to_device_bounds" in differ:
-            lower = self.lower * _factor(self.device_to_device_bounds, low)
-            upper = self.upper * _factor(self.device_to_device_bounds, high)
+            half = self.device_to_device_bounds * (self.upper - self.lower) / 2
+            lower, upper = (
+                self.lower * _factor(half / -self.lower, low),
+                self.upper * _factor(half / self.upper, high),
+            )
         return Cells(*(jnp.asarray(v, dtype) for v in (up, down, lower, upper)))
 
     # -- pulses --------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from ebana._types import Array, Number, Values
 from ebana.learning import optimizers
 from ebana.learning.optimizers import Optimizer, Rate
 from ebana.learning.programming import kinds as known
+from ebana.learning.programming import presets
 from ebana.learning.programming.device import Cells, PulsedDevice, key_of
 from ebana.learning.programming.rounding import RULES, THRESHOLDS, Rounding
 from ebana.learning.system import LearningWarning
@@ -65,7 +66,8 @@ class Pulsed(Optimizer):
 
     Args:
         optimizer: what says the wanted changes: an optimizer, its name or description (:func:`.optimizers.get`).
-        device: the kind of device (:mod:`ebana.learning.programming`).
+        device: the kind of device (:mod:`ebana.learning.programming`), or the name of a published one
+            (:data:`ebana.learning.programming.PRESETS`).
         ranges: lowest and highest conductance of the devices, siemens: one pair, or pairs by name of a layer; None, and
             for layers left out, for the bounds of the parameter.
         rounding: ``"stochastic"``, ``"nearest"``, ``"threshold"``, ``"probabilistic"`` or ``"accumulated"``
@@ -98,7 +100,7 @@ class Pulsed(Optimizer):
         self,
         optimizer: object = "adam",
         *,
-        device: PulsedDevice,
+        device: PulsedDevice | str,
         ranges: Range | Mapping[str, Range] | None = None,
         rounding: Rounding = "stochastic",
         threshold: float = 1.0,
@@ -110,10 +112,11 @@ class Pulsed(Optimizer):
         inner = optimizers.get(optimizer)
         if isinstance(inner, Pulsed):
             raise TypeError(f"Pulsed({inner!r}) writes its pulses twice. Give the optimizer within it.")
+        device = presets.get(device) if isinstance(device, str) else device
         if not isinstance(device, PulsedDevice):
             raise TypeError(
                 f"Pulsed(device={device!r}). Expected a device of ebana.learning.programming, such as "
-                "SoftBounds(states=100)."
+                "SoftBounds(states=100), or the name of a published one."
             )
         super().__init__(model, inner.beta, inner.lr, schedule=inner.schedule)
         self.parametrization = inner.parametrization
