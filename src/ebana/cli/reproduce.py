@@ -19,14 +19,24 @@ if TYPE_CHECKING:
 
 NAME = "reproduce"
 
-PAPERS = ("kendall2020", "scellier2023", "scellier2024", "ebana2022", "nest2024", "metzger2024")
+PAPERS = (
+    "kendall2020",
+    "scellier2023",
+    "scellier2024",
+    "ebana2022",
+    "nest2024",
+    "metzger2024",
+    "device-kinds",
+)
 
 
 def run(
     context: typer.Context,
     paper: Annotated[
         str,
-        typer.Argument(help="kendall2020, scellier2023, scellier2024, ebana2022, nest2024 or metzger2024."),
+        typer.Argument(
+            help="kendall2020, scellier2023, scellier2024, ebana2022, nest2024, metzger2024, device-kinds."
+        ),
     ],
     model: Annotated[
         str | None,
@@ -86,7 +96,7 @@ def run(
         typer.Option(
             "--published-settings",
             help="scellier2024: batches of 4 and SGD, as in the paper; scellier2023, nest2024: the paper's networks "
-            "and settings.",
+            "and settings; device-kinds: published devices.",
         ),
     ] = False,
     quick: Annotated[
@@ -184,13 +194,14 @@ def check_options(paper: str, options: dict[str, Any], published_settings: bool,
             raise ValueError(f"--{option} is an option of {' and '.join(owners)}. Leave it out for {paper}.")
     if paper == "scellier2024" and options["model"] is None:
         raise ValueError("scellier2024 has several networks. Choose one with --model xs, 1h, 2h, 3h or xl.")
-    if published_settings and paper not in ("scellier2023", "scellier2024", "nest2024"):
+    if published_settings and paper not in ("scellier2023", "scellier2024", "nest2024", "device-kinds"):
         raise ValueError(
-            f"{paper} has no --published-settings: those of scellier2023, scellier2024 and nest2024 alone are written "
-            "out. Leave the option out."
+            f"{paper} has no --published-settings: those of scellier2023, scellier2024 and nest2024, and the devices "
+            "of device-kinds, alone are written out. Leave the option out."
         )
-    if baselines and paper == "metzger2024":
-        raise ValueError("metzger2024 has no baselines: it compares settings. Leave out --baselines.")
+    if baselines and paper in ("metzger2024", "device-kinds"):
+        compared = "settings" if paper == "metzger2024" else "kinds of devices, and none"
+        raise ValueError(f"{paper} has no baselines: it compares {compared}. Leave out --baselines.")
     if baselines and paper in ("scellier2023", "ebana2022", "nest2024"):
         raise ValueError(
             "--baselines is an option of kendall2020 and scellier2024; scellier2023, ebana2022 --fashion and nest2024 "
@@ -243,6 +254,10 @@ def reproduce(paper: str, request: Request, options: dict[str, Any]) -> Outcome:
         if model is None:
             model = "l6" if request.published_settings else "small"
         return nest2024.run(request, model, data, None if size is None else (size,))
+    if paper == "device-kinds":
+        from ebana.reproductions import device_kinds
+
+        return device_kinds.run(request)
     if paper == "metzger2024":
         from ebana.reproductions import metzger2024
 

@@ -13,8 +13,8 @@ the noise from cycle to cycle and ``xi`` a normal number of each pulse. Drawn on
     s = 1 + (spread of the step) xi
     a = asymmetry + (spread of the asymmetry) xi
 
-and its bounds, ``upper + (spread of the bounds) (upper - lower) / 2 xi`` and the same of ``lower``. The family is that of Gokmen and
-Vlasov, Frontiers in Neuroscience 10 (2016) 333, and of Rasch et al., AICAS (2021), arXiv 2104.02184.
+and its bounds, ``upper + (spread of the bounds) (upper - lower) / 2 xi`` and the same of ``lower``. The family is that
+of Gokmen and Vlasov, Frontiers in Neuroscience 10 (2016) 333, and of Rasch et al., AICAS (2021), arXiv 2104.02184.
 """
 
 from __future__ import annotations
