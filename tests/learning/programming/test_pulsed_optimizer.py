@@ -97,6 +97,15 @@ def test_no_more_pulses_are_written_at_once_than_there_are():
     assert int(state.written[G]) == 6
 
 
+@pytest.mark.parametrize("most", [15, 16, 1000])
+def test_trains_of_any_length_end_where_their_pulses_do(most):
+    """``8 - 4 (1 - 1/8)^n`` of soft bounds from the middle, by short trains without a loop and by long ones."""
+    values, _ = updated(
+        pulsed(SoftBounds(states=16), rounding="nearest", pulses=most), np.array([0.5 * 14, -1.5])
+    )
+    np.testing.assert_allclose(values[G], [8 - 4 * 0.875**8, 4 * 0.875**3], rtol=1e-12)
+
+
 # -- what is written -----------------------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ import copy
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -125,6 +125,9 @@ class PulsedDevice:
         """``w`` after ``n`` pulses without noise (negative: down) in closed form; None where there is none."""
         return None
 
+    bits: ClassVar[int] = 0
+    """Bits of the longest train that a program has to serve, 0 where any may come: a known number needs no loop."""
+
     adds_up = False
     """Whether ``n`` pulses and then ``m`` are ``n + m`` for any real numbers: noisy trains then have a closed form."""
 
@@ -155,9 +158,15 @@ class PulsedDevice:
         )
         return (type(self), tuple(words.items()), tuple(sizes.items()), present)
 
-    def with_numbers(self, numbers: Mapping[str, Any]) -> Self:
-        """The same kind with other numbers, which may be traced."""
+    def with_numbers(self, numbers: Mapping[str, Any], bits: int = 0) -> Self:
+        """The same kind with other numbers, which may be traced.
+
+        Args:
+            numbers: by name of a field.
+            bits: see :attr:`bits`.
+        """
         device = copy.copy(self)
+        object.__setattr__(device, "bits", bits)
         for name, value in numbers.items():
             object.__setattr__(device, name, value)
         return device

@@ -30,6 +30,9 @@ from ebana.parameters import UNITS, Parameter
 
 Range = tuple[float, float]
 
+SHORT = 4
+"""Bits of short trains: up to 15 pulses an update share a program, and all longer ones another."""
+
 
 class PulsedState(NamedTuple):
     """What a pulsed optimizer carries from update to update; by name of a parameter where it is a dict of them.
@@ -242,7 +245,7 @@ class Pulsed(Optimizer):
     ) -> tuple[dict[str, Array], Any]:
         """See :meth:`.Optimizer.update`; the values that are devices are written by pulses."""
         new, inner = self.optimizer.update(gradients, state.inner, values, rates, factor, bounds, scale)
-        device = self.device.with_numbers(state.numbers)
+        device = self.device.with_numbers(state.numbers, self._bits)
         size = device.pulse_size()
         key = jax.random.fold_in(state.key, state.updates)
         errors, rests, written = dict(state.errors), dict(state.rests), dict(state.written)
@@ -253,6 +256,7 @@ class Pulsed(Optimizer):
             wanted = ((new[name] - old) / (spread * size)).astype(old.dtype)
             n, rest = RULES[self.rounding](wanted, rests.get(name), state.settings["threshold"], rounds)
             n = jnp.clip(n, -state.settings["pulses"], state.settings["pulses"]).astype(old.dtype)
+            n = jax.lax.optimization_barrier(n)  # else it is computed once more for each use
             new[name], missed = self._write(
                 device, state, name, old, n, (noise, error), (bounds or {}).get(name, (-np.inf, np.inf))
             )
@@ -304,7 +308,12 @@ class Pulsed(Optimizer):
     @property
     def signature(self) -> Any:
         """See :attr:`.Optimizer.signature`; numbers of the device, pulses, threshold and seed are arguments."""
-        return (type(self), self.optimizer.signature, self.device.structure, self.rounding)
+        return (type(self), self.optimizer.signature, self.device.structure, self.rounding, self._bits)
+
+    @property
+    def _bits(self) -> int:
+        """Bits of the longest train where it is short: see :attr:`.PulsedDevice.bits`."""
+        return SHORT if self.pulses < 2**SHORT else 0
 
     # -- what was written, and configuration -------------------------------------------------------------
 

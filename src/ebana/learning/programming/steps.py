@@ -86,7 +86,7 @@ class LinearStep(PulsedDevice):
         up = n > 0
         step = jnp.where(up, self.step * cells.up, -self.step * cells.down)
         slope = jnp.where(up, self.slope_up / self.upper, self.slope_down / self.lower)
-        return self.within(w + _geometric(step, slope, w, jnp.abs(n)), w, cells)
+        return self.within(w + _geometric(step, slope, w, jnp.abs(n), self.bits), w, cells)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,10 +114,10 @@ class SoftBounds(PulsedDevice):
         up = n > 0
         step = jnp.where(up, self.step * cells.up, -self.step * cells.down)
         slope = jnp.where(up, 1 / jnp.asarray(cells.upper), 1 / jnp.asarray(cells.lower))
-        return self.within(w + _geometric(step, slope, w, jnp.abs(n)), w, cells)
+        return self.within(w + _geometric(step, slope, w, jnp.abs(n), self.bits), w, cells)
 
 
-def _geometric(step: Array, slope: Array, w: Array, n: Array) -> Array:
+def _geometric(step: Array, slope: Array, w: Array, n: Array, bits: int) -> Array:
     """Sum of ``n`` changes of ``step (1 - slope w)``; none for one that would go the other way.
 
     With ``x = step slope`` it is ``s(n) = (1 - (1 - x)^n) / x`` first changes, found bit by bit of ``n``:
@@ -126,14 +126,20 @@ def _geometric(step: Array, slope: Array, w: Array, n: Array) -> Array:
     x = jnp.asarray(step * slope)
     loss = jnp.minimum(x, 1.0)  # a step that reaches beyond the bound ends there
     count = n.astype(jnp.int32)
-    bits = 32 - jax.lax.clz(count.max(initial=0))
+    # bits after the first one: none for single pulses
+    further = bits - 1 if bits else 31 - jax.lax.clz(count.max(initial=1))
 
-    def bit(k: Array, s: Array) -> Array:
+    def bit(k: Any, s: Array) -> Array:
         s = s * (2 - loss * s)
-        odd = (count >> (bits - 1 - k)) & 1
+        odd = (count >> (further - 1 - k)) & 1
         return jnp.where(odd == 1, 1 + (1 - loss) * s, s).astype(w.dtype)
 
-    changes = jax.lax.fori_loop(0, bits, bit, jnp.zeros_like(w))
+    changes = (count >> further).astype(w.dtype)
+    if bits:  # one pass over the array
+        for k in range(further):
+            changes = bit(k, changes)
+    else:
+        changes = jax.lax.fori_loop(0, further, bit, changes)
     return changes / jnp.maximum(x, 1.0) * (step * jnp.maximum(1 - slope * w, 0))
 
 
