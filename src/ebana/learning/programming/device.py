@@ -255,15 +255,14 @@ class PulsedDevice:
 
         Args:
             w: where the devices are, in their coordinate; any shape.
-            n: whole numbers of pulses, of the same shape or one for all.
+            n: whole numbers of pulses, broadcast against ``w``.
             seed: of the noise from cycle to cycle; None for none.
             cells: what was drawn for them (:meth:`cells`); None for devices without spread.
         """
         cells = self.nominal() if cells is None else cells
         with arithmetic():
             key = None if seed is None else jnp.asarray(key_of(seed))
-            w = jnp.asarray(w, jnp.float64)
-            n = jnp.broadcast_to(jnp.asarray(n, jnp.float64), w.shape)
+            w, n = jnp.broadcast_arrays(jnp.asarray(w, jnp.float64), jnp.asarray(n, jnp.float64))
             return np.asarray(_pulsed(Kind(self), self.numbers, w, n, cells, key))
 
     def cells(self, shape: tuple[int, ...], seed: int = 0) -> Cells:
