@@ -39,7 +39,9 @@ def test_published_devices_have_their_sources():
 
 def test_a_short_run_compares_kinds(request_of, tmp_path, monkeypatch):
     """Two of the kinds, whose programs are quick to compile: the first is no device at all."""
-    kinds = {kind: device_kinds.devices()[kind] for kind in ("no devices", "constant step", device_kinds.HELD)}
+    kinds = {
+        kind: device_kinds.devices()[kind] for kind in ("no devices", "constant step", device_kinds.HELD)
+    }
     monkeypatch.setattr(device_kinds, "devices", lambda published: kinds)
     outcome = device_kinds.run(request_of())
     result = outcome.to_dict()

@@ -244,9 +244,15 @@ class Pulsed(Optimizer):
         scale: Mapping[str, Number] | None = None,
     ) -> tuple[dict[str, Array], Any]:
         """See :meth:`.Optimizer.update`; the values that are devices are written by pulses."""
-        new, inner = self.optimizer.update(gradients, state.inner, values, rates, factor, bounds, scale)
         device = self.device.with_numbers(state.numbers, self._bits)
         size = device.pulse_size()
+        meant = {
+            n: values[n] + rest * self._scale(device, state.ranges[n]) * size
+            for n, rest in state.rests.items()
+        }
+        new, inner = self.optimizer.update(
+            gradients, state.inner, {**values, **meant}, rates, factor, bounds, scale
+        )
         key = jax.random.fold_in(state.key, state.updates)
         errors, rests, written = dict(state.errors), dict(state.rests), dict(state.written)
         for name in (name for name in state.ranges if name in gradients):
@@ -254,14 +260,14 @@ class Pulsed(Optimizer):
             rounds, noise, error = jax.random.split(_own(key, name), 3)
             spread = self._scale(device, state.ranges[name])
             wanted = ((new[name] - old) / (spread * size)).astype(old.dtype)
-            n, rest = RULES[self.rounding](wanted, rests.get(name), state.settings["threshold"], rounds)
+            n, rest = RULES[self.rounding](wanted, state.settings["threshold"], rounds)
             n = jnp.clip(n, -state.settings["pulses"], state.settings["pulses"]).astype(old.dtype)
             n = jax.lax.optimization_barrier(n)  # else it is computed once more for each use
             new[name], missed = self._write(
                 device, state, name, old, n, (noise, error), (bounds or {}).get(name, (-np.inf, np.inf))
             )
             written[name] = written[name] + jnp.abs(n).sum().astype(jnp.uint32)
-            if rest is not None:
+            if name in rests:
                 rests[name] = rest
             if missed is not None:
                 errors[name] = missed

@@ -5,8 +5,8 @@
     threshold       the nearest whole number, none where |x| is below the threshold
     probabilistic   the nearest whole number; where |x| is below the threshold, the threshold with probability
                     |x| / threshold, else nothing: right on average, and few devices are written
-    accumulated     what is left over is kept, digitally, and counts for the next update; written in whole pulses once
-                    it has reached the threshold
+    accumulated     what is left over is kept, digitally, and belongs to the value that the next update changes;
+                    written in whole pulses once it has reached the threshold
 
 The probabilistic rule is that of EaPU (Liu et al., Nature Communications 2025, doi 10.1038/s41467-025-66240-7), which
 takes its threshold from the noise of a write; the accumulated one that of Nandakumar et al., Frontiers in
@@ -24,8 +24,8 @@ import jax.numpy as jnp
 from ebana._types import Array
 
 Rounding = Literal["nearest", "stochastic", "threshold", "probabilistic", "accumulated"]
-Rounded = tuple[Array, Array | None]
-"""Numbers of pulses, and what is left over where that is kept."""
+Rounded = tuple[Array, Array]
+"""Numbers of pulses, and what is left over."""
 
 
 def _uniform(key: Array, like: Array) -> Array:
@@ -35,39 +35,41 @@ def _uniform(key: Array, like: Array) -> Array:
     return (halves.astype(like.dtype) + 0.5) * 2**-16
 
 
-def _nearest(x: Array, rest: Any, threshold: Any, key: Array) -> Rounded:
-    return jnp.round(x), None
+def _nearest(x: Array, threshold: Any, key: Array) -> Rounded:
+    return _with_rest(x, jnp.round(x))
 
 
-def _stochastic(x: Array, rest: Any, threshold: Any, key: Array) -> Rounded:
-    return jnp.floor(x + _uniform(key, x)), None
+def _stochastic(x: Array, threshold: Any, key: Array) -> Rounded:
+    return _with_rest(x, jnp.floor(x + _uniform(key, x)))
 
 
-def _threshold(x: Array, rest: Any, threshold: Any, key: Array) -> Rounded:
-    return jnp.where(jnp.abs(x) < threshold, 0.0, jnp.round(x)).astype(x.dtype), None
+def _threshold(x: Array, threshold: Any, key: Array) -> Rounded:
+    return _with_rest(x, jnp.where(jnp.abs(x) < threshold, 0.0, jnp.round(x)))
 
 
-def _probabilistic(x: Array, rest: Any, threshold: Any, key: Array) -> Rounded:
+def _probabilistic(x: Array, threshold: Any, key: Array) -> Rounded:
     small = jnp.abs(x) < threshold
     written = _uniform(key, x) * threshold < jnp.abs(x)
     pulse = jnp.sign(x) * jnp.round(threshold)
-    return jnp.where(small, jnp.where(written, pulse, 0.0), jnp.round(x)).astype(x.dtype), None
+    return _with_rest(x, jnp.where(small, jnp.where(written, pulse, 0.0), jnp.round(x)))
 
 
-def _accumulated(x: Array, rest: Any, threshold: Any, key: Array) -> Rounded:
-    x = x + rest
-    n = jnp.where(jnp.abs(x) < threshold, 0.0, jnp.trunc(x)).astype(x.dtype)
-    return n, x - n
+def _accumulated(x: Array, threshold: Any, key: Array) -> Rounded:
+    return _with_rest(x, jnp.where(jnp.abs(x) < threshold, 0.0, jnp.trunc(x)))
 
 
-RULES: dict[str, Callable[[Array, Any, Any, Array], Rounded]] = {
+def _with_rest(x: Array, n: Array) -> Rounded:
+    return n.astype(x.dtype), (x - n).astype(x.dtype)
+
+
+RULES: dict[str, Callable[[Array, Any, Array], Rounded]] = {
     "nearest": _nearest,
     "stochastic": _stochastic,
     "threshold": _threshold,
     "probabilistic": _probabilistic,
     "accumulated": _accumulated,
 }
-"""By name: from wanted pulses, what was left over, the threshold and a key to whole pulses."""
+"""By name: from wanted pulses, what was left over among them, the threshold and a key to whole pulses."""
 
 THRESHOLDS = ("threshold", "probabilistic", "accumulated")
 """Rules that know a threshold."""
