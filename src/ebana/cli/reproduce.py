@@ -274,7 +274,9 @@ def _show(outcome: Outcome, terminal: Terminal) -> None:
         terminal.say(note)
     if outcome.shortened:
         terminal.say(f"{outcome.shortened}. It is held to a lower bar, not to the published figure.")
-    if outcome.passed:
+    if not outcome.goal:
+        terminal.say("Nothing of it is held to a goal.")
+    elif outcome.passed:
         terminal.say("Goal reached.")
     else:
         terminal.say(f"Goal missed: {'; '.join(outcome.missed)}.")
