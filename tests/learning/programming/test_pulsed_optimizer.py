@@ -91,6 +91,24 @@ def test_what_is_left_over_is_kept_until_it_makes_a_pulse():
     assert np.all(np.abs(left) < 0.5)
 
 
+def test_what_is_kept_is_no_part_of_a_value_that_nothing_is_wanted_of():
+    rule = pulsed(rounding="accumulated")
+    values, state = updated(rule, [0.3, -0.3])
+    with jax.enable_x64(True):
+        new, after = rule.update(
+            {B: np.ones(2)}, state._replace(inner=rule.optimizer.init({B: values[B]})), values, {B: 1.0}
+        )
+    np.testing.assert_array_equal(new[G], values[G])
+    np.testing.assert_array_equal(after.rests[G], state.rests[G])
+
+
+def test_pulses_that_are_too_many_at_once_are_written_later_where_they_are_kept():
+    values, state = updated(pulsed(rounding="accumulated", pulses=2), [2.0])
+    assert (values[G] - 4.0, np.asarray(state.rests[G])) == (1.0, 2.0)
+    values, _ = updated(pulsed(rounding="accumulated", pulses=2), [0.0], values=values, state=state)
+    assert values[G] == 6.0
+
+
 def test_no_more_pulses_are_written_at_once_than_there_are():
     values, state = updated(pulsed(rounding="nearest", pulses=3), [100.0, -2.0])
     np.testing.assert_allclose(values[G] - 4.0, [1.5, -1.5], atol=1e-12)

@@ -249,6 +249,7 @@ class Pulsed(Optimizer):
         meant = {
             n: values[n] + rest * self._scale(device, state.ranges[n]) * size
             for n, rest in state.rests.items()
+            if n in gradients
         }
         new, inner = self.optimizer.update(
             gradients, state.inner, {**values, **meant}, rates, factor, bounds, scale
@@ -260,7 +261,7 @@ class Pulsed(Optimizer):
             rounds, noise, error = jax.random.split(_own(key, name), 3)
             spread = self._scale(device, state.ranges[name])
             wanted = ((new[name] - old) / (spread * size)).astype(old.dtype)
-            n, rest = RULES[self.rounding](wanted, state.settings["threshold"], rounds)
+            n = RULES[self.rounding](wanted, state.settings["threshold"], rounds)
             n = jnp.clip(n, -state.settings["pulses"], state.settings["pulses"]).astype(old.dtype)
             n = jax.lax.optimization_barrier(n)  # else it is computed once more for each use
             new[name], missed = self._write(
@@ -268,7 +269,7 @@ class Pulsed(Optimizer):
             )
             written[name] = written[name] + jnp.abs(n).sum().astype(jnp.uint32)
             if name in rests:
-                rests[name] = rest
+                rests[name] = wanted - n
             if missed is not None:
                 errors[name] = missed
         return new, state._replace(

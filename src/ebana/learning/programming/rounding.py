@@ -3,8 +3,8 @@
     nearest         the nearest whole number
     stochastic      floor(x + u), u uniform from 0 to 1: right on average
     threshold       the nearest whole number, none where |x| is below the threshold
-    probabilistic   the nearest whole number; where |x| is below the threshold, the threshold with probability
-                    |x| / threshold, else nothing: right on average, and few devices are written
+    probabilistic   the nearest whole number; where |x| is below the threshold, the threshold (in whole pulses) with
+                    probability |x| / threshold, else nothing: right on average, and few devices are written
     accumulated     what is left over is kept, digitally, and belongs to the value that the next update changes;
                     written in whole pulses once it has reached the threshold
 
@@ -24,8 +24,6 @@ import jax.numpy as jnp
 from ebana._types import Array
 
 Rounding = Literal["nearest", "stochastic", "threshold", "probabilistic", "accumulated"]
-Rounded = tuple[Array, Array]
-"""Numbers of pulses, and what is left over."""
 
 
 def _uniform(key: Array, like: Array) -> Array:
@@ -35,34 +33,30 @@ def _uniform(key: Array, like: Array) -> Array:
     return (halves.astype(like.dtype) + 0.5) * 2**-16
 
 
-def _nearest(x: Array, threshold: Any, key: Array) -> Rounded:
-    return _with_rest(x, jnp.round(x))
+def _nearest(x: Array, threshold: Any, key: Array) -> Array:
+    return jnp.round(x)
 
 
-def _stochastic(x: Array, threshold: Any, key: Array) -> Rounded:
-    return _with_rest(x, jnp.floor(x + _uniform(key, x)))
+def _stochastic(x: Array, threshold: Any, key: Array) -> Array:
+    return jnp.floor(x + _uniform(key, x))
 
 
-def _threshold(x: Array, threshold: Any, key: Array) -> Rounded:
-    return _with_rest(x, jnp.where(jnp.abs(x) < threshold, 0.0, jnp.round(x)))
+def _threshold(x: Array, threshold: Any, key: Array) -> Array:
+    return jnp.where(jnp.abs(x) < threshold, 0.0, jnp.round(x))
 
 
-def _probabilistic(x: Array, threshold: Any, key: Array) -> Rounded:
+def _probabilistic(x: Array, threshold: Any, key: Array) -> Array:
     small = jnp.abs(x) < threshold
-    written = _uniform(key, x) * threshold < jnp.abs(x)
-    pulse = jnp.sign(x) * jnp.round(threshold)
-    return _with_rest(x, jnp.where(small, jnp.where(written, pulse, 0.0), jnp.round(x)))
+    pulses = jnp.maximum(jnp.round(threshold), 1.0)  # whole ones: the probability is that of what is written
+    written = _uniform(key, x) * pulses < jnp.abs(x)
+    return jnp.where(small, jnp.where(written, jnp.sign(x) * pulses, 0.0), jnp.round(x)).astype(x.dtype)
 
 
-def _accumulated(x: Array, threshold: Any, key: Array) -> Rounded:
-    return _with_rest(x, jnp.where(jnp.abs(x) < threshold, 0.0, jnp.trunc(x)))
+def _accumulated(x: Array, threshold: Any, key: Array) -> Array:
+    return jnp.where(jnp.abs(x) < threshold, 0.0, jnp.trunc(x))
 
 
-def _with_rest(x: Array, n: Array) -> Rounded:
-    return n.astype(x.dtype), (x - n).astype(x.dtype)
-
-
-RULES: dict[str, Callable[[Array, Any, Array], Rounded]] = {
+RULES: dict[str, Callable[[Array, Any, Array], Array]] = {
     "nearest": _nearest,
     "stochastic": _stochastic,
     "threshold": _threshold,
