@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from ebana import CurrentLayer, DenseLayer, InputVoltageLayer, Model, optimizers
 from ebana.hopfield import HopfieldNetwork
+from ebana.learning.programming import SoftBounds
 from ebana.training.callbacks import Callback, Checkpoint, EarlyStopping
 
 EPOCHS = 9
@@ -56,9 +57,14 @@ def fresh(kind: str) -> Any:
     return model
 
 
+DEVICE = SoftBounds(states=50, cycle_to_cycle=0.3, write_noise=0.01, device_to_device=0.3)
+RANGES = (1e-6, 5e-2)
 RULES = {
     "adam": lambda: optimizers.Adam(lr=1e-4, schedule="cosine"),
     "momentum": lambda: optimizers.Momentum(lr=1e-8),
+    "pulsed": lambda: optimizers.Pulsed(
+        optimizers.Adam(lr=1e-4), device=DEVICE, rounding="accumulated", seed=5
+    ),
 }
 
 

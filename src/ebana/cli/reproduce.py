@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
 NAME = "reproduce"
 
-PAPERS = ("kendall2020", "scellier2023", "scellier2024", "ebana2022", "nest2024", "metzger2024", "gower2025")
+PAPERS = (
+    "kendall2020",
+    "scellier2023",
+    "scellier2024",
+    "ebana2022",
+    "nest2024",
+    "metzger2024",
+    "gower2025",
+    "device-kinds",
+)
 
 
 def run(
@@ -27,7 +36,8 @@ def run(
     paper: Annotated[
         str,
         typer.Argument(
-            help="kendall2020, scellier2023, scellier2024, ebana2022, nest2024, metzger2024 or gower2025."
+            help="kendall2020, scellier2023, scellier2024, ebana2022, nest2024, metzger2024, gower2025 or "
+            "device-kinds."
         ),
     ],
     model: Annotated[
@@ -88,7 +98,7 @@ def run(
         typer.Option(
             "--published-settings",
             help="scellier2024: batches of 4 and SGD, as in the paper; scellier2023, nest2024: the paper's networks "
-            "and settings.",
+            "and settings; device-kinds: published devices.",
         ),
     ] = False,
     quick: Annotated[
@@ -186,13 +196,14 @@ def check_options(paper: str, options: dict[str, Any], published_settings: bool,
             raise ValueError(f"--{option} is an option of {' and '.join(owners)}. Leave it out for {paper}.")
     if paper == "scellier2024" and options["model"] is None:
         raise ValueError("scellier2024 has several networks. Choose one with --model xs, 1h, 2h, 3h or xl.")
-    if published_settings and paper not in ("scellier2023", "scellier2024", "nest2024"):
+    if published_settings and paper not in ("scellier2023", "scellier2024", "nest2024", "device-kinds"):
         raise ValueError(
-            f"{paper} has no --published-settings: those of scellier2023, scellier2024 and nest2024 alone are written "
-            "out. Leave the option out."
+            f"{paper} has no --published-settings: those of scellier2023, scellier2024 and nest2024, and the devices "
+            "of device-kinds, alone are written out. Leave the option out."
         )
-    if baselines and paper == "metzger2024":
-        raise ValueError("metzger2024 has no baselines: it compares settings. Leave out --baselines.")
+    if baselines and paper in ("metzger2024", "device-kinds"):
+        compared = "settings" if paper == "metzger2024" else "kinds of devices, and none"
+        raise ValueError(f"{paper} has no baselines: it compares {compared}. Leave out --baselines.")
     if baselines and paper in ("scellier2023", "ebana2022", "nest2024"):
         raise ValueError(
             "--baselines is an option of kendall2020, scellier2024 and gower2025; scellier2023, ebana2022 --fashion "
@@ -249,6 +260,10 @@ def reproduce(paper: str, request: Request, options: dict[str, Any]) -> Outcome:
         if model is None:
             model = "l6" if request.published_settings else "small"
         return nest2024.run(request, model, data, None if size is None else (size,))
+    if paper == "device-kinds":
+        from ebana.reproductions import device_kinds
+
+        return device_kinds.run(request)
     if paper == "metzger2024":
         from ebana.reproductions import metzger2024
 
@@ -265,7 +280,9 @@ def _show(outcome: Outcome, terminal: Terminal) -> None:
         terminal.say(note)
     if outcome.shortened:
         terminal.say(f"{outcome.shortened}. It is held to a lower bar, not to the published figure.")
-    if outcome.passed:
+    if not outcome.goal:
+        terminal.say("Nothing of it is held to a goal.")
+    elif outcome.passed:
         terminal.say("Goal reached.")
     else:
         terminal.say(f"Goal missed: {'; '.join(outcome.missed)}.")

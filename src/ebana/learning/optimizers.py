@@ -141,6 +141,13 @@ class Optimizer:
         """The state to start from, for the values that will be trained (name to array)."""
         return self.transform.init({name: jnp.asarray(value) for name, value in values.items()})
 
+    def start(self, values: Values, parameters: Mapping[str, Parameter]) -> Any:
+        """The state to start from for some of a model's parameters: what training calls; :meth:`init` of the values.
+
+        An update rule that asks what the values are (their kind, their bounds) overrides this.
+        """
+        return self.init(values)
+
     def direction(self, gradients: Values, state: object, values: Values) -> tuple[dict[str, Array], Any]:
         """What to go down along, by parameter, and the next state. A new update rule overrides this."""
         return self.transform.update(dict(gradients), state, dict(values))  # type: ignore[return-value]
@@ -279,7 +286,7 @@ class Optimizer:
         _check_gradients(gradients, values, parameters)
         with arithmetic():
             if self.state is None:
-                self.state = self.init({name: values[name] for name in gradients})
+                self.state = self.start({name: values[name] for name in gradients}, parameters)
             factor = self.schedule.factor(self.steps, total_steps, steps_per_epoch)
             if scale is None:
                 scale = self.scale(model.system, values)
@@ -329,6 +336,13 @@ class Optimizer:
 
         return read_state(path, self, self._model("load_state"), layers)
 
+    def check_file(self, config: Mapping[str, Any]) -> None:
+        """Refuse the state of an optimizer of this class by its description, where it does not fit this one.
+
+        Raises:
+            ValueError: saying what differs.
+        """
+
     def _model(self, verb: str) -> Any:
         if self.model is None:
             raise ValueError(f"{type(self).__name__}.{verb} needs a model. Make it with the model: "
@@ -358,6 +372,12 @@ class Optimizer:
         """The inverse of :meth:`to_config`, for built-in optimizers with built-in schedules."""
         options = dict(config)
         name = options.pop("class", None)
+        if name == "Pulsed":
+            from ebana.learning.programming.optimizer import (
+                Pulsed,
+            )  # it is one of these, and imports this module
+
+            return Pulsed.of_config(**options)
         if options.get("custom") or name not in _BUILT_IN:
             raise ValueError(
                 f"optimizer {name!r} is not built in, so a file cannot bring it back. Pass the object itself."

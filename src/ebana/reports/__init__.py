@@ -1,5 +1,6 @@
 """Figures of a training run, drawings of the model and its circuit, and a report in one HTML file."""
 
+from ebana.reports.devices import device_curves
 from ebana.reports.drawing import draw_model
 from ebana.reports.figures import conductances, loss_and_accuracy
 from ebana.reports.power import power_chart
@@ -15,6 +16,7 @@ __all__ = [
     "Table",
     "animation",
     "conductances",
+    "device_curves",
     "draw_circuit",
     "draw_model",
     "loss_and_accuracy",

@@ -170,7 +170,7 @@ def run(task: Task, request: Request) -> Outcome:
     shortened = task.quick.describe(volts, settings) if request.quick else ""
     if shortened:
         request.say(shortened)
-    parts = _datasets(volts)
+    parts = datasets_of(volts)
     inputs, classes = volts.x_train.shape[1], len(volts.classes)
     del volts  # as large as the copy that the data sets hold
     request.parts.open(_depends_on(task, settings, parts, request))
@@ -251,7 +251,7 @@ def _load(task: Task, request: Request, gain: float) -> Split:
     return replace(split, x_train=split.x_train * factor, x_test=split.x_test * factor)
 
 
-def _datasets(split: Split) -> tuple[Dataset, Dataset]:
+def datasets_of(split: Split) -> tuple[Dataset, Dataset]:
     """The training and the test part, for a model."""
     from ebana.training.data import Dataset
 

@@ -45,12 +45,14 @@ def read_state(
             f"{os.fspath(path)} holds the state of {written}. Expected {type(optimizer).__name__}: "
             "make an optimizer of the kind that was saved."
         )
+    with of_file(described.source):
+        optimizer.check_file(described["optimizer"].mapping())
     values = {name: np.asarray(value) for name, value in model.values.items()}
     taken = _matching(path, arrays["values"], values, model.system.parameters, layers)
     trained = {
         name: taken.get(name, values[name]) for name, p in model.system.parameters.items() if p.trainable
     }
-    state = _fill(path, optimizer, trained, arrays["state"], taken)
+    state = _fill(path, optimizer, trained, model.system.parameters, arrays["state"], taken)
     with of_file(described.source):
         model.set_values(taken)  # nothing is changed before everything has been read
     optimizer.state, optimizer.steps = state, steps
@@ -82,12 +84,14 @@ def _matching(
     return taken
 
 
-def _fill(path: FilePath, optimizer: Any, trainable: Any, stored: dict[str, np.ndarray], taken: Any) -> Any:
+def _fill(
+    path: FilePath, optimizer: Any, trainable: Any, parameters: Any, stored: dict[str, np.ndarray], taken: Any
+) -> Any:
     """A state for the trainable values, with the stored arrays of those that are taken."""
     if not stored:
         return None
     with arithmetic():
-        fresh = jax.tree.map(np.asarray, optimizer.init(trainable))
+        fresh = jax.tree.map(np.asarray, optimizer.start(trainable, parameters))
 
     def leaf(where: tuple[Any, ...], start: np.ndarray) -> np.ndarray:
         owner = next((key.key for key in where if isinstance(key, jax.tree_util.DictKey)), None)

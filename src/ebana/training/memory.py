@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,8 @@ def needs(
     trained = {
         name: jax.ShapeDtypeStruct(system.parameters[name].shape, np.float32) for name in trainable(system)
     }
-    state = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(optimizer.init, trained)))
+    shapes = jax.eval_shape(partial(optimizer.start, parameters=system.parameters), trained)
+    state = sum(leaf.size for leaf in jax.tree.leaves(shapes))
     data = generator.dataset
     columns = sum(array.shape[1] for array in (*data.inputs.values(), *data.outputs.values()))
     together = estimator.samples_together if traits.phases_together or not estimator.nudges else 1

@@ -125,7 +125,9 @@ class Run:
         self.watched = watch_points(parameters, settings.watch)
         with scope(self.traits):
             values = self._arrays(model.values)
-            state = optimizer.init({name: values[name] for name in trainable(self.system)})
+            state = optimizer.start(
+                {name: values[name] for name in trainable(self.system)}, self.system.parameters
+            )
             if optimizer.restored and optimizer.model is model:  # load_state came before
                 state = jax.tree.map(jnp.asarray, optimizer.state)
             values, state = placement.everywhere((values, state))
