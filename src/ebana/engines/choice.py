@@ -28,6 +28,8 @@ def suited(circuit: Circuit) -> Engine:
     others = [element for element in circuit.elements if not element.solvable]
     if others and all(element.has_relations for element in others):
         return SparseEngine()
-    if not others and len(circuit.free) > DENSE_LIMIT and not plan(circuit).layered:
-        return SparseEngine()
+    if not others and len(circuit.free) > DENSE_LIMIT:
+        found = plan(circuit)
+        if not (found.layered or (found.wired and not found.pairs)):
+            return SparseEngine()
     return NativeEngine()

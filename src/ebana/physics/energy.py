@@ -29,6 +29,7 @@ from ebana.circuit.checks import require_solvable
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.element import INDEX, Branches, as_slice, at_nodes
 from ebana.circuit.elements import Amplifiers, Crossbar, CurrentSources, Resistors, VoltageSources
+from ebana.circuit.wires import WiredCells
 from ebana.physics import kirchhoff
 from ebana.physics.stages import factors, stages
 
@@ -188,6 +189,16 @@ def _(
     mean_a, change_a = _mean_and_change(plus, minus, weight, element.a)
     mean_b, change_b = _mean_and_change(plus, minus, weight, element.b)
     yield element.conductance, ((mean_a - mean_b) * (change_a - change_b)).sum(0)
+
+
+@_differences.register
+def _(
+    element: WiredCells, circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, weight: Array
+) -> Differences:
+    mean_a, change_a = _mean_and_change(plus, minus, weight, element.a)
+    mean_b, change_b = _mean_and_change(plus, minus, weight, element.b)
+    each = ((mean_a - mean_b) * (change_a - change_b)).sum(0)
+    yield element.conductance, each.reshape(element.shape)
 
 
 @_differences.register

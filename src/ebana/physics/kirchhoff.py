@@ -18,6 +18,8 @@ from ebana.circuit.circuit import Circuit
 from ebana.circuit.dynamic import WaveformSources
 from ebana.circuit.element import INDEX, Branches, as_slice, at_nodes
 from ebana.circuit.elements import CurrentSources, NodeGroup, VoltageSources
+from ebana.circuit.wires import WiredCells
+from ebana.physics.wires import potentials_within
 
 HELD = 1e-9
 """An ideal diode counts as conducting when it is within this many volts of its bound."""
@@ -70,9 +72,34 @@ def potentials(circuit: Circuit, parameters: Values, inputs: Values, v: FreePote
         below = parts[0] if order is None else jnp.concatenate(parts, axis=1)[:, order]
         ((group, _, _),) = _by_group(circuit, amplifier.outputs)
         pieces[group.name] = (shift + parameters[amplifier.gain] * (below - shift)).astype(v.dtype)
+    ports = [
+        piece(g.name, g.size) if g.kind != "inner" else jnp.zeros((batch, 0), v.dtype) for g in circuit.groups
+    ]
+    for cells in circuit.each(WiredCells):
+        _add_inner(circuit, cells, parameters, ports, pieces)
     return jnp.concatenate(
         [*(piece(g.name, g.size) for g in circuit.groups), jnp.zeros((batch, 1), v.dtype)], axis=1
     )
+
+
+def _add_inner(
+    circuit: Circuit, cells: WiredCells, parameters: Values, ports: list[Array], pieces: dict[str, Array]
+) -> None:
+    """The potentials of the nodes within a wired crossbar, from those of its ports."""
+    if not cells.inside.size:
+        return
+    known = jnp.concatenate([*ports, jnp.zeros_like(ports[0][:, :1])], axis=1)
+    place = np.full(circuit.size + 1, known.shape[1] - 1, INDEX)
+    outer = np.concatenate([g.indices for g in circuit.groups if g.kind != "inner"])
+    place[outer] = np.arange(outer.size)
+    rows, columns = (known[:, as_slice(place[nodes])] for nodes in (cells.rows, cells.columns))
+    sides = potentials_within(cells, parameters, rows, columns)
+    for nodes, side in zip(cells.ends(), sides, strict=True):
+        found, first = np.unique(nodes, return_index=True)
+        for group in circuit.groups:
+            within = (found >= group.start) & (found < group.start + group.size)
+            if group.kind == "inner" and within.any():
+                pieces[group.name] = side[:, as_slice(first[within].astype(INDEX))]
 
 
 def _by_group(circuit: Circuit, nodes: np.ndarray) -> list[tuple[NodeGroup, Any, np.ndarray | None]]:

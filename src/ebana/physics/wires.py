@@ -1,0 +1,224 @@
+"""Wired crossbars: what their ports draw, and the potentials within, by elimination line by line.
+
+With ``c_i`` the potentials of the columns' wires at row i, ``x_i`` that of the row's driver, ``g_ij`` the cells, the
+current from the columns into row i is
+
+    i_i = H_i c_i - q_i x_i,      H_i = D_i - D_i M_i D_i,      q_i = H_i 1,      D_i = diag(g_i),
+
+where ``M_i`` holds the resistances of the row's wire with its cells to ground: a ladder, whose entries are products of
+what each of its resistors passes on. Above the wire below row i, all rows so far are a conductance ``S_i`` and a
+current ``h_i`` of their drivers (Norton's theorem):
+
+    J_i = S_i c_i - h_i,                        S_i = H_i + S'_{i-1},         h_i = q_i x_i + h'_{i-1},
+    S'_i = (1 + S_i R_i)^-1 S_i,                h'_i = (1 + S_i R_i)^-1 h_i,
+
+with ``R_i`` the resistances of the columns' wires there, at last those of the contacts. Nothing large is subtracted:
+wires of a siemens beside cells of a nanosiemens cost no digits, and an ideal wire is a zero. Elimination takes
+``m n^3`` operations, once for each set of conductances, and ``m n^2`` more for each sample; crossbars of more columns
+than rows are eliminated column by column. The potentials within follow backwards, row by row (Kron 1939; block
+elimination of George 1973, *SIAM J. Numer. Anal.* 10, in its stable order).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ebana._types import Array, Values
+from ebana.circuit.wires import WiredCells
+
+
+class Numbers(NamedTuple):
+    """Conductances of a wired crossbar's cells, siemens, and resistances of its wires, ohms.
+
+    Args:
+        g: ``(m, n)``.
+        along: resistance before each crossing of a row, from its driver on, ``(m, n)``.
+        down: resistance below each crossing of a column, the contact last, ``(m, n)``.
+    """
+
+    g: Array
+    along: Array
+    down: Array
+
+    @staticmethod
+    def of(cells: WiredCells, parameters: Values, dtype: Any) -> Numbers:
+        """Those of an array among a circuit's values."""
+        r = {part: jnp.asarray(ohms, dtype) for part, ohms in cells.resistances(parameters).items()}
+        along = jnp.concatenate([r["driver"][:, None], r["row"]], axis=1)
+        down = jnp.concatenate([r["column"], r["contact"][None]])
+        return Numbers(parameters[cells.conductance].astype(dtype), along, down)
+
+    def turned(self) -> Numbers:
+        """The same crossbar with its columns as rows: their contacts drive it, and it is read at its drivers."""
+        return Numbers(*(array[::-1, ::-1].T for array in (self.g, self.down, self.along)))
+
+
+class Ladders(NamedTuple):
+    """The rows' wires, by their cells and resistors, all ``(m, n)``.
+
+    Args:
+        g: conductances of the cells.
+        passed: logarithm of the potential that reaches a crossing for each volt of the driver, cells to ground.
+        own: resistance that a crossing is held with, cells to ground.
+    """
+
+    g: Array
+    passed: Array
+    own: Array
+
+
+class Eliminated(NamedTuple):
+    """A crossbar as seen from below each of its rows: ``S'_i`` (m, n, n) and ``h'_i`` (m, n, K) of the module."""
+
+    conductance: Array
+    current: Array
+
+
+class Crossings(NamedTuple):
+    """Potentials of the rows' and of the columns' wires at the crossings, ``(m, n, K)``, volts."""
+
+    rows: Array
+    columns: Array
+
+
+def _ladders(numbers: Numbers) -> Ladders:
+    """Walk along each row's wire, from its end and from its driver."""
+    g, along = numbers.g.T, numbers.along.T
+
+    def from_end(beyond: Array, at: Any) -> tuple[Array, Array]:
+        cell, wire = at
+        seen = cell + beyond
+        return seen / (1.0 + wire * seen), seen
+
+    def from_driver(before: Array, at: Any) -> tuple[Array, Array]:
+        wire, cell = at
+        source = before + wire
+        return source / (1.0 + cell * source), source
+
+    zero = jnp.zeros_like(g[0])
+    _, seen = jax.lax.scan(from_end, zero, (g, along), reverse=True)
+    _, source = jax.lax.scan(from_driver, zero, (along, g))
+    passed = -jnp.cumsum(jnp.log1p(along * seen), axis=0)
+    return Ladders(numbers.g, passed.T, (source / (1.0 + source * seen)).T)
+
+
+def _row(ladders: Ladders) -> tuple[Array, Array]:
+    """``H`` (n, n) and ``q`` (n,) of one row, from its own parts of the ladders."""
+    g, passed, own = ladders
+    near = jnp.minimum(jnp.arange(g.size)[:, None], jnp.arange(g.size)[None, :])
+    share = jnp.exp(-jnp.abs(passed[:, None] - passed[None, :]))
+    across = g[:, None] * g[None, :] * own[near] * share
+    across = across - jnp.diag(jnp.diag(across))
+    q = g * jnp.exp(passed)
+    return jnp.diag(q + across.sum(1)) - across, q
+
+
+def eliminate(numbers: Numbers, x: Array) -> Eliminated:
+    """Eliminate row after row.
+
+    Args:
+        numbers: of the crossbar.
+        x: potentials of the rows' ports, ``(m, K)``, volts.
+    """
+    n = numbers.g.shape[1]
+
+    def step(above: tuple[Array, Array], at: Any) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        ladders, below, port = at
+        h, q = _row(ladders)
+        s = h + above[0]
+        sides = jnp.concatenate([s, q[:, None] * port[None, :] + above[1]], axis=1)
+        found = jnp.linalg.solve(jnp.eye(n, dtype=s.dtype) + s * below[None, :], sides)
+        down = found[:, :n], found[:, n:]
+        return down, down
+
+    start = jnp.zeros((n, n), x.dtype), jnp.zeros((n, x.shape[1]), x.dtype)
+    return Eliminated(*jax.lax.scan(step, start, (_ladders(numbers), numbers.down, x))[1])
+
+
+def crossings(numbers: Numbers, x: Array, y: Array) -> Crossings:
+    """Potentials within a crossbar from those of its ports.
+
+    Args:
+        numbers: of the crossbar.
+        x, y: potentials of its rows' and columns' ports, ``(m, K)`` and ``(n, K)``, volts.
+    """
+    m, n = numbers.g.shape
+    if n > m:
+        found = crossings(numbers.turned(), y[::-1], x[::-1])
+        return Crossings(*(jnp.swapaxes(p[::-1, ::-1], 0, 1) for p in (found.columns, found.rows)))
+    eliminated = eliminate(numbers, x)
+
+    def step(below: Array, at: Any) -> tuple[Array, tuple[Array, Array]]:
+        s, h, wire, ladders, port = at
+        column = below - wire[:, None] * (s @ below - h)
+        inner, q = _row(ladders)
+        drawn = inner @ column - q[:, None] * port[None, :]
+        return column, (column - drawn / ladders.g[:, None], column)
+
+    parts = (*eliminated, numbers.down, _ladders(numbers), x)
+    return Crossings(*jax.lax.scan(step, y, parts, reverse=True)[1])
+
+
+def port_currents(numbers: Numbers, x: Array, y: Array) -> tuple[Array, Array]:
+    """Currents that a crossbar draws from its ports, ``(m, K)`` and ``(n, K)``, amperes, at potentials of theirs.
+
+    Args:
+        numbers: of the crossbar.
+        x, y: potentials of its rows' and columns' ports, ``(m, K)`` and ``(n, K)``, volts.
+    """
+    m, n = numbers.g.shape
+    if n > m:
+        columns, rows = port_currents(numbers.turned(), y[::-1], x[::-1])
+        return rows[::-1], columns[::-1]
+    eliminated, ladders = eliminate(numbers, x), _ladders(numbers)
+
+    def step(below: Array, at: Any) -> tuple[Array, Array]:
+        s, h, wire, g, passed, port = at
+        column = below - wire[:, None] * (s @ below - h)
+        return column, ((g * jnp.exp(passed))[:, None] * (port[None, :] - column)).sum(0)
+
+    parts = (*eliminated, numbers.down, ladders.g, ladders.passed, x)
+    rows = jax.lax.scan(step, y, parts, reverse=True)[1]
+    return rows, eliminated.conductance[-1] @ y - eliminated.current[-1]
+
+
+def seen_from_columns(numbers: Numbers, x: Array) -> tuple[Array, Array]:
+    """A crossbar whose rows are held, as its columns' ports see it.
+
+    Args:
+        numbers: of the crossbar.
+        x: potentials of its rows' ports, ``(m, K)``, volts.
+
+    Returns:
+        Conductances between the ports and to ground, as a matrix ``(n, n)``, siemens, and currents into the ports where
+        all of them are grounded, ``(n, K)``, amperes.
+    """
+    m, n = numbers.g.shape
+    if n > m:
+        grounded = jnp.zeros((n, x.shape[1]), x.dtype)
+        drawn = port_currents(
+            numbers,
+            jnp.concatenate([x, jnp.zeros((m, n), x.dtype)], axis=1),
+            jnp.concatenate([grounded, jnp.eye(n, dtype=x.dtype)], axis=1),
+        )[1]
+        return drawn[:, x.shape[1] :], -drawn[:, : x.shape[1]]
+    eliminated = eliminate(numbers, x)
+    return eliminated.conductance[-1], eliminated.current[-1]
+
+
+def potentials_within(
+    cells: WiredCells, parameters: Values, rows: Array, columns: Array
+) -> tuple[Array, Array]:
+    """Potentials of the rows' and of the columns' wires at all crossings, ``(B, m n)`` each, volts.
+
+    Args:
+        cells: the crossings.
+        parameters: values by name, SI units.
+        rows, columns: potentials of the ports, ``(B, m)`` and ``(B, n)``, volts.
+    """
+    found = crossings(Numbers.of(cells, parameters, rows.dtype), rows.T, columns.T)
+    a, b = (p.reshape(-1, p.shape[-1]).T for p in found)
+    return a, b
