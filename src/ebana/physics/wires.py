@@ -10,10 +10,11 @@ what each of its resistors passes on. Above the wire below row i, all rows so fa
 current ``h_i`` of their drivers (Norton's theorem):
 
     J_i = S_i c_i - h_i,                        S_i = H_i + S'_{i-1},         h_i = q_i x_i + h'_{i-1},
-    S'_i = (1 + S_i R_i)^-1 S_i,                h'_i = (1 + S_i R_i)^-1 h_i,
+    S'_i = (1 + S_i R_i)^-1 S_i,                h'_i = (1 + S_i R_i)^-1 h_i = (1 - S'_i R_i) h_i,
 
-with ``R_i`` the resistances of the columns' wires there, at last those of the contacts. Nothing large is subtracted:
-wires of a siemens beside cells of a nanosiemens cost no digits, and an ideal wire is a zero. Elimination takes
+with ``R_i`` the resistances of the columns' wires there, at last those of the contacts. Wires of a siemens
+beside cells of a nanosiemens cost no digits: resistances are multiplied, not subtracted, and an ideal wire is a zero.
+Elimination takes
 ``m n^3`` operations, once for each set of conductances, and ``m n^2`` more for each sample; crossbars of more columns
 than rows are eliminated column by column. The potentials within follow backwards, row by row (Kron 1939; block
 elimination of George 1973, *SIAM J. Numer. Anal.* 10, in its stable order).
@@ -70,13 +71,6 @@ class Ladders(NamedTuple):
     own: Array
 
 
-class Eliminated(NamedTuple):
-    """A crossbar as seen from below each of its rows: ``S'_i`` (m, n, n) and ``h'_i`` (m, n, K) of the module."""
-
-    conductance: Array
-    current: Array
-
-
 class Crossings(NamedTuple):
     """Potentials of the rows' and of the columns' wires at the crossings, ``(m, n, K)``, volts."""
 
@@ -116,28 +110,42 @@ def _row(ladders: Ladders) -> tuple[Array, Array]:
     return jnp.diag(q + across.sum(1)) - across, q
 
 
-def eliminate(numbers: Numbers, x: Array) -> Eliminated:
-    """Eliminate row after row.
+def eliminate(numbers: Numbers) -> Array:
+    """Conductances seen from below each row, ``S'_i`` of the module, ``(m, n, n)``, siemens.
 
-    Args:
-        numbers: of the crossbar.
-        x: potentials of the rows' ports, ``(m, K)``, volts.
+    They are the same for all samples and phases; a program that asks for them again computes them once.
     """
     n = numbers.g.shape[1]
+    unit = jnp.eye(n, dtype=numbers.g.dtype)
 
-    def step(above: tuple[Array, Array], at: Any) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        ladders, below, port = at
-        h, q = _row(ladders)
-        s = h + above[0]
-        sides = jnp.concatenate([s, q[:, None] * port[None, :] + above[1]], axis=1)
-        found = jnp.linalg.solve(jnp.eye(n, dtype=s.dtype) + s * below[None, :], sides)
-        down = found[:, :n], found[:, n:]
-        return down, down
+    def step(above: Array, at: Any) -> tuple[Array, Array]:
+        ladders, below = at
+        s = _row(ladders)[0] + above
+        seen = jnp.linalg.solve(unit + s * below[None, :], s)
+        return seen, seen
 
-    start = jnp.zeros((n, n), x.dtype), jnp.zeros((n, x.shape[1]), x.dtype)
-    return Eliminated(*jax.lax.scan(step, start, (_ladders(numbers), numbers.down, x))[1])
+    return jax.lax.scan(step, jnp.zeros_like(unit), (_ladders(numbers), numbers.down))[1]
 
 
+def _driven(numbers: Numbers, seen: Array, x: Array) -> Array:
+    """Currents of the drivers as seen from below each row, ``h'_i`` of the module, ``(m, n, K)``, amperes."""
+
+    def step(above: Array, at: Any) -> tuple[Array, Array]:
+        s, below, q, port = at
+        h = q[:, None] * port[None, :] + above
+        h = h - s @ (below[:, None] * h)  # (1 + S R)^-1 = 1 - S' R
+        return h, h
+
+    start = jnp.zeros((numbers.g.shape[1], x.shape[1]), x.dtype)
+    return jax.lax.scan(step, start, (seen, numbers.down, _fed(numbers), x))[1]
+
+
+def _fed(numbers: Numbers) -> Array:
+    """What a volt at each row's driver feeds into grounded columns, ``q`` of the module, ``(m, n)``, siemens."""
+    return numbers.g * jnp.exp(_ladders(numbers).passed)
+
+
+@jax.jit
 def crossings(numbers: Numbers, x: Array, y: Array) -> Crossings:
     """Potentials within a crossbar from those of its ports.
 
@@ -149,19 +157,32 @@ def crossings(numbers: Numbers, x: Array, y: Array) -> Crossings:
     if n > m:
         found = crossings(numbers.turned(), y[::-1], x[::-1])
         return Crossings(*(jnp.swapaxes(p[::-1, ::-1], 0, 1) for p in (found.columns, found.rows)))
-    eliminated = eliminate(numbers, x)
+    columns = _columns(numbers, x, y)[0]
 
-    def step(below: Array, at: Any) -> tuple[Array, tuple[Array, Array]]:
-        s, h, wire, ladders, port = at
+    def step(_: None, at: Any) -> tuple[None, Array]:
+        ladders, port, column = at
+        h, q = _row(ladders)
+        drawn = h @ column - q[:, None] * port[None, :]
+        return None, column - drawn / ladders.g[:, None]
+
+    return Crossings(jax.lax.scan(step, None, (_ladders(numbers), x, columns))[1], columns)
+
+
+def _columns(numbers: Numbers, x: Array, y: Array) -> tuple[Array, Array]:
+    """Potentials of the columns' wires at the crossings, ``(m, n, K)``, and currents from the columns' ports."""
+    seen = eliminate(numbers)
+    driven = _driven(numbers, seen, x)
+
+    def step(below: Array, at: Any) -> tuple[Array, Array]:
+        s, h, wire = at
         column = below - wire[:, None] * (s @ below - h)
-        inner, q = _row(ladders)
-        drawn = inner @ column - q[:, None] * port[None, :]
-        return column, (column - drawn / ladders.g[:, None], column)
+        return column, column
 
-    parts = (*eliminated, numbers.down, _ladders(numbers), x)
-    return Crossings(*jax.lax.scan(step, y, parts, reverse=True)[1])
+    columns = jax.lax.scan(step, y, (seen, driven, numbers.down), reverse=True)[1]
+    return columns, seen[-1] @ y - driven[-1]
 
 
+@jax.jit
 def port_currents(numbers: Numbers, x: Array, y: Array) -> tuple[Array, Array]:
     """Currents that a crossbar draws from its ports, ``(m, K)`` and ``(n, K)``, amperes, at potentials of theirs.
 
@@ -173,18 +194,11 @@ def port_currents(numbers: Numbers, x: Array, y: Array) -> tuple[Array, Array]:
     if n > m:
         columns, rows = port_currents(numbers.turned(), y[::-1], x[::-1])
         return rows[::-1], columns[::-1]
-    eliminated, ladders = eliminate(numbers, x), _ladders(numbers)
-
-    def step(below: Array, at: Any) -> tuple[Array, Array]:
-        s, h, wire, g, passed, port = at
-        column = below - wire[:, None] * (s @ below - h)
-        return column, ((g * jnp.exp(passed))[:, None] * (port[None, :] - column)).sum(0)
-
-    parts = (*eliminated, numbers.down, ladders.g, ladders.passed, x)
-    rows = jax.lax.scan(step, y, parts, reverse=True)[1]
-    return rows, eliminated.conductance[-1] @ y - eliminated.current[-1]
+    inside, drawn = _columns(numbers, x, y)
+    return (_fed(numbers)[:, :, None] * (x[:, None, :] - inside)).sum(1), drawn
 
 
+@jax.jit
 def seen_from_columns(numbers: Numbers, x: Array) -> tuple[Array, Array]:
     """A crossbar whose rows are held, as its columns' ports see it.
 
@@ -198,15 +212,14 @@ def seen_from_columns(numbers: Numbers, x: Array) -> tuple[Array, Array]:
     """
     m, n = numbers.g.shape
     if n > m:
-        grounded = jnp.zeros((n, x.shape[1]), x.dtype)
         drawn = port_currents(
             numbers,
             jnp.concatenate([x, jnp.zeros((m, n), x.dtype)], axis=1),
-            jnp.concatenate([grounded, jnp.eye(n, dtype=x.dtype)], axis=1),
+            jnp.concatenate([jnp.zeros((n, x.shape[1]), x.dtype), jnp.eye(n, dtype=x.dtype)], axis=1),
         )[1]
         return drawn[:, x.shape[1] :], -drawn[:, : x.shape[1]]
-    eliminated = eliminate(numbers, x)
-    return eliminated.conductance[-1], eliminated.current[-1]
+    seen = eliminate(numbers)
+    return seen[-1], _driven(numbers, seen, x)[-1]
 
 
 def potentials_within(
