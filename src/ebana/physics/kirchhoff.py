@@ -18,8 +18,8 @@ from ebana.circuit.circuit import Circuit
 from ebana.circuit.dynamic import WaveformSources
 from ebana.circuit.element import INDEX, Branches, as_slice, at_nodes
 from ebana.circuit.elements import CurrentSources, NodeGroup, VoltageSources
-from ebana.circuit.wires import WiredCells
-from ebana.physics.wires import potentials_within
+from ebana.circuit.wires import WiredCells, WireResistors
+from ebana.physics.wires import at_crossings, potentials_within
 
 HELD = 1e-9
 """An ideal diode counts as conducting when it is within this many volts of its bound."""
@@ -145,6 +145,8 @@ def drawn_currents(
 ) -> Array:
     """Current that the elements draw from every node, amplifiers left out; ``(B, N + 1)``, amperes.
 
+    A wired crossbar draws from its ports what its cells carry; within it Kirchhoff's current law holds by construction.
+
     Args:
         p: potentials of all nodes, from :func:`potentials`.
         weight: a factor for each element by name (default 1).
@@ -152,6 +154,14 @@ def drawn_currents(
     drawn = jnp.zeros_like(p)
     for element in circuit.each(Branches):
         scale = 1.0 if weight is None else weight[element.name]
+        if isinstance(element, WireResistors):  # as much leaves each crossing as enters it
+            continue
+        if isinstance(element, WiredCells):
+            a, b = at_crossings(element, p)
+            through = scale * parameters[element.conductance] * (a - b)
+            drawn = drawn.at[:, as_slice(element.rows)].add(through.sum(2))
+            drawn = drawn.at[:, as_slice(element.columns)].add(-through.sum(1))
+            continue
         for nodes, current in zip(element.ends(), element.drawn(p, parameters), strict=True):
             drawn = drawn.at[:, as_slice(nodes)].add(scale * current)
     for element in circuit.each(CurrentSources):
