@@ -57,10 +57,7 @@ def _label(axes: Axes, mean: np.ndarray, name: str, share: float) -> None:
     axes.set_ylabel("row (driven at the left)")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.plot(
-        j, i, marker="o", markersize=9, markerfacecolor="none", markeredgecolor="white", markeredgewidth=2.6
-    )
-    axes.plot(
-        j, i, marker="o", markersize=9, markerfacecolor="none", markeredgecolor="black", markeredgewidth=1.2
-    )
+    ring = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "clip_on": False}
+    for colour, width in (("white", 2.6), ("black", 1.2)):
+        axes.plot(j, i, markeredgecolor=colour, markeredgewidth=width, **ring)
     axes.tick_params(labelsize=FONT_SIZE - 1)
