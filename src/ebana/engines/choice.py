@@ -29,7 +29,5 @@ def suited(circuit: Circuit) -> Engine:
     if others and all(element.has_relations for element in others):
         return SparseEngine()
     if not others and len(circuit.free) > DENSE_LIMIT:
-        found = plan(circuit)
-        if not (found.layered or (found.wired and not found.pairs)):
-            return SparseEngine()
+        return NativeEngine() if plan(circuit).swept else SparseEngine()
     return NativeEngine()

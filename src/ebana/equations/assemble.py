@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -98,7 +99,7 @@ class _Assembly:
         for ports in self.plan.wired:
             found = self._wired(ports)
             diagonal, rhs = self._hold(diagonal, rhs, ports.free, found.leak, found.current)
-            ties = (*ties, self._between(ports, found))
+            ties = (*ties, *self._between(ports, found))
         full_diagonal, full_rhs = diagonal, rhs
         for tie in ties:
             full_diagonal, full_rhs = _own_share(tie, full_diagonal, full_rhs)
@@ -239,10 +240,16 @@ class _Assembly:
         between, current = wires.seen_from_columns(numbers, x)
         return PortNetwork(_conductances(between), current[:, :1], current[:, 1:])
 
-    def _between(self, ports: WiredPorts, found: PortNetwork) -> CrossbarTerm:
-        """Conductances between each two free ports, as a crossbar of all with all, which holds each twice."""
-        at, maps = self.positions(ports.free), self.map(ports.free)
-        return CrossbarTerm(0.5 * found.between, at, at, maps, maps)
+    def _between(self, ports: WiredPorts, found: PortNetwork) -> Iterator[CrossbarTerm]:
+        """Conductances between free ports, by the blocks of their bases; within one block each stands twice, halved."""
+        at = self.positions(ports.free)
+        block = np.searchsorted([stop for _, stop in self.plan.blocks], at, side="right")
+        blocks = np.unique(block)
+        for i, j in ((i, j) for i in blocks for j in blocks if i <= j):
+            r, c = np.flatnonzero(block == i), np.flatnonzero(block == j)
+            g = take(take(found.between, r).T, c).T
+            maps = self.map(ports.free[r]), self.map(ports.free[c])
+            yield CrossbarTerm(0.5 * g if i == j else g, at[r], at[c], *maps)
 
     def _coefficients(
         self, ties: tuple[CrossbarTerm, ...], scale: Array

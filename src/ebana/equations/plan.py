@@ -122,7 +122,8 @@ class Plan:
         eliminated, kept: free positions; the eliminated ones do not see each other.
         dense: places among the kept nodes of those that couplings or eliminated nodes may join to each other.
         places: place of every free position among the kept nodes, -1 for the others.
-        layered: whether sweeps apply (no pairs, no coupling inside a block).
+        layered: whether the nodes of a block do not see each other (no pairs, no coupling inside a block).
+        swept: whether sweeps apply: a layered circuit, or one whose blocks only wired crossbars couple inside.
         wired: wired crossbars of which some port is free.
     """
 
@@ -141,6 +142,7 @@ class Plan:
     dense: np.ndarray
     places: np.ndarray
     layered: bool
+    swept: bool
     wired: tuple[WiredPorts, ...] = ()
 
 
@@ -212,10 +214,10 @@ def _plan(of: Structure, coupled_outputs: frozenset[str]) -> Plan:
 
     edges = {(int(node_block[c.rows[0]]), int(node_block[c.columns[0]])) for c in couplings}
     edges |= {(int(node_block[link.a[0]]), int(node_block[link.b[0]])) for link in links}
+    inner = any(i == j for i, j in edges)
     wired = [ports for ports in wired if ports.free.size]
     wired_blocks = [sorted(set(node_block[ports.free].tolist())) for ports in wired]
     edges |= {(i, j) for found in wired_blocks for i in found for j in found}
-    inner = any(i == j for i, j in edges)
     colours = _colour(len(blocks), edges)
     tied = {int(node_block[n]) for name in coupled_outputs for n in circuit.output(name).nodes}
     tied |= {int(b) for pair in pairs for t in pair.element.ends() for b in node_block[t]}
@@ -242,7 +244,8 @@ def _plan(of: Structure, coupled_outputs: frozenset[str]) -> Plan:
         kept,
         joined[joined >= 0],
         places,
-        layered=not pairs and not inner,
+        layered=not pairs and not inner and not wired,
+        swept=not pairs and not inner,
         wired=tuple(wired),
     )
 
