@@ -10,12 +10,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ebana import CircuitBuilder, JunctionDiode, Model, NativeEngine, SparseEngine, SweepEngine, Wires
+from ebana import (
+    CircuitBuilder,
+    JunctionDiode,
+    Model,
+    NativeEngine,
+    SparseEngine,
+    SweepEngine,
+    Wires,
+    recipes,
+)
 from ebana.circuit import Circuit
 from ebana.circuit.wires import WiredCells
 from ebana.compilation import arithmetic
 from ebana.engines.choice import suited
-from ebana.physics import wires
+from ebana.engines.native.sweep import sweeper
+from ebana.equations.assemble import assemble
+from ebana.physics import energy, wires
+from ebana.physics.kirchhoff import potentials
+from ebana.physics.nudge import Nudge
 from helpers.oracles import ExactCircuit
 
 ALL = Wires(row=100.0, column=200.0, driver=300.0, contact=400.0)
@@ -184,6 +197,36 @@ def test_many_ports_are_solved_by_conjugate_gradients_alike():
     )
     assert native.converged.all()
     np.testing.assert_allclose(native.p, sparse.p, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("ohms", [1.0, 1e3, 1e6])
+def test_sweeps_lower_the_energy_whatever_the_wires_couple(ohms):
+    """Block coordinate descent on a bound of the energy, however strong the coupling within a block."""
+    circuit, x = crossbar(4, 5, ohms, diodes=True), np.random.default_rng(1).normal(0, 2, (1, 4))
+    values = Model.from_circuit(circuit).values
+    with arithmetic():
+        system = assemble(circuit, values, {"x": x}, Nudge.none(), 1)
+        assert not system.plan.layered
+        prepared = sweeper(system)
+        v = jax.numpy.asarray(np.random.default_rng(2).normal(0, 3, (5, 1)))
+        energies = []
+        for _ in range(12):
+            energies.append(
+                float(energy.energy(circuit, values, potentials(circuit, values, {"x": x}, v.T))[0])
+            )
+            v = prepared.sweep(v)
+    assert (np.diff(energies) <= 1e-12 * energies[0]).all()
+    assert energies[-1] < 0.9 * energies[0]
+
+
+def test_every_operating_point_of_a_training_is_found():
+    """Newton's method alone, without sweeps, loses some of these to the corners of the diodes."""
+    recipe = recipes.get("iris")
+    split = recipe.data(0)
+    model = recipe.build(0, wire_resistance=1.0)
+    data = recipe.dataset(split.x_train, split.y_train)
+    history = model.fit(data, **recipe.fit_options(0, 60), verbose=False)
+    assert sum(history.history["unconverged"]) == 0
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (4, 3)])

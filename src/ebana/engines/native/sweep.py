@@ -361,7 +361,7 @@ def _links(system: System, runs: list[np.ndarray]) -> tuple[list[dict[int, Array
     coupling stands at each node then, and the node's own present potential beside its neighbour's.
     """
     links: list[dict[int, Array]] = [{} for _ in runs]
-    inner = [jnp.zeros((run.size, 1), system.diagonal.dtype) for run in runs]
+    inner: list[Array] = [jnp.zeros((run.size, 1), system.diagonal.dtype) for run in runs]
     starts = np.array([run[0] if run.size else 0 for run in runs])
     for tie in system.ties:
         i, j = (int(np.searchsorted(starts, at[0], side="right")) - 1 for at in (tie.row, tie.column))
