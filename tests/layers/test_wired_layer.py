@@ -61,6 +61,13 @@ def test_every_wire_is_in_the_deck():
     assert len(ohms) == 6 + 12
 
 
+def test_a_block_of_a_model_has_its_wires_as_parameters():
+    text = net().netlist(as_subckt="cross")
+    assert ".param d_driver_wire_0_ohm=3" in text
+    assert "Rd_row_wires_0 d_rows_0 d_rows_1 {d_row_wire_0_ohm}" in text
+    assert len(re.findall(r"^R\w+ .*\{\w+_ohm\}$", text, re.MULTILINE)) == 18
+
+
 def test_the_summary_counts_nodes_and_wires(capsys):
     model = net()
     model.summary()

@@ -39,7 +39,7 @@ from ebana.circuit.elements import (
     Subcircuits,
     VoltageSources,
 )
-from ebana.circuit.wires import WiredCells, WireResistors, Wires, column_nodes, grid, row_nodes
+from ebana.circuit.wires import WIRE, WiredCells, WireResistors, Wires, column_nodes, grid, row_nodes
 from ebana.frozen import FrozenMapping
 from ebana.names import check_name
 from ebana.parameters import Kind, Parameter
@@ -377,7 +377,7 @@ class CircuitBuilder:
         nodes = grid(wires, rows, columns, own["rows"], own["columns"])
         prefix = parameter.rsplit("/", 1)[0]
         names = {
-            part: self._wire_values(f"{prefix}/{part}_wire", getattr(wires, part), len(first), name)
+            part: self._wire_values(f"{prefix}/{part}{WIRE}", getattr(wires, part), len(first), name)
             for part, (first, _) in nodes.ends.items()
         }
         inside = nodes.inside

@@ -36,6 +36,9 @@ from ebana.units import quantity, si
 if TYPE_CHECKING:
     from ebana._types import Array, Values
 
+WIRE = "_wire"
+"""What the names of the wires' parameters end in, ``"d1/row_wire"``."""
+
 PARTS = ("driver", "row", "column", "contact")
 """Kinds of wires of a crossbar, from its rows' sources to what its columns lead to."""
 

@@ -370,7 +370,8 @@ class CircuitSystem:
         if not plan(self.circuit).layered:
             raise ValueError(
                 "backpropagation through sweeps got a circuit that is not layered (some element joins two nodes of one "
-                "layer, or two free nodes directly). Use estimator='adjoint', or a rule that compares states."
+                "layer, as wires with a resistance do, or two free nodes directly). Use estimator='adjoint', or a "
+                "rule that compares states."
             )
 
     def sweeping(self, values: Values, inputs: Values, nudge: Nudge | None) -> Callable[[Array], Array]:
