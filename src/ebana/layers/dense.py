@@ -47,15 +47,18 @@ class DenseLayer(Layer):
         ValueError: for wires whose resistance is negative or not finite.
 
     Example:
-        What a driver of 1 kilohm leaves of a volt where two cells of 1 mS, one of them grounded, wait behind:
+        Wires of 1 ohm between the crossings, and 50 ohms where columns leave:
 
-        >>> from ebana import BiasVoltageLayer, ConcatenateLayer, CurrentLayer, InputVoltageLayer, Model, Wires
-        >>> x, ground = InputVoltageLayer(1, "x"), BiasVoltageLayer(1, "b", bias_voltage=0.0)
-        >>> cells = Initializers("uniform", {"L": 1e-3, "U": 1e-3 + 1e-12, "g_min": 1e-6, "g_max": 1.0})
-        >>> layer = DenseLayer(1, "d", initializer=cells, wire_resistance=Wires(driver="1k"))
-        >>> y = CurrentLayer("y", fold=False)(layer(ConcatenateLayer("j")([x, ground])))
-        >>> Model([x, ground], y).predict([[1.0]]).round(3).tolist()
-        [[0.5]]
+        >>> from ebana import CurrentLayer, InputVoltageLayer, Model, Wires
+        >>> x = InputVoltageLayer(2, "x")
+        >>> d = DenseLayer(3, "d", wire_resistance=Wires(row=1.0, column=1.0, contact="50"))(x)
+        >>> model = Model(x, CurrentLayer("y", fold=False)(d))
+        >>> for name, siemens in model.values.items():
+        ...     print(name, siemens.shape)
+        d/conductance (2, 3)
+        d/row_wire (4,)
+        d/column_wire (3,)
+        d/contact_wire (3,)
 
     Input shape: ``(n,)``; use :class:`ReshapeLayer` before for other shapes.
     Output shape: ``(units,)``.
