@@ -14,9 +14,8 @@ current ``h_i`` of their drivers (Norton's theorem):
 
 with ``R_i`` the resistances of the columns' wires there, at last those of the contacts. Wires of a siemens
 beside cells of a nanosiemens cost no digits: resistances are multiplied, not subtracted, and an ideal wire is a zero.
-Elimination takes
-``m n^3`` operations, once for each set of conductances, and ``m n^2`` more for each sample; crossbars of more columns
-than rows are eliminated column by column. The potentials within follow backwards, row by row (Kron 1939; block
+Elimination takes ``m n^3`` operations, once for each set of conductances, and ``m n^2`` more for each sample; crossbars
+of more columns than rows are eliminated column by column. The potentials within follow backwards, row by row (Kron 1939; block
 elimination of George 1973, *SIAM J. Numer. Anal.* 10, in its stable order).
 """
 
@@ -154,6 +153,14 @@ def crossings(numbers: Numbers, x: Array, y: Array) -> Crossings:
     Args:
         numbers: of the crossbar.
         x, y: potentials of its rows' and columns' ports, ``(m, K)`` and ``(n, K)``, volts.
+
+    Example:
+        A driver, a cell and a contact of 1 ohm each share a volt:
+
+        >>> one = jnp.ones((1, 1))
+        >>> found = crossings(Numbers(one, one, one), one, 0 * one)
+        >>> round(float(found.rows[0, 0, 0]), 3), round(float(found.columns[0, 0, 0]), 3)
+        (0.667, 0.333)
     """
     m, n = numbers.g.shape
     if n > m:
