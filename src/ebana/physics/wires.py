@@ -13,9 +13,9 @@ current ``h_i`` of their drivers (Norton's theorem):
     S'_i = (1 + S_i R_i)^-1 S_i,                h'_i = (1 + S_i R_i)^-1 h_i = (1 - S'_i R_i) h_i,
 
 with ``R_i`` the resistances of the columns' wires there, at last those of the contacts. Wires of a siemens beside
-cells of a nanosiemens cost no digits: resistances are multiplied, not subtracted, and an ideal wire is a zero. Elimination
-takes ``m n^3`` operations, once for each set of conductances, and ``m n^2`` more for each sample; crossbars of more
-columns than rows are eliminated column by column. The potentials within follow backwards, row by row (block
+cells of a nanosiemens cost no digits: resistances are multiplied, not subtracted, and an ideal wire is a zero.
+Elimination takes ``m n^3`` operations, once for each set of conductances, and ``m n^2`` more for each sample; crossbars
+of more columns than rows are eliminated column by column. The potentials within follow backwards, row by row (block
 elimination; Kron 1939).
 """
 
