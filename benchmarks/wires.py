@@ -2,10 +2,16 @@
 
 A square crossbar of megohms with 1 ohm between its crossings and a 1N4148 at each column. One operating point, each
 with other inputs; the first call, with compilation, and warm ones apart.
+
+    python -m benchmarks.wires --data-folder FOLDER                        MNIST of 14 x 14 pixels through 1 ohm
+    python -m benchmarks.wires --data-folder FOLDER --pixels 28 --images 60000 --epochs 1 --batch-size 256 --rate 1
+    python -m benchmarks.wires --data-folder FOLDER --ohms 0               the same through ideal wires
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import statistics
 import time
 from collections.abc import Iterator
@@ -127,3 +133,96 @@ def iris(seeds: int, epochs: int) -> dict[str, Any]:
             right = model.predict(split.x_test).argmax(1) == np.asarray(split.y_test).argmax(1)
             found[kind].append(float(right.mean()))
     return found
+
+
+UNIT = 1e-5
+"""Siemens for each unit of the resistive network's conductances, whose potentials depend on their ratios alone."""
+
+
+def image_network(pixels: int, ohms: float, rate: float) -> Model:
+    """A resistive network of ideal diodes on ``pixels`` inputs and their negatives: 100 hidden nodes, 10 classes."""
+    from ebana import (
+        ConcatenateLayer,
+        CurrentLayer,
+        CurrentSourceLayer,
+        DenseLayer,
+        DiodeLayer,
+        Initializers,
+        InputVoltageLayer,
+        Model,
+        NativeEngine,
+    )
+
+    start = Initializers("rectified", {"U": UNIT, "g_min": 1e-6 * UNIT, "g_max": 1e3 * UNIT})
+
+    def crossbar(units: int, weights: str, biases: str, lr: float, nodes: Any) -> Any:
+        dense = DenseLayer(units, weights, initializer=start, lr=lr * UNIT * rate, wire_resistance=ohms)
+        limits = {"low": -1e3 * UNIT, "high": 1e3 * UNIT}
+        return CurrentSourceLayer(biases, trainable=True, lr=6e-4 * UNIT * rate, **limits)(dense(nodes))
+
+    x = InputVoltageLayer(pixels, "x")
+    both = ConcatenateLayer("both")([x, InputVoltageLayer(name="xn", inverts=x)])
+    hidden = crossbar(100, "d1", "i1", 6e-4, both)
+    hidden = DiodeLayer("diode1", direction=["up"] * 50 + ["down"] * 50)(hidden)
+    out = crossbar(10, "out", "i_out", 2e-3, hidden)
+    return Model(x, CurrentLayer("class", fold=False)(out), engine=NativeEngine(tolerance=1e-6))
+
+
+def images(
+    folder: str, ohms: float, pixels: int, count: int, epochs: int, batch_size: int, rate: float
+) -> dict[str, Any]:
+    """MNIST learned by equilibrium propagation through wires; the first images of both parts.
+
+    Args:
+        folder: of the files.
+        ohms: between crossings.
+        pixels: of a side, 28 or 14.
+        count: training images.
+        epochs, batch_size: of the training.
+        rate: factor on the learning rates.
+    """
+    from ebana import datasets, losses, optimizers
+
+    data = datasets.load("mnist", folder=folder)
+
+    def volts(x: np.ndarray) -> np.ndarray:
+        side = 28 // pixels
+        means = x.reshape(len(x), pixels, side, pixels, side).mean((2, 4)).reshape(len(x), -1)
+        return (100.0 if pixels == 28 else 50.0) * means
+
+    model = image_network(pixels * pixels, ohms, rate)
+    schedule = {"class": "Cosine", "final": 0.01, "warmup": 0.1}
+    history = model.fit(
+        volts(data.x_train[:count]), data.y_train[:count], epochs=epochs, batch_size=batch_size, seed=0, verbose=False,
+        optimizer=optimizers.Adam(lr=6e-4 * UNIT, b1=0.9, b2=0.99, schedule=schedule), loss_fn=losses.MSE(),
+        beta=0.2 * UNIT, nudge="clamped", estimator="centered",
+    )  # fmt: skip
+    right = model.predict(volts(data.x_test[:2000]), strict=False).argmax(1) == data.y_test[:2000].argmax(1)
+    return {
+        "nodes": model.circuit.size,
+        "training_accuracy": history.history["accuracy"][-1],
+        "test_accuracy": float(right.mean()),
+        "unconverged": int(sum(history.history["unconverged"])),
+        "samples_per_second": history.settings["samples_per_second"],
+    }
+
+
+def main() -> None:
+    """MNIST through wires, as one line of JSON."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--data-folder", required=True)
+    parser.add_argument("--ohms", type=float, default=OHMS)
+    parser.add_argument("--pixels", type=int, choices=(14, 28), default=14)
+    parser.add_argument("--images", type=int, default=6400)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--rate", type=float, default=8.0)
+    given = parser.parse_args()
+    found = images(
+        given.data_folder, given.ohms, given.pixels, given.images, given.epochs, given.batch_size, given.rate
+    )
+    print(json.dumps(vars(given) | found))
+
+
+if __name__ == "__main__":
+    main()
