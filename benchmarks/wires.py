@@ -62,9 +62,7 @@ def rows(quick: bool = False) -> Iterator[Row]:
         return
     by = fresh.run({"task": "wired_iris", "seeds": SEEDS, "epochs": EPOCHS}, ONE_THREAD)
     note = ", ".join(f"{100 * a:.1f}" for a in by["wired"])
-    yield Row(
-        SECTION, f"iris trained with {OHMS:g} ohm", 100 * statistics.median(by["wired"]), "%", note=note
-    )
+    yield Row(SECTION, f"iris trained with {OHMS:g} ohm", statistics.median(by["wired"]), "%", note=note)
     lost = 100 * (statistics.median(by["ideal"]) - statistics.median(by["wired"]))
     yield Row(SECTION, f"iris, points lost to {OHMS:g} ohm", lost, "", LOST)
 
