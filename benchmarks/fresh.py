@@ -209,6 +209,27 @@ def device_in_ngspice(kind: str, workers: int) -> dict[str, Any]:
     return in_ngspice(kind, workers)
 
 
+def wired(size: int, turns: int) -> dict[str, Any]:
+    """Operating points of a wired crossbar; see :mod:`benchmarks.wires`."""
+    from benchmarks.wires import solve
+
+    return solve(size, turns)
+
+
+def wired_in_ngspice(size: int) -> dict[str, Any]:
+    """One of them in ngspice."""
+    from benchmarks.wires import solve_in_ngspice
+
+    return solve_in_ngspice(size)
+
+
+def wired_iris(seeds: int, epochs: int) -> dict[str, Any]:
+    """Iris trained with wires and without."""
+    from benchmarks.wires import iris
+
+    return iris(seeds, epochs)
+
+
 TASKS = {
     "training": training,
     "command": command,
@@ -216,6 +237,9 @@ TASKS = {
     "sweep": sweep,
     "devices": devices,
     "device_in_ngspice": device_in_ngspice,
+    "wired": wired,
+    "wired_in_ngspice": wired_in_ngspice,
+    "wired_iris": wired_iris,
 }
 
 

@@ -4,6 +4,7 @@
     python -m benchmarks --accuracy      test accuracies too
     python -m benchmarks --only speed    the sections whose names contain this, such as "speed: batch size"
     python -m benchmarks --only devices  training with junction diodes, shipped cards and transistors
+    python -m benchmarks --only wires    crossbars whose wires have resistances, beside ngspice
     python -m benchmarks --only faults   hostile files, foreign decks, kills, stiff circuits, counted
     python -m benchmarks --only hybrid   networks of digital and analog parts
     python -m benchmarks --quick         a small version, to see that it runs
@@ -37,7 +38,7 @@ Section = tuple[str, Callable[[], Iterable[Row]]]
 
 def sections(quick: bool, accuracy: bool, counted: bool) -> Iterator[Section]:
     """Names and measurements, in order."""
-    from benchmarks import decks, devices, gradients, identity, parity, peers, scaling, speed, spice
+    from benchmarks import decks, devices, gradients, identity, parity, peers, scaling, speed, spice, wires
 
     shapes = {
         "speed: against backpropagation": scaling.backpropagation_rows,
@@ -55,6 +56,7 @@ def sections(quick: bool, accuracy: bool, counted: bool) -> Iterator[Section]:
         yield "beside voltax", partial(peers.rows, repeats=1)
         yield "decks and grids", partial(decks.rows, quick=True)
         yield "devices", partial(devices.rows, quick=True)
+        yield "wires", partial(wires.rows, quick=True)
         yield from ((name, partial(rows, quick=True)) for name, rows in shapes.items())
         if counted:
             yield from fault_sections(quick)
@@ -71,6 +73,7 @@ def sections(quick: bool, accuracy: bool, counted: bool) -> Iterator[Section]:
     yield "speed: against ngspice", scaling.ngspice_rows
     yield "spice", spice.rows
     yield "devices", devices.rows
+    yield "wires", wires.rows
     if accuracy:
         from benchmarks import accuracy as accuracies
 

@@ -13,6 +13,7 @@ from . import reports as reports
 from . import spice as spice
 from . import units as units
 from .circuit import Circuit, CircuitBuilder
+from .circuit.wires import Wires
 from .datasets.logic import generate_voltage_values
 from .decks import from_netlist
 from .devices import BehavioralDiode, Device, IdealDiode, JunctionDiode, MosDiode, Mosfet
@@ -131,6 +132,7 @@ __all__ = [
     "SweepEngine",
     "TruncatedBackpropagation",
     "VoltageLayer",
+    "Wires",
     "callbacks",
     "from_netlist",
     "generate_voltage_values",

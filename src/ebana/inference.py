@@ -32,10 +32,20 @@ def arguments(system: System, arrays: Values) -> dict[str, np.ndarray]:
     return {name: np.asarray(value, system.traits.dtype) for name, value in arrays.items()}
 
 
-def minibatches(size: int) -> Iterator[np.ndarray]:
-    """Sample numbers in minibatches of one size; the last one repeats the last sample."""
+def minibatches(size: int, *, fill: bool = True) -> Iterator[np.ndarray]:
+    """Sample numbers in minibatches of one size; the last one repeats the last sample.
+
+    Args:
+        size: number of samples.
+        fill: False to fill the last one to a power of two only.
+
+    Example:
+        >>> [len(rows) for rows in minibatches(131)], [len(rows) for rows in minibatches(131, fill=False)]
+        ([128, 128], [128, 4])
+    """
     for start in range(0, size, BLOCK):
-        yield np.minimum(np.arange(start, start + BLOCK), size - 1)
+        count = BLOCK if fill else min(BLOCK, 1 << (size - start - 1).bit_length())
+        yield np.minimum(np.arange(start, start + count), size - 1)
 
 
 @jax.tree_util.register_dataclass
@@ -67,10 +77,10 @@ def free_states(system: System, values: Values, inputs: Values) -> FreeStates:
             return _as_numpy(_relaxed(system, cast(system, values), cast(system, inputs)))
         values = arguments(system, values)
         size, parts = batch_size(inputs), []
-        for rows in minibatches(size):
+        for rows in minibatches(size, fill=not system.traits.wide):
             block = arguments(system, {name: x[rows] for name, x in inputs.items()})
             part = _as_numpy(_relaxed_jit(as_argument(system), values, block))
-            keep = min(BLOCK, size - int(rows[0])) if inputs else size
+            keep = min(len(rows), size - int(rows[0])) if inputs else size
             parts.append(jax.tree.map(lambda a, keep=keep: a[:keep], part))
         return jax.tree.map(lambda *rows: np.concatenate(rows), *parts)
 

@@ -622,6 +622,50 @@ class Model(HardwareVerbs, Network):
             save(figure, path)
         return figure
 
+    def voltage_drop(self, x: Data, layer: str | None = None) -> Array:
+        """Volts that the wires of a crossbar lose on the way to each cell and back, ``(B, rows, columns)``.
+
+        Between a row's driver at ``x_i`` and a column's end at ``y_j`` a cell gets ``x_i - y_j`` less these volts; they
+        are negative where currents of other cells raise what it gets.
+
+        Args:
+            x: as for :meth:`predict`.
+            layer: name of a layer with ``wire_resistance=``; may be left out where there is one alone.
+
+        Raises:
+            ValueError: for a name that no wired crossbar has.
+            NotConverged: for an operating point that is not found.
+
+        Example:
+            >>> from ebana import CurrentLayer, DenseLayer, InputVoltageLayer, Model
+            >>> x = InputVoltageLayer(units=2, name="x")
+            >>> d = DenseLayer(2, "d", wire_resistance=10.0)(x)
+            >>> lost = Model(x, CurrentLayer("y", fold=False)(d)).voltage_drop([[1.0, -1.0]])
+            >>> lost.shape, bool(abs(lost[0, 0, 1]) > abs(lost[0, 1, 0]))
+            ((1, 2, 2), True)
+        """
+        from ebana.analysis.voltage_drop import voltage_drop, wired_layer
+
+        return voltage_drop(wired_layer(self.circuit, layer), self.operating_point(x).p)
+
+    def plot_voltage_drop(self, x: Data, layer: str | None = None, path: FilePath | None = None) -> Any:
+        """A map of :meth:`voltage_drop`, the mean size over the samples, as a matplotlib figure.
+
+        Args:
+            x: as for :meth:`predict`.
+            layer: as for :meth:`voltage_drop`.
+            path: where to save it; the suffix (.png, .svg, .pdf) is the format.
+        """
+        from ebana.analysis.voltage_drop import voltage_drop, wired_layer
+        from ebana.reports import save, voltage_drop_map
+
+        cells, p = wired_layer(self.circuit, layer), self.operating_point(x).p
+        applied = p[:, cells.rows][:, :, None] - p[:, cells.columns][:, None, :]
+        figure = voltage_drop_map(voltage_drop(cells, p), applied, cells.name)
+        if path is not None:
+            save(figure, path)
+        return figure
+
     def draw(self, path: FilePath | None = None, *, unit: str = "S") -> str:
         """A schematic of the circuit with its present values, as SVG text; written too where a path is given.
 

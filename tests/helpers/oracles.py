@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from ebana.circuit import GROUND, Circuit, Crossbar, CurrentSources, Devices, Resistors, VoltageSources
+from ebana.circuit.wires import WiredCells
 
 
 def _branches(circuit: Circuit, values: dict, element) -> list[tuple[int, int, Fraction]]:
@@ -86,7 +87,7 @@ class ExactCircuit:
                 if other_column is not None:
                     matrix[column][other_column] -= kappa * g * other_alpha
 
-        for element in self.circuit.each(Crossbar, Resistors):
+        for element in self.circuit.each(Crossbar, Resistors, WiredCells):
             for a, b, g in _branches(self.circuit, self.values, element):
                 stamp(a, b, g)
         on = iter(segments)

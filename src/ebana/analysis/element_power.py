@@ -24,6 +24,7 @@ from ebana.circuit import Circuit
 from ebana.circuit.dynamic import WaveformSources
 from ebana.circuit.element import Element
 from ebana.circuit.elements import Amplifiers, Branches, CurrentSources, VoltageSources
+from ebana.circuit.wires import WiredCells
 from ebana.compilation import arithmetic
 from ebana.engines.sparse import branch_powers
 from ebana.physics import energy, kirchhoff
@@ -96,7 +97,8 @@ def _with_relations(circuit: Circuit, parameters: Values, arrays: tuple[Any, ...
 
 def _runs(circuit: Circuit, batch: int) -> Iterator[Array]:
     """Sample numbers in runs of one size, few enough for the largest crossbar; the last one is filled up."""
-    largest = max((e.units for e in circuit.each(Branches) if e.outer), default=1)
+    wide = (e.units for e in circuit.each(Branches) if e.outer or isinstance(e, WiredCells))
+    largest = max(wide, default=1)
     size = min(batch, max(1, CHUNK // max(1, largest)))
     return (np.minimum(np.arange(start, start + size), batch - 1) for start in range(0, batch, size))
 
@@ -181,7 +183,7 @@ def _(element: Branches, parameters: Values, state: State) -> Array:
         return crossbar_power(g, *(state.p[:, nodes] for nodes in element.ends()))
     dv = np.asarray(element.drop(state.p))
     if element.linear:
-        return (dv * dv) @ np.asarray(parameters[element.conductance], np.float64)
+        return (dv * dv) @ np.ravel(np.asarray(parameters[element.conductance], np.float64))
     return np.asarray(dv * state.devices[element.name]).reshape(len(dv), -1).sum(1)
 
 

@@ -37,6 +37,7 @@ from ebana.circuit.general import (
     Inductors,
     Mosfets,
 )
+from ebana.circuit.wires import WiredCells, WireResistors, Wires
 from ebana.parameters import Parameter
 from ebana.spice.language.waveform import Waveform
 
@@ -88,4 +89,7 @@ __all__ = [
     "VoltageSources",
     "Waveform",
     "WaveformSources",
+    "WireResistors",
+    "WiredCells",
+    "Wires",
 ]

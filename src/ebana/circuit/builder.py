@@ -39,6 +39,7 @@ from ebana.circuit.elements import (
     Subcircuits,
     VoltageSources,
 )
+from ebana.circuit.wires import WIRE, WiredCells, WireResistors, Wires, column_nodes, grid, row_nodes
 from ebana.frozen import FrozenMapping
 from ebana.names import check_name
 from ebana.parameters import Kind, Parameter
@@ -327,6 +328,7 @@ class CircuitBuilder:
         conductance: object = None,
         *,
         ohms: object = None,
+        wires: Wires | float | None = None,
         **options: Any,
     ) -> None:
         """A conductance (siemens, shape ``(m, n)``, or a parameter's name) between each row and column.
@@ -336,11 +338,68 @@ class CircuitBuilder:
             rows, columns: nodes.
             conductance: siemens, or the name of a parameter.
             ohms: resistances in its place, as for :meth:`resistors`.
+            wires: resistances of the wires, :class:`~ebana.circuit.wires.Wires`, or ohms between two crossings; ideal
+                ones where left out. Crossbars that share conductances share their wires' values too.
             options: as for :meth:`resistors`.
+
+        Example:
+            Each crossing of a wired crossbar joins a node of its row with one of its column; those at the drivers and
+            at the contacts are the crossbar's own nodes where no resistor stands before them.
+
+            >>> build = CircuitBuilder()
+            >>> x, y = build.input("x", 2), build.nodes("y", 3)
+            >>> build.crossbar("d", x, y, np.full((2, 3), 1e-3), wires=1.0)
+            >>> build.output("out", y, folded=False)
+            >>> circuit = build.build()
+            >>> [(group.name, group.kind, group.size) for group in circuit.groups[2:]]
+            [('d rows', 'inner', 4), ('d columns', 'inner', 3)]
+            >>> [f"{element.name}: {element.units}" for element in circuit.elements[1:]]
+            ['d: 6', 'd row wires: 4', 'd column wires: 3']
         """
         rows, columns = np.ravel(rows), np.ravel(columns)
         parameter = self._conductance(name, conductance, ohms, (len(rows), len(columns)), options)
-        self._add(Crossbar(name, rows, columns, parameter))
+        found = Wires.of(wires, f"crossbar {name!r}")
+        if found is None or not (rows.size and columns.size):
+            self._add(Crossbar(name, rows, columns, parameter))
+        else:
+            self._wired_crossbar(name, rows, columns, parameter, found)
+
+    def _wired_crossbar(
+        self, name: str, rows: np.ndarray, columns: np.ndarray, parameter: str, wires: Wires
+    ) -> None:
+        """A crossbar with the nodes and the resistors of its wires."""
+        m, n = len(rows), len(columns)
+        counts = {"rows": row_nodes(wires, m, n), "columns": column_nodes(wires, m, n)}
+        own = {
+            side: self._group(f"{name} {side}", "inner", count) if count else np.zeros(0, INDEX)
+            for side, count in counts.items()
+        }
+        nodes = grid(wires, rows, columns, own["rows"], own["columns"])
+        prefix = parameter.rsplit("/", 1)[0]
+        names = {
+            part: self._wire_values(f"{prefix}/{part}{WIRE}", getattr(wires, part), len(first), name)
+            for part, (first, _) in nodes.ends.items()
+        }
+        inside = nodes.inside
+        self._add(
+            WiredCells(
+                name, nodes.a.ravel(), nodes.b.ravel(), parameter, rows, columns, FrozenMapping(names), inside
+            )
+        )
+        for part, (first, second) in nodes.ends.items():
+            self._add(WireResistors(f"{name} {part} wires", first, second, names[part], name))
+
+    def _wire_values(self, name: str, ohms: float, count: int, crossbar: str) -> str:
+        """The conductances of a part of a crossbar's wires, or those of the one that it shares conductances with."""
+        known = self._parameters.get(name)
+        if known is not None and not (known.initial == 1.0 / ohms).all():
+            raise ValueError(
+                f"crossbar {crossbar!r} has wires of {ohms:g} ohm, but shares its conductances with one that has "
+                f"others ({name!r}). Give both the same wires, or conductances of their own."
+            )
+        low, high = DEFAULT_CONDUCTANCE_BOUNDS
+        low, high = min(low, 1.0 / ohms), max(high, 1.0 / ohms)
+        return self.parameter(name, "conductance", np.full(count, 1.0 / ohms), low=low, high=high)
 
     def resistors(
         self,

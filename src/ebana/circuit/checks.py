@@ -10,6 +10,7 @@ from ebana.circuit.circuit import Circuit, connected
 from ebana.circuit.culprits import Written, islands, source_loop, touching, unit
 from ebana.circuit.elements import GROUND, Amplifiers, Branches, CurrentSources, Subcircuits, VoltageSources
 from ebana.circuit.general import Inductors
+from ebana.circuit.wires import WiredCells, WireResistors
 from ebana.spice.language.subcircuit import NeedsSpice
 
 MOST = 8
@@ -32,6 +33,7 @@ def check(circuit: Circuit, written: Written | None = None) -> None:
     _check_ends(circuit)
     _check_shapes(circuit)
     _check_sources(circuit)
+    _check_inside(circuit)
     _check_grounded(circuit, written)
     _check_blocks(circuit)
     _check_loops(circuit, written)
@@ -140,6 +142,40 @@ def _check_sources(circuit: Circuit) -> None:
         if wrong.any():
             names = ", ".join(circuit.node_name(int(n)) for n in np.flatnonzero(wrong)[:MOST])
             raise ValueError(f"the circuit has {why}: {names}. {what}.")
+
+
+def _check_inside(circuit: Circuit) -> None:
+    """Nodes within a wired crossbar are its own, and its ports differ: what they hold is computed from those alone."""
+    owner = {int(node): cells.name for cells in circuit.each(WiredCells) for node in cells.inside}
+    if not owner:
+        return
+    inside = np.zeros(circuit.size + 1, bool)
+    inside[list(owner)] = True
+    for item in (*circuit.elements, *circuit.outputs):
+        own = (
+            item.cells
+            if isinstance(item, WireResistors)
+            else item.name
+            if isinstance(item, WiredCells)
+            else None
+        )
+        nodes = np.concatenate([np.ravel(t) for t in item.terminals()])
+        for node in nodes[inside[nodes]].tolist():
+            if owner[node] != own:
+                raise ValueError(
+                    f"{item.name!r} touches {circuit.node_name(node)}, within the wires of crossbar {owner[node]!r}. "
+                    "Expected its rows and columns alone; build the wires of resistors() to connect within them."
+                )
+    movable = np.ones(circuit.size + 1, bool)
+    movable[circuit.sources] = movable[circuit.size] = False
+    for cells in circuit.each(WiredCells):
+        ports = np.concatenate([cells.rows, cells.columns])
+        nodes, count = np.unique(circuit.base[ports[movable[circuit.base[ports]]]], return_counts=True)
+        if (count > 1).any():
+            raise ValueError(
+                f"wired crossbar {cells.name!r} has {circuit.node_name(int(nodes[count > 1][0]))} at two of its rows "
+                "or columns. Expected each node once; leave one of them out, or give the crossbar ideal wires."
+            )
 
 
 def _check_blocks(circuit: Circuit) -> None:

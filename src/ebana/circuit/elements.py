@@ -55,7 +55,7 @@ __all__ = [
     "at_nodes",
 ]
 
-NodeKind = Literal["free", "source", "amplified"]
+NodeKind = Literal["free", "source", "amplified", "inner"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class NodeGroup:
     """A run of nodes with one name.
 
     ``free`` nodes are unknowns, ``source`` nodes are driven by voltage sources, ``amplified`` nodes are
-    the outputs of amplifiers and follow from their inputs. ``owner`` is the layer that made them, ``labels`` are names
+    the outputs of amplifiers and follow from their inputs, ``inner`` nodes stand within a wired crossbar and follow
+    from its ports (:mod:`ebana.circuit.wires`). ``owner`` is the layer that made them, ``labels`` are names
     of the nodes where they have their own.
     """
 

@@ -28,6 +28,6 @@ def suited(circuit: Circuit) -> Engine:
     others = [element for element in circuit.elements if not element.solvable]
     if others and all(element.has_relations for element in others):
         return SparseEngine()
-    if not others and len(circuit.free) > DENSE_LIMIT and not plan(circuit).layered:
-        return SparseEngine()
+    if not others and len(circuit.free) > DENSE_LIMIT:
+        return NativeEngine() if plan(circuit).swept else SparseEngine()
     return NativeEngine()

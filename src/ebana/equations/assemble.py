@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,11 +22,12 @@ from ebana.equations.plan import (
     HeldDevices,
     Plan,
     ResistorCoupling,
+    WiredPorts,
     plan,
 )
 from ebana.equations.system import System
 from ebana.equations.terms import Affine, CrossbarTerm, GeneralTerm, HeldDeviceTerm, PortNudge, ResistorTerm
-from ebana.physics import kirchhoff
+from ebana.physics import kirchhoff, wires
 from ebana.physics.nudge import Nudge
 from ebana.physics.stages import factors, gains, stages
 
@@ -94,6 +96,10 @@ class _Assembly:
         free = len(self.circuit.free)
         diagonal, rhs = self._held_terms(jnp.zeros((free, 1), self.dtype), self._injected(free))
         ties = (*map(self._tie, self.plan.couplings), *map(self._link, self.plan.links))
+        for ports in self.plan.wired:
+            found = self._wired(ports)
+            diagonal, rhs = self._hold(diagonal, rhs, ports.free, found.leak, found.current)
+            ties = (*ties, *self._between(ports, found))
         full_diagonal, full_rhs = diagonal, rhs
         for tie in ties:
             full_diagonal, full_rhs = _own_share(tie, full_diagonal, full_rhs)
@@ -224,6 +230,27 @@ class _Assembly:
         one_by_one = self.positions(link.a), self.positions(link.b), self.map(link.a), self.map(link.b)
         return ResistorTerm(g, *ends, each[:, None], *one_by_one)
 
+    def _wired(self, ports: WiredPorts) -> PortNetwork:
+        """A wired crossbar between its free ports, to the held ones, and the current that those drive."""
+        numbers = wires.Numbers.of(ports.cells, self.parameters, self.dtype)
+        held = self.far(ports.cells.rows[ports.held_rows]), self.far(ports.cells.columns[ports.held_columns])
+        if ports.free_rows.size or ports.held_columns.size:
+            return _of_all_ports(numbers, ports, held)
+        x = jnp.concatenate([jnp.ones((len(numbers.g), 1), self.dtype), held[0]], axis=1)
+        between, current = wires.seen_from_columns(numbers, x)
+        return PortNetwork(_conductances(between), current[:, :1], current[:, 1:])
+
+    def _between(self, ports: WiredPorts, found: PortNetwork) -> Iterator[CrossbarTerm]:
+        """Conductances between free ports, by the blocks of their bases; within one block each stands twice, halved."""
+        at = self.positions(ports.free)
+        block = np.searchsorted([stop for _, stop in self.plan.blocks], at, side="right")
+        blocks = np.unique(block)
+        for i, j in ((i, j) for i in blocks for j in blocks if i <= j):
+            r, c = np.flatnonzero(block == i), np.flatnonzero(block == j)
+            g = take(take(found.between, r).T, c).T
+            maps = self.map(ports.free[r]), self.map(ports.free[c])
+            yield CrossbarTerm(0.5 * g if i == j else g, at[r], at[c], *maps)
+
     def _coefficients(
         self, ties: tuple[CrossbarTerm, ...], scale: Array
     ) -> tuple[Array, Array, Array | None]:
@@ -314,6 +341,46 @@ class _Assembly:
             upper = jnp.asarray(widened(upper, bound)).at[term.positions].min(jnp.where(up, bound, jnp.inf))
             lower = jnp.asarray(widened(lower, bound)).at[term.positions].max(jnp.where(up, -jnp.inf, bound))
         return lower, upper
+
+
+class PortNetwork(NamedTuple):
+    """What the free ports of a wired crossbar see.
+
+    Args:
+        between: conductances between each two of them, ``(k, k)``, siemens; zero on the diagonal.
+        leak: conductance of each to the held ports, ``(k, 1)``.
+        current: into each where all free ports are grounded, ``(k, B)`` or ``(k, 1)``, amperes.
+    """
+
+    between: Array
+    leak: Array
+    current: Array
+
+
+def _of_all_ports(numbers: wires.Numbers, ports: WiredPorts, held: tuple[Array, Array]) -> PortNetwork:
+    """The same where rows are free or columns held: from what each port draws for a volt at each free one."""
+    count = ports.free_rows.size, ports.free_columns.size
+    unit = jnp.eye(sum(count), dtype=numbers.g.dtype)
+    given = []
+    for side, free, fixed, volts, own in (
+        (0, ports.free_rows, ports.held_rows, held[0], unit[: count[0]]),
+        (1, ports.free_columns, ports.held_columns, held[1], unit[count[0] :]),
+    ):
+        batch = max(part.shape[1] for part in held)
+        p = jnp.zeros((numbers.g.shape[side], unit.shape[0] + 1 + batch), unit.dtype)
+        p = p.at[free, : unit.shape[0]].set(own)
+        p = p.at[fixed, unit.shape[0]].set(1.0)
+        given.append(p.at[fixed, unit.shape[0] + 1 :].set(jnp.broadcast_to(volts, (len(fixed), batch))))
+    rows, columns = wires.port_currents(numbers, *given)
+    drawn = jnp.concatenate([rows[ports.free_rows], columns[ports.free_columns]])
+    k = unit.shape[0]
+    return PortNetwork(_conductances(drawn[:, :k]), -drawn[:, k : k + 1], -drawn[:, k + 1 :])
+
+
+def _conductances(matrix: Array) -> Array:
+    """Conductances between ports of a passive network from its nodal matrix, none below zero, alike both ways."""
+    between = jnp.maximum(-0.5 * (matrix + matrix.T), 0.0)
+    return between - jnp.diag(jnp.diag(between))
 
 
 def _own_share(tie: CrossbarTerm, diagonal: Array, rhs: Array) -> tuple[Array, Array]:

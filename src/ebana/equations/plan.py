@@ -17,6 +17,7 @@ import numpy as np
 from ebana.circuit import Circuit, VoltageSources
 from ebana.circuit.checks import require_solvable
 from ebana.circuit.elements import INDEX, Branches
+from ebana.circuit.wires import WiredCells, WireResistors
 from ebana.physics.structure import Structure, structure
 
 HELD = -1
@@ -81,6 +82,28 @@ class HeldDevices:
 
 
 @dataclass(frozen=True, eq=False)
+class WiredPorts:
+    """A wired crossbar as its ports see it: a conductance between each two of them.
+
+    Args:
+        cells: its crossings.
+        free_rows, free_columns: places of the ports whose bases are free.
+        held_rows, held_columns: places of the others.
+    """
+
+    cells: WiredCells
+    free_rows: np.ndarray
+    free_columns: np.ndarray
+    held_rows: np.ndarray
+    held_columns: np.ndarray
+
+    @property
+    def free(self) -> np.ndarray:
+        """The nodes of the ports whose bases are free, rows first."""
+        return np.concatenate([self.cells.rows[self.free_rows], self.cells.columns[self.free_columns]])
+
+
+@dataclass(frozen=True, eq=False)
 class GeneralBranches:
     """Resistors or devices of which some join two free nodes."""
 
@@ -99,7 +122,9 @@ class Plan:
         eliminated, kept: free positions; the eliminated ones do not see each other.
         dense: places among the kept nodes of those that couplings or eliminated nodes may join to each other.
         places: place of every free position among the kept nodes, -1 for the others.
-        layered: whether sweeps apply (no pairs, no coupling inside a block).
+        layered: whether the nodes of a block do not see each other (no pairs, no coupling inside a block).
+        swept: whether sweeps apply: a layered circuit, or one whose blocks only wired crossbars couple inside.
+        wired: wired crossbars of which some port is free.
     """
 
     circuit: Circuit
@@ -117,6 +142,8 @@ class Plan:
     dense: np.ndarray
     places: np.ndarray
     layered: bool
+    swept: bool
+    wired: tuple[WiredPorts, ...] = ()
 
 
 def plan(circuit: Circuit, coupled_outputs: frozenset[str] = frozenset()) -> Plan:
@@ -145,7 +172,13 @@ def _plan(of: Structure, coupled_outputs: frozenset[str]) -> Plan:
     feeds: list[HeldCrossbar] = []
     links: list[ResistorCoupling] = []
     local_resistors, local_devices, pairs = [], [], []
+    wired: list[WiredPorts] = []
     for element in circuit.each(Branches):
+        if isinstance(element, WiredCells):
+            wired.append(_wired_ports(element, node_block))
+            continue
+        if isinstance(element, WireResistors):  # within what the ports see
+            continue
         if element.outer:
             parts = _split_crossbar(circuit, element, node_block)
             couplings += [part for part in parts if isinstance(part, CrossbarCoupling)]
@@ -182,6 +215,9 @@ def _plan(of: Structure, coupled_outputs: frozenset[str]) -> Plan:
     edges = {(int(node_block[c.rows[0]]), int(node_block[c.columns[0]])) for c in couplings}
     edges |= {(int(node_block[link.a[0]]), int(node_block[link.b[0]])) for link in links}
     inner = any(i == j for i, j in edges)
+    wired = [ports for ports in wired if ports.free.size]
+    wired_blocks = [sorted(set(node_block[ports.free].tolist())) for ports in wired]
+    edges |= {(i, j) for found in wired_blocks for i in found for j in found}
     colours = _colour(len(blocks), edges)
     tied = {int(node_block[n]) for name in coupled_outputs for n in circuit.output(name).nodes}
     tied |= {int(b) for pair in pairs for t in pair.element.ends() for b in node_block[t]}
@@ -191,6 +227,7 @@ def _plan(of: Structure, coupled_outputs: frozenset[str]) -> Plan:
     places[kept] = np.arange(kept.size)
     coupled = [np.zeros(0, dtype=INDEX), *(column[n] for c in couplings for n in (c.rows, c.columns))]
     coupled += [column[n] for link in links for n in (link.a, link.b)]
+    coupled += [column[ports.free] for ports in wired]
     joined = np.unique(places[np.concatenate(coupled)])
     return Plan(
         circuit,
@@ -207,8 +244,17 @@ def _plan(of: Structure, coupled_outputs: frozenset[str]) -> Plan:
         kept,
         joined[joined >= 0],
         places,
-        layered=not pairs and not inner,
+        layered=not pairs and not inner and not wired,
+        swept=not pairs and not inner,
+        wired=tuple(wired),
     )
+
+
+def _wired_ports(cells: WiredCells, node_block: np.ndarray) -> WiredPorts:
+    """The ports of a wired crossbar by whether their bases are free."""
+    sides = [node_block[nodes] != HELD for nodes in (cells.rows, cells.columns)]
+    free = [np.flatnonzero(side).astype(INDEX) for side in sides]
+    return WiredPorts(cells, *free, *(np.flatnonzero(~side).astype(INDEX) for side in sides))
 
 
 def _blocks(circuit: Circuit) -> tuple[tuple[int, int], ...]:
@@ -248,7 +294,7 @@ def _webs(circuit: Circuit, node_block: np.ndarray, blocks: tuple[tuple[int, int
     """Blocks whose nodes branches join one by one: resistors between two of them are branches too, not a matrix."""
     found: set[int] = set()
     for element in circuit.each(Branches):
-        if element.outer:
+        if element.outer or isinstance(element, WiredCells | WireResistors):
             continue
         i, j = (node_block[end] for end in element.ends())
         free = (i != HELD) & (j != HELD)

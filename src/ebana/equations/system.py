@@ -49,6 +49,10 @@ DENSE_LIMIT = 256
 """Most kept nodes whose systems are eliminated densely; beyond, conjugate gradients solve them."""
 
 
+WIRED_LIMIT = 48
+"""The same where ports of wired crossbars are among them: their couplings are weak, and iterations few."""
+
+
 class Spread(NamedTuple):
     """How roundings spread over a passive circuit, for all samples (see :mod:`ebana.equations.schur`).
 
@@ -125,6 +129,11 @@ class System:
     lower: Array | None
     upper: Array | None
     dense_limit: int = DENSE_LIMIT
+
+    @property
+    def direct_limit(self) -> int:
+        """Most kept nodes whose systems are eliminated densely, of this circuit."""
+        return min(self.dense_limit, WIRED_LIMIT) if self.plan.wired else self.dense_limit
 
     def residual(self, v: Array) -> Array:
         """Net current drawn from each free node, ``(F, B)``, amperes; zero where the law holds."""
@@ -219,7 +228,7 @@ class System:
         if self.lower is not None:
             f, leak = jnp.where(locked, 0.0, f), jnp.where(locked, LOCKED * size, leak)
         kept, inverse, pivots = self._kept(leak, f, size, branches, spread)
-        found = kept.solve(self.dense_limit, often)
+        found = kept.solve(self.direct_limit, often)
         step, pivot, left = -found.x, found.pivot, found.left
         if e.size:
             rest = inverse * (self.to_eliminated @ step - take(f, e))
@@ -248,7 +257,7 @@ class System:
             leak = add(leak, nudge.positions, g.min(1, keepdims=True, initial=jnp.inf))
             size = add(size, nudge.positions, jnp.abs(g).max(1, keepdims=True, initial=0.0))
         kept, inverse, _ = self._kept(leak, size, size, (), None)
-        found = kept.solve(self.dense_limit, often=False)
+        found = kept.solve(self.direct_limit, often=False)
         widest = self._widest(found.spread, inverse, size)
         passive = found.sure & (found.pivot > 0)
         return Spread(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ebana.circuit import CircuitBuilder
+from ebana.circuit.wires import Wires
 from ebana.layers import initializers
 from ebana.layers.base import RATE, Layer, Rate, Signal, positive_integer, stored_rate
 from ebana.layers.learned import expected, require_stored_form, rule_of
 from ebana.local_rule import Rule
 from ebana.schedules import get_rate
 from ebana.spellings import EBANA_HOOKS, EBANA_SAVED, also
-from ebana.storage.described import boolean, count
+from ebana.storage.described import boolean, count, number, optional, record
 
 
 class DenseLayer(Layer):
@@ -35,6 +37,28 @@ class DenseLayer(Layer):
             divided by the nudging strength, is what the optimizer gets. Written in NumPy or JAX: it is traced when
             the model is made, or called back where it cannot be (:mod:`ebana.local_rule`). Of two nudged phases the
             estimator takes half the difference; estimators without phases, as ``"adjoint"``, use the gradient.
+        wire_resistance: ohms of each wire between two crossings, of rows and of columns; or
+            :class:`~ebana.circuit.wires.Wires`, which also has those of the rows' drivers and of the columns' contacts,
+            or the same as a dictionary. Rows are driven at their first column, columns are read below their last row.
+            The wires are resistors of the circuit, solved, trained with, and written to decks; their conductances are
+            the values ``"<name>/row_wire"``, ``column_wire``, ``driver_wire`` and ``contact_wire``. None: ideal ones.
+
+    Raises:
+        ValueError: for wires whose resistance is negative or not finite.
+
+    Example:
+        Wires of 1 ohm between the crossings, and 50 ohms where columns leave:
+
+        >>> from ebana import CurrentLayer, InputVoltageLayer, Model, Wires
+        >>> x = InputVoltageLayer(2, "x")
+        >>> d = DenseLayer(3, "d", wire_resistance=Wires(row=1.0, column=1.0, contact="50"))(x)
+        >>> model = Model(x, CurrentLayer("y", fold=False)(d))
+        >>> for name, siemens in model.values.items():
+        ...     print(name, siemens.shape)
+        d/conductance (2, 3)
+        d/row_wire (4,)
+        d/column_wire (3,)
+        d/contact_wire (3,)
 
     Input shape: ``(n,)``; use :class:`ReshapeLayer` before for other shapes.
     Output shape: ``(units,)``.
@@ -42,7 +66,8 @@ class DenseLayer(Layer):
 
     kind_label = "dense"
     stored = Layer.stored | {
-        "units": count, "lr": RATE, "initializer": initializers.STORED, "trainable": boolean
+        "units": count, "lr": RATE, "initializer": initializers.STORED, "trainable": boolean,
+        "wire_resistance": optional(record(dict.fromkeys(("row", "column", "driver", "contact"), number))),
     }  # fmt: skip
     makes_nodes = True
     passes_when_disabled = False
@@ -58,6 +83,7 @@ class DenseLayer(Layer):
         initializer: object = None,
         trainable: bool = True,
         grad_func: Rule | None = None,
+        wire_resistance: Wires | Mapping[str, float] | float | None = None,
         enabled: bool = True,
     ) -> None:
         if isinstance(units, str) and not isinstance(name, str):
@@ -68,6 +94,7 @@ class DenseLayer(Layer):
         self.initializer = initializers.spelled(self.name, init_type, initializer)
         self.trainable = bool(trainable)
         self.grad_func = grad_func
+        self.wires = Wires.of(wire_resistance, f"dense layer {self.name!r}")
 
     def output_shape(self, shapes: Any) -> tuple[int, ...]:
         """``(units,)``."""
@@ -103,7 +130,7 @@ class DenseLayer(Layer):
             mean=expected(self.initializer, rows.size, self.units),
         )
         nodes = build.nodes(signal.name, self.units)
-        build.crossbar(signal.name, rows, nodes, parameter)
+        build.crossbar(signal.name, rows, nodes, parameter, wires=self.wires)
         return nodes
 
     def config(self) -> dict[str, Any]:
@@ -114,4 +141,5 @@ class DenseLayer(Layer):
             "lr": stored_rate(self),
             "initializer": self.initializer.to_config(),
             "trainable": self.trainable,
+            **({} if self.wires is None else {"wire_resistance": self.wires.config()}),
         }

@@ -33,6 +33,11 @@ from ebana.schedules import get_rate
 from ebana.spellings import EBANA_HOOKS, EBANA_SAVED, also
 from ebana.storage.described import boolean, count, listed
 
+NO_WIRES = {
+    "wire_resistance": "Its conductances lie on no rows and columns that share wires. Use DenseLayer, or connect "
+    "resistors() of a CircuitBuilder with the wires of your layout."
+}
+
 
 class LocallyConnected2DLayer(Layer):
     """Programmable conductances from each window of an image onto ``filters`` new nodes.
@@ -83,7 +88,7 @@ class LocallyConnected2DLayer(Layer):
     makes_nodes = True
     passes_when_disabled = False
 
-    @also({"stride": "strides"}, EBANA_HOOKS, EBANA_SAVED)
+    @also({"stride": "strides"}, EBANA_HOOKS | NO_WIRES, EBANA_SAVED)
     def __init__(
         self,
         filters: int,

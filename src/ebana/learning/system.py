@@ -39,6 +39,7 @@ class Traits:
         phases_together: whether two nudged phases are relaxed as one batch. One by one, a compiler can compute
             their common products once.
         optimise_compilation: whether training is long enough to be worth a slower compilation and donated buffers.
+        wide: whether a sample takes so long that minibatches are not filled up to one size.
         steps_apart: whether each step is a program of its own. On a CPU, XLA computes convolutions whose axes lie in
             another order than its own up to 80 times slower within a loop.
         unit: unit of the nudging strength for a squared error, or an empty string.
@@ -50,6 +51,7 @@ class Traits:
     dtype: Precision = "float64"
     phases_together: bool = True
     optimise_compilation: bool = False
+    wide: bool = False
     steps_apart: bool = False
     unit: str = ""
     outside: str = ""

@@ -29,8 +29,10 @@ from ebana.circuit.checks import require_solvable
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.element import INDEX, Branches, as_slice, at_nodes
 from ebana.circuit.elements import Amplifiers, Crossbar, CurrentSources, Resistors, VoltageSources
+from ebana.circuit.wires import WiredCells
 from ebana.physics import kirchhoff
 from ebana.physics.stages import factors, stages
+from ebana.physics.wires import at_crossings
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["p", "net", "ideal", "inputs"], meta_fields=["held"])
@@ -188,6 +190,17 @@ def _(
     mean_a, change_a = _mean_and_change(plus, minus, weight, element.a)
     mean_b, change_b = _mean_and_change(plus, minus, weight, element.b)
     yield element.conductance, ((mean_a - mean_b) * (change_a - change_b)).sum(0)
+
+
+@_differences.register
+def _(
+    element: WiredCells, circuit: Circuit, parameters: Values, plus: Phase, minus: Phase, weight: Array
+) -> Differences:
+    silent = (weight == 0)[:, None, None]
+    up, down = (
+        jnp.where(silent, 0.0, a - b) for a, b in (at_crossings(element, phase.p) for phase in (plus, minus))
+    )
+    yield element.conductance, 0.5 * (weight[:, None, None] * (up - down) * (up + down)).sum(0)
 
 
 @_differences.register

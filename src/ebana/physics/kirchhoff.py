@@ -18,6 +18,8 @@ from ebana.circuit.circuit import Circuit
 from ebana.circuit.dynamic import WaveformSources
 from ebana.circuit.element import INDEX, Branches, as_slice, at_nodes
 from ebana.circuit.elements import CurrentSources, NodeGroup, VoltageSources
+from ebana.circuit.wires import WiredCells, WireResistors
+from ebana.physics.wires import at_crossings, potentials_within
 
 HELD = 1e-9
 """An ideal diode counts as conducting when it is within this many volts of its bound."""
@@ -70,9 +72,34 @@ def potentials(circuit: Circuit, parameters: Values, inputs: Values, v: FreePote
         below = parts[0] if order is None else jnp.concatenate(parts, axis=1)[:, order]
         ((group, _, _),) = _by_group(circuit, amplifier.outputs)
         pieces[group.name] = (shift + parameters[amplifier.gain] * (below - shift)).astype(v.dtype)
+    ports = [
+        piece(g.name, g.size) if g.kind != "inner" else jnp.zeros((batch, 0), v.dtype) for g in circuit.groups
+    ]
+    for cells in circuit.each(WiredCells):
+        _add_inner(circuit, cells, parameters, ports, pieces)
     return jnp.concatenate(
         [*(piece(g.name, g.size) for g in circuit.groups), jnp.zeros((batch, 1), v.dtype)], axis=1
     )
+
+
+def _add_inner(
+    circuit: Circuit, cells: WiredCells, parameters: Values, ports: list[Array], pieces: dict[str, Array]
+) -> None:
+    """The potentials of the nodes within a wired crossbar, from those of its ports."""
+    if not cells.inside.size:
+        return
+    known = jnp.concatenate([*ports, jnp.zeros_like(ports[0][:, :1])], axis=1)
+    place = np.full(circuit.size + 1, known.shape[1] - 1, INDEX)
+    outer = np.concatenate([g.indices for g in circuit.groups if g.kind != "inner"])
+    place[outer] = np.arange(outer.size)
+    rows, columns = (known[:, as_slice(place[nodes])] for nodes in (cells.rows, cells.columns))
+    sides = potentials_within(cells, parameters, rows, columns)
+    for nodes, side in zip(cells.ends(), sides, strict=True):
+        found, first = np.unique(nodes, return_index=True)
+        for group in circuit.groups:
+            within = (found >= group.start) & (found < group.start + group.size)
+            if group.kind == "inner" and within.any():
+                pieces[group.name] = side[:, as_slice(first[within].astype(INDEX))]
 
 
 def _by_group(circuit: Circuit, nodes: np.ndarray) -> list[tuple[NodeGroup, Any, np.ndarray | None]]:
@@ -118,6 +145,8 @@ def drawn_currents(
 ) -> Array:
     """Current that the elements draw from every node, amplifiers left out; ``(B, N + 1)``, amperes.
 
+    A wired crossbar draws from its ports what its cells carry; within it Kirchhoff's current law holds by construction.
+
     Args:
         p: potentials of all nodes, from :func:`potentials`.
         weight: a factor for each element by name (default 1).
@@ -125,6 +154,14 @@ def drawn_currents(
     drawn = jnp.zeros_like(p)
     for element in circuit.each(Branches):
         scale = 1.0 if weight is None else weight[element.name]
+        if isinstance(element, WireResistors):  # as much leaves each crossing as enters it
+            continue
+        if isinstance(element, WiredCells):
+            a, b = at_crossings(element, p)
+            through = scale * parameters[element.conductance] * (a - b)
+            drawn = drawn.at[:, as_slice(element.rows)].add(through.sum(2))
+            drawn = drawn.at[:, as_slice(element.columns)].add(-through.sum(1))
+            continue
         for nodes, current in zip(element.ends(), element.drawn(p, parameters), strict=True):
             drawn = drawn.at[:, as_slice(nodes)].add(scale * current)
     for element in circuit.each(CurrentSources):

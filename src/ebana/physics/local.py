@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from ebana._types import Array
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.elements import Crossbar, Resistors
+from ebana.circuit.wires import WiredCells
 from ebana.local_rule import LocalRule
 
 AT_ONCE = 1 << 20
@@ -32,7 +33,7 @@ def local_gradients(
         Arrays by parameter name, of the parameter's shape, of those alone that have a rule.
     """
     total: dict[str, Array] = {}
-    for element in circuit.each(Crossbar, Resistors):
+    for element in circuit.each(Crossbar, Resistors, WiredCells):
         parameter = circuit.parameters[element.conductance]
         if parameter.rule is None or not parameter.trainable:
             continue
@@ -46,7 +47,8 @@ def _summed(element: Any, rule: LocalRule, free: Array, nudged: Array, weight: A
     """The weighted sum over the samples, together or one by one."""
 
     def some(free: Array, nudged: Array, weight: Array) -> Array:
-        each = rule(element.drop(free), element.drop(nudged))
+        drops = (element.drop(p).reshape(-1, *rule.shape) for p in (free, nudged))
+        each = rule(*drops)
         scale = weight.reshape(-1, *(1,) * (each.ndim - 1))
         return jnp.where(scale == 0, 0.0, scale * each).sum(0)
 

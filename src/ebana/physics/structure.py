@@ -22,6 +22,7 @@ import numpy as np
 from ebana.circuit.circuit import Circuit
 from ebana.circuit.elements import Branches, Element
 from ebana.devices.forms import Form, Same, separate
+from ebana.frozen import FrozenMapping
 from ebana.parameters import Slot
 
 _KEPT = "_numbers_and_structure"
@@ -104,7 +105,7 @@ def _key_of(item: Element | Any) -> Iterator[Hashable]:
         value = getattr(item, field.name)
         if isinstance(value, np.ndarray):
             yield value.shape, value.dtype.str, hashlib.blake2b(value.tobytes(), digest_size=16).digest()
-        elif field.name == "parameters":
+        elif field.name == "parameters" or isinstance(value, FrozenMapping):
             yield tuple(value.items())
         elif isinstance(value, Hashable):
             yield value

@@ -11,6 +11,7 @@ import numpy as np
 from ebana._types import Data
 
 if TYPE_CHECKING:
+    from ebana.circuit.wires import Wires
     from ebana.datasets import Split
     from ebana.learning.losses import Loss
     from ebana.learning.optimizers import Optimizer
@@ -84,7 +85,11 @@ class Recipe:
     nudge: Literal["current", "clamped"] = "current"
 
     def build(
-        self, seed: int = 0, engine: object = "native", device: Mapping[str, Any] | None = None
+        self,
+        seed: int = 0,
+        engine: object = "native",
+        device: Mapping[str, Any] | None = None,
+        wire_resistance: Wires | float | None = None,
     ) -> Model:
         """The network, its conductances drawn by ``seed``.
 
@@ -93,10 +98,11 @@ class Recipe:
             engine: who finds operating points.
             device: arguments of the diode layers in place of the recipe's behavioural diodes, such as
                 ``{"model": ".model D1N4148 D(IS=2.52n N=1.752 RS=0.568)"}``.
+            wire_resistance: of all crossbars, as for :class:`~ebana.layers.dense.DenseLayer`.
         """
         from ebana.recipes.network import classifier
 
-        return classifier(self, seed, engine, device)
+        return classifier(self, seed, engine, device, wire_resistance)
 
     def make_optimizer(self) -> Optimizer:
         """A fresh optimizer. Layers with a learning rate of their own keep it."""

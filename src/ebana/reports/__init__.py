@@ -8,6 +8,7 @@ from ebana.reports.rendering import animation, png, save
 from ebana.reports.report import write_report
 from ebana.reports.schematic import CircuitTooLarge, draw_circuit
 from ebana.reports.sections import Image, Section, Table
+from ebana.reports.wires import voltage_drop_map
 
 __all__ = [
     "CircuitTooLarge",
@@ -23,5 +24,6 @@ __all__ = [
     "png",
     "power_chart",
     "save",
+    "voltage_drop_map",
     "write_report",
 ]

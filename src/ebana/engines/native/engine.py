@@ -106,7 +106,7 @@ class NativeEngine:
         """Operating points of a batch (see :class:`~ebana.engines.base.Engine`)."""
         batch = batch_size(inputs)
         system = replace(assemble(circuit, parameters, inputs, nudge, batch), dense_limit=self.dense_limit)
-        if self.method == "sweeps" and not system.plan.layered:
+        if self.method == "sweeps" and not system.plan.swept:
             raise ValueError(
                 "NativeEngine(method='sweeps') got a circuit that is not layered (some element joins two nodes "
                 "of one layer, or two free nodes directly). Use method='auto' or 'newton'."

@@ -73,7 +73,7 @@ def relax(
         ``v`` (F, B), result codes, error estimates in volts and iterations, each ``(B,)``.
     """
     rough = ROUGH if newton else 0.0
-    sweeping = sweeper(system, rough=rough) if sweeps and system.plan.layered else None
+    sweeping = sweeper(system, rough=rough) if sweeps and system.plan.swept else None
     spread = system.passive_spread()
     if v is None:
         v = jnp.zeros((len(system.plan.circuit.free), batch), system.rhs.dtype)

@@ -328,11 +328,11 @@ def _blocks(
 ) -> tuple[Block, ...]:
     """The blocks, each with the corners of the devices at its own nodes alone: those of others change nothing there."""
     runs = [np.arange(*block) for block in system.plan.blocks]
-    links = _links(system, runs)
+    links, inner = _links(system, runs)
     coupled = [nudge.positions for nudge in system.nudges if nudge.couples]
     blocks = []
     for i, nodes in enumerate(runs):
-        own_a, own_b = _with_nudges(system, nodes, take(a, nodes), take(b, nodes))
+        own_a, own_b = _with_nudges(system, nodes, take(a, nodes) + inner[i], take(b, nodes))
         here = [corner for at, corner in corners if np.isin(at, nodes).any()]
         own = [Corner(*(take(array, nodes) for array in vars(c).values())) for c in here]
         own = [_with_level(corner, own_a, own) for corner in own]
@@ -352,22 +352,36 @@ def _with_nudges(system: System, nodes: np.ndarray, a: Array, b: Array) -> tuple
     return a, b
 
 
-def _links(system: System, runs: list[np.ndarray]) -> list[dict[int, Array]]:
-    """Coefficients of every block in the equations of its neighbours."""
+def _links(system: System, runs: list[np.ndarray]) -> tuple[list[dict[int, Array]], list[Array]]:
+    """Coefficients of every block in the equations of its neighbours, and what a coupling inside a block adds to it.
+
+    All nodes of a block move at once, also where a wired crossbar couples them. For each conductance between two of
+    them, ``g (v_i - v_j)^2 / 2`` is replaced by a bound that touches it at the present state ``u``, ``g (v_i - m)^2 +
+    g (v_j - m)^2`` with ``m = (u_i + u_j) / 2``: what lowers the bound lowers the energy (majorisation). Twice the
+    coupling stands at each node then, and the node's own present potential beside its neighbour's.
+    """
     links: list[dict[int, Array]] = [{} for _ in runs]
+    inner: list[Array] = [jnp.zeros((run.size, 1), system.diagonal.dtype) for run in runs]
     starts = np.array([run[0] if run.size else 0 for run in runs])
     for tie in system.ties:
         i, j = (int(np.searchsorted(starts, at[0], side="right")) - 1 for at in (tie.row, tie.column))
         forward = tie.row_map.kappa * tie.g * tie.column_map.alpha.T
         backward = tie.column_map.kappa * tie.g.T * tie.row_map.alpha.T
-        for to, by, rows, columns, value in (
-            (i, j, tie.row, tie.column, forward),
-            (j, i, tie.column, tie.row, backward),
+        seen = (
+            tie.row_map.kappa * tie.row_map.alpha * tie.g.sum(1)[:, None],
+            tie.column_map.kappa * tie.column_map.alpha * tie.g.sum(0)[:, None],
+        )
+        for to, by, rows, columns, value, own in (
+            (i, j, tie.row, tie.column, forward, seen[0]),
+            (j, i, tie.column, tie.row, backward, seen[1]),
         ):
             shape = runs[to].size, runs[by].size
             part = embed(value, rows - starts[to], columns - starts[by], shape)
+            if to == by:
+                inner[to] = add(inner[to], rows - starts[to], own)
+                part = part + jnp.diag(add(jnp.zeros_like(inner[to]), rows - starts[to], own)[:, 0])
             links[to][by] = part if by not in links[to] else links[to][by] + part
-    return links
+    return links, inner
 
 
 def _one_a_node(positions: np.ndarray) -> list[np.ndarray]:

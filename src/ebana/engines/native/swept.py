@@ -65,7 +65,7 @@ class SweepEngine:
         if not system.plan.layered:
             raise ValueError(
                 f"SweepEngine(sweeps={self.sweeps}) got a circuit that is not layered (some element joins two nodes "
-                "of one layer, or two free nodes directly). Use NativeEngine()."
+                "of one layer, as wires with a resistance do, or two free nodes directly). Use NativeEngine()."
             )
         backward = bool(nudge.currents or nudge.strength) and start is not None
         v, change = settle(system, start, self.sweeps, backward=backward)

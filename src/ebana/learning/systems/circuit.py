@@ -31,6 +31,9 @@ from ebana.physics.nudge import Nudge
 from ebana.physics.stages import always_one_energy, stages
 from ebana.physics.stiffness import output_stiffness
 
+WIDE = 10_000
+"""Nodes of the largest circuit whose samples are solved in minibatches of one size."""
+
 ROUNDING = 8.0
 """Roundings of the largest potential by which a held output may pass an ideal diode's bound."""
 
@@ -87,6 +90,7 @@ class CircuitSystem:
             dtype=getattr(self.engine, "dtype", "float64"),
             phases_together=getattr(self.engine, "phases_together", True),
             optimise_compilation=getattr(self.engine, "optimise_compilation", False),
+            wide=self.circuit.size > WIDE,
             unit="S",
         )
 
@@ -340,7 +344,7 @@ class CircuitSystem:
             ).T
 
         found = solve(rhs)
-        if len(system.plan.kept) > system.dense_limit:  # conjugate gradients leave more than rounding
+        if len(system.plan.kept) > system.direct_limit:  # conjugate gradients leave more than rounding
             _, pull = jax.vjp(lambda v: self.residual(values, inputs, v), v)
             found = found + solve(rhs - pull(found)[0])
         return found
@@ -366,7 +370,8 @@ class CircuitSystem:
         if not plan(self.circuit).layered:
             raise ValueError(
                 "backpropagation through sweeps got a circuit that is not layered (some element joins two nodes of one "
-                "layer, or two free nodes directly). Use estimator='adjoint', or a rule that compares states."
+                "layer, as wires with a resistance do, or two free nodes directly). Use estimator='adjoint', or a "
+                "rule that compares states."
             )
 
     def sweeping(self, values: Values, inputs: Values, nudge: Nudge | None) -> Callable[[Array], Array]:

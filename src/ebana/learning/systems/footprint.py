@@ -7,7 +7,8 @@ samples::
     certified points                          B (10 F + columns + 1.25 C + 2.2 K^2)
 
 with C conductances between unknown nodes, over each of which a potential difference is kept; conjugate gradients do
-without K^2. The coefficients are those of XLA on CPUs.
+without K^2. Each crossing of wired crossbars takes 16 words more of a sample. The coefficients are those of XLA on
+CPUs.
 """
 
 from __future__ import annotations
@@ -42,14 +43,16 @@ def _each(circuit: Circuit, engine: Engine, layout: Plan | None) -> float:
         kept = layout.kept.size
         each += 1.25 * sum(c.rows.size * c.columns.size for c in layout.couplings)
         each += 2.2 * kept**2 if kept <= engine.dense_limit else 0
+        each += 16.0 * sum(ports.cells.units for ports in layout.wired)
     return each
 
 
 def _spread(layout: Plan | None) -> float:
-    """Words of resistors between layers, spread over all pairs of their nodes."""
+    """Words of resistors between layers, spread over all pairs of their nodes, and of what eliminates wires."""
     if layout is None:
         return 0.0
-    return 3.0 * sum(np.unique(link.a).size * np.unique(link.b).size for link in layout.links)
+    wired = sum(2.0 * ports.cells.units * min(ports.cells.shape) for ports in layout.wired)
+    return wired + 3.0 * sum(np.unique(link.a).size * np.unique(link.b).size for link in layout.links)
 
 
 def _advice(circuit: Circuit, engine: Engine) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from ebana.circuit.dynamic import VoltageControlledCurrents, VoltageControlledVo
 from ebana.circuit.element import Element
 from ebana.circuit.elements import Amplifiers, Branches, CurrentSources, VoltageSources, ohms
 from ebana.circuit.general import CurrentControlledCurrents, CurrentControlledVoltages
+from ebana.circuit.wires import WIRE
 from ebana.parameters import Parameter
 from ebana.spice.language import statements as spice
 from ebana.spice.language.statements import Formula, Statement
@@ -61,9 +62,10 @@ def _bias_labels(circuit: Circuit, element: VoltageSources) -> Sequence[str]:
 def _units(parameter: Parameter, labels: Sequence[str]) -> list[str]:
     if len(labels) == parameter.initial.size:
         return list(labels)
+    own = parameter.name.replace("/", "_") if parameter.name.endswith(WIRE) else parameter.layer
     if parameter.shape == (1,):
-        return [parameter.layer]
-    return [f"{parameter.layer}_{'_'.join(map(str, at))}" for at in np.ndindex(parameter.shape)]
+        return [own]
+    return [f"{own}_{'_'.join(map(str, at))}" for at in np.ndindex(parameter.shape)]
 
 
 def formulas_of(element: Element, names: Mapping[str, np.ndarray]) -> np.ndarray | None:
@@ -75,7 +77,7 @@ def formulas_of(element: Element, names: Mapping[str, np.ndarray]) -> np.ndarray
     match element:
         case Branches(linear=True):
             shown = names[element.conductance]
-            return _as_formulas(shown if shown.ndim == 2 else shown[None])
+            return _as_formulas(shown if element.outer else shown.reshape(1, -1))
         case VoltageSources():
             own = [names[element.parameter][c] for c in element.columns] if element.parameter else []
             scaled = zip(own, element.scale.tolist(), strict=False)
