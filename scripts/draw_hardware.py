@@ -29,6 +29,9 @@ def main() -> None:
     model.vary(test, hardware=kinds, chips=200, quantity="relative spread of the conductances").plot(
         folder / "hardware-spread.png"
     )
+    wired = recipe.build(seed=0, wire_resistance=100.0)
+    wired.set_values(model.values)
+    wired.plot_voltage_drop(test.inputs, "d1", path=folder / "hardware-wires.png")
     hardware = Hardware(Spread(0.4), Mismatch(threshold=0.02, strength=0.2))
     found = compare(recipe.build(seed=0), train, test, hardware, lambda: recipe.fit_options(seed=0), chips=10)
     found.plot(folder / "hardware-transfer.png")

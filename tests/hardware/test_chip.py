@@ -16,6 +16,7 @@ from ebana import (
     JunctionDiode,
     Model,
     optimizers,
+    recipes,
 )
 from ebana.callbacks import Callback, Checkpoint
 from ebana.devices import IdealDiode, MosDiode
@@ -125,6 +126,20 @@ def test_netlist_power_and_stored_values_are_those_of_the_chip(model, tmp_path):
         other.load_values(tmp_path / "chip.values")
     own.load_values(tmp_path / "chip.values")
     np.testing.assert_array_equal(own.operating_point(X).v, p.v)
+
+
+def test_cells_spread_and_wires_do_not():
+    model = recipes.get("iris").build(seed=0, wire_resistance=20.0)
+    x = np.random.default_rng(0).normal(0, 2, (3, 4))
+    hardware = Hardware(Spread(0.3), Mismatch(threshold=0.01), seed=2)
+    own = model.realise(hardware, 1)
+    for name, value in own.values.items():
+        assert name.endswith("_wire") <= np.array_equal(value, model.values[name])
+    assert np.all(own.values["d1/conductance"] != model.values["d1/conductance"])
+    ours = own.predict(x)
+    np.testing.assert_allclose(model.on(hardware, 1).predict(x), ours, atol=1e-11)
+    own.engine = "ngspice"
+    np.testing.assert_allclose(own.predict(x), ours, atol=1e-9)
 
 
 def test_a_chip_follows_from_seed_and_number_alone(model):

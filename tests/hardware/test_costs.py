@@ -55,6 +55,18 @@ def test_a_network_reads_the_nodes_of_its_crossbars():
         alone.training_energy(1, 1)
 
 
+def test_wires_change_no_counts():
+    recipe = recipes.get("iris")
+    split = recipe.data(seed=0)
+    plain, wired = (
+        recipe.build(seed=0, **options).costs(split.x_test[:4], seconds=1.0)
+        for options in ({}, {"wire_resistance": 10.0})
+    )
+    assert wired.macs == plain.macs == 172
+    assert wired.conversions == plain.conversions
+    assert wired.inference.array < plain.inference.array
+
+
 WRONG = {
     "no time": (lambda m, x: m.costs(x, seconds=0.0), "above zero"),
     "too cold": (lambda m, x: m.costs(x, seconds=1.0, celsius=-300.0), "above -273.15"),

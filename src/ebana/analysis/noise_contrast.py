@@ -207,7 +207,8 @@ class Contrasts:
                 for state in strength.states:
                     dv = np.asarray(element.drop(state.p[number : number + 1]))[0]
                     weight = (self.factors[element.name] * state.weight[number]) ** 2
-                    self.variances[element.name][k] += weight * (dv * dv * s2 + 0.5 * s2 * s2)
+                    variance = self.variances[element.name][k]
+                    variance += (weight * (dv * dv * s2 + 0.5 * s2 * s2)).reshape(variance.shape)
 
     def result(self) -> ContrastNoise:
         """What all samples together amount to."""

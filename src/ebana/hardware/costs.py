@@ -20,7 +20,8 @@ import numpy as np
 
 from ebana._types import Data, LossOrName
 from ebana.circuit import Circuit
-from ebana.circuit.elements import Branches
+from ebana.circuit.elements import Branches, Crossbar
+from ebana.circuit.wires import WiredCells
 from ebana.devices.silicon import BOLTZMANN, ZERO_CELSIUS
 from ebana.numbers import real, whole
 from ebana.units import si
@@ -202,7 +203,7 @@ def costs(
         array = sum(watts.values()) * seconds
         writes = around.write * around.pulses * trained / size
         training = Cost(array, around.adc * counts["step_reads"], around.dac * counts["step_sets"], writes)
-    macs = sum(int(values[e.conductance].size) for e in circuit.each(Branches) if e.linear and e.outer)
+    macs = sum(int(values[e.conductance].size) for e in circuit.each(Crossbar, WiredCells))
     return CostReport(
         model.name,
         inference,
@@ -219,9 +220,12 @@ def costs(
 
 
 def _read_nodes(circuit: Circuit) -> np.ndarray:
-    """Free and amplified nodes at which trained conductances end: what a step has to read, since sources are known."""
+    """Free and amplified nodes at which trained conductances end: what a step has to read, since sources are known.
+
+    Of a crossbar with wires, the nodes that it joins: what each cell sees is its own affair.
+    """
     ends = [
-        np.concatenate(element.ends())
+        np.concatenate((element.rows, element.columns) if isinstance(element, WiredCells) else element.ends())
         for element in circuit.each(Branches)
         if element.linear and element.conductance in circuit.trainable
     ]

@@ -16,6 +16,7 @@ import numpy as np
 
 from ebana._types import Array
 from ebana.circuit import Circuit
+from ebana.circuit.wires import WIRE
 from ebana.devices.forms import law
 from ebana.numbers import is_unknown, real
 from ebana.parameters import Parameter, Slot
@@ -47,7 +48,9 @@ class Effect:
     kinds: Any = OF_DEVICE
 
     def concerns(self, parameter: Parameter | Slot) -> bool:
-        """Whether it is on this parameter."""
+        """Whether it is on this parameter; wires are on their own, and metal does not spread."""
+        if parameter.name.endswith(WIRE):
+            return False
         if self.layers is not None:
             return parameter.name.rsplit("/", 1)[0] in self.layers and parameter.kind in self.kinds
         return parameter.kind in self.kinds and (parameter.trainable or not self.programmed)
