@@ -143,9 +143,12 @@ class Model(HardwareVerbs, Network):
     celsius: float | None
     """Temperature that :meth:`at_temperature` moved the devices to; None where each has its own."""
 
+    chip: str | None
+    """Which chip of which hardware :meth:`realise` made it; None for a design."""
+
     def _start(self, circuit: Circuit, engine: object, name: str, seed: int, frames: int = 3) -> None:
         """Have the circuit; ``frames`` lie between the caller and a warning."""
-        self.circuit, self.celsius = circuit, None
+        self.circuit, self.celsius, self.chip = circuit, None, None
         self._engine = suited(circuit) if engine == "auto" else get_engine(engine)
         super().__init__(name, seed)
         found = conflicts(circuit)
@@ -763,8 +766,15 @@ class Model(HardwareVerbs, Network):
         """Write layers and values to one file (zip of JSON and safetensors).
 
         Raises:
-            ValueError: for a model of a circuit, and for one at another temperature than its layers state.
+            ValueError: for a model of a circuit, for one at another temperature than its layers state, and for that
+                of a chip.
         """
+        if self.chip is not None:
+            raise ValueError(
+                f"model {self.name!r} is {self.chip}, whose devices and values its layers do not state. Save the model "
+                "that it was made of, and the hardware with hardware.save(path): together they are every chip. "
+                "save_values(path) keeps its values alone."
+            )
         if self.celsius is not None:
             raise ValueError(
                 f"model {self.name!r} is at {self.celsius:g} degrees Celsius by at_temperature(), which its layers do "

@@ -120,6 +120,8 @@ def test_netlist_power_and_stored_values_are_those_of_the_chip(model, tmp_path):
         power.free.per_sample, [float(one) for one in own.power(X).per_sample], rtol=1e-12
     )
     assert power.total != model.power(X).total
+    with pytest.raises(ValueError, match="chip 0 of Hardware"):
+        own.save(tmp_path / "chip.ebana")
     own.save_values(tmp_path / "chip.values")
     other = model.realise(Hardware(Spread(0.0)))
     with pytest.raises(ValueError, match="takes values from"):

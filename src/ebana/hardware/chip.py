@@ -107,4 +107,5 @@ def realise(model: Any, hardware: Hardware, chip: int) -> Any:
     other.circuit = with_values(circuit, values)
     other._values = values
     other.name = f"{model.name}_chip{chip}"
+    other.chip = f"chip {chip} of {hardware!r}"
     return other

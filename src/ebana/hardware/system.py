@@ -23,7 +23,7 @@ from ebana.circuit import Circuit
 from ebana.hardware.effects import Bounds, Effect
 from ebana.hardware.hardware import Hardware
 from ebana.hardware.keys import chip_key, key_of
-from ebana.hardware.measured import Read, measured
+from ebana.hardware.measured import MeasuredSystem, Read, measured
 from ebana.hardware.measurement import Measurement
 from ebana.hardware.realise import (
     Drawn,
@@ -37,7 +37,7 @@ from ebana.hardware.realise import (
 )
 from ebana.learning import estimators
 from ebana.learning.estimators import Estimate, GradientEstimator, Objective
-from ebana.learning.system import Footprint, System, Traits, as_argument, from_argument, scope
+from ebana.learning.system import Footprint, Staged, System, Traits, as_argument, from_argument, scope
 from ebana.learning.systems.circuit import CircuitSystem
 from ebana.parameters import Parameter
 
@@ -238,6 +238,20 @@ class ChipSystem:
     def converged(self, state: Any) -> Mask:
         """See :class:`~ebana.learning.system.System`."""
         return self.inner.converged(_true(state))
+
+    def gradient_scale(self, values: Values) -> dict[str, Array]:
+        """See :class:`~ebana.learning.system.Staged`: the factors of the chip's stages.
+
+        Raises:
+            TypeError: for what has no stages.
+        """
+        inner, given = self.realised(values)
+        system = inner.inner if isinstance(inner, MeasuredSystem) else inner
+        if not isinstance(system, Staged):
+            raise TypeError(
+                f"the published rule of {type(system).__name__}. Expected a circuit, which has stages."
+            )
+        return system.gradient_scale(given)
 
     # -- estimators are given the chip as a system of its own ------------------------------------------------
 
