@@ -31,6 +31,7 @@ from ebana.hardware import (
     Temperature,
     WriteNoise,
 )
+from ebana.hybrid import CircuitBlock, Dense, HybridModel
 from ebana.losses import MSE
 
 DEVICES = {
@@ -273,6 +274,17 @@ def test_weights_of_a_hopfield_network_spread_too():
     for hardware in (Hardware(Mismatch(gain=0.1)), Hardware(measurement=Measurement(bits=4))):
         with pytest.raises(TypeError, match="Expected a circuit"):
             network.on(hardware)
+
+
+def test_circuits_within_digital_models_spread():
+    model = HybridModel([Dense(3), CircuitBlock(network()), Dense(2)], input_shape=3)
+    hardware = Hardware(Spread(0.3), seed=1)
+    chip, g = model.on(hardware, chip=0), "circuit_1/d1/conductance"
+    _, values = chip.system.realised(chip.values)
+    assert np.all(np.asarray(values[g]) != model.values[g])
+    np.testing.assert_array_equal(values["dense_1/weight"], np.float32(model.values["dense_1/weight"]))
+    found = model.vary(X, Y, hardware, chips=1)
+    assert found.loss[0] == pytest.approx(chip.evaluate(X, Y).loss, rel=1e-5)
 
 
 WRONG = {

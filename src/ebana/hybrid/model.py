@@ -14,6 +14,7 @@ import numpy as np
 from ebana import inference
 from ebana._types import Array, Data, FilePath, Values
 from ebana.compilation import compiled
+from ebana.hardware.verbs import HardwareVerbs
 from ebana.hybrid.blocks import Block, BlockPart, CircuitBlock, EquilibriumBlock
 from ebana.hybrid.parts import Built, Context, Part, naming, own_values
 from ebana.hybrid.sweeps import warn_of_sweeps
@@ -37,7 +38,7 @@ COARSE = (
 )
 
 
-class HybridModel(Network):
+class HybridModel(HardwareVerbs, Network):
     """Digital parts and energy-based blocks in a row, trained end to end.
 
     Gradients pass digital parts by backpropagation, and blocks by the estimator that ``fit`` is given: equilibrium
