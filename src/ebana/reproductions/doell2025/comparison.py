@@ -114,7 +114,7 @@ def _depends_on(net: Network, decades: tuple[float, ...]) -> dict[str, Any]:
 def _train(net: Network, model: str, decades: float, seed: int, request: Request) -> Trained:
     from ebana.reproductions.training import fit
 
-    where = f"through {model}, {decades:g} decades" if model != WITHOUT else "without devices"
+    where = f"through {model}, range of {decades:g} decades" if model != WITHOUT else "without devices"
     request.say(f"training {net.name} {where}, seed {seed}, {net.epochs} epochs")
     if model == WITHOUT:
         built, options = net.build(seed), net.options(seed, devices=False)

@@ -51,8 +51,8 @@ class Table:
 
     recipe: Recipe
     epochs: int
-    start: float = 1.0
-    rates: float = 1.0
+    start: float = 0.5
+    rates: float = 6.0
     name: str = "iris"
 
     @property
@@ -127,16 +127,19 @@ class Images:
         """See :meth:`Table.build`; the bounds of the settings have room for all."""
         (inputs,) = (array.shape[1] for array in self.data[0].inputs.values())
         (classes,) = (array.shape[1] for array in self.data[0].outputs.values())
-        return self.settings.build(inputs, classes, seed=seed, name="doell2025")
+        return self._settings(widest is not None).build(inputs, classes, seed=seed, name="doell2025")
 
     def options(self, seed: int, devices: bool) -> dict[str, Any]:
         """See :meth:`Table.options`."""
-        settings = self.settings
-        if devices:
-            assert isinstance(settings.lr, Mapping)
-            lr = {name: self.rates * rate if name in RANGES else rate for name, rate in settings.lr.items()}
-            settings = replace(settings, lr=lr)
-        return settings.fit_options(seed)
+        return self._settings(devices).fit_options(seed)
+
+    def _settings(self, devices: bool) -> Settings:
+        """The settings; for devices with their learning rates, which the layers keep."""
+        if not devices:
+            return self.settings
+        assert isinstance(self.settings.lr, Mapping)
+        lr = {n: self.rates * rate if n in RANGES else rate for n, rate in self.settings.lr.items()}
+        return replace(self.settings, lr=lr)
 
     def to_dict(self) -> dict[str, Any]:
         """See :meth:`Table.to_dict`."""
