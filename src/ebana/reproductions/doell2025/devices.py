@@ -4,8 +4,8 @@ Where a device is within its range is its coordinate. Three kinds of steps depen
 are made for the range, ``R_off / R_on`` being the ratio of its ends, and their law follows: of a linear law of the
 resistance the conductance is the reciprocal, the steeper the wider the range.
 
-No device has noise or spread: range and nonlinearity alone are compared. Each has a hundred pulses at mid-range from
-end to end; the width of a memristor's pulses is chosen so.
+No device has noise or spread: range and nonlinearity alone are compared. Each has about a hundred pulses of the size at
+mid-range from end to end; the width of a memristor's pulses is chosen so.
 """
 
 from __future__ import annotations
