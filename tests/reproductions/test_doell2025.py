@@ -108,7 +108,9 @@ def test_learning_rates_of_images_are_those_of_devices(tmp_path):
     assert "100 training and 20 test samples" in shortened
     plain = net.build(0).system.parameters
     model, options = networks.through(net, devices.constant_step(1.0), 1.0, seed=0)
-    for name, parameter in model.system.parameters.items():
+    trained = {name: p for name, p in model.system.parameters.items() if p.trainable}
+    assert set(trained) == {f"{layer}/conductance" for layer in net.tops} | {"i1/current", "i_out/current"}
+    for name, parameter in trained.items():
         factor = net.rates if parameter.kind == "conductance" else 1.0
         assert parameter.learning_rate == pytest.approx(factor * plain[name].learning_rate)
     assert options["optimizer"].ranges == {"d1": (0.01, 0.1), "out": (0.1, 1.0)}

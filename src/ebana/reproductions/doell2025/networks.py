@@ -189,8 +189,8 @@ def lowest(top: float, decades: float) -> float:
     """Lowest conductance of a range by its highest.
 
     Example:
-        >>> lowest(2e-5, 1.0)
-        2e-06
+        >>> lowest(8.0, 3.0)
+        0.008
     """
     return top / 10**decades
 
