@@ -50,7 +50,7 @@ def test_pulses_of_a_linear_memristor_shrink_with_the_square_of_its_conductance(
         ({0.3: 80, 1.0: 94, 3.0: 96}, 1.0, "1 decade suffices, 0.3 do not (best 96.0% at 3 decades)"),
         ({0.3: 95, 1.0: 92, 3.0: 96}, 3.0, "3 decades suffice, 1 do not (best 96.0% at 3 decades)"),
         ({0.3: 94, 1.0: 95, 3.0: 96}, 0.3, "every range within 2.5 points of the best, 96.0% at 3 decades"),
-        ({0.3: 80, 1.0: 96, 3.0: 70}, None, "best 96.0% at 1 decades; the widest range falls short"),
+        ({0.3: 80, 1.0: 96, 3.0: 70}, None, "best 96.0% at 1 decade; the widest range falls short"),
     ],
 )
 def test_the_threshold_is_the_least_range_from_which_all_wider_ones_do(accuracies, decades, told):

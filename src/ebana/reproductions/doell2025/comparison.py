@@ -114,7 +114,7 @@ def _depends_on(net: Network, decades: tuple[float, ...]) -> dict[str, Any]:
 def _train(net: Network, model: str, decades: float, seed: int, request: Request) -> Trained:
     from ebana.reproductions.training import fit
 
-    where = f"through {model}, range of {decades:g} decades" if model != WITHOUT else "without devices"
+    where = f"through {model}, range 10^{decades:g}" if model != WITHOUT else "without devices"
     request.say(f"training {net.name} {where}, seed {seed}, {net.epochs} epochs")
     if model == WITHOUT:
         built, options = net.build(seed), net.options(seed, devices=False)
@@ -222,12 +222,12 @@ def _rows(
 ) -> list[dict[str, str]]:
     """A row for each model, for a person."""
     decades = list(next(iter(accuracies.values())))
-    none = {"": WITHOUT} | dict.fromkeys((f"{d:g}" for d in decades), f"{without:.1f}%") | {"decades": "-"}
+    none = {"": WITHOUT} | dict.fromkeys((f"{d:g}" for d in decades), f"{without:.1f}") | {"decades": "-"}
     return [
         none,
         *(
             {"": model}
-            | {f"{d:g}": f"{accuracies[model][d]:.1f}%" for d in decades}
+            | {f"{d:g}": f"{accuracies[model][d]:.1f}" for d in decades}
             | {"decades": "none" if one.decades is None else f"{one.decades:g}"}
             for model, one in found.items()
         ),
@@ -237,7 +237,7 @@ def _rows(
 def _notes(found: dict[str, Threshold]) -> tuple[str, ...]:
     """The rule, and what it finds of each model in words."""
     return (
-        "Test accuracy by decades of the range of conductance, medians of the seeds. decades: the least range from "
+        "Test accuracy in percent by decades of the range of conductance, medians of the seeds. decades: the least range from "
         f"which on every wider one, too, is within {MARGIN:g} points of the best of its row.",
         f"Published: {PUBLISHED['reported']} ({PUBLISHED['paper']}).",
         *(f"{model}: {one.words}." for model, one in found.items()),

@@ -40,14 +40,17 @@ class Threshold:
     @property
     def words(self) -> str:
         """The finding as a sentence."""
-        best = f"{self.best:.1f}% at {self.best_decades:g} decades"
+        best = f"{self.best:.1f}% at {_told(self.best_decades)}"
         if self.decades is None:
             return f"best {best}; the widest range falls short of it by more than {MARGIN:g} points"
         if self.narrower is None:
             return f"every range within {MARGIN:g} points of the best, {best}"
-        verb = "suffice" if self.decades != 1 else "suffices"
-        noun = "decades" if self.decades != 1 else "decade"
-        return f"{self.decades:g} {noun} {verb}, {self.narrower:g} do not (best {best})"
+        verb = "suffices" if self.decades == 1 else "suffice"
+        return f"{_told(self.decades)} {verb}, {self.narrower:g} do not (best {best})"
+
+
+def _told(decades: float) -> str:
+    return f"{decades:g} decade{'s' * (decades != 1)}"
 
 
 def threshold(accuracies: Mapping[float, float]) -> Threshold:
