@@ -237,7 +237,7 @@ def _rows(
 def _notes(found: dict[str, Threshold]) -> tuple[str, ...]:
     """The rule, and what it finds of each model in words."""
     return (
-        "Test accuracy in percent by decades of the range of conductance, medians of the seeds. decades: the least range "
+        "Test accuracy in percent by decades of the range of conductance, medians of seeds. decades: the least range "
         f"from which on every wider one, too, is within {MARGIN:g} points of the best of its row.",
         f"Published: {PUBLISHED['reported']} ({PUBLISHED['paper']}).",
         *(f"{model}: {one.words}." for model, one in found.items()),
