@@ -102,6 +102,17 @@ def test_a_short_run_on_iris_leaves_a_table_and_a_figure(two_models, tmp_path):
     assert (tmp_path / "conductance-range-iris.png").exists()
 
 
+def test_images_are_trained_through_devices(tmp_path, monkeypatch):
+    monkeypatch.setattr(comparison, "MODELS", {"constant step": devices.constant_step})
+    monkeypatch.setattr(comparison, "QUICK_DECADES", (2.0,))
+    folder = write_set(tmp_path, train=300, test=60)
+    outcome = doell2025.run(Request(quick=True, epochs=8, data_folder=folder), "mnist")
+    assert outcome.name == "doell2025-mnist"
+    assert outcome.passed, outcome.missed
+    assert list(outcome.figures) == ["conductance-range-mnist"]
+    assert 0 < outcome.ours["runs"][-1]["at_ends"] < 100
+
+
 def test_learning_rates_of_images_are_those_of_devices(tmp_path):
     folder = write_set(tmp_path, train=100, test=20)
     net, shortened = networks.network("mnist", Request(quick=True, data_folder=folder))
