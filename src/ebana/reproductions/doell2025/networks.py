@@ -1,9 +1,9 @@
 """The networks that are trained through devices of a given range, and their data.
 
 The highest conductance of the devices stays where the settings have it, and the lowest follows from the decades:
-``g_min = g_max 10^-decades``. So a pulse has nearly the same size in siemens whatever the range (90% to 99.9% of
-``g_max / states`` from one decade to three), and learning rates keep their meaning; with the geometric middle held
-instead, steps would grow with the range, and few states would be mistaken for a wide range.
+``g_min = g_max 10^-decades``. So a pulse has about the same size in siemens whatever the range (half of ``g_max /
+states`` at 0.3 decades, 90% of it at one and 99.9% at three), and learning rates keep their meaning; with the geometric
+middle held instead, steps would grow with the range, and few states would be mistaken for a wide range.
 
 Conductances start at random places, uniform over the lowest :attr:`Table.start` of the range.
 """
