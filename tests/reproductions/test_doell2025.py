@@ -60,6 +60,18 @@ def test_the_threshold_is_the_least_range_from_which_all_wider_ones_do(accuracie
     assert found.suffices == (decades in (0.3, 1.0))
 
 
+@pytest.mark.parametrize(
+    ("wide", "said"),
+    [((1.0, 1.0), "is seen."), ((1.0, 1.5), "is seen in part."), ((1.5, 1.5), "is refuted.")],
+)
+def test_the_finding_is_seen_where_a_decade_suffices_for_all(wide, said):
+    found = {
+        str(k): doell2025.threshold({0.75: 80, 1.0: 95 if w == 1 else 90, 1.5: 96})
+        for k, w in enumerate(wide)
+    }
+    assert comparison.verdict(found).endswith(said)
+
+
 def test_a_threshold_of_nothing_is_refused():
     with pytest.raises(ValueError, match="no range to choose from"):
         doell2025.threshold({})
@@ -96,7 +108,7 @@ def test_a_short_run_on_iris_leaves_a_table_and_a_figure(two_models, tmp_path):
     assert all(run["unconverged"] == 0 for run in runs)
     assert [run["pulses"] > 0 for run in runs] == [False] + [True] * 6
     assert outcome.passed, outcome.missed
-    assert "threshold is" in outcome.notes[-1]
+    assert outcome.notes[-1].startswith("soft bounds: ")
     write(tmp_path, outcome, result)
     assert json.loads((tmp_path / "result.json").read_text())["name"] == "doell2025"
     assert (tmp_path / "conductance-range-iris.png").exists()
