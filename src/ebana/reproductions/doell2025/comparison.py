@@ -222,13 +222,13 @@ def _rows(
 ) -> list[dict[str, str]]:
     """A row for each model, for a person."""
     decades = list(next(iter(accuracies.values())))
-    none = {"": WITHOUT} | dict.fromkeys((f"{d:g}" for d in decades), f"{without:.1f}") | {"decades": "-"}
+    none = {"": WITHOUT} | dict.fromkeys((f"{d:g}" for d in decades), f"{without:.1f}") | {"from": "-"}
     return [
         none,
         *(
             {"": model}
             | {f"{d:g}": f"{accuracies[model][d]:.1f}" for d in decades}
-            | {"decades": "none" if one.decades is None else f"{one.decades:g}"}
+            | {"from": "none" if one.decades is None else f"{one.decades:g}"}
             for model, one in found.items()
         ),
     ]
@@ -237,7 +237,7 @@ def _rows(
 def _notes(found: dict[str, Threshold], request: Request) -> tuple[str, ...]:
     """The rule, and what it finds of each model in words; a quick run says nothing of the published finding."""
     return (
-        "Test accuracy in percent by decades of the range of conductance, medians of seeds. decades: the least range "
+        "Test accuracy in percent by decades of the range of conductance, medians of seeds. from: the least range "
         f"from which on every wider one, too, is within {MARGIN:g} points of the best of its row.",
         f"Published: {PUBLISHED['reported']} ({PUBLISHED['paper']}).",
         *(f"{model}: {one.words}." for model, one in found.items()),
