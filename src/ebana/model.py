@@ -206,6 +206,11 @@ class Model(HardwareVerbs, Network):
 
         return realise(self, hardware, chip)
 
+    def _celsius(self, given: float | None) -> float:
+        """A temperature that was given, or the model's own, degrees Celsius."""
+        own = 27.0 if self.celsius is None else self.celsius
+        return own if given is None else given
+
     @property
     def system(self) -> CircuitSystem:
         """The circuit on its engine, as learning sees it."""
@@ -388,7 +393,7 @@ class Model(HardwareVerbs, Network):
         seconds: float,
         peripherals: Peripherals | None = None,
         batch_size: int = 1,
-        celsius: float = 27.0,
+        celsius: float | None = None,
         loss_fn: LossOrName = "mse",
         beta: float | None = None,
         estimator: Any = "centered",
@@ -403,7 +408,7 @@ class Model(HardwareVerbs, Network):
             peripherals: energies of converters, write pulses and digital operations,
                 :class:`ebana.hardware.costs.Peripherals`; free where left out.
             batch_size: samples of a step, which share its writes.
-            celsius: temperature of the least energy of training.
+            celsius: temperature of the least energy of training; the model's own, 27 if it states none.
             loss_fn, beta, estimator, nudge: as for :meth:`gradients`; they matter for a step of training only.
 
         Raises:
@@ -422,7 +427,7 @@ class Model(HardwareVerbs, Network):
         from ebana.hardware.costs import costs
 
         return costs(
-            self, x, y, seconds, peripherals, batch_size=batch_size, celsius=celsius, loss_fn=loss_fn, beta=beta,
+            self, x, y, seconds, peripherals, batch_size=batch_size, celsius=self._celsius(celsius), loss_fn=loss_fn, beta=beta,
             estimator=estimator, nudge=nudge,
         )  # fmt: skip
 
@@ -518,7 +523,7 @@ class Model(HardwareVerbs, Network):
         *,
         bandwidth: object = None,
         capacitance: object = None,
-        temperature: float = 27.0,
+        temperature: float | None = None,
         amplifier_noise: float | Mapping[str, float] = 0.0,
         frequency: Any = 1e3,
         nodes: bool = True,
@@ -542,7 +547,8 @@ class Model(HardwareVerbs, Network):
             capacitance: farads from each free node to ground, as for :meth:`settling`. With it (or capacitors in the
                 circuit) the circuit itself ends the band, and ``bandwidth`` may be left out. Charges of devices do not
                 count.
-            temperature: of conductances, series resistances and channels, degrees Celsius.
+            temperature: of conductances, series resistances and channels, degrees Celsius; the model's own, 27 if it
+                states none.
             amplifier_noise: density of the voltage at the inputs of amplifiers, V/sqrt(Hz): a number, or one by layer.
                 Ideal ones add none.
             frequency: at which densities are told, Hz, one or several.
@@ -571,7 +577,7 @@ class Model(HardwareVerbs, Network):
         from ebana.analysis.noise import measure_noise
 
         return measure_noise(
-            self, x, y, bandwidth=bandwidth, capacitance=capacitance, temperature=temperature,
+            self, x, y, bandwidth=bandwidth, capacitance=capacitance, temperature=self._celsius(temperature),
             amplifier_noise=amplifier_noise, frequency=frequency, nodes=nodes, reads=reads, loss_fn=loss_fn, beta=beta,
             estimator=estimator, nudge=nudge, strict=strict,
         )  # fmt: skip

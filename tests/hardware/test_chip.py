@@ -172,6 +172,10 @@ def test_other_chips_numbers_and_seeds_compile_nothing(model):
         patched.setattr(pxla.logger, "log", lambda level, text, *rest: compiled.append((text, rest)))
         patched.setattr(pxla.logger, "warning", lambda text, *rest: compiled.append((text, rest)))
         study(0.3, 64, 5, 2)
+        known = list(compiled)
+        model.vary(*data, Hardware(Spread(0.1), Stuck(open=0.1), seed=1), chips=1)
+        assert [one for one in compiled if "_chips" in str(one)]  # another structure is seen
+        compiled = known
         assert [one for one in compiled if "_chips" in str(one)] == []
 
 
@@ -298,6 +302,16 @@ WRONG = {
     "a negative seed": (lambda m: Hardware(Spread(0.1), seed=-1), ValueError, "seed"),
     "another model's description": (lambda m: Hardware.from_dict({"layers": 3}), ValueError, "effects, measurement"),
     "an unknown effect": (lambda m: Hardware.from_dict({"effects": [{"effect": "Rust"}]}), ValueError, "Spread"),
+    "a field that is missing": (lambda m: Hardware.from_dict({"effects": [{"effect": "Spread"}]}), ValueError, "sigma"),
+    "effects that are none": (lambda m: Hardware.from_dict({"effects": 5}), ValueError, "list"),
+    "a mismatch of nothing": (lambda m: m.on(Hardware(Mismatch(threshold=0.1, layers="d1"))), ValueError, "has none in 'd1'"),
+    "no chip": (lambda m: m.realise(Hardware(Spread(0.1)), None), ValueError, "number of a chip"),
+    "a large seed": (lambda m: Hardware(seed=2**70), ValueError, "up to"),
+    "reversed levels": (lambda m: m.on(Hardware(Levels(4, low=2.0))), ValueError, "below the last"),
+    "no resistance left": (lambda m: m.on(Hardware(Temperature(-73.0, tc1=1.1e-2))), ValueError, "no resistance"),
+    "a row of voltages": (
+        lambda m: recipes.get("xor").build().on(Hardware(Levels(row="E24", kinds="voltage", layers="b1"))), ValueError, "above zero",
+    ),
     "an unknown field": (
         lambda m: Hardware.from_dict({"effects": [{"effect": "Spread", "sigma": 0.1, "x": 1}]}), ValueError, "sigma",
     ),

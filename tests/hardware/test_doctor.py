@@ -136,6 +136,14 @@ def test_a_chip_is_examined_as_it_is():
     assert d1.swing == pytest.approx(np.sqrt(np.mean(nodes**2)), rel=1e-9)
 
 
+def test_the_sparse_engine_is_examined_too():
+    native, sparse = (network(engine=engine).diagnose(X[:8], Y[:8]) for engine in ("native", "sparse"))
+    for a, b in zip(native.layers, sparse.layers, strict=True):
+        assert b.swing == pytest.approx(a.swing, rel=1e-6)
+        assert b.contrast == pytest.approx(a.contrast, rel=1e-3)
+    assert sparse.healthy
+
+
 def test_shares_are_those_of_kirchhoff():
     """Held nodes are counted by hand: at 10 ohm against some 10 uS, a conducting diode holds its node."""
     model = network()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebana.compilation import arithmetic
-from ebana.hardware import Drift, Levels, Spread, Stuck, Temperature, WriteNoise
+from ebana.hardware import Drift, Levels, Mismatch, Spread, Stuck, Temperature, WriteNoise
 
 KEY = 11
 SHAPE = (200, 100)
@@ -120,7 +120,17 @@ def test_draws_are_the_same_in_both_precisions():
         np.testing.assert_array_equal(double, single)
 
 
+def test_negative_values_keep_their_sign_and_their_noise():
+    value = np.array([-0.85, -0.001, 0.0, 0.4] * 5000)
+    error = made(WriteNoise(0.01), value, (-1.0, 1.0)) - value
+    for one in (-0.85, 0.4):
+        assert error[value == one].std() == pytest.approx(0.01 * abs(one), rel=0.05)
+        assert abs(error[value == one].mean()) < 1e-3 * abs(one)
+    assert np.all(error[value == 0.0] == 0.0)
+
+
 WRONG = {
+    "no deviation": (lambda: Mismatch(), "states no deviation"),
     "negative spread": (lambda: Spread(-0.1), "Spread.sigma=-0.1.*from 0"),
     "no number": (lambda: Spread("much"), "Spread.sigma='much'"),
     "a spread that is not finite": (lambda: Spread(float("nan")), "sigma=nan"),

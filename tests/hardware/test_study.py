@@ -81,6 +81,34 @@ def test_sweeps_and_corners_are_a_table(iris, tmp_path):
     assert path.read_text().count("\nR") == model.netlist(test).count("\nR")
 
 
+def test_corners_keep_the_coefficients_of_the_hardware(iris):
+    _, model, _, test = iris
+    hardware = Hardware(Temperature(85.0, tc1=3e-3), seed=1)
+    found = model.vary(test, hardware=hardware, chips=1, temperature=(27, 125))
+    assert found.error[0, 0] < 1e-9
+    hot = model.realise(Hardware(Temperature(125.0, tc1=3e-3)), 0)
+    assert hot.celsius == 125.0
+    ratio = hot.values["d1/conductance"] / model.values["d1/conductance"]
+    np.testing.assert_allclose(ratio, 1 / (1 + 98 * 3e-3), rtol=1e-12)
+    assert found.loss[1, 0] == pytest.approx(hot.evaluate(test).loss, rel=1e-9)
+    alone = model.vary(test, chips=1, temperature=(-40, 85))
+    assert alone.accuracy.shape == (2, 1)
+
+
+def test_lost_samples_are_wrong_answers(iris):
+    from ebana.devices import IdealDiode
+
+    device = {"model": IdealDiode(threshold=0.01)}
+    model = iris[0].build(seed=0, device=device)
+    found = model.vary(iris[3], hardware=Hardware(Mismatch(threshold=0.05), seed=1), chips=4)
+    assert found.unconverged.max() == 45
+    assert np.all(found.accuracy[found.unconverged == 45] == 0.0)
+    assert np.isnan(found.loss[found.unconverged == 45]).all()
+    assert found.worst()[0][2] == int(np.argmax(found.unconverged == 45))
+    assert np.isfinite(found.to_dict()["loss"]["mean"]) or (found.unconverged == 45).all()
+    assert "count as wrong" in str(found)
+
+
 def test_junctions_feel_the_corners(iris):
     recipe = iris[0]
     device = {"model": ".model DX D(IS=2.52n N=1.752 RS=0.568)"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,6 +77,6 @@ def _hardware(path: Path | None, bits: int | None, noise: float | None, seed: in
     from ebana.hardware import Hardware, Measurement
 
     base = Hardware.load(path) if path is not None else Hardware(seed=seed)
-    if bits is None and noise is None:
-        return base
-    return Hardware(*base.effects, measurement=Measurement(bits=bits, noise=noise), seed=base.seed)
+    given = {name: value for name, value in (("bits", bits), ("noise", noise)) if value is not None}
+    measurement = replace(base.measurement or Measurement(), **given) if given else base.measurement
+    return Hardware(*base.effects, measurement=measurement, seed=base.seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +41,12 @@ def _effects() -> dict[str, Callable[[str], Any]]:
     }
 
 
-def kinds(given: dict[str, str], file: Path | None, seed: int) -> tuple[Any, str]:
+def kinds(given: dict[str, str], file: Path | None, seed: int, corners: bool) -> tuple[Any, str]:
     """The hardware that options describe, or several by the value of the option that has several; and its name."""
     from ebana.hardware import Hardware
 
     base = Hardware.load(file) if file is not None else Hardware(seed=seed)
-    if not given and file is None:
+    if not given and file is None and not corners:
         raise ValueError(
             "vary got no hardware. Give some, such as --spread 0.05, --levels 16 or --hardware FILE; see --help."
         )
@@ -59,6 +60,8 @@ def kinds(given: dict[str, str], file: Path | None, seed: int) -> tuple[Any, str
     name = swept[0]
     texts = [text.strip() for text in given[name].split(",")]
     numeric = all(text.upper() not in ("E24", "E96") for text in texts)
+    if len(set(texts)) < len(texts):
+        raise ValueError(f"--{name.replace('_', '-')} {given[name]}. Expected each value once.")
     labels = [number(name, text) for text in texts] if numeric else texts
     kinds = {label: described(base, given | {name: text}) for label, text in zip(labels, texts, strict=True)}
     return kinds, name.replace("_", " ")
@@ -69,5 +72,8 @@ def described(base: Hardware, given: dict[str, str]) -> Hardware:
 
     effects = [make(given[name]) for name, make in _effects().items() if name in given]
     bits, noise = (number(name, given[name]) if name in given else None for name in ("bits", "noise"))
-    measurement = base.measurement if bits is None and noise is None else Measurement(bits=bits, noise=noise)
+    given_reads = {name: value for name, value in (("bits", bits), ("noise", noise)) if value is not None}
+    measurement = (
+        replace(base.measurement or Measurement(), **given_reads) if given_reads else base.measurement
+    )
     return Hardware(*base.effects, *effects, measurement=measurement, seed=base.seed)

@@ -28,6 +28,7 @@ PAPERS = (
     "metzger2024",
     "gower2025",
     "device-kinds",
+    "doell2025",
 )
 
 
@@ -36,8 +37,8 @@ def run(
     paper: Annotated[
         str,
         typer.Argument(
-            help="kendall2020, scellier2023, scellier2024, ebana2022, nest2024, metzger2024, gower2025 or "
-            "device-kinds."
+            help="kendall2020, scellier2023, scellier2024, ebana2022, nest2024, metzger2024, gower2025, "
+            "device-kinds or doell2025."
         ),
     ],
     model: Annotated[
@@ -59,7 +60,7 @@ def run(
         str | None,
         typer.Option(
             help="scellier2023, gower2025: mnist or fashion-mnist; scellier2024: mnist, fashion-mnist or k-mnist; "
-            "nest2024: fashion-mnist, mnist, cifar10, cifar100 or imagenet32.",
+            "nest2024: fashion-mnist, mnist, cifar10, cifar100 or imagenet32; doell2025: iris or mnist.",
             show_default=False,
         ),
     ] = None,
@@ -176,7 +177,7 @@ def run(
 OWNERS = {
     "model": ("scellier2024", "nest2024"),
     "network": ("scellier2023",),
-    "data": ("scellier2023", "scellier2024", "nest2024", "gower2025"),
+    "data": ("scellier2023", "scellier2024", "nest2024", "gower2025", "doell2025"),
     "table": ("ebana2022", "nest2024"),
     "blocks": ("nest2024",),
     "gradients": ("nest2024",),
@@ -185,6 +186,14 @@ OWNERS = {
     "ablation": ("metzger2024",),
 }
 """Which papers have an option."""
+
+
+COMPARED = {
+    "metzger2024": "settings",
+    "device-kinds": "kinds of devices, and none",
+    "doell2025": "models of devices, and none",
+}
+"""What papers without baselines compare."""
 
 
 def check_options(paper: str, options: dict[str, Any], published_settings: bool, baselines: bool) -> None:
@@ -201,9 +210,8 @@ def check_options(paper: str, options: dict[str, Any], published_settings: bool,
             f"{paper} has no --published-settings: those of scellier2023, scellier2024 and nest2024, and the devices "
             "of device-kinds, alone are written out. Leave the option out."
         )
-    if baselines and paper in ("metzger2024", "device-kinds"):
-        compared = "settings" if paper == "metzger2024" else "kinds of devices, and none"
-        raise ValueError(f"{paper} has no baselines: it compares {compared}. Leave out --baselines.")
+    if baselines and paper in COMPARED:
+        raise ValueError(f"{paper} has no baselines: it compares {COMPARED[paper]}. Leave out --baselines.")
     if baselines and paper in ("scellier2023", "ebana2022", "nest2024"):
         raise ValueError(
             "--baselines is an option of kendall2020, scellier2024 and gower2025; scellier2023, ebana2022 --fashion "
@@ -264,6 +272,10 @@ def reproduce(paper: str, request: Request, options: dict[str, Any]) -> Outcome:
         from ebana.reproductions import device_kinds
 
         return device_kinds.run(request)
+    if paper == "doell2025":
+        from ebana.reproductions import doell2025
+
+        return doell2025.run(request, options["data"] or "iris")
     if paper == "metzger2024":
         from ebana.reproductions import metzger2024
 

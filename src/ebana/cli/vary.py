@@ -86,7 +86,12 @@ def run(
         "spread": spread, "levels": levels, "write_noise": write_noise, "stuck": stuck, "shorted": shorted,
         "drift": drift, "threshold": threshold, "gain": gain, "bits": bits, "noise": noise,
     }  # fmt: skip
-    wanted = kinds({name: text for name, text in given.items() if text is not None}, hardware, seed)
+    wanted = kinds(
+        {name: text for name, text in given.items() if text is not None},
+        hardware,
+        seed,
+        temperature is not None,
+    )
     corners = None if temperature is None else tuple(number("temperature", t) for t in temperature.split(","))
     terminal = Terminal(json)
     folder = out or Path("runs", f"vary-{dataset}")

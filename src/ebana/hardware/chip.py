@@ -14,6 +14,7 @@ from ebana.activations import Activation
 from ebana.circuit import Circuit
 from ebana.frozen import FrozenMapping
 from ebana.hardware.hardware import Hardware, check_chip
+from ebana.hardware.surroundings import Temperature
 from ebana.hardware.system import STEP, ChipSystem
 from ebana.learning.system import scope
 from ebana.network import Network
@@ -100,7 +101,7 @@ def with_values(circuit: Circuit, values: Mapping[str, np.ndarray]) -> Circuit:
 
 def realise(model: Any, hardware: Hardware, chip: int) -> Any:
     """The model of a chip: its devices and values are those that the chip has (see :meth:`ebana.Model.realise`)."""
-    own = Chip(model, hardware, chip)
+    own = Chip(model, hardware, check_chip(chip))
     circuit, values = own.realised()
     other = copy.copy(model)
     assert circuit is not None  # a model is a circuit
@@ -108,4 +109,7 @@ def realise(model: Any, hardware: Hardware, chip: int) -> Any:
     other._values = values
     other.name = f"{model.name}_chip{chip}"
     other.chip = f"chip {chip} of {hardware!r}"
+    for effect in hardware.effects:
+        if isinstance(effect, Temperature):
+            other.celsius = effect.celsius
     return other

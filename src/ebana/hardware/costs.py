@@ -192,6 +192,7 @@ def costs(
     watts = {name: phase.total + phase.amplifiers for name, phase in power.phases.items()}
     circuit, values = model.circuit, model.values
     trained = int(sum(values[name].size for name in circuit.trainable))
+    written = sum(values[n].size for n in circuit.trainable if circuit.parameters[n].kind == "conductance")
     sets = int(sum(circuit.inputs.values()))
     read, nodes = sum(len(port.nodes) for port in circuit.outputs), len(_read_nodes(circuit))
     inference = Cost(watts["free"] * seconds, around.adc * read, around.dac * sets, 0.0)
@@ -201,7 +202,7 @@ def costs(
         phases, nudged = len(watts), (len(watts) - 1) * read
         counts |= {"step_reads": phases * nodes, "step_sets": phases * sets + nudged}
         array = sum(watts.values()) * seconds
-        writes = around.write * around.pulses * trained / size
+        writes = around.write * around.pulses * written / size
         training = Cost(array, around.adc * counts["step_reads"], around.dac * counts["step_sets"], writes)
     macs = sum(int(values[e.conductance].size) for e in circuit.each(Crossbar, WiredCells))
     return CostReport(

@@ -39,11 +39,13 @@ class Effect:
         random: whether it draws.
         rewritten: whether it draws anew at each write, instead of once for a chip.
         programmed: whether it is on what is programmed alone, so that a fixed resistor has none of it.
+        of_circuits: whether it is of devices, which circuits alone have.
     """
 
     random: ClassVar[bool] = False
     rewritten: ClassVar[bool] = False
     programmed: ClassVar[bool] = False
+    of_circuits: ClassVar[bool] = False
     layers: Any = None
     kinds: Any = OF_DEVICE
 
@@ -103,12 +105,12 @@ def _plain(value: Any) -> Any:
 
 def names(who: str, what: str, given: Any) -> Any:
     """Names as a tuple; one name may stand for itself."""
-    if given is None or isinstance(given, tuple):
+    if given is None:
         return given
     if isinstance(given, str):
         return (given,)
-    if not all(isinstance(one, str) for one in given):
-        raise ValueError(f"{who}({what}={given!r}). Expected names.")
+    if not isinstance(given, list | tuple) or not given or not all(isinstance(one, str) for one in given):
+        raise ValueError(f"{who}({what}={given!r}). Expected names, one at least.")
     return tuple(given)
 
 
@@ -234,7 +236,13 @@ class Levels(Effect):
         return bounds[0] if self.low is None else self.low, bounds[1] if self.high is None else self.high
 
     def check(self, name: str, bounds: tuple[float, float]) -> None:
-        """Refuse levels between bounds that are none, and logarithmic ones from zero."""
+        """Refuse levels between bounds that are none or reversed, and rows and logarithms of what may be negative."""
+        if (self.row is not None or self.spacing == "logarithmic") and not bounds[0] > 0:
+            what = self.row or "logarithmic"
+            raise ValueError(
+                f"{what} Levels() of {name!r}, which may be {bounds[0]:g}. Expected values above zero, as "
+                "conductances have."
+            )
         if self.row is not None or self.over == "values":
             return
         low, high = self._ends(bounds)
@@ -242,6 +250,10 @@ class Levels(Effect):
             raise ValueError(
                 f"Levels() of {name!r}, which training may move from {bounds[0]:g} to {bounds[1]:g}. Expected two "
                 "ends: give low= and high=, or over='values'."
+            )
+        if not low < high:
+            raise ValueError(
+                f"Levels() of {name!r} from {low:g} to {high:g}. Expected the first below the last one."
             )
         if self.spacing == "logarithmic" and not low > 0:
             raise ValueError(
@@ -392,13 +404,15 @@ class WriteNoise(Effect):
         return jax.random.normal(key, (2, *shape), jnp.float32)
 
     def value(self, value: Array, drawn: Draw, bounds: Bounds) -> Array:
-        """See :meth:`Effect.value`: no less than a hundredth of what was asked."""
+        """See :meth:`Effect.value`: no less than a hundredth of what was asked, with its sign."""
         xi = drawn.astype(value.dtype)
         span = jnp.asarray(bounds[1] - bounds[0], value.dtype)
         error = (
             self.relative * value * xi[0] + jnp.where(self.of_range > 0, self.of_range * span, 0.0) * xi[1]
         )
-        return jnp.maximum(value + error, 0.01 * value)
+        written, least = value + error, 0.01 * value
+        above, below = jnp.maximum(written, least), jnp.minimum(written, least)
+        return jnp.where(value > 0, above, jnp.where(value < 0, below, written))
 
 
 @law("layers", "kinds")

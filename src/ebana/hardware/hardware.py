@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from ebana.hardware.effects import Drift, Effect, Levels, Spread, Stuck, WriteNo
 from ebana.hardware.measurement import Measurement
 from ebana.hardware.surroundings import Mismatch, Temperature
 from ebana.numbers import whole
+
+LARGEST_SEED = 2**32 - 1
 
 EFFECTS: dict[str, type[Effect]] = {
     effect.__name__: effect for effect in (Spread, Levels, Stuck, WriteNoise, Drift, Temperature, Mismatch)
@@ -49,6 +52,8 @@ class Hardware:
         self.effects: tuple[Effect, ...] = effects
         self.measurement = measurement
         self.seed = whole("Hardware", "seed", seed, least=0)
+        if self.seed > LARGEST_SEED:
+            raise ValueError(f"Hardware(seed={seed!r}). Expected a whole number up to {LARGEST_SEED}.")
 
     @property
     def random(self) -> bool:
@@ -56,6 +61,14 @@ class Hardware:
         return any(effect.random for effect in self.effects) or (
             self.measurement is not None and self.measurement.random
         )
+
+    def at(self, celsius: float) -> Hardware:
+        """The same hardware at another temperature, with the coefficients of its own where it has some."""
+        there = [isinstance(effect, Temperature) for effect in self.effects]
+        if not any(there):
+            return self.also(Temperature(celsius))
+        effects = (replace(e, celsius=celsius) if isinstance(e, Temperature) else e for e in self.effects)
+        return Hardware(*effects, measurement=self.measurement, seed=self.seed)
 
     def also(self, *effects: Effect) -> Hardware:
         """The same hardware with more effects."""
@@ -89,6 +102,8 @@ class Hardware:
         """
         if not isinstance(described, Mapping) or described.keys() - {"effects", "measurement", "seed"}:
             raise ValueError(f"hardware described by {described!r}. Expected effects, measurement and seed.")
+        if not isinstance(described.get("effects", []), list | tuple):
+            raise ValueError(f"hardware with the effects {described['effects']!r}. Expected a list of them.")
         measured = described.get("measurement")
         measurement = None if measured is None else _made(Measurement, measured)
         effects = [_effect(one) for one in described.get("effects", ())]
@@ -113,9 +128,10 @@ class Hardware:
 
 
 def _effect(described: Any) -> Effect:
-    if not isinstance(described, Mapping) or described.get("effect") not in EFFECTS:
+    name = described.get("effect") if isinstance(described, Mapping) else None
+    if not isinstance(name, str) or name not in EFFECTS:
         raise ValueError(f"hardware with the effect {described!r}. Expected one of {', '.join(EFFECTS)}.")
-    return _made(EFFECTS[described["effect"]], {k: v for k, v in described.items() if k != "effect"})
+    return _made(EFFECTS[name], {k: v for k, v in described.items() if k != "effect"})
 
 
 def _made(cls: type[Any], fields: Any) -> Any:
@@ -125,7 +141,11 @@ def _made(cls: type[Any], fields: Any) -> Any:
         raise ValueError(
             f"{cls.__name__} described by {fields!r}. Expected fields among {', '.join(sorted(known))}."
         )
-    return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    try:
+        return cls(**given)
+    except TypeError as error:  # a field is missing, or of a type that nothing can be done with
+        raise ValueError(f"{cls.__name__} described by {dict(fields)!r}: {error}") from error
 
 
 def _shown(described: Mapping[str, Any], kind: str) -> str:

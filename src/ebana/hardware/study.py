@@ -20,7 +20,6 @@ from ebana._types import Array, Data, LossOrName
 from ebana.compilation import compiled
 from ebana.hardware.chip import Chip
 from ebana.hardware.hardware import Hardware, chip_numbers
-from ebana.hardware.surroundings import Temperature
 from ebana.hardware.system import STEP, ChipSystem
 from ebana.hardware.variation import Variation
 from ebana.inference import arguments
@@ -74,14 +73,18 @@ def vary(
     parts: Parts | None = None,
 ) -> Variation:
     """See :meth:`ebana.Model.vary`."""
+    if quantity in (*MEASURED, "chip", "celsius"):
+        raise ValueError(
+            f"vary(quantity={quantity!r}). Expected another name: tables have a column of that one."
+        )
     data, loss = network._dataset(x, y), network.checked_loss(loss_fn)
-    described, swept = _described(hardware)
+    described, swept = _described(Hardware() if hardware is None and temperature is not None else hardware)
     corners = _corners(temperature)
     numbers = chip_numbers(chips)
     started = time.perf_counter()
     nominal = network.evaluate(data, loss_fn=loss, strict=False)
     work = [
-        (label, celsius, one if celsius is None else one.also(Temperature(celsius)))
+        (label, celsius, one if celsius is None else one.at(celsius))
         for label, one in described.items()
         for celsius in corners
     ]
@@ -134,6 +137,8 @@ def _corners(temperature: Any) -> tuple[float | None, ...]:
     given = [temperature] if np.ndim(temperature) == 0 else list(temperature)
     if not given:
         raise ValueError("vary(temperature=()). Expected degrees Celsius.")
+    if len(set(map(float, given))) < len(given):
+        raise ValueError(f"vary(temperature={temperature!r}). Expected each temperature once.")
     return tuple(
         real("vary", "temperature", t, "degrees Celsius above -273.15", above=-273.15) for t in given
     )
@@ -171,7 +176,9 @@ class _Study:
             result = Chip(self.network, self.hardware, k).evaluate(self.data, loss_fn=self.loss, strict=False)
             apart = np.concatenate([(result.outputs[name] - y).ravel() for name, y in self.nominal.items()])
             error = float(np.sqrt(np.nanmean(apart**2))) if np.isfinite(apart).any() else float("nan")
-            rows.append((result.accuracy, result.loss, error, float(result.unconverged)))
+            found = 1.0 - result.unconverged / len(self.data)
+            accuracy = result.accuracy * found if found else 0.0  # lost samples are wrong
+            rows.append((accuracy, result.loss, error, float(result.unconverged)))
             told(len(rows))
         return rows
 
@@ -211,7 +218,7 @@ class _Study:
     def _rows(self, sums: Any, count: int) -> list[tuple[float, ...]]:
         right, cost, square, found, compared = sums
         with np.errstate(divide="ignore", invalid="ignore"):
-            accuracy = np.mean([r / found for r in right.values()], axis=0)
+            accuracy = np.mean([r / len(self.data) for r in right.values()], axis=0)  # lost samples are wrong
             loss = np.sum([c / found for c in cost.values()], axis=0)
             error = np.sqrt(square / compared)
         each = zip(accuracy, loss, error, len(self.data) - found, strict=True)

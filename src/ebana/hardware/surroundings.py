@@ -46,6 +46,8 @@ class Temperature(Effect):
     layers: Any = None
     kinds: Any = OF_DEVICE
 
+    of_circuits: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         checked(
             self,
@@ -53,6 +55,15 @@ class Temperature(Effect):
             tc1=("1/K", {}),
             tc2=("1/K^2", {}),
         )
+
+    def check(self, name: str, bounds: tuple[float, float]) -> None:
+        """Refuse coefficients that leave no resistance."""
+        rise = self.celsius - REFERENCE
+        if not 1.0 + rise * (self.tc1 + self.tc2 * rise) > 0.0:
+            raise ValueError(
+                f"Temperature({self.celsius:g}, tc1={self.tc1:g}, tc2={self.tc2:g}) leaves {name!r} no resistance. "
+                "Expected 1 + tc1 dT + tc2 dT^2 above zero."
+            )
 
     def value(self, value: Array, drawn: Draw, bounds: Bounds) -> Array:
         """See :meth:`Effect.value`."""
@@ -90,11 +101,14 @@ class Mismatch(Effect):
     layers: Any = None
 
     random: ClassVar[bool] = True
-    kinds: Any = ()
+    of_circuits: ClassVar[bool] = True
+    kinds: ClassVar[Any] = ()
 
     def __post_init__(self) -> None:
         volts, relative = ("volts from 0", NOT_NEGATIVE), ("a relative deviation from 0", NOT_NEGATIVE)
         checked(self, threshold=volts, strength=relative, gain=relative, offset=volts)
+        if not (self._differ(Devices) or self._differ(Amplifiers)):
+            raise ValueError("Mismatch() states no deviation. Give threshold=, strength=, gain= or offset=.")
 
     def _on(self, circuit: Circuit, kind: type) -> list[Any]:
         """Arrays of elements of a kind that it is on."""
@@ -148,9 +162,30 @@ class Mismatch(Effect):
         return values
 
     def prepared(self, circuit: Circuit) -> Circuit:
-        """The circuit itself; refuses offsets of amplifiers of gain 1, whose shift has no effect."""
-        for element in self._on(circuit, Amplifiers):
+        """The circuit itself.
+
+        Raises:
+            ValueError: for deviations of what the circuit does not have there, for amplifiers that share what would
+                differ, and for offsets of amplifiers of gain 1, whose shift has no effect.
+        """
+        for kind, what in (
+            (Devices, "threshold= and strength= are of devices"),
+            (Amplifiers, "gain= and offset= of amplifiers"),
+        ):
+            if self._differ(kind) and not self._on(circuit, kind):
+                named = "" if self.layers is None else f" in {', '.join(map(repr, self.layers))}"
+                raise ValueError(
+                    f"{self!r}: {what}, and the model has none{named}. Leave them out, or name other layers."
+                )
+        amplifiers = self._on(circuit, Amplifiers)
+        gains = [element.gain for element in amplifiers]
+        for element in amplifiers:
             gain = circuit.parameters[element.gain].initial
+            if gains.count(element.gain) > 1:
+                raise ValueError(
+                    f"{self!r}: amplifiers {element.name!r} share their gain {element.gain!r} with others, and cannot "
+                    "differ from them. Give each its own, or leave them out with layers=."
+                )
             if self.offset is not None and (gain == 1.0).any():
                 raise ValueError(
                     f"Mismatch(offset={self.offset:g}) of amplifiers {element.name!r}, whose gain is 1: no shift "

@@ -100,7 +100,7 @@ class ChipSystem:
         """
         circuit = system.circuit if isinstance(system, CircuitSystem) else None
         check(hardware.effects, system.parameters, circuit)
-        of_circuits = [e for e in hardware.effects if not e.kinds]
+        of_circuits = [e for e in hardware.effects if e.of_circuits]
         if circuit is None and (of_circuits or hardware.measurement is not None):
             what = type(of_circuits[0]).__name__ if of_circuits else "Measurement"
             raise TypeError(

@@ -11,6 +11,7 @@ import numpy as np
 
 from ebana._types import FilePath
 from ebana.hardware.hardware import Hardware
+from ebana.learning.systems.circuit import CircuitSystem
 from ebana.tables import frame
 from ebana.training.data import Dataset
 from ebana.training.evaluation import Evaluation
@@ -69,7 +70,7 @@ class Variation:
 
     @property
     def unconverged(self) -> np.ndarray:
-        """Samples of each chip whose operating point was not found; they are left out."""
+        """Samples of each chip whose operating point was not found; they count as wrong."""
         return self._squeezed("unconverged").astype(int)
 
     @property
@@ -89,7 +90,8 @@ class Variation:
 
     def worst(self, count: int = 1) -> list[tuple[Any, float | None, int]]:
         """The least accurate chips, those of more loss first among equals: value of the quantity, corner, number."""
-        order = np.lexsort((-self.table["loss"].ravel(), self.table["accuracy"].ravel()))[:count]
+        loss = np.nan_to_num(self.table["loss"].ravel(), nan=np.inf)
+        order = np.lexsort((-loss, self.table["accuracy"].ravel()))[:count]
         corners: tuple[float | None, ...] = self.temperature or (None,)
         found = []
         for place in order:
@@ -99,10 +101,12 @@ class Variation:
 
     def realise(self, label: Any, celsius: float | None, chip: int) -> Any:
         """The model of one of the chips (see :meth:`ebana.Model.realise`)."""
-        from ebana.hardware.surroundings import Temperature
-
         one = self.hardware[label]
-        return self.network.realise(one if celsius is None else one.also(Temperature(celsius)), chip)
+        if not isinstance(self.network.system, CircuitSystem):
+            raise TypeError(
+                f"{self.network!r} is no circuit: a chip of it has no model. See network.on(hardware, chip)."
+            )
+        return self.network.realise(one if celsius is None else one.at(celsius), chip)
 
     def netlists(
         self, folder: FilePath, count: int = 1, *, sample: int = 0, dialect: str = "ngspice"
@@ -151,10 +155,10 @@ class Variation:
             "nominal": self.nominal.accuracy,
             "accuracy": _figures(self.table["accuracy"]),
             "loss": {
-                "mean": float(self.table["loss"].mean()),
-                "median": float(np.median(self.table["loss"])),
+                "mean": _mean(self.table["loss"]),
+                "median": _median(self.table["loss"]),
             },
-            "output_error_volts": float(np.sqrt(np.mean(self.table["error"] ** 2))),
+            "output_error_volts": float(np.sqrt(_mean(self.table["error"] ** 2))),
             "unconverged": int(self.table["unconverged"].sum()),
             "seconds": self.seconds,
         }
@@ -199,10 +203,10 @@ class Variation:
             found, error = _figures(self.table["accuracy"][h, t]), self.table["error"][h, t]
             cells = [f"{own[head]!s:>10}" for head in heads]
             cells += [f"{found[name]:8.2%}" for name in ("median", "mean", "least")]
-            lines.append("  ".join([*cells, f"{1e3 * float(np.median(error)):6.3g} mV"]))
+            lines.append("  ".join([*cells, f"{1e3 * _median(error):6.3g} mV"]))
         lost = int(self.table["unconverged"].sum())
         return "\n".join(
-            [*lines, *([f"{lost} operating points did not converge and were left out"] if lost else [])]
+            [*lines, *([f"{lost} operating points did not converge and count as wrong"] if lost else [])]
         )
 
     def plot(self, path: FilePath | None = None) -> Figure:
@@ -224,3 +228,15 @@ def _figures(accuracy: np.ndarray) -> dict[str, float]:
     """Mean, median and least."""
     flat = accuracy.ravel()
     return {"mean": float(flat.mean()), "median": float(np.median(flat)), "least": float(flat.min())}
+
+
+def _mean(values: np.ndarray) -> float:
+    """Mean of what is known; NaN where nothing is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def _median(values: np.ndarray) -> float:
+    """Median of what is known; NaN where nothing is."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else float("nan")

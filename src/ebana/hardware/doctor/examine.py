@@ -160,8 +160,7 @@ def _estimated(case: Case) -> inference.Found | None:
 def _exact(case: Case, seen: measures.States) -> dict[str, Array]:
     """The exact gradient over the samples that were found."""
     kept = np.flatnonzero(seen.found)
-    v = seen.p[kept][:, case.circuit.free]
-    return inference.exact(case.system, case.values, case.data.select(kept), case.loss, v)
+    return inference.exact(case.system, case.values, case.data.select(kept), case.loss, seen.v[kept])
 
 
 # -- states and values -------------------------------------------------------------------------------------

@@ -51,12 +51,14 @@ class States:
 
     Args:
         p: potentials of all nodes in the free phase, ``(B, N)``, volts.
+        v: unknowns of the free phase, ``(B, F)``.
         moved: their change under the nudge, ``(B, F)`` of the free nodes, volts; None where nothing is nudged.
         error: the largest estimated error of a potential, volts.
         found: mask of the samples whose states were found.
     """
 
     p: Array
+    v: Array
     moved: Array | None
     error: float
     found: Array
@@ -73,9 +75,9 @@ def states(system: Any, values: Mapping[str, Array], data: Dataset, result: infe
     moved = None
     if result is not None and "plus" in result.states:
         point, ok = result.states["plus"]
-        moved = np.asarray(point.v, np.float64) - np.asarray(free.v, np.float64)
+        moved = np.asarray(point.v, np.float64) - np.asarray(free.solution.v, np.float64)
         found = found & np.asarray(ok)
-    return States(p, moved, error, found)
+    return States(p, np.asarray(free.v), moved, error, found)
 
 
 def layers(
