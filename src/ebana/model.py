@@ -427,8 +427,8 @@ class Model(HardwareVerbs, Network):
         from ebana.hardware.costs import costs
 
         return costs(
-            self, x, y, seconds, peripherals, batch_size=batch_size, celsius=self._celsius(celsius), loss_fn=loss_fn, beta=beta,
-            estimator=estimator, nudge=nudge,
+            self, x, y, seconds, peripherals, batch_size=batch_size, celsius=self._celsius(celsius), loss_fn=loss_fn,
+            beta=beta, estimator=estimator, nudge=nudge,
         )  # fmt: skip
 
     def settling(

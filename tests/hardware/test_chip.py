@@ -304,13 +304,17 @@ WRONG = {
     "an unknown effect": (lambda m: Hardware.from_dict({"effects": [{"effect": "Rust"}]}), ValueError, "Spread"),
     "a field that is missing": (lambda m: Hardware.from_dict({"effects": [{"effect": "Spread"}]}), ValueError, "sigma"),
     "effects that are none": (lambda m: Hardware.from_dict({"effects": 5}), ValueError, "list"),
-    "a mismatch of nothing": (lambda m: m.on(Hardware(Mismatch(threshold=0.1, layers="d1"))), ValueError, "has none in 'd1'"),
+    "a mismatch of nothing": (
+        lambda m: m.on(Hardware(Mismatch(threshold=0.1, layers="d1"))), ValueError, "has none in 'd1'",
+    ),
     "no chip": (lambda m: m.realise(Hardware(Spread(0.1)), None), ValueError, "number of a chip"),
     "a large seed": (lambda m: Hardware(seed=2**70), ValueError, "up to"),
     "reversed levels": (lambda m: m.on(Hardware(Levels(4, low=2.0))), ValueError, "below the last"),
     "no resistance left": (lambda m: m.on(Hardware(Temperature(-73.0, tc1=1.1e-2))), ValueError, "no resistance"),
     "a row of voltages": (
-        lambda m: recipes.get("xor").build().on(Hardware(Levels(row="E24", kinds="voltage", layers="b1"))), ValueError, "above zero",
+        lambda m: recipes.get("xor").build().on(Hardware(Levels(row="E24", kinds="voltage", layers="b1"))),
+        ValueError,
+        "above zero",
     ),
     "an unknown field": (
         lambda m: Hardware.from_dict({"effects": [{"effect": "Spread", "sigma": 0.1, "x": 1}]}), ValueError, "sigma",

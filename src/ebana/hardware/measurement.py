@@ -4,8 +4,9 @@
     set      inputs and nudges rounded to ``2^bits`` codes of their ranges              DAC
     sign     of each sample's contrast of each parameter nothing but its sign is told   comparators
 
-Codes lie symmetrically about zero, which is none of them. Nodes that sources hold are set and not read. Offsets belong to a node and are drawn once for a chip; noise is drawn for
-each state that is read: read again at the same step, a state has the same one.
+Codes lie symmetrically about zero, which is none of them. Nodes that sources hold are set and not read. Offsets belong
+to a node and are drawn once for a chip; noise is drawn for each state that is read: read again at the same step, a state
+has the same one.
 """
 
 from __future__ import annotations
