@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
 
 from ebana import (
     AmplificationLayer,
+    CircuitBuilder,
     CurrentLayer,
     DenseLayer,
     DiodeLayer,
@@ -19,6 +22,7 @@ from ebana import (
     recipes,
 )
 from ebana.callbacks import Callback, Checkpoint
+from ebana.circuit import Amplifiers
 from ebana.devices import IdealDiode, MosDiode
 from ebana.hardware import (
     Drift,
@@ -33,6 +37,7 @@ from ebana.hardware import (
 )
 from ebana.hybrid import CircuitBlock, Dense, HybridModel
 from ebana.losses import MSE
+from helpers.circuits import amplify
 
 DEVICES = {
     "behavioural": {"kind": "behavioral", "param": {"VTH": 0.3, "RON": 10.0}},
@@ -289,6 +294,25 @@ def test_circuits_within_digital_models_spread():
     np.testing.assert_array_equal(values["dense_1/weight"], np.float32(model.values["dense_1/weight"]))
     found = model.vary(X, Y, hardware, chips=1)
     assert found.loss[0] == pytest.approx(chip.evaluate(X, Y).loss, rel=1e-5)
+
+
+def test_amplifiers_that_share_a_gain_cannot_differ():
+    build = CircuitBuilder()
+    x, h, w = build.input("x", 2), build.nodes("h", 2), []
+    build.resistors("r", x, h, 1e-6)
+    for k in range(2):
+        w.append(amplify(build, f"amp{k}", h[k : k + 1], 3.0))
+    build.resistors("load", np.concatenate(w), build.ground(2), 1e-6)
+    build.output("y", h, folded=False)
+    circuit = build.build()
+    model = Model.from_circuit(circuit)
+    drawn = model.realise(Hardware(Mismatch(gain=0.1)), 0).values
+    gains = [name for name, p in circuit.parameters.items() if p.kind == "gain"]
+    assert drawn[gains[0]] != drawn[gains[1]]
+    shared = [replace(e, gain=gains[0]) if isinstance(e, Amplifiers) else e for e in circuit.elements]
+    other = Model.from_circuit(replace(circuit, elements=tuple(shared)))
+    with pytest.raises(ValueError, match="share their gain"):
+        other.realise(Hardware(Mismatch(gain=0.1)), 0)
 
 
 WRONG = {

@@ -5,7 +5,7 @@
     sign     of each sample's contrast of each parameter nothing but its sign is told   comparators
 
 Codes lie symmetrically about zero, which is none of them. Nodes that sources hold are set and not read. Offsets belong
-to a node and are drawn once for a chip; noise is drawn for each state that is read: read again at the same step, a state
+to a node and are drawn once for a chip; noise is drawn for each state that is read: read again at the same step, one
 has the same one.
 """
 
@@ -47,7 +47,7 @@ class Measurement:
 
     Example:
         >>> reads = Measurement(bits=4, range=1.0)
-        >>> reads.read(jax.random.key(0), jnp.asarray([0.3, -2.0])).round(4).tolist()
+        >>> [round(float(v), 4) for v in reads.read(jax.random.key(0), jnp.asarray([0.3, -2.0]))]
         [0.3333, -1.0]
         >>> Measurement(noise=1e-3).random
         True
