@@ -505,9 +505,11 @@ class Model(HardwareVerbs, Network):
             >>> from ebana import recipes
             >>> recipe = recipes.get("iris")
             >>> model, split = recipe.build(seed=0), recipe.data(seed=0)
-            >>> found = model.diagnose(split.x_train, split.y_train, beta=1e-20)
+            >>> from ebana.hardware import Hardware, Measurement
+            >>> coarse = Hardware(measurement=Measurement(bits=3))
+            >>> found = model.diagnose(split.x_train, split.y_train, hardware=coarse)
             >>> found.findings[0].name
-            'beta too small'
+            'too few bits'
         """
         from ebana.hardware.doctor import diagnose
         from ebana.hardware.doctor.on_chip import case_on

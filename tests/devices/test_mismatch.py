@@ -32,15 +32,16 @@ DRAWN = {
 
 @pytest.mark.parametrize("drawn", DRAWN.values(), ids=DRAWN)
 def test_one_law_of_many_is_many_laws_of_one(drawn):
-    many = drawn.mismatched(THRESHOLD, STRENGTH)
+    many, volts = drawn.mismatched(THRESHOLD, STRENGTH), np.array(VOLTS)
     with arithmetic():
+        each = np.broadcast_to(volts[:, None], (len(volts), 4))
         for name in ("current", "conductance", "cocontent"):
             together = jax.jit(lambda v, t, s, n=name: getattr(drawn.law.mismatched(t, s), n)(v, {}))
-            for volts in VOLTS:
-                alone = np.array([float(getattr(many.pick(k, 4), name)(volts, {})) for k in range(4)])
-                at = jnp.full(4, volts)
-                for law in (getattr(many.law, name)(at, {}), together(at, THRESHOLD, STRENGTH)):
-                    np.testing.assert_allclose(law, alone, rtol=3e-15, atol=1e-28)
+            alone = np.stack(
+                [getattr(many.pick(k, 4).law, name)(jnp.asarray(volts), {}) for k in range(4)], 1
+            )
+            for law in (getattr(many.law, name)(jnp.asarray(each), {}), together(each, THRESHOLD, STRENGTH)):
+                np.testing.assert_allclose(law, alone, rtol=3e-15, atol=1e-28)
 
 
 @pytest.mark.parametrize("drawn", DRAWN.values(), ids=DRAWN)

@@ -164,8 +164,13 @@ def crossings(numbers: Numbers, x: Array, y: Array) -> Crossings:
     """
     m, n = numbers.g.shape
     if n > m:
-        found = crossings(numbers.turned(), y[::-1], x[::-1])
+        found = _by_rows(numbers.turned(), y[::-1], x[::-1])
         return Crossings(*(jnp.swapaxes(p[::-1, ::-1], 0, 1) for p in (found.columns, found.rows)))
+    return _by_rows(numbers, x, y)
+
+
+def _by_rows(numbers: Numbers, x: Array, y: Array) -> Crossings:
+    """As :func:`crossings`, row by row."""
     columns = _columns(numbers, x, y)[0]
 
     def step(_: None, at: Any) -> tuple[None, Array]:
@@ -201,8 +206,13 @@ def port_currents(numbers: Numbers, x: Array, y: Array) -> tuple[Array, Array]:
     """
     m, n = numbers.g.shape
     if n > m:
-        columns, rows = port_currents(numbers.turned(), y[::-1], x[::-1])
+        columns, rows = _drawn_by_rows(numbers.turned(), y[::-1], x[::-1])
         return rows[::-1], columns[::-1]
+    return _drawn_by_rows(numbers, x, y)
+
+
+def _drawn_by_rows(numbers: Numbers, x: Array, y: Array) -> tuple[Array, Array]:
+    """As :func:`port_currents`, row by row."""
     inside, drawn = _columns(numbers, x, y)
     return (_fed(numbers)[:, :, None] * (x[:, None, :] - inside)).sum(1), drawn
 
