@@ -511,12 +511,11 @@ class Model(HardwareVerbs, Network):
             >>> found.findings[0].name
             'too few bits'
         """
-        from ebana.hardware.doctor import diagnose
-        from ebana.hardware.doctor.on_chip import case_on
+        from ebana.hardware.doctor import case_of, diagnose, through_converters
 
-        return diagnose(
-            case_on(self, x, y, loss_fn, beta, estimator, nudge, optimizer, samples, hardware, chip)
-        )
+        own = self if hardware is None else self.realise(hardware, chip)
+        case = case_of(own, x, y, loss_fn, beta, estimator, nudge, optimizer, samples)
+        return diagnose(case if hardware is None else through_converters(case, own, hardware, chip))
 
     def noise(
         self,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ebana.cli.hardware import with_reads
 from ebana.cli.options import Engine, Json, Seed, check_count
 from ebana.cli.targets import resolve
 from ebana.cli.terminal import Terminal
@@ -74,9 +74,6 @@ def _hardware(path: Path | None, bits: int | None, noise: float | None, seed: in
     """The hardware that options describe; None where they describe none."""
     if path is None and bits is None and noise is None:
         return None
-    from ebana.hardware import Hardware, Measurement
+    from ebana.hardware import Hardware
 
-    base = Hardware.load(path) if path is not None else Hardware(seed=seed)
-    given = {name: value for name, value in (("bits", bits), ("noise", noise)) if value is not None}
-    measurement = replace(base.measurement or Measurement(), **given) if given else base.measurement
-    return Hardware(*base.effects, measurement=measurement, seed=base.seed)
+    return with_reads(Hardware.load(path) if path is not None else Hardware(seed=seed), bits, noise)

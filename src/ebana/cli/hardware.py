@@ -68,12 +68,22 @@ def kinds(given: dict[str, str], file: Path | None, seed: int, corners: bool) ->
 
 
 def described(base: Hardware, given: dict[str, str]) -> Hardware:
-    from ebana.hardware import Hardware, Measurement
+    """A hardware with what options add to it."""
+    from ebana.hardware import Hardware
 
     effects = [make(given[name]) for name, make in _effects().items() if name in given]
     bits, noise = (number(name, given[name]) if name in given else None for name in ("bits", "noise"))
-    given_reads = {name: value for name, value in (("bits", bits), ("noise", noise)) if value is not None}
-    measurement = (
-        replace(base.measurement or Measurement(), **given_reads) if given_reads else base.measurement
+    return with_reads(
+        Hardware(*base.effects, *effects, measurement=base.measurement, seed=base.seed), bits, noise
     )
-    return Hardware(*base.effects, *effects, measurement=measurement, seed=base.seed)
+
+
+def with_reads(base: Hardware, bits: float | None, noise: float | None) -> Hardware:
+    """The same hardware with so many bits and so much noise of its reads, where they are given."""
+    from ebana.hardware import Hardware, Measurement
+
+    given = {name: value for name, value in (("bits", bits), ("noise", noise)) if value is not None}
+    if not given:
+        return base
+    measurement = replace(base.measurement or Measurement(), **given)
+    return Hardware(*base.effects, measurement=measurement, seed=base.seed)

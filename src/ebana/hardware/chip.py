@@ -17,6 +17,7 @@ from ebana.hardware.hardware import Hardware, check_chip
 from ebana.hardware.surroundings import Temperature
 from ebana.hardware.system import STEP, ChipSystem
 from ebana.learning.system import scope
+from ebana.learning.systems.circuit import CircuitSystem
 from ebana.network import Network
 from ebana.parameters import Parameter
 
@@ -81,10 +82,9 @@ class Chip(Network):
     def realised(self) -> tuple[Circuit | None, dict[str, np.ndarray]]:
         """The circuit, if it is one, and the values that the chip has, of those that are asked for."""
         with scope(self.system.traits):
-            inner, values = self.system.realised(self._values)
+            system, values = self.system.made(self._values)
             found = {name: np.asarray(value, np.float64) for name, value in values.items()}
-        system = inner.inner if self.hardware.measurement is not None else inner
-        return (system.circuit if hasattr(system, "circuit") else None), found
+        return (system.circuit if isinstance(system, CircuitSystem) else None), found
 
 
 def with_values(circuit: Circuit, values: Mapping[str, np.ndarray]) -> Circuit:

@@ -5,7 +5,7 @@ One object serves one estimate: each relaxation is read once, with noise of its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebana._types import Array, FreePotentials, LossLike, Mask, Samples, Values
+from ebana.hardware.around import Around
 from ebana.hardware.measurement import Measurement
-from ebana.learning.system import EnergySystem, Footprint, Traits
+from ebana.learning.system import EnergySystem
 from ebana.learning.systems.circuit import CircuitSystem, Settled
-from ebana.parameters import Parameter
 from ebana.physics.nudge import Nudge
 
 
@@ -30,7 +30,7 @@ class Read:
     seen: Settled
 
 
-class MeasuredSystem:
+class MeasuredSystem(Around):
     """A circuit whose potentials are read by converters, and whose inputs and nudges are set by such.
 
     Args:
@@ -45,34 +45,6 @@ class MeasuredSystem:
         self._reads = 0
 
     # -- what is as it is ---------------------------------------------------------------------------------
-
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """See :class:`~ebana.learning.system.System`."""
-        return self.inner.parameters
-
-    @property
-    def input_columns(self) -> Mapping[str, int]:
-        """See :class:`~ebana.learning.system.System`."""
-        return self.inner.input_columns
-
-    @property
-    def output_units(self) -> Mapping[str, int]:
-        """See :class:`~ebana.learning.system.System`."""
-        return self.inner.output_units
-
-    @property
-    def traits(self) -> Traits:
-        """See :class:`~ebana.learning.system.System`."""
-        return self.inner.traits
-
-    def footprint(self, samples: int, *, clamped: bool, loss: LossLike) -> Footprint:
-        """See :class:`~ebana.learning.system.System`."""
-        return self.inner.footprint(samples, clamped=clamped, loss=loss)
-
-    def identity(self) -> dict[str, Any]:
-        """See :class:`~ebana.learning.system.System`."""
-        return self.inner.identity()
 
     def default_beta(self, values: Values) -> float:
         """See :class:`~ebana.learning.system.System`."""
@@ -104,19 +76,23 @@ class MeasuredSystem:
 
     def relax(self, values: Values, inputs: Values, nudge: Any, start: Read | None) -> Read:
         """Settle a batch whose inputs converters set, and read all nodes once."""
-        given = {name: self.measurement.set_inputs(jnp.asarray(x)) for name, x in inputs.items()}
+        given = self._set(inputs)
         state = self.inner.relax(values, given, nudge, None if start is None else start.state)
         return Read(state, self._seen(state, start))
 
+    def _set(self, inputs: Values) -> dict[str, Array]:
+        """Inputs as converters set them."""
+        return {name: self.measurement.set_inputs(jnp.asarray(x)) for name, x in inputs.items()}
+
     def clamp(self, values: Values, inputs: Values, outputs: Values, start: Read | None) -> Read:
         """See :class:`~ebana.learning.system.Clampable`."""
-        given = {name: self.measurement.set_inputs(jnp.asarray(x)) for name, x in inputs.items()}
+        given = self._set(inputs)
         state = self.inner.clamp(values, given, outputs, None if start is None else start.state)
         return Read(state, self._seen(state, start))
 
     def displace(self, values: Values, inputs: Values, shifts: Values, state: Read) -> Read:
         """See :class:`~ebana.learning.system.Clampable`."""
-        given = {name: self.measurement.set_inputs(jnp.asarray(x)) for name, x in inputs.items()}
+        given = self._set(inputs)
         moved = self.inner.displace(values, given, shifts, state.state)
         return Read(moved, self._seen(moved, state))
 

@@ -7,7 +7,6 @@ computed for each of them.
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +29,7 @@ from ebana.numbers import real
 from ebana.progress import bar, time_left
 from ebana.storage.parts import Parts
 from ebana.training.data import Dataset
+from ebana.training.diagnosis import fingerprints
 from ebana.training.evaluation import BLOCK
 
 AT_ONCE = 64
@@ -176,9 +176,7 @@ class _Study:
             result = Chip(self.network, self.hardware, k).evaluate(self.data, loss_fn=self.loss, strict=False)
             apart = np.concatenate([(result.outputs[name] - y).ravel() for name, y in self.nominal.items()])
             error = float(np.sqrt(np.nanmean(apart**2))) if np.isfinite(apart).any() else float("nan")
-            found = 1.0 - result.unconverged / len(self.data)
-            accuracy = result.accuracy * found if found else 0.0  # lost samples are wrong
-            rows.append((accuracy, result.loss, error, float(result.unconverged)))
+            rows.append((result.share_right, result.loss, error, float(result.unconverged)))
             told(len(rows))
         return rows
 
@@ -229,15 +227,11 @@ def _settings(
     network: Any, data: Dataset, loss: Loss, kinds: Sequence[Hardware], numbers: np.ndarray
 ) -> dict[str, Any]:
     """What kept parts depend on."""
-
-    def sums(arrays: Mapping[str, Any]) -> dict[str, int]:
-        return {name: zlib.crc32(np.ascontiguousarray(array).data) for name, array in arrays.items()}
-
     return {
         "model": network.system.identity(),
-        "values": sums(network.values),
-        "inputs": sums(data.inputs),
-        "targets": sums(data.outputs),
+        "values": fingerprints(network.values),
+        "inputs": fingerprints(data.inputs),
+        "targets": fingerprints(data.outputs),
         "loss": loss.to_config(),
         "engine": network.system.traits.name,
         "hardware": [kind.to_dict() for kind in kinds],

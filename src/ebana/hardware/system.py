@@ -20,10 +20,11 @@ import numpy as np
 
 from ebana._types import Array, FreePotentials, LossLike, Mask, Values
 from ebana.circuit import Circuit
+from ebana.hardware.around import Around
 from ebana.hardware.effects import Bounds, Effect
 from ebana.hardware.hardware import Hardware
 from ebana.hardware.keys import chip_key, key_of
-from ebana.hardware.measured import MeasuredSystem, Read, measured
+from ebana.hardware.measured import Read, measured
 from ebana.hardware.measurement import Measurement
 from ebana.hardware.realise import (
     Drawn,
@@ -37,7 +38,7 @@ from ebana.hardware.realise import (
 )
 from ebana.learning import estimators
 from ebana.learning.estimators import Estimate, GradientEstimator, Objective
-from ebana.learning.system import Footprint, Staged, System, Traits, as_argument, from_argument, scope
+from ebana.learning.system import Staged, System, as_argument, from_argument, scope
 from ebana.learning.systems.circuit import CircuitSystem
 from ebana.parameters import Parameter
 
@@ -64,7 +65,7 @@ class Aside:
     meta_fields=["counts", "aside"],
 )
 @dataclass(frozen=True)
-class ChipSystem:
+class ChipSystem(Around):
     """A system on a chip, or on another chip in every step. Made by :meth:`of`.
 
     Args:
@@ -136,14 +137,23 @@ class ChipSystem:
         )
 
     @property
-    def inner(self) -> Any:
+    def inner(self) -> Any:  # type: ignore[override]
         """The system itself, without a chip."""
         return from_argument(self.held)
 
     # -- the chip -------------------------------------------------------------------------------------------
 
     def realised(self, values: Values) -> tuple[Any, dict[str, Array]]:
-        """The system with the devices of the chip, and the values that it has, of those that are asked for.
+        """The system of the chip as it is measured, and the values that it has, of those that are asked for."""
+        inner, given, key, write = self._made(values)
+        return self._seen(inner, key, write), given
+
+    def made(self, values: Values) -> tuple[Any, dict[str, Array]]:
+        """As :meth:`realised`, without what measures the chip."""
+        return self._made(values)[:2]
+
+    def _made(self, values: Values) -> tuple[Any, dict[str, Array], Array, Array]:
+        """The system with the devices of the chip, its values, its key, and the number of the write.
 
         Without a chip of its own, the count of steps is the number of the chip, and each is written once.
         """
@@ -160,7 +170,7 @@ class ChipSystem:
         given = apply_values(self.effects, inner.parameters, circuit, asked, drawn, self.bounds)
         if made is not None:
             inner = replace(inner, circuit=made)
-        return self._seen(inner, key, write), given
+        return inner, given, key, write
 
     def _step(self, values: Values) -> Array:
         return jnp.asarray(values[STEP]).astype(jnp.uint32) if self.counts else jnp.uint32(0)
@@ -179,25 +189,6 @@ class ChipSystem:
         """The system's, and the count of steps where there is one."""
         own = dict(self.inner.parameters)
         return own | ({STEP: Parameter(STEP, "statistic", np.zeros(()))} if self.counts else {})
-
-    @property
-    def input_columns(self) -> Mapping[str, int]:
-        """See :class:`~ebana.learning.system.System`."""
-        return self.inner.input_columns
-
-    @property
-    def output_units(self) -> Mapping[str, int]:
-        """See :class:`~ebana.learning.system.System`."""
-        return self.inner.output_units
-
-    @property
-    def traits(self) -> Traits:
-        """See :class:`~ebana.learning.system.System`."""
-        return self.inner.traits
-
-    def footprint(self, samples: int, *, clamped: bool, loss: LossLike) -> Footprint:
-        """See :class:`~ebana.learning.system.System`."""
-        return self.inner.footprint(samples, clamped=clamped, loss=loss)
 
     def identity(self) -> dict[str, Any]:
         """The system's, the hardware and the chip."""
@@ -245,8 +236,7 @@ class ChipSystem:
         Raises:
             TypeError: for what has no stages.
         """
-        inner, given = self.realised(values)
-        system = inner.inner if isinstance(inner, MeasuredSystem) else inner
+        system, given = self.made(values)
         if not isinstance(system, Staged):
             raise TypeError(
                 f"the published rule of {type(system).__name__}. Expected a circuit, which has stages."

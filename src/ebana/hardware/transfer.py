@@ -20,6 +20,7 @@ import numpy as np
 from ebana._types import Data, FilePath
 from ebana.hardware.chip import Chip
 from ebana.hardware.hardware import Hardware, chip_numbers
+from ebana.hardware.variation import figures_of
 from ebana.numbers import whole
 from ebana.progress import bar, time_left
 from ebana.storage.parts import Parts
@@ -103,7 +104,7 @@ class Transfer:
             "model": self.name,
             "chips": len(self.numbers),
             "design": self.design.accuracy,
-            "accuracy": {way: _figures(self.accuracy(way)) for way in self.scores},
+            "accuracy": {way: figures_of(self.accuracy(way)) for way in self.scores},
             "gap": self.gap if {"in situ", "transfer"} <= set(self.scores) else None,
             "epochs": self.epochs[0],
             "epochs_of_tuning": self.epochs[1],
@@ -132,7 +133,7 @@ class Transfer:
             f"{'design':<10}{self.design.accuracy:>9.2%}",
         ]
         for way in self.scores:
-            found = _figures(self.accuracy(way))
+            found = figures_of(self.accuracy(way))
             lines.append(f"{way:<10}{found['median']:>9.2%}{found['mean']:>9.2%}{found['least']:>9.2%}")
         return "\n".join(lines)
 
@@ -145,14 +146,6 @@ class Transfer:
         if path is not None:
             save(figure, path)
         return figure
-
-
-def _figures(accuracy: np.ndarray) -> dict[str, float]:
-    return {
-        "median": float(np.median(accuracy)),
-        "mean": float(accuracy.mean()),
-        "least": float(accuracy.min()),
-    }
 
 
 def compare(

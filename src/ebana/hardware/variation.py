@@ -153,7 +153,7 @@ class Variation:
         summary = {
             "chips": self.chips,
             "nominal": self.nominal.accuracy,
-            "accuracy": _figures(self.table["accuracy"]),
+            "accuracy": figures_of(self.table["accuracy"]),
             "loss": {
                 "mean": _mean(self.table["loss"]),
                 "median": _median(self.table["loss"]),
@@ -164,7 +164,7 @@ class Variation:
         }
         if self.quantity is not None or self.temperature is not None:
             summary["kinds"] = [
-                own | {"accuracy": _figures(self.table["accuracy"][h, t])} for h, t, own in self._kinds()
+                own | {"accuracy": figures_of(self.table["accuracy"][h, t])} for h, t, own in self._kinds()
             ]
         return summary
 
@@ -200,7 +200,7 @@ class Variation:
             )
         )
         for h, t, own in self._kinds():
-            found, error = _figures(self.table["accuracy"][h, t]), self.table["error"][h, t]
+            found, error = figures_of(self.table["accuracy"][h, t]), self.table["error"][h, t]
             cells = [f"{own[head]!s:>10}" for head in heads]
             cells += [f"{found[name]:8.2%}" for name in ("median", "mean", "least")]
             lines.append("  ".join([*cells, f"{1e3 * _median(error):6.3g} mV"]))
@@ -224,8 +224,8 @@ class Variation:
         return figure
 
 
-def _figures(accuracy: np.ndarray) -> dict[str, float]:
-    """Mean, median and least."""
+def figures_of(accuracy: np.ndarray) -> dict[str, float]:
+    """Mean, median and least of the accuracies of chips."""
     flat = accuracy.ravel()
     return {"mean": float(flat.mean()), "median": float(np.median(flat)), "least": float(flat.min())}
 

@@ -199,11 +199,10 @@ def _train(
         request.parts, _part(kind, seed), model, parts[0], verbose=request.verbose, **options
     )
     measured = model.evaluate(parts[1], loss_fn=settings.loss, strict=False)
-    found = 1.0 - measured.unconverged / len(parts[1])  # what was not found counts as wrong
     return Trained(
         kind=kind,
         seed=seed,
-        test_error_percent=round(100.0 * (1.0 - (measured.accuracy * found if found else 0.0)), 6),
+        test_error_percent=round(100.0 * (1.0 - measured.share_right), 6),
         train_error_percent=round(100.0 * (1.0 - history.last("accuracy")), 6),
         pulses=_pulses(options["optimizer"], model),
         seconds=seconds,

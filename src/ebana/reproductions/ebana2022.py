@@ -211,8 +211,7 @@ def _run(row: TableRow, epochs: int, seed: int, request: Request) -> Run:
     )
     tests = recipe.dataset(split.x_test, split.y_test)
     measured = model.evaluate(tests, loss_fn=recipe.make_loss(), strict=False)
-    right = measured.accuracy * (1 - measured.unconverged / len(tests)) if measured.accuracy > 0 else 0.0
-    error = round(100.0 * (1.0 - right), 6)
+    error = round(100.0 * (1.0 - measured.share_right), 6)
     return Run(seed, error, prepared + seconds, int(model.circuit.size), len(samples))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -216,14 +215,12 @@ def _depends_on(
 
 def fingerprint(samples: Dataset) -> dict[str, Any]:
     """Shapes of a data set, and a checksum of its targets and of some thousand inputs."""
-    import numpy as np
+    from ebana.training.diagnosis import fingerprints
 
     some = {name: array[:: max(1, len(array) // 1000)] for name, array in samples.inputs.items()}
     return {
         "shapes": {n: list(a.shape) for n, a in (samples.inputs | samples.outputs).items()},
-        "checksums": {
-            n: zlib.crc32(np.ascontiguousarray(a).data) for n, a in (some | samples.outputs).items()
-        },
+        "checksums": fingerprints(some | samples.outputs),
     }
 
 
@@ -280,11 +277,9 @@ def train(
     measured = trainee.evaluate(tests, loss_fn=settings.loss, strict=False)
     if chip is not None:
         model.set_values(chip.asked)
-    found = 1.0 - measured.unconverged / len(tests)  # what was not found counts as wrong
-    right = measured.accuracy * found if found else 0.0
     return Trained(
         seed=seed,
-        test_error_percent=round(100.0 * (1.0 - right), 6),  # 3.43, not 3.4300000000000008
+        test_error_percent=round(100.0 * (1.0 - measured.share_right), 6),  # 3.43, not 3.4300000000000008
         train_error_percent=round(100.0 * (1.0 - history.last("accuracy")), 6),
         samples_per_second=history.settings["samples_per_second"],
         compile_seconds=history.settings["compile_seconds"],

@@ -36,6 +36,13 @@ class Evaluation:
     unconverged: int = 0
     unconverged_by_part: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def share_right(self) -> float:
+        """Share of all samples that are right, those that did not converge among the wrong ones."""
+        samples = len(next(iter(self.outputs.values())))
+        found = 1.0 - self.unconverged / samples
+        return self.accuracy * found if found else 0.0
+
     def __iter__(self) -> Iterator[float]:
         yield self.loss
         yield self.accuracy

@@ -1,4 +1,4 @@
-"""An examination on a chip: its devices and values, its converters as they are, or finer and quieter ones."""
+"""An examination on a chip: its converters as they are, or finer and quieter ones."""
 
 from __future__ import annotations
 
@@ -7,29 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from ebana.hardware.chip import realise
-from ebana.hardware.doctor import Case, case_of
+from ebana.hardware.doctor.examine import Case
 from ebana.hardware.hardware import Hardware
 
 
-def case_on(
-    model: Any,
-    x: Any,
-    y: Any,
-    loss_fn: Any,
-    beta: float | None,
-    estimator: Any,
-    nudge: str | None,
-    optimizer: Any,
-    samples: int,
-    hardware: Hardware | None,
-    chip: int,
-) -> Case:
-    """The case of a model, or of a chip of some hardware; see :meth:`ebana.Model.diagnose`."""
-    own = model if hardware is None else realise(model, hardware, chip)
-    case = case_of(own, x, y, loss_fn, beta, estimator, nudge, optimizer, samples)
-    measurement = None if hardware is None else hardware.measurement
-    if hardware is None or measurement is None:
+def through_converters(case: Case, model: Any, hardware: Hardware, chip: int) -> Case:
+    """The case of a chip with what measures it; itself where nothing does.
+
+    Args:
+        case: of the model of the chip.
+        model: that model.
+        hardware, chip: which one it is.
+    """
+    measurement = hardware.measurement
+    if measurement is None:
         return case
 
     def quieter(bits: float | None, factor: float) -> Any:
@@ -37,12 +28,7 @@ def case_on(
         noise = None if measurement.noise is None or np.isinf(factor) else measurement.noise / factor
         dither = measurement.dither and bits is not None
         read = replace(measurement, bits=bits, noise=noise, dither=dither)
-        return own.on(Hardware(measurement=read, seed=hardware.seed), chip)
+        return model.on(Hardware(measurement=read, seed=hardware.seed), chip)
 
-    return replace(
-        case,
-        learner=quieter(measurement.bits, 1.0),
-        quieter=quieter,
-        bits=measurement.bits,
-        noise=measurement.noise,
-    )
+    learner = quieter(measurement.bits, 1.0)
+    return replace(case, learner=learner, quieter=quieter, bits=measurement.bits, noise=measurement.noise)

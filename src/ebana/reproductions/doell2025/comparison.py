@@ -131,13 +131,12 @@ def _train(net: Network, model: str, decades: float, seed: int, request: Request
         **options,
     )
     measured = built.evaluate(test, loss_fn=options["loss_fn"], strict=False)
-    found = 1.0 - measured.unconverged / len(test)  # what was not found counts as wrong
     ranges, written = _written(options["optimizer"])
     return Trained(
         model=model,
         decades=decades,
         seed=seed,
-        test_error_percent=round(100.0 * (1.0 - (measured.accuracy * found if found else 0.0)), 6),
+        test_error_percent=round(100.0 * (1.0 - measured.share_right), 6),
         train_error_percent=round(100.0 * (1.0 - history.last("accuracy")), 6),
         at_ends=_at_ends(built, ranges),
         pulses=sum(written.values()) / max(1, sum(built.values[name].size for name in written)),

@@ -48,15 +48,13 @@ def train(
     name, options = f"{setup.network}-{rule}-{seed}", setup.options(rule, choice, seed)
     history, seconds = fit(request.parts, name, network, samples, verbose=request.verbose, **options)
     measured = network.evaluate(tests, loss_fn="mse", strict=False)
-    found = 1.0 - measured.unconverged / len(tests)  # what was not found counts as wrong
-    right = measured.accuracy * found if found else 0.0
     loss = history.history["loss"]
     finite = all(np.isfinite(value).all() for value in network.values.values())
     return Trained(
         setup.network,
         rule,
         seed,
-        test_error_percent=round(100.0 * (1.0 - right), 6),
+        test_error_percent=round(100.0 * (1.0 - measured.share_right), 6),
         train_error_percent=round(100.0 * (1.0 - history.last("accuracy")), 6),
         seconds=seconds,
         diverged=not (finite and (len(loss) == 1 or loss[-1] < loss[0])),
