@@ -127,7 +127,7 @@ def test_a_healthy_network_is_told_nothing(name):
 
 def test_a_chip_is_examined_as_it_is():
     model = network()
-    hardware = Hardware(Spread(0.2), measurement=Measurement(bits=14), seed=3)
+    hardware = Hardware(Spread(0.2), measurement=Measurement(bits=16), seed=3)
     found = model.diagnose(X, Y, hardware=hardware, chip=2)
     assert found.healthy, str(found)
     own = model.realise(hardware, 2).operating_point(X)

@@ -19,13 +19,20 @@ from ebana.hardware.measurement import coded
 
 @given(st.integers(1, 12), st.floats(-2.0, 2.0))
 def test_a_code_is_the_nearest_of_its_range(bits, volts):
-    codes = [Fraction(2 * k, 2**bits - 1) - 1 for k in range(2**bits)]
+    each_side = 2 ** (bits - 1) - 1
+    codes = [Fraction(k, each_side) for k in range(-each_side, each_side + 1)] if bits > 1 else [-1, 1]
     with arithmetic():
         found = Fraction(float(coded(jnp.asarray(volts), bits, 1.0)))
     near = min(codes, key=lambda code: abs(code - found))
     assert abs(near - found) < Fraction(1, 2**50)
     least = min(abs(code - Fraction(volts)) for code in codes)
     assert abs(near - Fraction(volts)) <= least + Fraction(1, 2**48)
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_a_black_pixel_is_set_to_zero(bits):
+    pixels = jnp.asarray([[0.0, 0.3, 1.0]])
+    assert float(Measurement(input_bits=bits).set_inputs(pixels)[0, 0]) == 0.0
 
 
 def test_a_dithered_converter_is_exact_on_average():
@@ -37,7 +44,7 @@ def test_a_dithered_converter_is_exact_on_average():
             )
             for dither in (False, True)
         )
-    step = 2 / 7
+    step = 1 / 3
     assert np.unique(plain).size == 1
     assert abs(plain.mean() - 0.1234) > 0.01
     error = dithered - 0.1234
@@ -85,12 +92,12 @@ def test_few_bits_drown_a_small_contrast_and_a_differential_read_saves_it(iris):
     found = {
         name: angle(exact, model.on(Hardware(measurement=measurement), chip=0).gradients(data, **options))
         for name, measurement in {
-            "coarse": Measurement(bits=3),
-            "differential": Measurement(bits=3, differential=True, dither=True),
+            "coarse": Measurement(bits=2),
+            "differential": Measurement(bits=2, differential=True),
             "fine": Measurement(bits=16),
         }.items()
     }
-    assert found["coarse"] < 0.5 < 0.9 < min(found["differential"], found["fine"])
+    assert found["coarse"] < 0.7 < 0.9 < min(found["differential"], found["fine"])
 
 
 def test_comparators_tell_a_sign_for_each_sample(iris):

@@ -1,10 +1,11 @@
 """How a chip is measured and driven: converters, offsets and noise between the circuit and what learning sees.
 
-    read     y = round((v + offset + noise) / step) step, clipped to the range          ADC, ``2^bits`` codes
-    set      inputs and nudges rounded to ``2^bits`` codes of their ranges              DAC
+    read     y = round((v + offset + noise) / step) step, clipped to the range          ADC
+    set      inputs and nudges rounded to the codes of their ranges                     DAC
     sign     of each sample's contrast of each parameter nothing but its sign is told   comparators
 
-Codes lie symmetrically about zero, which is none of them. Nodes that sources hold are set and not read. Offsets belong
+Zero is a code, and as many lie above it as below: ``2^bits - 1`` of them (mid-tread); one bit alone tells the two ends
+of its range. Nodes that sources hold are set and not read. Offsets belong
 to a node and are drawn once for a chip; noise is drawn for each state that is read: read again at the same step, one
 has the same one.
 """
@@ -48,7 +49,7 @@ class Measurement:
     Example:
         >>> reads = Measurement(bits=4, range=1.0)
         >>> [round(float(v), 4) for v in reads.read(jax.random.key(0), jnp.asarray([0.3, -2.0]))]
-        [0.3333, -1.0]
+        [0.2857, -1.0]
         >>> Measurement(noise=1e-3).random
         True
     """
@@ -136,7 +137,9 @@ class Measurement:
 
 
 def coded(value: Array, bits: Any, reach: Any, dither: Array | None = None) -> Array:
-    """The nearest of ``2^bits`` equally spaced codes from ``-reach`` to ``reach``; the value itself without bits.
+    """The nearest of the equally spaced codes from ``-reach`` to ``reach``; the value itself without bits.
+
+    There are ``2^bits - 1``, zero among them, and two of one bit.
 
     Args:
         value: what is coded.
@@ -145,6 +148,8 @@ def coded(value: Array, bits: Any, reach: Any, dither: Array | None = None) -> A
         dither: what is added before rounding and subtracted after it, in steps between two codes.
 
     Example:
+        >>> coded(jnp.asarray([-0.2, 0.9]), 2, 1.0).tolist()
+        [0.0, 1.0]
         >>> coded(jnp.asarray([-0.2, 0.9]), 1, 1.0).tolist()
         [-1.0, 1.0]
     """
@@ -153,7 +158,7 @@ def coded(value: Array, bits: Any, reach: Any, dither: Array | None = None) -> A
     own = jnp.max(jnp.abs(value), -1, keepdims=True) if value.ndim else jnp.abs(value)
     largest = own if reach is None else jnp.asarray(reach, value.dtype)
     largest = jnp.where(largest > 0, largest, 1.0)
-    codes = jnp.asarray(2.0**bits - 1.0, value.dtype)
+    codes = jnp.asarray(jnp.where(bits > 1, 2.0**bits - 2.0, 1.0), value.dtype)
     share = jnp.clip(value / (2.0 * largest) + 0.5, 0.0, 1.0)
     if dither is None:
         return (jnp.round(share * codes) / codes - 0.5) * (2.0 * largest)
