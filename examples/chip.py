@@ -1,4 +1,5 @@
-"""Train through a chip on a bench.
+"""Train through a chip on a bench
+===============================
 
 Whoever finds operating points is an ``Engine``: a name, ``traceable``, and ``solve``. The class below
 stands for a real chip: it computes the potentials with the built-in solver, then hands out what a

@@ -1,4 +1,7 @@
-"""Train an analog network on the Iris flowers, then write it down as a SPICE deck.
+"""Iris: from data to a trained circuit
+====================================
+
+Train an analog network on the Iris flowers, then write it down as a SPICE deck.
 
 The core below is the example of the README: ten lines from the data to a trained circuit.
 """

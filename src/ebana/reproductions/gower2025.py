@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ebana.reproductions import images, scellier2024
+from ebana.reproductions import images
 from ebana.reproductions.images import Quick, Task
 from ebana.reproductions.kendall2020 import both_baselines
 from ebana.reproductions.outcome import Goal, Outcome
 from ebana.reproductions.published import GOWER_2025
 from ebana.reproductions.request import Request
+from ebana.reproductions.settings import RESISTIVE, RESISTIVE_FASHION
 
 if TYPE_CHECKING:
     from ebana.hardware import Hardware
@@ -51,7 +52,7 @@ def run(request: Request, data: str = "mnist") -> Outcome:
             "gower2025 has no --published-settings: the paper's are those of an oscillator Ising machine. Leave the "
             "option out."
         )
-    settings = scellier2024.task("1h", data).settings
+    settings = RESISTIVE["1h"] if data == "mnist" else RESISTIVE_FASHION
     name = "gower2025" if data == "mnist" else f"gower2025-{data}"
     task = Task(
         name, data, settings, GOWER_2025[data], GOALS[data], QUICK[data], both_baselines, hardware=hardware()

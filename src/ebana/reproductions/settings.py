@@ -8,7 +8,7 @@ a first choice had been tested before another one, again by held-out images alon
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ebana.reproductions.networks import Amplified, Rates, Resistive
@@ -161,6 +161,15 @@ RESISTIVE: dict[str, Settings] = {
     ),
 }
 """Deep resistive networks by model, chosen on MNIST; other data take the same."""
+
+RESISTIVE_FASHION = replace(
+    RESISTIVE["1h"],
+    epochs=24,
+    lr=_rates(6e-4, 1.2e-3),
+    options={"b1": 0.9, "b2": 0.999},
+    sweeps=4,
+)
+"""The same with 1024 hidden nodes for Fashion-MNIST read by coarse converters, chosen on its held-out images."""
 
 FASHION = Settings(
     network=Amplified(hidden=100, vth=3.0, bias=10.0),

@@ -131,6 +131,9 @@ class WorkerPool:
         timeout: seconds that one operating point may take before its worker counts as hung.
         command: what Python runs in a worker.
 
+    Raises:
+        NotImplementedError: on Windows, where processes cannot be handed a socket in this way.
+
     Example:
         >>> pool = WorkerPool("ngspice", 2)  # doctest: +SKIP
         >>> outcome = pool.run(job)  # doctest: +SKIP
@@ -140,6 +143,10 @@ class WorkerPool:
     def __init__(
         self, simulator: str, workers: int, timeout: float = 60.0, command: tuple[str, ...] = WORKER
     ) -> None:
+        if os.name != "posix":
+            raise NotImplementedError(
+                f"{workers} worker processes for {simulator}: these need Linux or macOS. Use workers=0 here."
+            )
         self.simulator, self.size, self.timeout = simulator, workers, timeout
         self.replaced = 0
         self._command = command
