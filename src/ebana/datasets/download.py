@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import io
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
+
+import pooch
+import requests
+import urllib3
 
 from ebana.datasets.archives import BadArchive, take_out
+from ebana.datasets.files import DownloadFailed
 from ebana.datasets.sources import Download, Source
-from ebana.progress import bar, time_left
+from ebana.progress import Bar, bar, time_left
 from ebana.storage.atomic import write_atomically
 
 TIMEOUT = 30.0
@@ -27,10 +32,6 @@ TIMEOUT = 30.0
 CHUNK = 2**16
 LARGEST = 2**28
 """Bytes; the largest published file has 170 million."""
-
-
-class DownloadFailed(OSError):
-    """A file could not be fetched, or is not the one that was published. Nothing was left on the disk."""
 
 
 def download(
@@ -71,7 +72,7 @@ def fetch(url: str, md5: str, path: Path) -> None:
     Raises:
         As :func:`download`.
     """
-    write_atomically(path, bytes(_published(url, md5)))
+    write_atomically(path, _published(url, md5))
 
 
 def _arrived(url: str, item: Download, folders: Mapping[str, Path]) -> dict[str, Path]:
@@ -92,36 +93,68 @@ def _arrived(url: str, item: Download, folders: Mapping[str, Path]) -> dict[str,
     }
 
 
-def _published(url: str, md5: str) -> bytearray:
+def _published(url: str, md5: str) -> bytes:
     """What the server answers, if its MD5 is the published one."""
-    content = _transfer(url, url.rpartition("/")[2])
-    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    content = _Content(url)
+    with (
+        bar(url.rpartition("/")[2], None, count=_megabytes) as progress,
+        ExitStack() as answers,
+        _network(url),
+    ):
+        options = {"chunk_size": CHUNK, "timeout": TIMEOUT, "hooks": {"response": _closing(answers)}}
+        shown: Any = _Shown(progress)  # the downloader takes any such object, and is annotated for its own
+        pooch.HTTPDownloader(progressbar=shown, **options)(url, content, None)
+    digest = hashlib.md5(content.getvalue(), usedforsecurity=False).hexdigest()
     if digest != md5:
         raise _failed(url, f"its MD5 is {digest}, not the published {md5}")
-    return content
+    return content.getvalue()
 
 
-def _transfer(url: str, name: str) -> bytearray:
-    """All that the server answers."""
-    content = bytearray()
-    began = time.monotonic()
-    with _network(url):
-        answer = urllib.request.urlopen(url, timeout=TIMEOUT)
-    announced = answer.length
-    with answer, bar(name, announced, count=_megabytes) as progress:
-        while chunk := _read(answer, url):
-            content += chunk
-            progress.show(len(content), time_left(time.monotonic() - began, len(content), announced))
-            if len(content) > LARGEST:
-                raise _failed(url, f"it goes on after {LARGEST} bytes")
-    if announced is not None and len(content) < announced:
-        raise _failed(url, f"the transfer ended after {len(content)} of {announced} bytes")
-    return content
+def _closing(answers: ExitStack) -> Callable[..., None]:
+    """Makes each answer end with the others: the downloader leaves them open where it fails."""
+
+    def hook(answer: requests.Response, **_: Any) -> None:
+        answers.callback(answer.close)
+
+    return hook
 
 
-def _read(answer: http.client.HTTPResponse, url: str) -> bytes:
-    with _network(url):
-        return answer.read(CHUNK)
+class _Content(io.BytesIO):
+    """What arrives of a file, up to a size that no published one has."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+
+    def write(self, data: Any) -> int:
+        """Keep a part.
+
+        Raises:
+            DownloadFailed: for a server that does not stop.
+        """
+        if self.tell() + len(data) > LARGEST:
+            raise _failed(self.url, f"it goes on after {LARGEST} bytes")
+        return super().write(data)
+
+
+class _Shown:
+    """Our bar, driven as the downloader drives one of tqdm's."""
+
+    def __init__(self, progress: Bar) -> None:
+        self.progress, self.done, self.total, self.began = progress, 0, 0, time.monotonic()
+
+    def update(self, more: int) -> None:
+        """So many bytes more."""
+        self.done += more
+        total = self.total or None
+        self.progress.show(self.done, time_left(time.monotonic() - self.began, self.done, total))
+
+    def reset(self) -> None:
+        """Begin again; the whole follows."""
+        self.done = 0
+
+    def close(self) -> None:
+        """Nothing is left open: the bar is closed by whoever opened it."""
 
 
 @contextmanager
@@ -129,12 +162,30 @@ def _network(url: str) -> Iterator[None]:
     """Whatever goes wrong on the network is said as :class:`DownloadFailed`."""
     try:
         yield
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise _failed(url, f"the server answers {error.code} {error.reason}") from None
-    except (OSError, http.client.HTTPException) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise _failed(url, str(reason) or type(reason).__name__) from None
+    except DownloadFailed:
+        raise
+    except requests.HTTPError as error:  # "503 Server Error: Service Unavailable for url: ..."
+        raise _failed(url, f"the server answers {str(error).partition(' for url')[0]}") from None
+    except (OSError, http.client.HTTPException) as error:  # those of requests and urllib3 are OSErrors
+        raise _failed(url, _reason(error)) from None
+
+
+def _reason(error: BaseException) -> str:
+    """What an error says that others carry about."""
+    while True:
+        if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
+            error = error.reason
+        elif error.args and isinstance(error.args[0], BaseException):
+            error = error.args[0]
+        else:
+            break
+    if not isinstance(error, urllib3.exceptions.HTTPError):
+        return str(error) or type(error).__name__
+    parts: list[str] = []
+    for part in map(str, error.args):
+        if not any(part in before for before in parts):  # they quote each other
+            parts.append(part.strip().rstrip("."))
+    return ": ".join(parts) or type(error).__name__
 
 
 def _megabytes(done: float, total: float | None) -> str:

@@ -21,6 +21,10 @@ class CorruptData(ValueError):
     """A data file that is damaged, cut short or of another kind; the message names it and says how."""
 
 
+class DownloadFailed(OSError):
+    """A file could not be fetched, or is not the one that was published. Nothing was left on the disk."""
+
+
 @contextmanager
 def opened(path: Path, kind: str) -> Iterator[BufferedReader]:
     """A regular file that is not empty, to be read.

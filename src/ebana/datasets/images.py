@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ebana.datasets.download import download as fetch
 from ebana.datasets.files import CorruptData, PathLike
 from ebana.datasets.formats import Block
 from ebana.datasets.scaling import check_scale
@@ -96,6 +95,8 @@ def _files(source: Source, folder: PathLike | None, download: bool) -> dict[str,
             raise
     target = cache(source) if folder is None else Path(folder).expanduser()
     present, _ = look(source, target)
+    from ebana.datasets.download import download as fetch  # and with it what speaks to the network
+
     return fetch(source, target, present)
 
 
@@ -117,6 +118,8 @@ def _repaired(source: Source, found: Mapping[str, Path], folder: PathLike | None
     places = {path.parent for path in found.values()}
     if folder is None and not all(os.access(place, os.W_OK) for place in places):
         found, _ = look(source, cache(source))
+    from ebana.datasets.download import download as fetch
+
     return fetch(source, cache(source), found, _damaged(source, found))
 
 
