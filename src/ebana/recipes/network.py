@@ -1,4 +1,4 @@
-"""The network of the recipes: one hidden layer of diodes and amplifiers between two crossbars."""
+"""The network of the recipes: crossbars with diodes and amplifiers between them."""
 
 from __future__ import annotations
 
@@ -32,16 +32,25 @@ def classifier(
     """Build a recipe's network; with several outputs, each has a crossbar of its own on the hidden layer."""
     x = InputVoltageLayer(units=recipe.inputs, name="x")
     xn = InputVoltageLayer(name="xn", inverts=x)
-    b1 = BiasVoltageLayer(units=2, name="b1", bias_voltage=[recipe.bias, -recipe.bias])
-    d1 = _dense(recipe, recipe.hidden, "d1", wires)(ConcatenateLayer(name="j1")([x, xn, b1]))
-    g1 = _nonlinearity(recipe, d1, device)
-    b2 = BiasVoltageLayer(units=2, name="b2", bias_voltage=[recipe.bias, -recipe.bias])
-    j2 = ConcatenateLayer(name="j2")([g1, b2])
+    inputs: list[Any] = [x, xn]
+    nodes: list[Any] = [x, xn]
+    for k, units in enumerate(recipe.layers, start=1):
+        bias = _bias(recipe, k)
+        inputs.append(bias)
+        crossbar = _dense(recipe, units, f"d{k}", wires)(ConcatenateLayer(name=f"j{k}")([*nodes, bias]))
+        nodes = [_nonlinearity(recipe, crossbar, device, k)]
+    last = len(recipe.layers) + 1
+    inputs.append(bias := _bias(recipe, last))
+    joined = ConcatenateLayer(name=f"j{last}")([*nodes, bias])
     outputs = []
     for output, values in recipe.outputs.items():
-        name = "d2" if len(recipe.outputs) == 1 else f"d_{output}"
-        outputs.append(CurrentLayer(name=output)(_dense(recipe, 2 * values, name, wires)(j2)))
-    return Model([x, xn, b1, b2], outputs, seed=seed, engine=engine, name=recipe.name)
+        name = f"d{last}" if len(recipe.outputs) == 1 else f"d_{output}"
+        outputs.append(CurrentLayer(name=output)(_dense(recipe, 2 * values, name, wires)(joined)))
+    return Model(inputs, outputs, seed=seed, engine=engine, name=recipe.name)
+
+
+def _bias(recipe: Recipe, k: int) -> BiasVoltageLayer:
+    return BiasVoltageLayer(units=2, name=f"b{k}", bias_voltage=[recipe.bias, -recipe.bias])
 
 
 def _dense(recipe: Recipe, units: int, name: str, wires: Wires | float | None) -> DenseLayer:
@@ -52,10 +61,10 @@ def _dense(recipe: Recipe, units: int, name: str, wires: Wires | float | None) -
     )
 
 
-def _nonlinearity(recipe: Recipe, nodes: object, device: Mapping[str, Any] | None) -> Any:
+def _nonlinearity(recipe: Recipe, nodes: object, device: Mapping[str, Any] | None, k: int) -> Any:
     """Limits the nodes to about ``+-vth`` (or the drop of another device) and amplifies them."""
     if device is None:
         device = {"kind": "behavioral", "param": {"VTH": recipe.vth, "RON": recipe.ron}}
     for direction in ("down", "up"):
-        nodes = DiodeLayer(name=f"{direction}1", direction=direction, bias_voltage=0.0, **device)(nodes)
-    return AmplificationLayer(gain=recipe.gain, name="amp1")(nodes)
+        nodes = DiodeLayer(name=f"{direction}{k}", direction=direction, bias_voltage=0.0, **device)(nodes)
+    return AmplificationLayer(gain=recipe.gain, name=f"amp{k}")(nodes)

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 class Recipe:
     """Everything that ``ebana train`` needs to know of a data set and its network.
 
-    The network is one hidden layer: inputs ``x`` and ``-x`` beside two bias sources of ``+bias`` and
-    ``-bias`` volts, a crossbar onto ``hidden`` nodes, a behavioural diode down and one up on each, an
-    amplifier, two more bias sources, and for each output a crossbar onto pairs of nodes.
+    The network: inputs ``x`` and ``-x`` beside two bias sources of ``+bias`` and ``-bias`` volts; for each hidden
+    layer a crossbar onto its nodes, a behavioural diode down and one up on each, an amplifier, and two more bias
+    sources; for each output a crossbar onto pairs of nodes.
 
     Args:
         name: name of the recipe and of its data set (:func:`ebana.datasets.load`).
         inputs: number of features.
         outputs: number of values of each output, by name.
-        hidden: number of hidden nodes.
+        hidden: number of hidden nodes, or of each hidden layer.
         scale: standard deviation (tables) or amplitude (truth tables) of the inputs, volts.
         bias: voltage of the bias sources, volts.
         vth, ron: threshold (volts) and resistance (ohms) of the diodes.
@@ -61,7 +61,7 @@ class Recipe:
     name: str
     inputs: int
     outputs: Mapping[str, int] = field(hash=False)
-    hidden: int = 10
+    hidden: int | tuple[int, ...] = 10
     scale: float = 4.0
     bias: float = 1.0
     vth: float = 0.3
@@ -83,6 +83,11 @@ class Recipe:
     beta: float | None = 1e-7
     estimator: Literal["centered", "one_sided", "negative"] = "centered"
     nudge: Literal["current", "clamped"] = "current"
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Nodes of each hidden layer."""
+        return (self.hidden,) if isinstance(self.hidden, int) else tuple(self.hidden)
 
     def build(
         self,
