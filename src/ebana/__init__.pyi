@@ -60,6 +60,7 @@ from .learning.losses import Loss
 from .learning.optimizers import Optimizer
 from .learning.system import LearningWarning
 from .model import Model, StageConflict, load_model
+from .sklearn import EbanaClassifier, EbanaRegressor
 from .spice.simulators.errors import EngineNotInstalled, SpiceError
 from .storage.archive import CorruptFile
 from .training.data import BatchGenerator, DataSet, Dataset
@@ -91,6 +92,8 @@ __all__ = [
     "Device",
     "Difference",
     "DiodeLayer",
+    "EbanaClassifier",
+    "EbanaRegressor",
     "Engine",
     "EngineNotInstalled",
     "EquilibriumPropagation",
