@@ -100,13 +100,13 @@ class ChipSystem(Around):
             TypeError: for devices of circuits, or measurements, of what is no circuit.
         """
         circuit = system.circuit if isinstance(system, CircuitSystem) else None
-        check(hardware.effects, system.parameters, circuit)
         of_circuits = [e for e in hardware.effects if e.of_circuits]
         if circuit is None and (of_circuits or hardware.measurement is not None):
             what = type(of_circuits[0]).__name__ if of_circuits else "Measurement"
             raise TypeError(
                 f"{what}() of {type(system).__name__}. Expected a circuit, whose devices it is of."
             )
+        check(hardware.effects, system.parameters, circuit)
         if isinstance(system, CircuitSystem):
             circuit = prepared(hardware.effects, system.circuit)
             system = replace(system, circuit=circuit)
