@@ -91,6 +91,10 @@ class Network(ABC):
     def system(self) -> System:
         """The energy, as learning sees it."""
 
+    def _asked_system(self) -> System:
+        """The energy as one call of a verb sees it: a chip is read anew by each of them."""
+        return self.system
+
     # -- values -------------------------------------------------------------------------------------
 
     @property
@@ -226,7 +230,7 @@ class Network(ABC):
     def _solve(self, inputs: Mapping[str, Any], strict: bool) -> inference.FreeStates:
         """Free states and outputs as NumPy arrays; lost samples are NaN."""
         self.require_minimum()
-        states = inference.free_states(self.system, self._values, inputs)
+        states = inference.free_states(self._asked_system(), self._values, inputs)
         if strict:
             what = f"model {self.name!r}, engine {self.system.traits.name!r}"
             self._raise_unless_found(states.solution, states.found, what)
@@ -328,7 +332,7 @@ class Network(ABC):
         self.require_minimum()
         if rule.nudges:
             beta = self.check_beta(self.default_beta(rule) if beta is None else beta, rule, loss)
-        result = inference.estimate(self.system, self._values, data, loss, rule, beta or 0.0)
+        result = inference.estimate(self._asked_system(), self._values, data, loss, rule, beta or 0.0)
         if strict and result.unconverged:
             for phase, (solution, found) in estimators.in_order(result.states).items():
                 what = f"gradients of model {self.name!r}, {phase} phase"

@@ -19,6 +19,7 @@ from ebana.hardware.system import STEP, ChipSystem
 from ebana.learning.system import scope
 from ebana.learning.systems.circuit import CircuitSystem
 from ebana.network import Network
+from ebana.numbers import whole
 from ebana.parameters import Parameter
 
 
@@ -27,6 +28,9 @@ class Chip(Network):
 
     ``predict``, ``evaluate``, ``gradients`` and ``fit`` are those of the network; made by :meth:`Network.on`.
     :attr:`values` are those that are asked for, and what training moves.
+
+    Each of the first three reads the chip once more: noise of reads is another one each time, the same for the same
+    calls in the same order. :meth:`at_read` asks for a read by its number.
 
     Args:
         network: whose values are asked for; they are copied.
@@ -51,11 +55,51 @@ class Chip(Network):
         self._system = ChipSystem.of(network.system, hardware, self.chip)
         super().__init__(network.name, network.seed)
         self._values |= network.values
+        self._reads = 0
+        self._written = self._write
 
     @property
     def system(self) -> ChipSystem:
         """The network's system on the chip, as learning sees it."""
         return self._system
+
+    @property
+    def _write(self) -> float:
+        """Number of the last write."""
+        return float(self._values[STEP]) if STEP in self._values else 0.0
+
+    @property
+    def reads(self) -> int:
+        """How often the chip was read since the last step of training."""
+        return self._reads if self._written == self._write else 0
+
+    def at_read(self, number: int) -> Chip:
+        """The same chip, whose next read is the one of this number since the last step of training.
+
+        Args:
+            number: of the read, from 1.
+
+        Raises:
+            ValueError: for a number that is none.
+
+        Example:
+            >>> import numpy as np
+            >>> from ebana import recipes
+            >>> from ebana.hardware import Hardware, Measurement
+            >>> model, x = recipes.get("xor").build(seed=0), np.ones((1, 2))
+            >>> chip = model.on(Hardware(measurement=Measurement(noise=1e-3)), chip=0)
+            >>> first, second = chip.predict(x), chip.predict(x)
+            >>> bool(np.any(first != second)), bool(np.all(chip.at_read(1).predict(x) == first))
+            (True, True)
+        """
+        other = copy.copy(self)
+        other._reads, other._written = whole("at_read", "number", number) - 1, self._write
+        return other
+
+    def _asked_system(self) -> ChipSystem:
+        """The chip, read once more."""
+        self._reads, self._written = self.reads + 1, self._write
+        return self._system.at_read(self._reads)
 
     @property
     def activations(self) -> dict[str, Activation]:
@@ -82,9 +126,9 @@ class Chip(Network):
     def realised(self) -> tuple[Circuit | None, dict[str, np.ndarray]]:
         """The circuit, if it is one, and the values that the chip has, of those that are asked for."""
         with scope(self.system.traits):
-            system, values = self.system.made(self._values)
-            found = {name: np.asarray(value, np.float64) for name, value in values.items()}
-        return (system.circuit if isinstance(system, CircuitSystem) else None), found
+            made = self.system.make(self._values)
+            found = {name: np.asarray(value, np.float64) for name, value in made.values.items()}
+        return (made.system.circuit if isinstance(made.system, CircuitSystem) else None), found
 
 
 def with_values(circuit: Circuit, values: Mapping[str, np.ndarray]) -> Circuit:
