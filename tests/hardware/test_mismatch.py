@@ -62,14 +62,15 @@ def test_gradients_by_a_gain_are_those_of_the_offset_that_is_there(model, gain):
     np.testing.assert_allclose(nudged["amp/gain"], found["amp/gain"], rtol=1e-3)
 
 
-def test_a_deck_has_the_offsets(model):
-    own = at(model, 1.0).realise(OFFSET, 1)
-    text = own.netlist(X[:1])
-    assert "offset" in text
-    read = Model.from_circuit(from_netlist(text), engine="sparse")
-    assert own.predict(X[:1])[0, 0] in [
-        pytest.approx(v, abs=1e-9) for v in np.ravel(read.operating_point().p)
-    ]
+@pytest.mark.parametrize("gain", [2.0, 1.0])
+def test_a_block_states_the_offsets_as_its_parameters(model, gain):
+    own = at(model, gain).realise(OFFSET, 1)
+    block = own.netlist(as_subckt="chip")
+    assert ".param amp_0_offset=" in block
+    assert "*(1-" in block
+    deck = f"a chip under sources\nV0 x_0 0 1.0\nV1 x_1 0 -0.5\n{block}\nX1 x_0 x_1 y chip\n.end"
+    read = Model.from_circuit(from_netlist(deck), engine="sparse")
+    assert read.operating_point()["y"][0] == pytest.approx(own.predict(X[:1])[0, 0], abs=1e-9)
 
 
 def test_two_mismatches_add_their_offsets(model):
