@@ -164,11 +164,11 @@ class Network(ABC):
             )
         self.set_values(dict(zip(names, weights, strict=True)))
 
-    elsewhere: ClassVar[Mapping[str, str]] = KERAS | EBANA
+    _elsewhere: ClassVar[Mapping[str, str]] = KERAS | EBANA
     """Attributes that are not there, and what there is instead."""
 
     def __getattr__(self, name: str) -> Any:
-        raise unknown(self, name, type(self).elsewhere)
+        raise unknown(self, name, type(self)._elsewhere)
 
     # -- using it -----------------------------------------------------------------------------------
 

@@ -164,6 +164,12 @@ def test_repeated_samples_average_the_noise_away(iris):
     assert np.abs(hundred - model.predict(x)[0]).max() < 5 * sigma / 10
 
 
+@pytest.mark.parametrize("number", [0, -1, 1.5, 2**32, "first"])
+def test_reads_are_counted_from_one(iris, number):
+    with pytest.raises(ValueError, match=r"at_read\(number=.*whole number"):
+        iris[1].on(NOISY, chip=0).at_read(number)
+
+
 def test_other_reads_compile_nothing(iris):
     _, model, data = iris
     chip, seen = model.on(NOISY, chip=0), []

@@ -25,6 +25,8 @@ from ebana.numbers import whole
 from ebana.parameters import Parameter
 from ebana.storage.described import of_file
 
+LARGEST_READ = 2**32 - 1
+
 OF_A_DESIGN = {
     "save": "Save what it is made of: chip.design.save(path), chip.hardware.save(path) and its number; "
     "design.on(hardware, chip) is this chip again. chip.save_values(path) keeps the values that "
@@ -129,8 +131,10 @@ class Chip(Network):
             >>> bool(np.any(first != second)), bool(np.all(chip.at_read(1).predict(x) == first))
             (True, True)
         """
+        if whole("at_read", "number", number) > LARGEST_READ:
+            raise ValueError(f"at_read(number={number!r}). Expected a whole number up to {LARGEST_READ}.")
         other = copy.copy(self)
-        other._reads, other._written = whole("at_read", "number", number) - 1, self._write
+        other._reads, other._written = int(number) - 1, self._write
         return other
 
     def _asked_system(self) -> ChipSystem:
@@ -158,7 +162,7 @@ class Chip(Network):
 
     # -- what a circuit can be asked ------------------------------------------------------------------------
 
-    elsewhere: ClassVar[Mapping[str, str]] = {**OF_A_DESIGN, **Network.elsewhere}
+    _elsewhere: ClassVar[Mapping[str, str]] = {**OF_A_DESIGN, **Network._elsewhere}
 
     @property
     def design(self) -> Any:
