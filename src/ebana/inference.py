@@ -17,7 +17,7 @@ from ebana.learning import estimators
 from ebana.learning.adjoint import exact_gradient
 from ebana.learning.estimators import GradientEstimator, Objective
 from ebana.learning.losses import Loss
-from ebana.learning.system import HostDifferentiable, System, as_argument, from_argument, scope
+from ebana.learning.system import HostDifferentiable, Noisy, System, as_argument, from_argument, scope
 from ebana.training.data import Dataset
 from ebana.training.evaluation import BLOCK
 
@@ -77,9 +77,10 @@ def free_states(system: System, values: Values, inputs: Values) -> FreeStates:
             return _as_numpy(_relaxed(system, cast(system, values), cast(system, inputs)))
         values = arguments(system, values)
         size, parts = batch_size(inputs), []
-        for rows in minibatches(size, fill=not system.traits.wide):
+        for k, rows in enumerate(minibatches(size, fill=not system.traits.wide)):
             block = arguments(system, {name: x[rows] for name, x in inputs.items()})
-            part = _as_numpy(_relaxed_jit(as_argument(system), values, block))
+            own = system.at_batch(k) if isinstance(system, Noisy) else system
+            part = _as_numpy(_relaxed_jit(as_argument(own), values, block))
             keep = min(len(rows), size - int(rows[0])) if inputs else size
             parts.append(jax.tree.map(lambda a, keep=keep: a[:keep], part))
         return jax.tree.map(lambda *rows: np.concatenate(rows), *parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -91,6 +91,10 @@ class Network(ABC):
     def system(self) -> System:
         """The energy, as learning sees it."""
 
+    def _asked_system(self) -> System:
+        """The energy as one call of a verb sees it: a chip is read anew by each of them."""
+        return self.system
+
     # -- values -------------------------------------------------------------------------------------
 
     @property
@@ -160,8 +164,11 @@ class Network(ABC):
             )
         self.set_values(dict(zip(names, weights, strict=True)))
 
+    _elsewhere: ClassVar[Mapping[str, str]] = KERAS | EBANA
+    """Attributes that are not there, and what there is instead."""
+
     def __getattr__(self, name: str) -> Any:
-        raise unknown(self, name, KERAS | EBANA)
+        raise unknown(self, name, type(self)._elsewhere)
 
     # -- using it -----------------------------------------------------------------------------------
 
@@ -226,7 +233,7 @@ class Network(ABC):
     def _solve(self, inputs: Mapping[str, Any], strict: bool) -> inference.FreeStates:
         """Free states and outputs as NumPy arrays; lost samples are NaN."""
         self.require_minimum()
-        states = inference.free_states(self.system, self._values, inputs)
+        states = inference.free_states(self._asked_system(), self._values, inputs)
         if strict:
             what = f"model {self.name!r}, engine {self.system.traits.name!r}"
             self._raise_unless_found(states.solution, states.found, what)
@@ -328,7 +335,7 @@ class Network(ABC):
         self.require_minimum()
         if rule.nudges:
             beta = self.check_beta(self.default_beta(rule) if beta is None else beta, rule, loss)
-        result = inference.estimate(self.system, self._values, data, loss, rule, beta or 0.0)
+        result = inference.estimate(self._asked_system(), self._values, data, loss, rule, beta or 0.0)
         if strict and result.unconverged:
             for phase, (solution, found) in estimators.in_order(result.states).items():
                 what = f"gradients of model {self.name!r}, {phase} phase"
@@ -349,22 +356,15 @@ class Network(ABC):
 
     def save_values(self, path: FilePath) -> Path:
         """Write the values alone, for models whose layers have no stored form."""
-        storage.write(path, VALUES, {"signature": signature(self.system)}, {"values": self.values})
-        return Path(path)
+        return write_values(path, self.system, self.values)
 
     def load_values(self, path: FilePath) -> None:
-        """Read values written by :meth:`save_values` into this model."""
-        metadata, arrays = storage.read(path, VALUES)
-        described = Described(metadata, str(path), "the description")
-        shapes = described_shapes(described["signature"])
-        values = group(arrays, "values", described.source)
-        check_arrays(values, shapes, described.source, "values")
-        found, expected = metadata["signature"], signature(self.system)
-        if found != expected:
-            raise ValueError(
-                f"{path} holds values of another model ({differences.told(found, expected)}). Make the model as it was."
-            )
-        with of_file(described.source):
+        """Read values written by :meth:`save_values` into this model.
+
+        Values that were asked of a chip (:meth:`ebana.hardware.Chip.save_values`) are a design's like any others.
+        """
+        _, values = read_values(path, self.system)
+        with of_file(str(path)):
             self.set_values(values)
 
     def save_history(self, path: FilePath) -> None:
@@ -375,6 +375,34 @@ class Network(ABC):
         """Read a history into this model and return it."""
         self.history = History.load(path)
         return self.history
+
+
+def write_values(
+    path: FilePath, system: System, values: Mapping[str, Any], more: Mapping[str, Any] | None = None
+) -> Path:
+    """Write values of a system's parameters, with more to tell of them."""
+    storage.write(path, VALUES, {"signature": signature(system), **(more or {})}, {"values": values})
+    return Path(path)
+
+
+def read_values(path: FilePath, system: System) -> tuple[Described, Mapping[str, np.ndarray]]:
+    """What a file tells of values of a system's parameters, and the values.
+
+    Raises:
+        CorruptFile: for a damaged file, or one of another kind.
+        ValueError: for values of another system.
+    """
+    metadata, arrays = storage.read(path, VALUES)
+    described = Described(metadata, str(path), "the description")
+    shapes = described_shapes(described["signature"])
+    values = group(arrays, "values", described.source)
+    check_arrays(values, shapes, described.source, "values")
+    found, expected = metadata["signature"], signature(system)
+    if found != expected:
+        raise ValueError(
+            f"{path} holds values of another model ({differences.told(found, expected)}). Make the model as it was."
+        )
+    return described, values
 
 
 def _checked(parameter: Parameter, value: object) -> np.ndarray:

@@ -17,6 +17,7 @@ Kind = Literal[
     "current",
     "gain",
     "shift",
+    "offset",
     "backward_gain",
     "device",
     "weight",
@@ -30,6 +31,7 @@ UNITS: dict[str, str] = {
     "current": "A",
     "gain": "V/V",
     "shift": "V",
+    "offset": "V",
     "backward_gain": "A/A",
     "device": "",
     "weight": "",
@@ -108,6 +110,11 @@ class Parameter:
         """The parameter with a value for each of so many units, in place of one for all of them."""
         return replace(self, initial=np.broadcast_to(self.initial, (units,)))
 
+    @staticmethod
+    def held(name: str, kind: Kind, units: int) -> Parameter:
+        """A parameter of zeros, one for each of so many units, that is not trained."""
+        return Parameter(name, kind, np.zeros(units))
+
     @property
     def layer(self) -> str:
         """Name of the layer (or element) that the values belong to."""
@@ -137,6 +144,11 @@ class Slot:
     def for_each(self, units: int) -> Slot:
         """See :meth:`Parameter.for_each`."""
         return replace(self, shape=(units,))
+
+    @staticmethod
+    def held(name: str, kind: Kind, units: int) -> Slot:
+        """See :meth:`Parameter.held`."""
+        return Slot(name, kind, (units,), trainable=False)
 
     @staticmethod
     def of(parameter: Parameter | Slot) -> Slot:

@@ -80,3 +80,18 @@ def test_what_makes_no_sense_is_refused(call, message):
     recipe = recipes.get("xor")
     with pytest.raises(ValueError, match=message):
         call(recipe.build(seed=0), recipe.data(seed=0).x_test)
+
+
+@pytest.mark.parametrize(
+    ("options", "nudged"),
+    [({}, 2), ({"estimator": "one_sided"}, 1), ({"nudge": "clamped"}, 0), ({"estimator": "contrastive"}, 1)],
+    ids=["currents", "one current", "conductances", "held outputs"],
+)
+def test_what_nudges_is_set_where_a_converter_sets_it(options, nudged):
+    x = InputVoltageLayer(2, "x")
+    model = Model([x], [CurrentLayer("y", fold=False)(DenseLayer(1, "d")(x))])
+    strength = {} if options.get("estimator") == "contrastive" else {"beta": 1e-6}
+    report = model.costs([[2.0, 0.0]], [[1.0]], seconds=1e-6, peripherals=AROUND, **strength, **options)
+    phases = 1 + (2 if not options or "nudge" in options else 1)
+    assert report.conversions["step_sets"] == phases * 2 + nudged
+    assert report.training.sets == pytest.approx(2e-13 * report.conversions["step_sets"])

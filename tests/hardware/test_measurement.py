@@ -124,6 +124,95 @@ def test_reads_are_drawn_anew_for_each_phase_and_step_and_the_same_for_a_seed(ir
     assert not any(np.array_equal(a[name], other[name]) for name in a)
 
 
+NOISY = Hardware(measurement=Measurement(noise=1e-3), seed=4)
+
+
+def asked(chip, data, verb, options):
+    """What a verb tells, flat."""
+    if verb == "predict":
+        return chip.predict(data).ravel()
+    if verb == "evaluate":
+        return chip.evaluate(data).outputs["species"].ravel()
+    return np.concatenate([g.ravel() for g in chip.gradients(data, **options).values()])
+
+
+@pytest.mark.parametrize("number", [0, None], ids=["one chip", "every chip"])
+@pytest.mark.parametrize("verb", ["predict", "evaluate", "gradients"])
+def test_a_chip_that_is_asked_twice_is_read_twice(iris, verb, number):
+    recipe, model, data = iris
+    options = {"loss_fn": recipe.make_loss(), "beta": recipe.beta}
+    first, again = (model.on(NOISY, number) for _ in range(2))
+    reads = [asked(first, data, verb, options) for _ in range(3)]
+    for k, read in enumerate(reads):
+        np.testing.assert_array_equal(asked(again, data, verb, options), read)
+        np.testing.assert_array_equal(asked(again.at_read(k + 1), data, verb, options), read)
+        assert not any(np.any(read == other) for other in reads[:k])
+    assert first.reads == again.reads == 3
+
+
+def test_repeated_samples_average_the_noise_away(iris):
+    """Noise of ``sigma`` at both nodes of a pair: the mean of n reads has ``sigma sqrt(2 / n)``, in blocks or out."""
+    _, model, data = iris
+    x, n = data.inputs["x"][:1], 6400
+    chip = model.on(NOISY, chip=0)
+    reads = chip.predict(np.repeat(x, n, axis=0))
+    sigma = 1e-3 * np.sqrt(2.0)
+    assert len(np.unique(reads[:, 0])) == n
+    assert reads.std(axis=0) == pytest.approx(np.full(3, sigma), rel=0.05)
+    assert np.abs(reads.mean(0) - model.predict(x)[0]).max() < 5 * sigma / np.sqrt(n)
+    hundred = np.mean([chip.predict(x)[0] for _ in range(100)], axis=0)
+    assert np.abs(hundred - model.predict(x)[0]).max() < 5 * sigma / 10
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, 2**32, "first"])
+def test_reads_are_counted_from_one(iris, number):
+    with pytest.raises(ValueError, match=r"at_read\(number=.*whole number"):
+        iris[1].on(NOISY, chip=0).at_read(number)
+
+
+def test_other_reads_compile_nothing(iris):
+    _, model, data = iris
+    chip, seen = model.on(NOISY, chip=0), []
+    chip.predict(data)
+
+    def listen(event, _, **__):
+        if event == "/jax/core/compile/backend_compile_duration":
+            seen.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        for _ in range(3):
+            chip.predict(data)
+        chip.at_read(40).predict(data)
+        model.on(NOISY, chip=5).predict(data)
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert not seen
+
+
+def test_reads_beside_training_change_nothing_of_it(iris):
+    recipe, model, data = iris
+    options = {"verbose": False, **recipe.fit_options(0, epochs=3)}
+    quiet, asked_often = (model.on(NOISY, chip=1) for _ in range(2))
+    for _ in range(3):
+        asked_often.predict(data)
+    options["optimizer"] = recipe.make_optimizer()
+    quiet.fit(data, **options)
+    options["optimizer"] = recipe.make_optimizer()
+    asked_often.fit(data, validation_data=data, **options)
+    for name, value in quiet.values.items():
+        np.testing.assert_array_equal(asked_often.values[name], value)
+    assert quiet.reads == 0
+    np.testing.assert_array_equal(quiet.at_read(2).predict(data), asked_often.at_read(2).predict(data))
+
+
+def test_a_repeated_study_is_the_same_study(iris):
+    _, model, data = iris
+    first, again = (model.vary(data, hardware=NOISY, chips=3) for _ in range(2))
+    np.testing.assert_array_equal(first.error, again.error)
+    assert len(set(first.error)) == 3
+
+
 WRONG = {
     "no bits": (lambda: Measurement(bits=0), "bits from 1 to 32"),
     "half a bit": (lambda: Measurement(bits=3.5), "whole number of bits"),

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from ebana import recipes
+from ebana import optimizers, recipes
 from ebana.hardware import Hardware, Levels, Measurement, Mismatch, Spread, Temperature
 from ebana.hardware import study as studies
 from ebana.hardware.transfer import compare
@@ -107,6 +107,22 @@ def test_lost_samples_are_wrong_answers(iris):
     assert found.worst()[0][2] == int(np.argmax(found.unconverged == 45))
     assert np.isfinite(found.to_dict()["loss"]["mean"]) or (found.unconverged == 45).all()
     assert "count as wrong" in str(found)
+
+
+def test_lost_samples_are_wrong_answers_of_transferred_chips(iris):
+    from ebana.devices import IdealDiode
+
+    recipe, _, train, test = iris
+    model = recipe.build(seed=0, device={"model": IdealDiode(threshold=0.01)})
+    model.set_values(iris[1].values)
+    hardware = Hardware(Mismatch(threshold=0.05), seed=1)
+    study = model.vary(test, hardware=hardware, chips=4, loss_fn=recipe.make_loss())
+    still = {"epochs": 1, "optimizer": optimizers.Adam(lr=1e-13)}
+    found = compare(
+        model, train, test, hardware, lambda: recipe.fit_options(0) | still, chips=4, ways=("transfer",)
+    )
+    assert study.unconverged.max() == 45
+    np.testing.assert_allclose(found.accuracy("transfer"), study.accuracy, atol=1e-12)
 
 
 def test_junctions_feel_the_corners(iris):

@@ -457,10 +457,10 @@ class VoltageSources(Element):
 
 @dataclass(frozen=True, eq=False)
 class Amplifiers(Element):
-    """Bidirectional amplifiers: ``w = s + A (h - s)``, and ``h`` supplies ``kappa I(w)``.
+    """Bidirectional amplifiers: ``w = s + A (h + o - s)``, and ``h`` supplies ``kappa I(w)``.
 
-    ``backward`` names kappa; None stands for ``1 / A`` (the amplifier of the EBANA framework).
-    Parameter shapes ``(1,)`` or ``(k,)``.
+    ``backward`` names kappa; None stands for ``1 / A`` (the amplifier of the EBANA framework). ``offset`` names o, the
+    volts by which an amplifier misreads its input; None stands for none. Parameter shapes ``(1,)`` or ``(k,)``.
     """
 
     inputs: np.ndarray
@@ -468,6 +468,7 @@ class Amplifiers(Element):
     gain: str
     shift: str
     backward: str | None = None
+    offset: str | None = None
 
     solvable = True
     alterable = True
@@ -475,6 +476,17 @@ class Amplifiers(Element):
     index_fields = ("inputs", "outputs")
     kind = "amplifiers"
     symbol = "amplifier"
+
+    def reference(self, parameters: Values) -> Any:
+        """What is taken from an input before it is amplified: ``s - o``, volts."""
+        shift = parameters[self.shift]
+        return shift if self.offset is None else shift - parameters[self.offset]
+
+    def constant(self, parameters: Values) -> Any:
+        """The output at an input of 0 V: ``s (1 - A) + A o``, volts."""
+        gain = parameters[self.gain]
+        own = parameters[self.shift] * (1.0 - gain)
+        return own if self.offset is None else own + gain * parameters[self.offset]
 
     def kappa(self, parameters: Values) -> Any:
         """The share of the current at the output that the input supplies: ``1 / A`` where none is stated."""
@@ -496,7 +508,8 @@ class Amplifiers(Element):
     def references(self) -> Iterator[Reference]:
         """See :meth:`Element.references`."""
         fits = ((1,), self.inputs.shape)
-        yield from (Reference(n, fits) for n in (self.gain, self.shift, self.backward) if n is not None)
+        named = (self.gain, self.shift, self.backward, self.offset)
+        yield from (Reference(name, fits) for name in named if name is not None)
 
     def joined(self, among: np.ndarray, *, amplified: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """See :meth:`Element.joined`."""
@@ -507,21 +520,21 @@ class Amplifiers(Element):
         """See :meth:`Element.relations`: the output is held, and the input supplies a share of its current."""
         ground = np.full(len(self.inputs), GROUND, INDEX)
 
-        def offset(p: Values, _: Values) -> Any:
-            return p[self.shift] * (1.0 - p[self.gain])
+        def constant(p: Values, _: Values) -> Any:
+            return self.constant(p)
 
         control = Voltage(self.inputs, ground)
         yield Relation(
-            self.outputs, ground, Linear(lambda p: (p[self.gain],), offset), (control,), holds=True
+            self.outputs, ground, Linear(lambda p: (p[self.gain],), constant), (control,), holds=True
         )
         own = Current(self.name, np.arange(len(self.inputs)))
         yield Relation(self.inputs, ground, Linear(lambda p: (-self.kappa(p),)), (own,))
 
     def numbers(self, parameters: Values) -> np.ndarray:
-        """Gains A, offsets ``s (1 - A)`` in volts, and kappa, ``(3, k)``."""
-        gain, shift = (per_unit(parameters[name], self.units) for name in (self.gain, self.shift))
+        """Gains A, outputs at 0 V in volts, and kappa, ``(3, k)``."""
+        gain, constant = per_unit(parameters[self.gain], self.units), self.constant(parameters)
         kappa = 1.0 / gain if self.backward is None else per_unit(parameters[self.backward], self.units)
-        return np.stack([gain, shift * (1.0 - gain), kappa])
+        return np.stack([gain, per_unit(constant, self.units), kappa])
 
     def handles(self, block: str, nodes: Sequence[str]) -> list[str]:
         """See :meth:`Element.handles`."""
@@ -529,12 +542,12 @@ class Amplifiers(Element):
         return [form.format(block, i) for form in forms for i in range(self.units)]
 
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
-        """E gives ``A h``, V adds ``s (1 - A)`` and measures the current, F draws its share from ``h``."""
-        gain, offset, kappa = numbers.tolist()
+        """E gives ``A h``, V adds ``s (1 - A) + A o`` and measures the current, F draws its share from ``h``."""
+        gain, constant, kappa = numbers.tolist()
         ends = zip(named(nodes, self.inputs), named(nodes, self.outputs), strict=True)
         for i, (h, w) in enumerate(ends):
             yield spice.VoltageControlled(f"E{i}", f"m{i}", "0", h, "0", gain[i])
-            yield spice.VoltageSource(f"V{i}", w, f"m{i}", offset[i])
+            yield spice.VoltageSource(f"V{i}", w, f"m{i}", constant[i])
             yield spice.CurrentControlled(f"F{i}", "0", h, f"V{i}", kappa[i])
 
     def describe(self) -> str:

@@ -1,7 +1,8 @@
 """What an inference and a step of training cost: the array, its converters, its writes, and what they are held beside.
 
     array        (power of the sources + power of the amplifiers) * seconds, a phase each
-    converters   a DAC for each input value and phase, an ADC for each value that is read
+    converters   a DAC for each input value and phase and for each current or potential that nudges an output,
+                 an ADC for each value that is read
     writes       pulses * energy of a pulse for each trained conductance, once a batch
     bound        2 N D k T for training N parameters on D samples (Tkachenko 2025, arXiv:2503.09980)
     digital      a multiply-accumulate for each conductance of a crossbar; three times as many for training
@@ -23,6 +24,7 @@ from ebana.circuit import Circuit
 from ebana.circuit.elements import Branches, Crossbar
 from ebana.circuit.wires import WiredCells
 from ebana.devices.silicon import BOLTZMANN, ZERO_CELSIUS
+from ebana.learning import estimators
 from ebana.numbers import real, whole
 from ebana.units import si
 
@@ -36,7 +38,7 @@ class Peripherals:
 
     Args:
         adc: joules of one reading.
-        dac: joules of setting one input or one nudge.
+        dac: joules of setting one input, or one current or potential that nudges; clamped nudges set none.
         write: joules of one write pulse.
         pulses: write pulses of each trained conductance in a step.
         mac: joules of a digital multiply-accumulate to compare with.
@@ -194,12 +196,13 @@ def costs(
     trained = int(sum(values[name].size for name in circuit.trainable))
     written = sum(values[n].size for n in circuit.trainable if circuit.parameters[n].kind == "conductance")
     sets = int(sum(circuit.inputs.values()))
+    clamped = estimators.get(estimator, nudge).clamped  # conductances and sources, which no converter sets
     read, nodes = sum(len(port.nodes) for port in circuit.outputs), len(_read_nodes(circuit))
     inference = Cost(watts["free"] * seconds, around.adc * read, around.dac * sets, 0.0)
     training = None
     counts = {"inference_reads": read, "inference_sets": sets}
     if len(watts) > 1:
-        phases, nudged = len(watts), (len(watts) - 1) * read
+        phases, nudged = len(watts), 0 if clamped else (len(watts) - 1) * read
         counts |= {"step_reads": phases * nodes, "step_sets": phases * sets + nudged}
         array = sum(watts.values()) * seconds
         writes = around.write * around.pulses * written / size

@@ -6,8 +6,11 @@
 
 Zero is a code, and as many lie above it as below: ``2^bits - 1`` of them (mid-tread); one bit alone tells the two ends
 of its range. Nodes that sources hold are set and not read. Offsets belong
-to a node and are drawn once for a chip; noise is drawn for each state that is read: read again at the same step, one
-has the same one.
+to a node and are drawn once for a chip. Noise is drawn for each state that is read. A chip that is asked twice
+(``predict``, ``evaluate``, ``gradients``) is read twice, with other noise: what is drawn follows from the hardware's
+seed, the chip, the step of training, the number of the read after it and the batch, so that the same calls in the same
+order give the same bits, and ``chip.at_read(k)`` is read k again. Steps of training and studies over chips count no
+such reads: a resumed training and a repeated study are what they were.
 """
 
 from __future__ import annotations

@@ -71,9 +71,15 @@ def check(effects: Sequence[Effect], parameters: Mapping[str, Parameter], circui
                 f"{who}(layers={list(effect.layers)!r}): the model has no layer {unknown[0]!r}. It has: "
                 f"{', '.join(layers)}."
             )
+        kinds = sorted({p.kind for p in parameters.values()})
         concerned = [p for p in parameters.values() if effect.concerns(p)]
+        absent = [kind for kind in effect.kinds if kind not in kinds]
+        if absent and len(absent) < len(effect.kinds):
+            raise ValueError(
+                f"{who}(kinds={list(effect.kinds)!r}): the model has no values of the kind {absent[0]!r}. Its values "
+                f"are of the kinds {', '.join(kinds)}."
+            )
         if not concerned and effect.kinds:
-            kinds = sorted({p.kind for p in parameters.values()})
             which = " that are trained" if effect.programmed and effect.layers is None else ""
             raise ValueError(
                 f"{who}() is on values of the kinds {', '.join(effect.kinds)}{which}, of which the model has none "

@@ -181,7 +181,7 @@ class _Study:
         return rows
 
     def _compiled(self, numbers: np.ndarray, told: Callable[[int], None]) -> list[tuple[float, ...]]:
-        system = ChipSystem.of(self.network.system, self.hardware, None)
+        system = ChipSystem.of(self.network.system, self.hardware, None).at_read(1)
         run = _optimised if system.traits.optimise_compilation else _quick
         one_of = tuple((name, exclusive(y)) for name, y in self.data.outputs.items())
         rows: list[tuple[float, ...]] = []
@@ -252,10 +252,12 @@ def _chips(
     system = from_argument(argument)
 
     def chip(number: Array) -> Any:
-        inner, given = system.realised({**values, STEP: number})
+        made = system.make({**values, STEP: number})
+        given = made.values
 
         def block(part: Any) -> Any:
-            inputs, targets, nominal, real = part
+            batch, (inputs, targets, nominal, real) = part
+            inner = system.at_batch(batch).seen(made)
             state = inner.relax(given, inputs, None, None)
             outputs, found = inner.outputs(state), inner.converged(state) & real
             right = {n: (loss.accuracy(outputs[n], targets[n], e) * found).sum() for n, e in one_of}
@@ -265,7 +267,9 @@ def _chips(
             square = jnp.where(known[:, None], apart * apart, 0.0).sum()
             return right, cost, square, found.sum(), known.sum() * apart.shape[1]
 
-        return jax.tree.map(lambda a: a.sum(0), jax.lax.map(block, blocks))
+        return jax.tree.map(
+            lambda a: a.sum(0), jax.lax.map(block, (jnp.arange(len(blocks[-1]), dtype=jnp.uint32), blocks))
+        )
 
     shapes = jax.eval_shape(chip, jax.ShapeDtypeStruct((), jnp.uint32))
     start = jax.tree.map(lambda s: jnp.zeros((AT_ONCE, *s.shape), s.dtype), shapes)

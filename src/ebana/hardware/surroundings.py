@@ -143,30 +143,47 @@ class Mismatch(Effect):
                 threshold, strength = np.asarray(threshold), np.asarray(strength)
             return replace(element, model=element.model.mismatched(threshold, strength))
 
-        parameters = dict(circuit.parameters)
+        parameters, amplifiers = dict(circuit.parameters), {}
         for element in self._on(circuit, Amplifiers):
-            for name in (element.gain, *(() if self.offset is None else (element.shift,))):
-                parameters[name] = parameters[name].for_each(element.units)
-        elements = tuple(map(one, circuit.elements))
+            amplifiers[element.name], own = self._differing(element, parameters)
+            parameters |= own
+        elements = tuple(amplifiers.get(element.name) or one(element) for element in circuit.elements)
         return replace(circuit, elements=elements, parameters=FrozenMapping(parameters))
 
+    def _differing(
+        self, element: Amplifiers, parameters: dict[str, Any]
+    ) -> tuple[Amplifiers, dict[str, Any]]:
+        """Amplifiers with numbers for each unit of what differs, and the parameters that hold them."""
+        gain, own = parameters[element.gain], {}
+        if self.gain is not None:
+            own[element.gain] = gain.for_each(element.units)
+        if self.offset is not None:
+            name = _offset_name(element)
+            own[name] = type(gain).held(name, "offset", element.units)
+            element = replace(element, offset=name)
+        return element, own
+
     def on_amplifiers(self, circuit: Circuit, values: dict[str, Array], drawn: Draw) -> dict[str, Array]:
-        """See :meth:`Effect.on_amplifiers`: ``w = s + A (h + offset - s)``, the offset as another shift."""
+        """See :meth:`Effect.on_amplifiers`: gains are multiplied, and offsets added to what there is of them.
+
+        An offset is a number of its own, and no other shift: ``s + A o / (1 - A)`` would give the same outputs, and has
+        another derivative by the gain, without bounds near a gain of 1.
+        """
         for element in self._on(circuit, Amplifiers):
-            gain, shift = values[element.gain], values[element.shift]
-            xi = drawn[element.name].astype(gain.dtype)
-            a = gain * (1.0 + _or_zero(self.gain) * xi[0])
-            values = values | {element.gain: a}
+            gain, xi = values[element.gain], drawn[element.name].astype(values[element.gain].dtype)
+            if self.gain is not None:
+                values = values | {element.gain: gain * (1.0 + self.gain * xi[0])}
             if self.offset is not None:
-                values |= {element.shift: shift + self.offset * xi[1] * a / (1.0 - a)}
+                name = _offset_name(element)
+                values = values | {name: values.get(name, jnp.zeros_like(xi[1])) + self.offset * xi[1]}
         return values
 
     def prepared(self, circuit: Circuit) -> Circuit:
         """The circuit itself.
 
         Raises:
-            ValueError: for deviations of what the circuit does not have there, for amplifiers that share what would
-                differ, and for offsets of amplifiers of gain 1, whose shift has no effect.
+            ValueError: for deviations of what the circuit does not have there, and for amplifiers that share a gain
+                that would differ.
         """
         for kind, what in (
             (Devices, "threshold= and strength= are of devices"),
@@ -177,21 +194,20 @@ class Mismatch(Effect):
                 raise ValueError(
                     f"{self!r}: {what}, and the model has none{named}. Leave them out, or name other layers."
                 )
-        amplifiers = self._on(circuit, Amplifiers)
+        amplifiers = [] if self.gain is None else self._on(circuit, Amplifiers)
         gains = [element.gain for element in amplifiers]
         for element in amplifiers:
-            gain = circuit.parameters[element.gain].initial
             if gains.count(element.gain) > 1:
                 raise ValueError(
                     f"{self!r}: amplifiers {element.name!r} share their gain {element.gain!r} with others, and cannot "
                     "differ from them. Give each its own, or leave them out with layers=."
                 )
-            if self.offset is not None and (gain == 1.0).any():
-                raise ValueError(
-                    f"Mismatch(offset={self.offset:g}) of amplifiers {element.name!r}, whose gain is 1: no shift "
-                    "stands for an offset there. Leave them out with layers=."
-                )
         return circuit
+
+
+def _offset_name(element: Amplifiers) -> str:
+    """Name of the offsets of amplifiers; those that they have, if any."""
+    return element.offset or f"{element.name}/offset"
 
 
 def _or_zero(deviation: Any) -> Any:

@@ -4,7 +4,10 @@ Learning moves the values that it asks for by what it measures on the chip, as i
 value that the chip has is applied to the one that was asked for, rounding and spread or not (straight through).
 
 One chip has draws of its own; without a chip every step draws another one (training that expects any of them). What is
-counted for that, and for writes and reads, is a parameter of the kind ``"statistic"``: checkpoints keep it.
+counted for that, and for writes, is a parameter of the kind ``"statistic"``: checkpoints keep it.
+
+Noise of reads is drawn by the chip, the write, the number of the read after it, and the batch. A step of training is
+read 0 of its write; whoever reads a chip beside training counts from 1 (:class:`~ebana.hardware.Chip`).
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -59,9 +62,36 @@ class Aside:
         return 0
 
 
+class Made(NamedTuple):
+    """A chip after a write, before it is measured.
+
+    Args:
+        system: with the devices of the chip.
+        values: that the chip has, of those that were asked for.
+        key: of the chip.
+        write: number of the write.
+    """
+
+    system: Any
+    values: dict[str, Array]
+    key: Array
+    write: Array
+
+
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["held", "circuit", "effects", "measurement", "bounds", "key", "drawn", "offsets"],
+    data_fields=[
+        "held",
+        "circuit",
+        "effects",
+        "measurement",
+        "bounds",
+        "key",
+        "drawn",
+        "offsets",
+        "read",
+        "batch",
+    ],
     meta_fields=["counts", "aside"],
 )
 @dataclass(frozen=True)
@@ -76,6 +106,8 @@ class ChipSystem(Around):
         key: of the chip, or of all of them.
         drawn: what the chip's effects drew; None where every step draws.
         offsets: of the nodes that are read, volts; None where every step draws.
+        read: number of the read after the last write; 0 in training.
+        batch: number of the batch that is read.
         counts: whether steps are counted.
         aside: the hardware and the number of the chip.
     """
@@ -88,6 +120,8 @@ class ChipSystem(Around):
     key: Array
     drawn: Drawn | None
     offsets: Array | None
+    read: Any
+    batch: Any
     counts: bool
     aside: Aside = field(repr=False)
 
@@ -100,13 +134,13 @@ class ChipSystem(Around):
             TypeError: for devices of circuits, or measurements, of what is no circuit.
         """
         circuit = system.circuit if isinstance(system, CircuitSystem) else None
-        check(hardware.effects, system.parameters, circuit)
         of_circuits = [e for e in hardware.effects if e.of_circuits]
         if circuit is None and (of_circuits or hardware.measurement is not None):
             what = type(of_circuits[0]).__name__ if of_circuits else "Measurement"
             raise TypeError(
                 f"{what}() of {type(system).__name__}. Expected a circuit, whose devices it is of."
             )
+        check(hardware.effects, system.parameters, circuit)
         if isinstance(system, CircuitSystem):
             circuit = prepared(hardware.effects, system.circuit)
             system = replace(system, circuit=circuit)
@@ -132,6 +166,8 @@ class ChipSystem(Around):
             key,
             drawn,
             offsets,
+            np.uint32(0),
+            np.uint32(0),
             chip is None or rewritten or noisy,
             Aside((hardware, chip)),
         )
@@ -143,17 +179,21 @@ class ChipSystem(Around):
 
     # -- the chip -------------------------------------------------------------------------------------------
 
+    def at_read(self, number: int) -> ChipSystem:
+        """The chip as it is read for the so-and-so-manieth time after a write; 0 is a step of training."""
+        return replace(self, read=np.uint32(number))
+
+    def at_batch(self, number: Any) -> ChipSystem:
+        """See :class:`~ebana.learning.system.Noisy`."""
+        return replace(self, batch=np.uint32(number) if isinstance(number, int) else number)
+
     def realised(self, values: Values) -> tuple[Any, dict[str, Array]]:
         """The system of the chip as it is measured, and the values that it has, of those that are asked for."""
-        inner, given, key, write = self._made(values)
-        return self._seen(inner, key, write), given
+        found = self.make(values)
+        return self.seen(found), found.values
 
-    def made(self, values: Values) -> tuple[Any, dict[str, Array]]:
-        """As :meth:`realised`, without what measures the chip."""
-        return self._made(values)[:2]
-
-    def _made(self, values: Values) -> tuple[Any, dict[str, Array], Array, Array]:
-        """The system with the devices of the chip, its values, its key, and the number of the write.
+    def make(self, values: Values) -> Made:
+        """The chip with the values that are asked for.
 
         Without a chip of its own, the count of steps is the number of the chip, and each is written once.
         """
@@ -170,17 +210,22 @@ class ChipSystem(Around):
         given = apply_values(self.effects, inner.parameters, circuit, asked, drawn, self.bounds)
         if made is not None:
             inner = replace(inner, circuit=made)
-        return inner, given, key, write
+        return Made(inner, given, key, write)
 
     def _step(self, values: Values) -> Array:
         return jnp.asarray(values[STEP]).astype(jnp.uint32) if self.counts else jnp.uint32(0)
 
-    def _seen(self, inner: Any, key: Array, write: Array) -> Any:
-        """The system through the chip's converters, with the noise after this write."""
+    def seen(self, made: Made) -> Any:
+        """The system through the chip's converters, with the noise of this read and batch after the write."""
         if self.measurement is None:
-            return inner
-        offsets: Any = _offsets(inner, self.measurement, key) if self.offsets is None else self.offsets
-        return measured(inner, self.measurement, offsets, jax.random.fold_in(key_of(key, "reads"), write))
+            return made.system
+        offsets: Any = self.offsets
+        if offsets is None:
+            offsets = _offsets(made.system, self.measurement, made.key)
+        key = key_of(made.key, "reads")
+        for number in (made.write, self.read, self.batch):
+            key = jax.random.fold_in(key, number)
+        return measured(made.system, self.measurement, offsets, key)
 
     # -- what training asks for -------------------------------------------------------------------------------
 
@@ -236,12 +281,12 @@ class ChipSystem(Around):
         Raises:
             TypeError: for what has no stages.
         """
-        system, given = self.made(values)
-        if not isinstance(system, Staged):
+        made = self.make(values)
+        if not isinstance(made.system, Staged):
             raise TypeError(
-                f"the published rule of {type(system).__name__}. Expected a circuit, which has stages."
+                f"the published rule of {type(made.system).__name__}. Expected a circuit, which has stages."
             )
-        return system.gradient_scale(given)
+        return made.system.gradient_scale(made.values)
 
     # -- estimators are given the chip as a system of its own ------------------------------------------------
 

@@ -63,7 +63,12 @@ class Values:
 
 @dataclass(frozen=True)
 class Score:
-    """Accuracy and loss of a chip on the test data."""
+    """Accuracy and loss of a chip on the test data.
+
+    Args:
+        accuracy: share of the samples that are right, those whose state was not found among the wrong ones.
+        loss: mean over the samples whose state was found.
+    """
 
     accuracy: float
     loss: float
@@ -268,4 +273,4 @@ class _Work:
         model.set_values(values)
         target = model if chip is None else Chip(model, self.hardware, chip)
         result = target.evaluate(self.test, loss_fn=self.loss, strict=False)
-        return Score(result.accuracy, result.loss)
+        return Score(result.share_right, result.loss)

@@ -169,6 +169,15 @@ class EnergySystem(System, Protocol):
 
 
 @runtime_checkable
+class Noisy(Protocol):
+    """A system whose states are read with noise."""
+
+    def at_batch(self, number: int) -> System:
+        """The system with the noise of the batch of this number, so that equal batches are not read alike."""
+        ...
+
+
+@runtime_checkable
 class Readable(Protocol):
     """A system whose outputs are a function of its unknowns."""
 

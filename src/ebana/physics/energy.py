@@ -344,10 +344,10 @@ def _amplifier_contrast(
         if taken_up is None and (plus.held or minus.held):
             taken_up = c * _stage_changes(circuit, parameters, plus, minus, weight)
         stage_in, stage_out = plan.of(amplifier.inputs), plan.of(amplifier.outputs)
-        gain, shift = parameters[amplifier.gain], parameters[amplifier.shift]
+        gain = parameters[amplifier.gain]
         c_out = c[stage_out] if stage_out >= 0 else one
         c_in = c[stage_in] if stage_in >= 0 else one
-        mean_h = 0.5 * at_nodes(plus.p + minus.p, amplifier.inputs) - shift
+        mean_h = 0.5 * at_nodes(plus.p + minus.p, amplifier.inputs) - amplifier.reference(parameters)
         change_h = at_nodes(plus.p - minus.p, amplifier.inputs)
         mean_i = 0.5 * (plus.net + minus.net)[:, amplifier.outputs]
         change_i = (plus.net - minus.net)[:, amplifier.outputs]

@@ -71,7 +71,9 @@ def potentials(circuit: Circuit, parameters: Values, inputs: Values, v: FreePote
         order = np.argsort(np.concatenate([at for _, at, _ in groups])) if len(groups) > 1 else None
         below = parts[0] if order is None else jnp.concatenate(parts, axis=1)[:, order]
         ((group, _, _),) = _by_group(circuit, amplifier.outputs)
-        pieces[group.name] = (shift + parameters[amplifier.gain] * (below - shift)).astype(v.dtype)
+        pieces[group.name] = (
+            shift + parameters[amplifier.gain] * (below - amplifier.reference(parameters))
+        ).astype(v.dtype)
     ports = [
         piece(g.name, g.size) if g.kind != "inner" else jnp.zeros((batch, 0), v.dtype) for g in circuit.groups
     ]
@@ -129,10 +131,10 @@ def affine_maps(circuit: Circuit, parameters: Values, dtype: Any) -> tuple[Array
     size = circuit.size + 1
     alpha, beta, kappa = jnp.ones(size, dtype), jnp.zeros(size, dtype), jnp.ones(size, dtype)
     for amplifier in circuit.amplifiers:
-        gain, shift = parameters[amplifier.gain], parameters[amplifier.shift]
+        gain = parameters[amplifier.gain]
         at, by = amplifier.outputs, amplifier.inputs
         alpha = alpha.at[at].set(gain * alpha[by])
-        beta = beta.at[at].set(gain * beta[by] + (1.0 - gain) * shift)
+        beta = beta.at[at].set(gain * beta[by] + amplifier.constant(parameters))
         kappa = kappa.at[at].set(amplifier.kappa(parameters) * kappa[by])
     return alpha, beta, kappa
 

@@ -291,6 +291,7 @@ class _Sheet:
         k = len(element.inputs)
         gain, shift = (np.broadcast_to(self.values[n], k) for n in (element.gain, element.shift))
         kappa = np.broadcast_to(element.kappa(self.values), k)
+        offset = np.zeros(k) if element.offset is None else np.broadcast_to(self.values[element.offset], k)
         pairs = list(zip(element.inputs.tolist(), element.outputs.tolist(), strict=True))
         apart = [w for h, w in pairs if self.y(h) != self.y(w)]  # each has an upright wire of its own
         x = self.x + 0.4 + 0.1 * len(apart)
@@ -303,7 +304,8 @@ class _Sheet:
             words = f"×{gain[i]:.4g}" + (f", s {si(shift[i], 'V', 3)}" if shift[i] else "")
             self.part(
                 "amplifier", element.name, i,
-                f"{element.unit_name(i)}: gain {gain[i]:.4g}, shift {si(shift[i], 'V')}, backward gain {kappa[i]:.4g}",
+                f"{element.unit_name(i)}: gain {gain[i]:.4g}, shift {si(shift[i], 'V')}, backward gain {kappa[i]:.4g}"
+                + (f", offset {si(offset[i], 'V')}" if offset[i] else ""),
                 svg.line([enter, (x + 0.25, y)]), svg.amplifier(x, y, PURPLE),
                 svg.text(x - 0.15, y + 0.27, words),
             )  # fmt: skip

@@ -91,3 +91,12 @@ def test_files_that_make_no_curve_are_refused_by_line(tmp_path, text, told):
 def test_curves_of_several_lengths_are_refused():
     with pytest.raises(ValueError, match="2 numbers of pulses, 3 points up and 2 down"):
         PiecewiseStep(pulses=(0, 1), up=(1, 2, 3), down=(2, 1))
+
+
+def test_a_file_in_another_encoding_is_refused_by_name(tmp_path):
+    path = tmp_path / "curves.csv"
+    text = "pulse,up,down,note\n0,1,5,\n1,2,3,20 °C\n"
+    for encoding in ("latin-1", "utf-16"):
+        path.write_bytes(text.encode(encoding))
+        with pytest.raises(ValueError, match=r"curves\.csv is no text in UTF-8 .*pulse, up, down"):
+            PiecewiseStep.from_csv(path)

@@ -207,3 +207,25 @@ def test_kinds_refuse_numbers_of_their_own():
         PowerStep(exponent_down=0)
     with pytest.raises(ValueError, match="no step"):
         ExponentialStep(amplitude_up=10, amplitude_down=10)
+
+
+PULSES_OF_NO_KIND = {
+    "a part of a pulse": (1.5, {}, "holds 1.5. Expected whole numbers"),
+    "one part among whole ones": ([1, -2, 0.25], {}, "holds 0.25"),
+    "infinitely many": (np.inf, {}, "holds inf"),
+    "not a number": (np.nan, {}, "holds nan"),
+    "a word": ("many", {}, "n='many'"),
+    "a negative seed": (1, {"seed": -1}, "seed=-1"),
+    "half a seed": (1, {"seed": 0.5}, "seed=0.5"),
+}
+
+
+@pytest.mark.parametrize(("n", "options", "message"), PULSES_OF_NO_KIND.values(), ids=PULSES_OF_NO_KIND)
+def test_pulses_that_cannot_be_sent_are_refused(n, options, message):
+    with pytest.raises(ValueError, match=message):
+        SoftBounds().pulsed(0.0, n, **options)
+
+
+def test_devices_of_a_negative_seed_are_refused():
+    with pytest.raises(ValueError, match="seed=-1"):
+        SoftBounds().cells((2,), seed=-1)

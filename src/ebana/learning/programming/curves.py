@@ -75,11 +75,17 @@ class PiecewiseStep(PulsedDevice):
             numbers: noises and spreads, as for the class.
 
         Raises:
-            ValueError: for a file without these columns, a line that holds no numbers, and curves that do not rise
-                and fall; the line is named.
+            ValueError: for a file that is no text in UTF-8, one without these columns, a line that holds no numbers,
+                and curves that do not rise and fall; the line is named.
             OSError: for a file that cannot be read.
         """
-        rows = list(_rows(path))
+        try:
+            rows = list(_rows(path))
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{os.fspath(path)} is no text in UTF-8 ({error.reason} at byte {error.start}). Expected a CSV file "
+                f"with the columns {', '.join(COLUMNS)}: export it as UTF-8."
+            ) from error
         lines = [f"{os.fspath(path)}, line {line}" for line, _ in rows]
         pulses, up, down = (tuple(values[k] for _, values in rows) for k in range(3))
         if len(rows) < 2:

@@ -31,7 +31,7 @@ import numpy as np
 
 from ebana._types import Array, Number
 from ebana.compilation import arithmetic, compiled
-from ebana.numbers import real
+from ebana.numbers import real, whole
 
 LEAST_FACTOR = 0.05
 """Least factor that a spread gives to a step or a bound: a device whose step is zero or reversed is a broken one."""
@@ -258,7 +258,13 @@ class PulsedDevice:
             n: whole numbers of pulses, broadcast against ``w``.
             seed: of the noise from cycle to cycle; None for none.
             cells: what was drawn for them (:meth:`cells`); None for devices without spread.
+
+        Raises:
+            ValueError: for numbers of pulses that are not whole, and for a negative seed.
         """
+        n = _whole_pulses(n)
+        if seed is not None:
+            seed = whole("pulsed", "seed", seed, least=0)
         cells = self.nominal() if cells is None else cells
         with arithmetic():
             key = None if seed is None else jnp.asarray(key_of(seed))
@@ -266,7 +272,12 @@ class PulsedDevice:
             return np.asarray(_pulsed(Kind(self), self.numbers, w, n, cells, key))
 
     def cells(self, shape: tuple[int, ...], seed: int = 0) -> Cells:
-        """Devices of an array by a seed, as NumPy arrays; numbers where all are alike."""
+        """Devices of an array by a seed, as NumPy arrays; numbers where all are alike.
+
+        Raises:
+            ValueError: for a negative seed.
+        """
+        seed = whole("cells", "seed", seed, least=0)
         with arithmetic():
             return Cells(*map(np.asarray, self.draw(jnp.asarray(key_of(seed)), shape, np.float64)))
 
@@ -282,6 +293,20 @@ _SPREADS = ("device_to_device", "device_to_device_asymmetry", "device_to_device_
 def key_of(seed: int) -> np.ndarray:
     """The key of a seed for ``jax.random``, the same in single and in double precision."""
     return np.array([seed >> 32, seed & 0xFFFFFFFF], np.uint32)
+
+
+def _whole_pulses(n: Any) -> np.ndarray:
+    """Numbers of pulses as float64, refused where a pulse would be a part of one."""
+    try:
+        found = np.asarray(n, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"pulsed(n={n!r}). Expected whole numbers of pulses.") from error
+    bad = found[~(np.isfinite(found) & (found == np.round(found)))]
+    if bad.size:
+        raise ValueError(
+            f"pulsed(n=...) holds {bad[0]:g}. Expected whole numbers of pulses: a device is sent a pulse or none."
+        )
+    return found
 
 
 class Kind:

@@ -25,6 +25,7 @@ ENDINGS = {
     "current": "ampere",
     "gain": "gain",
     "shift": "shift",
+    "offset": "offset",
     "backward_gain": "backward",
 }
 """Ends of the names of parameters, by kind."""
@@ -86,9 +87,12 @@ def formulas_of(element: Element, names: Mapping[str, np.ndarray]) -> np.ndarray
             return _as_formulas([of(element.current)])
         case Amplifiers():
             gain, shift = of(element.gain), of(element.shift)
-            offset = [f"{s}*(1-{a})" for a, s in zip(gain, shift, strict=True)]
+            constant = [f"{s}*(1-{a})" for a, s in zip(gain, shift, strict=True)]
+            if element.offset is not None:
+                offsets = zip(constant, gain, of(element.offset), strict=True)
+                constant = [f"{own}+{a}*{o}" for own, a, o in offsets]
             back = [f"1/{a}" for a in gain] if element.backward is None else of(element.backward)
-            return _as_formulas([gain, offset, back])
+            return _as_formulas([gain, constant, back])
         case _ if isinstance(element, CONTROLLED) and isinstance(element.gain, str):
             return _as_formulas([of(element.gain)])
         case _:
