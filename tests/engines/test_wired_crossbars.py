@@ -207,7 +207,9 @@ def test_sweeps_lower_the_energy_whatever_the_wires_couple(ohms):
         system = assemble(circuit, values, {"x": x}, Nudge.none(), 1)
         assert not system.plan.layered
         sweep = jax.jit(sweeper(system).sweep)
-        measure = jax.jit(lambda v: energy.energy(circuit, values, potentials(circuit, values, {"x": x}, v.T)))
+        measure = jax.jit(
+            lambda v: energy.energy(circuit, values, potentials(circuit, values, {"x": x}, v.T))
+        )
         v = jax.numpy.asarray(np.random.default_rng(2).normal(0, 3, (5, 1)))
         energies = []
         for _ in range(12):
