@@ -7,7 +7,7 @@ counts. The programs of each are compiled anew.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from benchmarks import fresh
@@ -28,6 +28,9 @@ KINDS: Mapping[str, Mapping[str, Any] | None] = {
 }
 """Arguments of the diode layers."""
 
+QUICK = ["behavioural diodes", PLAIN, RESISTIVE]
+"""Kinds of the small version: those whose speeds are compared."""
+
 SAMPLES_PER_SECOND = {PLAIN: 40_000.0, RESISTIVE: 24_000.0, "1N4148": 24_000.0, "MOS diodes": 24_000.0}
 COMPILE_SECONDS = 7.0
 OF_BEHAVIOURAL = 0.3
@@ -39,7 +42,7 @@ TURNS, SECONDS = 5, 1.5
 
 def rows(quick: bool = False) -> Iterator[Row]:
     """Speed and compilation of each kind, and their ratios to behavioural diodes, to no resistance and to ngspice."""
-    task = {"task": "devices", "turns": 1 if quick else TURNS, "seconds": 0.1 if quick else SECONDS}
+    task = {"task": "devices", "turns": 1, "seconds": 0.1, "kinds": QUICK} if quick else {"task": "devices"}
     with tempfile.TemporaryDirectory() as folder:
         measured = fresh.run(task, {"EBANA_CACHE_DIR": folder})["kinds"]
     speeds = {kind: found["samples_per_second"] for kind, found in measured.items()}
@@ -69,14 +72,16 @@ def rows(quick: bool = False) -> Iterator[Row]:
         yield Row(SECTION, f"{kind}, native / ngspice", speeds[kind] / other, "x", aimed, "high", note)
 
 
-def train(turns: int, seconds: float) -> dict[str, Any]:
+def train(
+    turns: int = TURNS, seconds: float = SECONDS, kinds: Iterable[str] = tuple(KINDS)
+) -> dict[str, Any]:
     """Train each kind in turn, ``turns`` times for about so many seconds."""
     from ebana import recipes
 
     iris = recipes.get("iris")
     split = iris.data(0)
     data = iris.dataset(split.x_train, split.y_train)
-    models = {kind: iris.build(0, device=device) for kind, device in KINDS.items()}
+    models = {kind: iris.build(0, device=KINDS[kind]) for kind in kinds}
     found: dict[str, dict[str, Any]] = {}
     for kind, model in models.items():
         settings = model.fit(data, **iris.fit_options(0, 10), verbose=False).settings

@@ -195,11 +195,11 @@ def images(measurement: str, **options: Any) -> dict[str, Any]:
     return scaling.MEASUREMENTS[measurement](**options)
 
 
-def devices(turns: int, seconds: float) -> dict[str, Any]:
+def devices(**options: Any) -> dict[str, Any]:
     """Training with each kind of diode; see :mod:`benchmarks.devices`."""
     from benchmarks.devices import train
 
-    return train(turns, seconds)
+    return train(**options)
 
 
 def device_in_ngspice(kind: str, workers: int) -> dict[str, Any]:

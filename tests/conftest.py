@@ -8,6 +8,7 @@ import shutil
 from functools import cache
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import settings
 
@@ -41,8 +42,9 @@ SECONDS = 0.25
 MAPPINGS, PAGES = Path("/proc/self/maps"), Path("/proc/self/statm")
 MOST_MAPPINGS = 35_000
 """A process may hold 65,530 memory mappings, and every compiled program takes some."""
-MOST_GIBIBYTES = 2.5
-"""Memory of a process from which on compiled programs are forgotten: machines of 8 GiB run the tests too."""
+GIBIBYTES, SHARE = (2.5, 4.0), 0.6
+"""Memory of a process from which on compiled programs are forgotten: the least, for machines of 8 GiB run the tests
+too, the most, for a container may have less than its machine, and the share of what is free at the start between."""
 
 _tests = itertools.count(1)
 
@@ -54,6 +56,7 @@ def programs_on_disk():
 
     from ebana.program_cache import keep_programs
 
+    most_gibibytes()  # of what is free before the first test
     if keep_programs() is not None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", SECONDS)
 
@@ -65,12 +68,20 @@ def few_compiled_programs():
     if next(_tests) % 20 or not MAPPINGS.exists():
         return
     gibibytes = int(PAGES.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**30
-    if gibibytes > MOST_GIBIBYTES or MAPPINGS.read_bytes().count(b"\n") > MOST_MAPPINGS:
+    if gibibytes > most_gibibytes() or MAPPINGS.read_bytes().count(b"\n") > MOST_MAPPINGS:
         import jax
 
         jax.clear_caches()
         gc.collect()
         give_back_memory()
+
+
+@cache
+def most_gibibytes():
+    """Memory of a process from which on compiled programs are forgotten: each time costs their compilation again."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    free = psutil.virtual_memory().available / 2**30
+    return min(max(GIBIBYTES[0], SHARE * free / processes), GIBIBYTES[1])
 
 
 def give_back_memory():

@@ -26,7 +26,8 @@ def held(system, values, inputs, outputs, start=None):
             {n: jnp.asarray(a, system.traits.dtype) for n, a in part.items()}
             for part in (values, inputs, outputs)
         ]
-        return jax.tree.map(np.asarray, system.clamp(*given, start))
+        clamp = jax.jit(system.clamp) if system.traits.traceable else system.clamp
+        return jax.tree.map(np.asarray, clamp(*given, start))
 
 
 def simulators():

@@ -278,8 +278,8 @@ def test_images_that_do_not_settle_are_counted_and_left_out():
         except NotConverged:
             return False
 
-    settled = {t: [image for image in range(6) if settles(t, image)] for t in np.geomspace(1e-3, 1.0, 7)}
-    tolerance, images = next((t, images) for t, images in settled.items() if 0 < len(images) < 6)
+    settled = ((t, [image for image in range(6) if settles(t, image)]) for t in np.geomspace(1e-3, 1.0, 7))
+    tolerance, images = next((t, images) for t, images in settled if 0 < len(images) < 6)
     found, alone = compare(tolerance, range(6)), compare(tolerance, images)
     lost = 6 - len(images)
     assert (found.reference_lost, found.lost) == (lost, (lost, lost))

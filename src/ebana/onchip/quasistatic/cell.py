@@ -11,6 +11,7 @@ driven has ``dw = wanted - w`` instead. The last axis of all arrays is over the 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -45,6 +46,7 @@ def each_cell(wiring: Wiring, layers: tuple[Layer, ...], name: str) -> jax.Array
     )
 
 
+@partial(jax.jit, static_argnums=0)  # traced once for all places of a program that evaluate the cells
 def evaluate(wiring: Wiring, chip: Chip, volts: jax.Array) -> Cells:
     """Evaluate all cells, each a single one (not multiplied).
 

@@ -19,6 +19,7 @@ layer on.
 
 from __future__ import annotations
 
+from functools import partial
 from functools import reduce as fold
 from typing import NamedTuple
 
@@ -72,6 +73,7 @@ def volts(wiring: Wiring, state: State, x: jax.Array) -> jax.Array:
     return jnp.concatenate([jnp.concatenate(parts, axis=1), state.w[None]])
 
 
+@partial(jax.jit, static_argnums=0)  # a point has three phases: traced once for all of them
 def solve(wiring: Wiring, chip: Chip, start: State, drive: Drive) -> Outcome:
     """The operating point of a phase, from the voltages of the one before."""
 
