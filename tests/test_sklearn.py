@@ -69,9 +69,7 @@ def test_a_pickle_holds_numbers_and_predicts_the_same(fitted):
 def test_the_circuit_is_there(fitted):
     deck = fitted.model_.netlist(X[:1])
     assert ".end" in deck.lower()
-    chips = fitted.model_.vary(
-        2.0 * fitted.scaler_.transform(X), np.eye(3)[Y], Hardware(Spread(0.05)), chips=5
-    )
+    chips = fitted.model_.vary(fitted.to_volts(X), np.eye(3)[Y], Hardware(Spread(0.05)), chips=5)
     assert len(chips.accuracy) == 5
     assert len(fitted.history_.history["loss"]) == 60
 

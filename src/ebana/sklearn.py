@@ -161,14 +161,17 @@ class _AnalogNetwork(BaseEstimator):
         """The record of the training."""
         return self.model_.history
 
+    def to_volts(self, X: Any) -> Array:
+        """Features as the inputs of the circuit, ``(n, features)``, volts: for the verbs of ``model_``."""
+        check_is_fitted(self, "recipe_")
+        return self._volts(cast(Array, validate_data(self, X, dtype=np.float64, reset=False)))
+
     def _volts(self, x: Array) -> Array:
         return self.scale * np.asarray(self.scaler_.transform(x))
 
     def _outputs(self, X: Any) -> Array:
         """Volts of the outputs, ``(n, values)``."""
-        check_is_fitted(self, "recipe_")
-        x: Any = validate_data(self, X, dtype=np.float64, reset=False)
-        return np.asarray(self.model_.predict(self._volts(x)))
+        return np.asarray(self.model_.predict(self.to_volts(X)))
 
     # -- pickles -------------------------------------------------------------------------------------------
 

@@ -111,6 +111,7 @@ class Run:
         self.total_steps = settings.epochs * self.steps_per_epoch
         self.first_step = 0
         self.seconds = 0.0
+        self._factors: tuple[int, np.ndarray] = (0, np.zeros(0))
         self.compile_seconds = 0.0
         self.stop_training = False
         self.start: dict[str, int] | None = None
@@ -369,6 +370,17 @@ class Run:
         )
         return self.placement.everywhere(settings)
 
+    def _factor(self, step: int) -> float:
+        """The schedule's factor at a step, computed for a chunk at once: each call of JAX has its price."""
+        first, factors = self._factors
+        if not first <= step < first + len(factors):
+            steps = np.arange(step, step + CHUNK_STEPS)
+            with arithmetic():
+                found = self.optimizer.schedule.factor(steps, self.total_steps, self.steps_per_epoch)
+            first, factors = step, np.broadcast_to(np.asarray(found, float), (CHUNK_STEPS,))
+            self._factors = first, factors
+        return float(factors[step - first])
+
     def _time(self, elapsed: float, count: int) -> None:
         """Keep compilation apart: the first chunk is all compilation but for one step."""
         if self.step_seconds is None:
@@ -384,9 +396,7 @@ class Run:
         logs: dict[str, Any] = self.state.totals.logs()
         self.state = self.state.moved(totals=EpochTotals())
         logs["seconds"] = seconds
-        with arithmetic():
-            schedule = self.optimizer.schedule.factor(self.step - 1, self.total_steps, self.steps_per_epoch)
-            logs["learning_rate_factor"] = float(schedule)
+        logs["learning_rate_factor"] = self._factor(self.step - 1)
         every = self.settings.every_epochs
         final = self.epoch == self.settings.epochs
         if last:
