@@ -327,39 +327,54 @@ def _of_converters(case: Case, exact: Mapping[str, Array]) -> Iterator[Finding]:
         return
     make = case.quieter
 
-    def read(bits: float | None, quieter: float) -> tuple[float, str]:
-        """The least cosine of a gradient that such converters tell, and whose."""
+    def read(bits: float | None, quieter: float) -> dict[str, float]:
+        """The cosine of each gradient that such converters tell."""
         options = {"loss_fn": case.loss, "beta": case.beta, "estimator": case.estimator, "strict": False}
         found = make(bits, quieter).gradients(case.data, **options)
-        each = {name: _known(measures.cosine(found[name], exact[name])) for name in alive}
-        worst = min(each, key=lambda name: each[name])
-        return each[worst], worst
+        return {name: _known(measures.cosine(found[name], exact[name])) for name in alive}
 
     over = f"over these {len(case.data)} samples"
     if case.bits is not None:
-        now, worst = read(case.bits, np.inf)
-        if now < READ:
+        now = read(case.bits, np.inf)
+        if min(now.values()) < READ:
             more = np.arange(case.bits + 1, MOST_BITS + 1)
-            bits = next((float(b) for b in more if read(float(b), np.inf)[0] >= READ), None)
+            bits, worst = _cured(now, more, lambda b: read(b, np.inf))
             enough = f"{bits:.0f} bits give" if bits else f"no {MOST_BITS} bits give"
-            text = f"read with {case.bits:.0f} bits, the gradient of {worst!r} has a cosine of {now:.2f} to the exact "
-            text += f"one; {enough} {READ:g} {over}. Use more bits, read changes (differential=True), dither, or nudge "
-            text += "harder."
+            text = f"read with {case.bits:.0f} bits, the gradient of {worst!r} has a cosine of {now[worst]:.2f} to the "
+            text += f"exact one; {enough} {READ:g} {over}. Use more bits, read changes (differential=True), dither, or "
+            text += "nudge harder."
             yield Finding("too few bits", _layer(worst), text, {} if bits is None else {"bits": bits})
             return
     if case.noise:
-        now, worst = read(case.bits, 1.0)
-        if now < READ:
+        now = read(case.bits, 1.0)
+        if min(now.values()) < READ:
             factors = 2.0 ** np.arange(1, int(np.log2(MOST_QUIETER)) + 1)
-            enough = next((float(f) for f in factors if read(case.bits, float(f))[0] >= READ), None)
+            enough, worst = _cured(now, factors, lambda f: read(case.bits, f))
             least = None if enough is None else case.noise / enough
             enough_is = "no less noise gives" if least is None else f"{si(least, 'V', 3)} would give"
             text = (
                 f"read with a noise of {si(case.noise, 'V', 3)}, the gradient of {worst!r} has a cosine of "
             )
-            text += f"{now:.2f} to the exact one {over}; {enough_is} {READ:g}. Average more reads, use larger batches, "
-            text += "or nudge harder."
+            text += f"{now[worst]:.2f} to the exact one {over}; {enough_is} {READ:g}. Average more reads, use larger "
+            text += "batches, or nudge harder."
             yield Finding("noise", _layer(worst), text, {} if least is None else {"noise": least})
+
+
+def _cured(
+    now: Mapping[str, float], levels: Any, read: Callable[[float], dict[str, float]]
+) -> tuple[float | None, str]:
+    """The first level at which every gradient is told, None for none, and the gradient that is told last.
+
+    Where several drown, which is farthest off is chance; which needs the most is not.
+    """
+    worst = min(now, key=lambda name: now[name])
+    for level in map(float, levels):
+        each = read(level)
+        name = min(each, key=lambda name: each[name])
+        if each[name] >= READ:
+            return level, worst
+        worst = name
+    return None, worst
 
 
 # -- learning rates ----------------------------------------------------------------------------------------
