@@ -158,6 +158,8 @@ class ChainWriter:
         self._before_head(name)
         if not self.started:
             raise refusal(self.source, name, f"a {kind} before any dense layer")
+        if kind not in HEADS:
+            raise refusal(self.source, name, f"of activation {kind!r}")
         self._head, self._headed_by = kind, name
 
     def finish(self, classes: tuple[Any, ...] | None = None) -> Chain:

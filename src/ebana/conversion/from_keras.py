@@ -7,6 +7,7 @@ normalisation). Layers are known by their very class: a subclass may compute som
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import keras
@@ -31,12 +32,18 @@ def read(network: Any) -> Chain:
         network: a built ``keras.Sequential``, or a functional ``keras.Model`` of one input and one output.
 
     Raises:
-        ValueError: for a network that is not built or branches, and a layer that cannot be converted, named.
+        ValueError: for a network that is not built, branches, or has a class of its own; and for a layer that
+            cannot be converted, named.
     """
-    if not (isinstance(network, keras.Model) and network.built):
+    if type(network) not in (keras.Sequential, _functional_class()):
         raise ValueError(
-            f"convert: keras network {network.name!r} is not built, or is no model. "
-            "Expected a keras.Sequential or functional keras.Model whose input shape is known: begin with keras.Input."
+            f"convert: keras {network.name!r} is of class {type(network).__name__}, whose call() cannot be read off. "
+            "Expected a keras.Sequential or a functional keras.Model: write it as one."
+        )
+    if not network.built:
+        raise ValueError(
+            f"convert: keras network {network.name!r} is not built. "
+            "Let it begin with keras.Input, or call it on a sample first."
         )
     writer = ChainWriter(SOURCE)
     flat = len(_shape(network)) == 2
@@ -55,6 +62,13 @@ def read(network: Any) -> Chain:
     return writer.finish()
 
 
+@cache
+def _functional_class() -> type:
+    """The class that ``keras.Model(inputs, outputs)`` makes, which has no public name."""
+    x = keras.Input((1,))
+    return type(keras.Model(x, x))
+
+
 def _shape(network: Any) -> tuple[int | None, ...]:
     shape = network.input_shape
     if isinstance(shape, list | dict):
@@ -71,11 +85,6 @@ def _in_a_row(network: Any) -> Iterator[Any]:
         for layer in network.layers:
             yield from _in_a_row(layer) if isinstance(layer, keras.Sequential) else [layer]
         return
-    if not isinstance(network, keras.models.Model) or not hasattr(network, "operations"):
-        raise ValueError(
-            f"convert: keras network {network.name!r} is of class {type(network).__name__}, whose call() cannot be "
-            "read off. Expected a keras.Sequential or a functional keras.Model."
-        )
     yield from _functional(network)
 
 

@@ -27,7 +27,7 @@ def read(network: Any) -> Chain:
         ValueError: for one that is not fitted, or has another activation.
 
     Example:
-        >>> mlp = MLPRegressor((3,), random_state=0, max_iter=1, solver="sgd", early_stopping=False)
+        >>> mlp = MLPRegressor(hidden_layer_sizes=(3,), random_state=0, max_iter=1)
         >>> import warnings
         >>> with warnings.catch_warnings():
         ...     warnings.simplefilter("ignore")
