@@ -71,6 +71,22 @@ def compare(split: Any, network: Any) -> Any:
     return conversion
 
 
+def strengths(split: Any, network: Any) -> None:
+    """Labels and errors at stronger feedbacks, up to amplifiers that draw the power that they give."""
+    import torch
+
+    import ebana
+
+    with torch.no_grad():
+        expected = network.double()(torch.tensor(split.x_test, dtype=torch.float64)).numpy()
+    for feedback in (1e-3, 1e-2, 0.1, 1.0):
+        conversion = ebana.convert(network, feedback=feedback)
+        found = conversion.outputs(split.x_test)
+        equal = np.sum(found.argmax(1) == expected.argmax(1))
+        apart, bound = np.abs(found - expected).max(), conversion.error_bound(split.x_test).max()
+        print(f"feedback {feedback:g}: {equal} labels equal, largest error {apart:.2g}, bound {bound:.2g}")
+
+
 def tune(split: Any, conversion: Any, sigma: float) -> None:
     """Accuracy on a chip, before and after an epoch there."""
     from ebana import losses, optimizers
@@ -117,7 +133,9 @@ def measure(folder: str, images: int, epochs: int) -> None:
 
     split = datasets.load("mnist", seed=0, scale=1.0, folder=folder)
     split = replace(split, x_train=split.x_train[:images], y_train=split.y_train[:images])
-    conversion = compare(split, trained(split, epochs))
+    network = trained(split, epochs)
+    conversion = compare(split, network)
+    strengths(split, network)
     for sigma in (0.2, 0.5, 1.0):
         tune(split, conversion, sigma)
 

@@ -47,7 +47,7 @@ def test_every_column_conducts_alike_with_what_its_amplifier_draws(chain, feedba
 
 
 @settings(max_examples=40)
-@given(chains, st.sampled_from([1e-4, 1e-2, 0.1]), st.integers(0, 9))
+@given(chains, st.sampled_from([1e-4, 1e-2, 0.1, 1.0]), st.integers(0, 9))
 def test_the_circuit_errs_by_less_than_the_bound(chain, feedback, seed):
     """Node equations by sweeps, from the model's values alone, against the network."""
     x = np.random.default_rng(seed).uniform(-1, 1, (3, chain.sizes[0]))
