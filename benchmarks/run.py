@@ -7,6 +7,7 @@
     python -m benchmarks --only wires    crossbars whose wires have resistances, beside ngspice
     python -m benchmarks --only faults   hostile files, foreign decks, kills, stiff circuits, counted
     python -m benchmarks --only hybrid   networks of digital and analog parts
+    python -m benchmarks.converted       a PyTorch network as a circuit, and on chips (MNIST)
     python -m benchmarks --quick         a small version, to see that it runs
     python -m benchmarks compare A B     two of its JSON files, as ratios
     python -m benchmarks pair CHECKOUT   another version and this one, in turn, on this machine

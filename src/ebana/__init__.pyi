@@ -14,6 +14,7 @@ from . import spice as spice
 from . import units as units
 from .circuit import Circuit, CircuitBuilder
 from .circuit.wires import Wires
+from .conversion import Conversion, convert
 from .datasets.logic import generate_voltage_values
 from .decks import from_netlist
 from .devices import BehavioralDiode, Device, IdealDiode, JunctionDiode, MosDiode, Mosfet
@@ -80,6 +81,7 @@ __all__ = [
     "Contrast",
     "ContrastiveEstimator",
     "ContrastiveLearning",
+    "Conversion",
     "CorruptFile",
     "CoupledLearning",
     "CurrentLayer",
@@ -137,6 +139,7 @@ __all__ = [
     "VoltageLayer",
     "Wires",
     "callbacks",
+    "convert",
     "from_netlist",
     "generate_voltage_values",
     "load_model",

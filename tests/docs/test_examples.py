@@ -16,6 +16,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SAYS = {
     "bridge.py": "native:  loss",
     "chip.py": "accuracy 100.00%",
+    "convert.py": "labels equal to PyTorch's: 100.00%",
     "in_the_loop.py": "of the added loss",
     "gates.py": "accuracy 100.00%",
     "hybrid_mnist.py": "circuits as drawn: test accuracy",
