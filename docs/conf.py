@@ -26,9 +26,16 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     "api_pages",
+    "gallery_sections",
     "links",
 ]
-exclude_patterns = ["_build", "_ext", "_templates", "Thumbs.db"]
+exclude_patterns = [
+    "_build",
+    "_ext",
+    "_templates",
+    "Thumbs.db",
+    "gallery/*.ipynb",
+]  # the gallery's are downloads
 templates_path = ["_templates"]
 
 # -- pages -----------------------------------------------------------------------------------------------------
@@ -58,7 +65,8 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": r"\.py$",
     "image_scrapers": ("figures",),
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery_sections.place",
+    "reset_argv": "gallery_sections.arguments",
     "capture_repr": (),
     "reset_modules": (),
     "download_all_examples": False,
