@@ -1,9 +1,9 @@
 """The gradient doctor
 ===================
 
-Why does a network not learn? ``model.diagnose`` looks at everything that can come between a gradient and what a chip
-measures of it, and says what, where, with numbers, and what to do. Here converters of five bits read the potentials:
-a nudge changes them by less than a step.
+Why does a network not learn? ``model.diagnose`` looks at everything that can come between a gradient and what
+a chip measures of it, and says what, where, with numbers, and what to do. Here converters of five bits read
+the potentials: a nudge changes them by less than a step.
 """
 
 from ebana import recipes

@@ -1,8 +1,8 @@
 """Learning rules side by side
 ===========================
 
-Each rule makes a gradient of a few states of the circuit. How close is it to the exact one, which the adjoint method
-computes from the equations? The angle between the two decides whether a step goes down the loss.
+Each rule makes a gradient of a few states of the circuit. How close is it to the exact one, which the adjoint
+method computes from the equations? The angle between the two decides whether a step goes down the loss.
 """
 
 import numpy as np

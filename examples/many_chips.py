@@ -1,10 +1,12 @@
 """Two hundred chips of one design
-================================
+===============================
 
-No two chips have the same conductances. How wide may they spread before accuracy suffers, and of how many chips?
+No two chips have the same conductances. How wide may they spread before accuracy suffers, and of how many
+chips?
 
-``model.vary`` draws the chips and scores all of them in one compiled program. A chip follows from the seed and its
-number alone, so that any of them can be looked at again: ``model.realise(hardware, chip=7)`` is an ordinary model.
+``model.vary`` draws the chips and scores all of them in one compiled program. A chip follows from the seed
+and its number alone, so that any of them can be looked at again: ``model.realise(hardware, chip=7)`` is an
+ordinary model.
 """
 
 from ebana import recipes

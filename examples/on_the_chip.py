@@ -1,12 +1,12 @@
 """Train on the chip itself
 ========================
 
-A network that was trained on perfect devices is moved to chips whose conductances spread by 30 % and whose diodes differ,
-and loses accuracy. A few more epochs on each chip win it back: equilibrium propagation measures on the chip, mismatch and
-all, and needs no model of it.
+A network that was trained on perfect devices is moved to chips whose conductances spread by 30 % and whose
+diodes differ, and loses accuracy. A few more epochs on each chip win it back: equilibrium propagation
+measures on the chip, mismatch and all, and needs no model of it.
 
-``model.on(hardware, chip=k)`` is the network on chip k. States and measured differences are the chip's; the gradient moves
-what is asked of it, the values to program.
+``model.on(hardware, chip=k)`` is the network on chip k. States and measured differences are the chip's; the
+gradient moves what is asked of it, the values to program.
 """
 
 import numpy as np
@@ -33,8 +33,9 @@ for chip in chips:
     there.fit(train, verbose=False, **options)
     tuned.append(there.evaluate(test, loss_fn=recipe.make_loss()).loss)
 ideal = design.evaluate(test, loss_fn=recipe.make_loss()).loss
+print(f"test loss of the design: {ideal:.3f} V^2")
 print(
-    f"test loss of the design {ideal:.3f} V^2; on {len(chips)} chips: moved {np.mean(moved):.3f} V^2, tuned {np.mean(tuned):.3f} V^2"
+    f"mean of {len(chips)} chips: moved there {np.mean(moved):.3f} V^2, trained there {np.mean(tuned):.3f} V^2"
 )
 
 with styled():

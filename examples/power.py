@@ -1,8 +1,9 @@
 """Where the power goes
 ====================
 
-At an operating point each element takes up ``dv * i`` watts, and what the sources deliver is what the others dissipate,
-to the last digit. ``model.power`` tells it by layer, and with targets for the nudged phases of training too.
+At an operating point each element takes up ``dv * i`` watts, and what the sources deliver is what the others
+dissipate, to the last digit. ``model.power`` tells it by layer, and with targets for the nudged phases of
+training too.
 """
 
 from ebana import recipes

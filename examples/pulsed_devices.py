@@ -1,9 +1,9 @@
 """Conductances that are written by pulses
 =======================================
 
-An optimizer says by how much a conductance is to change. A device answers pulses, and each answers them differently:
-steps shrink towards a bound, up is not down, no two devices are alike. ``optimizers.Pulsed`` puts the device between the
-two, and the rest of training stays as it is.
+An optimizer says by how much a conductance is to change. A device answers pulses, and each answers them
+differently: steps shrink towards a bound, up is not down, no two devices are alike. ``optimizers.Pulsed``
+puts the device between the two, and the rest of training stays as it is.
 """
 
 from matplotlib.figure import Figure

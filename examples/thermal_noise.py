@@ -1,9 +1,9 @@
 """How loudly a circuit whispers
 =============================
 
-Every conductance adds thermal noise. It hardly matters to what the circuit answers, but equilibrium propagation takes
-a small difference of two states, and a nudge that is too weak drowns. ``model.noise`` tells the noise of each node, whose
-it is, and for each layer the nudging strength below which its gradient is lost.
+Every conductance adds thermal noise. It hardly matters to what the circuit answers, but equilibrium
+propagation takes a small difference of two states, and a nudge that is too weak drowns. ``model.noise`` tells
+the noise of each node, whose it is, and for each layer the nudging strength below which its gradient is lost.
 """
 
 from ebana import recipes

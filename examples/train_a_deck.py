@@ -47,4 +47,4 @@ with styled():
         )
     axes.plot(x[:, 0], 1000 * y[:, 0], "ko", markerfacecolor="none", label="wanted")
     axes.set(xlabel="VA (V)", ylabel="Y+ less Y- (mV)", title="The board before and after training")
-    axes.legend(ncols=2)
+    figure.legend(loc="outside lower center", ncols=3)

@@ -1,8 +1,8 @@
 """A circuit that trains itself
 ============================
 
-No program computes these weights. Each is a charge on a capacitor, and circuits around them run free phases, nudged phases
-and updates, point after point. Nothing is set from outside after the start.
+No program computes these weights. Each is a charge on a capacitor, and circuits around them run free phases,
+nudged phases and updates, point after point. Nothing is set from outside after the start.
 """
 
 from ebana.onchip import OnChip, recipes, tasks

@@ -1,8 +1,8 @@
 """Transfer curves of a deck
-========================
+=========================
 
-A deck of SPICE becomes a circuit, and a circuit can be swept and heated: here a clipper of two diodes, between the
-corners of a data sheet. Every point is an operating point of its own, with an error estimate.
+A deck of SPICE becomes a circuit, and a circuit can be swept and heated: here a clipper of two diodes,
+between the corners of a data sheet. Every point is an operating point of its own, with an error estimate.
 """
 
 from matplotlib.figure import Figure

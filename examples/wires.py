@@ -1,9 +1,9 @@
 """Wires are resistors too
 =======================
 
-In a crossbar rows are driven at the left and columns read at the bottom, and each crossing is a stretch of wire away from
-the next. The far corner gets least. With 100 ohm from crossing to crossing, a network that was trained on perfect wires is
-off; it learns around the losses, since each cell measures its own voltage.
+In a crossbar rows are driven at the left and columns read at the bottom, and each crossing is a stretch of
+wire away from the next. The far corner gets least. With 100 ohm from crossing to crossing, a network that was
+trained on perfect wires is off; it learns around the losses, since each cell measures its own voltage.
 """
 
 from ebana import recipes
