@@ -5,7 +5,8 @@ How well do x and y go together? The energy tells.
 
 A trained circuit relaxes to the output of least energy. Hold the outputs at some y instead, and the
 energy tells how far that y is from what the circuit would say. Here every corner of the xor table is
-held against both answers.
+held against both answers. Two nodes carry the output and are held at plus and minus half of y; the least
+of a curve is what the circuit says itself only where it balances the two.
 """
 
 import numpy as np
@@ -70,6 +71,6 @@ with styled():
     axes.set(
         xlabel="held output y (V)",
         ylabel="energy above the least (µW)",
-        title="Where each input wants its output",
+        title="How well each pair goes together",
     )
     axes.legend(title="inputs")

@@ -4,7 +4,7 @@
 A layer that is called twice.
 
 Both calls share their conductances, so the circuit treats its left and its right input alike whatever
-it learns. Here the task is symmetric in the two, |left| + |right|, and only one side is ever trained on:
+it learns. Here the task is symmetric in the two, ``|left| + |right|``, and only one side is ever trained on:
 right is 0 V in all training samples.
 """
 
