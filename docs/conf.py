@@ -80,6 +80,7 @@ sphinx_gallery_conf = {
 
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True  # an attribute that is a property as well is described once
 autodoc_typehints = "none"  # shapes and units stand in the text
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True

@@ -27,7 +27,7 @@ from ebana import (
 from ebana.analysis import check_device
 from ebana.devices.mosfet.transistor import MosDiode
 from ebana.engines.ngspice import available
-from ebana.reports.style import BLUE, VERMILLION, styled
+from ebana.reports.style import BLUE, GREEN, VERMILLION, styled
 
 # --- core
 card = ".model nch NMOS(LEVEL=1 VTO=0.4 KP=100u LAMBDA=0.02 IS=1e-16)"
@@ -77,18 +77,16 @@ if found:
 else:
     print("ngspice is not here:", message)
 
-dv = np.linspace(-1.0, 1.0, 201)  # volts at a hidden node; the second transistor is turned round
+dv = np.linspace(-0.65, 0.65, 201)  # volts at a hidden node; the second transistor is turned round
 law = MosDiode.resolve(transistor["model"])
-pulls, pushes = 1e6 * np.asarray(law.current(dv, {})), -1e6 * np.asarray(law.current(-dv, {}))
+out, into = 1e6 * np.asarray(law.current(dv, {})), -1e6 * np.asarray(law.current(-dv, {}))
 with styled():
     figure = Figure((6.2, 3.6), layout="constrained")
     axes = figure.subplots()
-    axes.plot(dv, pulls, color=BLUE, label="conducts out of the node")
-    axes.plot(dv, pushes, "--", color=VERMILLION, label="conducts into it")
+    axes.plot(dv, out + into, color=BLUE, label="both")
+    axes.plot(dv, out, "--", color=VERMILLION, label="the one that conducts out of the node")
+    axes.plot(dv, into, ":", color=GREEN, label="the one that conducts into it")
     axes.set(
-        xlabel="voltage of the node (V)",
-        ylabel="current (µA)",
-        ylim=(-400, 400),
-        title="Two transistors limit a node softly",
+        xlabel="voltage of the node (V)", ylabel="current (µA)", title="Two transistors limit a node softly"
     )
     axes.legend()

@@ -45,8 +45,8 @@ with styled():
     axes = figure.subplots()
     for (name, score), (color, line) in zip(scores.items(), [(VERMILLION, "--"), (BLUE, "-")], strict=True):
         epochs = range(1, len(score) + 1)
-        axes.plot(epochs, np.median(score, axis=1), line, color=color, label=f"{name}, median")
-        axes.fill_between(epochs, score.min(1), score.max(1), color=color, alpha=0.15, linewidth=0)
+        axes.plot(epochs, score, line, color=color, alpha=0.35, linewidth=0.9)
+        axes.plot(epochs, np.median(score, axis=1), line, color=color, label=f"{name}: median")
     axes.set(
         xlabel="epoch",
         ylabel="R² of the sine",

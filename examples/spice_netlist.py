@@ -72,7 +72,10 @@ with styled():
     figure = Figure((6.2, 3.6), layout="constrained")
     axes = figure.subplots()
     for (engine, held), sweep in curves.items():
-        color, line = (BLUE if held < 0 else VERMILLION), ("-" if engine == "native" else "o" if held < 0 else "s")
+        color, line = (
+            (BLUE if held < 0 else VERMILLION),
+            ("-" if engine == "native" else "o" if held < 0 else "s"),
+        )
         label = f"{'built-in engine' if engine == 'native' else engine}, second input {held:+.0f} V"
         axes.plot(sweep.values, sweep.outputs["y"][:, 0], line, color=color, markersize=4, label=label)
     axes.set(xlabel="first input (V)", ylabel="output (V)", title="Xor, by two engines")

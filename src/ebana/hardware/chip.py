@@ -25,7 +25,7 @@ from ebana.parameters import Parameter
 class Chip(Network):
     """A network on one chip of some hardware, or on another chip in every step of training.
 
-    ``predict``, ``evaluate``, ``gradients`` and ``fit`` are those of the network; made by :meth:`Network.on`.
+    ``predict``, ``evaluate``, ``gradients`` and ``fit`` are those of the network; made by :meth:`ebana.Model.on`.
     :attr:`values` are those that are asked for, and what training moves.
 
     Args:
