@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 import re
 from collections.abc import Iterator
@@ -64,9 +65,11 @@ def absolute(target: str) -> bool:
 
 
 def named(reference: Reference, module: Any) -> bool:
-    """Whether a reference leads somewhere: from its classes, its module, the package, or anywhere."""
+    """Whether a reference leads somewhere: from its classes, its module, Python's names, or anywhere."""
     path = reference.target.lstrip(".").split(".")
-    owner, starts = module, [module]
+    if reference.target.startswith(".") and absolute(f"{module.__package__}{reference.target}"):
+        return True  # beside the module
+    owner, starts = module, [module, builtins]
     for name in reference.around:
         owner = getattr(owner, name)
         starts.append(owner)
