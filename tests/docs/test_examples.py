@@ -16,12 +16,16 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SAYS = {
     "bridge.py": "native:  loss",
     "chip.py": "accuracy 100.00%",
+    "doctor.py": "too few bits",
     "in_the_loop.py": "of the added loss",
     "gates.py": "accuracy 100.00%",
     "hybrid_mnist.py": "circuits as drawn: test accuracy",
     "mosfet.py": "accuracy 100.00%",
+    "on_the_chip.py": "trained there",
     "shared_layer.py": "once for both sides",
     "train_a_deck.py": "0 xor 1:  +50.0 mV, so 1",
+    "trains_itself.py": "R2 of each chip",
+    "transfer_curves.py": "27 C:",
     "torch_circuit.py": "circuit trained: loss 0.0",
     "xor_published.py": "xor, other spellings: loss",
 }
