@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,21 @@ def write(app: Sphinx, config: Config) -> None:
             path.write_text(text, encoding="utf-8")
 
 
+def keep(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Write the docstring of an attribute with a colon so that napoleon takes no part of it for a type.
+
+    It reads ``The engine: a name or an object.`` as a description after a type. A section stays a section.
+    """
+    if what in ("attribute", "data", "property") and lines and ":" in _without_code(lines[0]):
+        lines.insert(0, "")
+
+
+def _without_code(line: str) -> str:
+    return re.sub(r":\w+:`[^`]*`|``[^`]*``", "", line)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Run before Sphinx looks for pages: autosummary knows no others."""
     app.connect("config-inited", write)
+    app.connect("autodoc-process-docstring", keep, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
