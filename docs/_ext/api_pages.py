@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 FOLDER = "reference"
+TYPE = ":type: "
 
 
 @dataclass(frozen=True)
@@ -98,21 +98,20 @@ def write(app: Sphinx, config: Config) -> None:
             path.write_text(text, encoding="utf-8")
 
 
-def keep(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Write the docstring of an attribute with a colon so that napoleon takes no part of it for a type.
+def rejoin(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Put an attribute's description together that napoleon took apart.
 
-    It reads ``The engine: a name or an object.`` as a description after a type. A section stays a section.
+    It reads ``The engine: a name or an object.`` as a description after a type.
     """
-    if what in ("attribute", "data", "property") and lines and ":" in _without_code(lines[0]):
-        lines.insert(0, "")
-
-
-def _without_code(line: str) -> str:
-    return re.sub(r":\w+:`[^`]*`|``[^`]*``", "", line)
+    kinds = [k for k, line in enumerate(lines) if line.startswith(TYPE)]
+    if what in ("attribute", "data", "property") and len(kinds) == 1:
+        before = lines.pop(kinds[0]).removeprefix(TYPE)
+        first = next(k for k, line in enumerate(lines) if line)
+        lines[first] = f"{before}: {lines[first]}"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Run before Sphinx looks for pages: autosummary knows no others."""
     app.connect("config-inited", write)
-    app.connect("autodoc-process-docstring", keep, priority=100)
+    app.connect("autodoc-process-docstring", rejoin, priority=900)  # after napoleon
     return {"parallel_read_safe": True, "parallel_write_safe": True}
