@@ -8,6 +8,7 @@ Four of the sources carry data, plus or minus a volt for each bit and its comple
 equilibrium propagation, within 1 kohm and 10 Mohm. The trained circuit is a ``.subckt`` for the next sheet.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 from ebana import Model, from_netlist, optimizers
 from ebana.reports.style import BLUE, VERMILLION, styled
 
-deck = Path(__file__).parent / "decks" / "xor.cir"
+deck = Path(sys.argv[0]).parent / "decks" / "xor.cir"
 sources, outputs = ["VA", "VB", "VNA", "VNB"], [("/Y+", "/Y-")]
 circuit = from_netlist(deck, inputs=sources, outputs=outputs, trainable=["R*"], bounds={"R*": (1e3, 10e6)})
 model = Model.from_circuit(circuit, name="xor")
