@@ -5,12 +5,14 @@ Scripts stay in one folder, so that their paths do not change when a section doe
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jax
 from sphinx.application import Sphinx
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -54,7 +56,9 @@ def place(name: str) -> int:
 
 
 def arguments(conf: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
-    """Arguments of a script in the gallery."""
+    """Arguments of a script in the gallery; programs of the one before are forgotten, as all together take gigabytes."""
+    jax.clear_caches()
+    gc.collect()
     return list(ARGUMENTS.get(Path(variables["src_file"]).name, ()))
 
 
