@@ -56,7 +56,7 @@ def place(name: str) -> int:
 
 
 def arguments(conf: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
-    """Arguments of a script in the gallery; programs of the one before are forgotten, as all together take gigabytes."""
+    """Arguments of a script in the gallery; programs of others are forgotten, as all take gigabytes."""
     jax.clear_caches()
     gc.collect()
     return list(ARGUMENTS.get(Path(variables["src_file"]).name, ()))
