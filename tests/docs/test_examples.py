@@ -40,9 +40,9 @@ ARGUMENTS = {
 HELD = Path(__file__).with_name("held_to_spice.py")
 
 COMPARED = {
-    "bridge.py", "custom_device.py", "custom_layer.py", "gates.py", "iris.py", "learning_rules.py", "mosfet.py", "power.py",
-    "shared_layer.py",
-    "spice_netlist.py", "torch_circuit.py", "train_a_deck.py", "transfer_curves.py", "xor_published.py"
+    "bridge.py", "custom_device.py", "custom_layer.py", "gates.py", "iris.py", "learning_rules.py", "mosfet.py",
+    "power.py", "shared_layer.py", "spice_netlist.py", "torch_circuit.py", "train_a_deck.py", "transfer_curves.py",
+    "xor_published.py",
 }  # fmt: skip
 """Examples with a circuit that must have been compared."""
 
