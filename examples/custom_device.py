@@ -1,4 +1,7 @@
-"""A device of your own: state its co-content, and everything else follows.
+"""A device of your own
+====================
+
+State its co-content, and everything else follows.
 
 The co-content phi(dv), in watts, is the device's part of the energy. Its first derivative is the current,
 its second the incremental conductance; both come from automatic differentiation. With one line of SPICE
@@ -8,10 +11,12 @@ text the same object runs in the built-in solver and in ngspice.
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from ebana import CurrentLayer, DenseLayer, Device, DiodeLayer, Initializers, InputVoltageLayer, Model
 from ebana.analysis import check_device
 from ebana.engines.ngspice import available
+from ebana.reports.style import BLUE, styled
 
 
 # --- the device
@@ -50,3 +55,12 @@ if found:
     print(check_device(Varistor(), -2.0, 2.0))  # the law against the text, voltage by voltage
 else:
     print("ngspice is not here:", message)
+
+dv = np.linspace(-1.0, 1.0, 201)  # volts
+with styled():
+    figure = Figure((6.2, 3.0), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(dv, 1e6 * np.asarray(Varistor().current(dv, {})), color=BLUE)
+    left.set(xlabel="voltage (V)", ylabel="current (µA)", title="The slope of the co-content")
+    right.plot(dv, 1e6 * np.asarray(Varistor().conductance(dv, {})), color=BLUE)
+    right.set(xlabel="voltage (V)", ylabel="conductance (µS)", title="... and its curvature")

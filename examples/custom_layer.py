@@ -1,4 +1,7 @@
-"""A layer of your own: state which elements it adds.
+"""A layer of your own
+===================
+
+State which elements it adds.
 
 This one is the resistive grid of silicon retinas: each node is tied to one input and to its neighbours,
 so that the grid smooths what it sees. It learns to smooth as another grid does, from examples alone. The
@@ -6,8 +9,10 @@ circuit is no chain of crossbars; the engine notices and solves it by Newton's m
 """
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from ebana import CurrentLayer, InputVoltageLayer, Layer, Model, optimizers
+from ebana.reports.style import GREY, SKY, styled
 
 
 # --- the layer
@@ -50,6 +55,20 @@ y = teacher.predict(x)
 
 history = model.fit(x, y, epochs=300, batch_size=64, optimizer=optimizers.Adam(lr=1e-7))
 print(f"loss {history.history['loss'][0]:.4f} V^2 -> {history.last('loss'):.1e} V^2")
+ratios = {}
 for name, m in (("teacher", teacher), ("model", model)):
-    sides = m.values["grid_side/conductance"] / m.values["grid_in/conductance"].mean()
+    sides = ratios[name] = m.values["grid_side/conductance"] / m.values["grid_in/conductance"].mean()
     print(f"{name:>8}: conductance to the neighbour / to the input:", np.round(sides, 2))
+
+pairs = np.arange(1, 8)
+with styled():
+    figure = Figure((6.2, 3.4), layout="constrained")
+    axes = figure.subplots()
+    axes.bar(pairs - 0.2, ratios["teacher"], 0.38, color=GREY, label="teacher")
+    axes.bar(pairs + 0.2, ratios["model"], 0.38, color=SKY, hatch="//", label="learned from examples")
+    axes.set(
+        xlabel="pair of neighbours",
+        ylabel="conductance, relative to the input's",
+        title="What the grid learned",
+    )
+    axes.legend()

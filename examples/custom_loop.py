@@ -1,4 +1,7 @@
-"""A training loop of your own, from two public pieces.
+"""A training loop of your own
+===========================
+
+Two public pieces are enough.
 
 ``model.gradients`` runs the free and the nudged phases of a batch and returns the gradient of the mean
 loss by each trainable parameter. ``optimizer.step`` turns it into new values within their bounds.
@@ -6,6 +9,7 @@ Everything between the two is yours: here each gradient gets the noise of an imp
 """
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from ebana import (
     BatchGenerator,
@@ -20,6 +24,7 @@ from ebana import (
     datasets,
     optimizers,
 )
+from ebana.reports.style import BLUE, styled
 
 iris = datasets.load("iris", seed=1)
 glorot = Initializers("glorot", {"L": 1e-7, "U": 8e-6, "g_min": 1e-7, "g_max": 2e-5})
@@ -37,6 +42,7 @@ optimizer = optimizers.Adam(lr=2e-7)
 rng = np.random.default_rng(0)
 
 # --- the loop
+losses, accuracies = [], []
 for epoch in range(1, 41):
     for batch in batches:
         gradients = model.gradients(batch, loss_fn="mse", beta=1e-7)
@@ -44,8 +50,18 @@ for epoch in range(1, 41):
             name: g + 0.02 * np.abs(g).max() * rng.normal(size=g.shape) for name, g in gradients.items()
         }
         optimizer.step(model, measured)
+    loss, accuracy = model.evaluate(iris.x_test, iris.y_test)
+    losses.append(loss)
+    accuracies.append(accuracy)
     if epoch % 10 == 0:
-        loss, accuracy = model.evaluate(iris.x_test, iris.y_test)
         mean = model.values["d1/conductance"].mean()
         print(f"epoch {epoch:2d}: test loss {loss:.3f} V^2, accuracy {accuracy:.1%}, mean of d1 {mean:.2e} S")
 # --- end of the loop
+
+with styled():
+    figure = Figure((6.2, 4.0), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    above.plot(range(1, 41), losses, color=BLUE)
+    above.set(ylabel="test loss (V²)", title="Gradients with 2 % of noise")
+    below.plot(range(1, 41), 100 * np.array(accuracies), color=BLUE)
+    below.set(xlabel="epoch", ylabel="test accuracy (%)")

@@ -1,4 +1,7 @@
-"""An update rule of your own: override ``direction``.
+"""An update rule of your own
+==========================
+
+Override ``direction``, and learning rates, schedule and bounds are applied around it.
 
 Many memory devices do not take a wanted change of conductance; they take pulses, each of which moves
 them by about the same amount. This rule sends one pulse up or down to every conductance whose gradient
@@ -19,6 +22,7 @@ from ebana import (
     Optimizer,
     datasets,
 )
+from ebana.reports import loss_and_accuracy
 
 
 # --- the rule
@@ -50,7 +54,9 @@ h = DiodeLayer("a2", "up", bias=-1.0)(DiodeLayer("a1", "down", bias=1.0)(h))
 model = Model([xp, b1], CurrentLayer("c1")(DenseLayer(units=6, name="d2", initializer=start)(h)))
 
 rule = Pulses(pulse=5e-8, schedule="cosine")
-history = model.fit(iris.x_train, iris.y_train, epochs=150, batch_size=105, optimizer=rule)
+history = model.fit(iris.x_train, iris.y_train, epochs=150, batch_size=105, optimizer=rule,
+                    validation_data=(iris.x_test, iris.y_test))  # fmt: skip
 print(f"{150} pulses at most for each conductance: loss {history.history['loss'][0]:.3f} V^2 "
       f"-> {history.last('loss'):.3f} V^2")  # fmt: skip
 print("test:", model.evaluate(iris.x_test, iris.y_test))
+figure = loss_and_accuracy(history, loss_unit="V²")

@@ -1,11 +1,16 @@
-"""Read the energy of an input-output pair: how well do x and y go together?
+"""The energy of an input and an output
+====================================
+
+How well do x and y go together? The energy tells.
 
 A trained circuit relaxes to the output of least energy. Hold the outputs at some y instead, and the
 energy tells how far that y is from what the circuit would say. Here every corner of the xor table is
-held against both answers.
+held against both answers. Two nodes carry the output and are held at plus and minus half of y; the least
+of a curve is what the circuit says itself only where it balances the two.
 """
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from ebana import (
     BiasVoltageLayer,
@@ -20,6 +25,7 @@ from ebana import (
     datasets,
     optimizers,
 )
+from ebana.reports.style import BLUE, GREEN, PURPLE, VERMILLION, styled
 
 
 def build(output):
@@ -50,3 +56,21 @@ pairs = build(VoltageLayer("y", fold=True))
 pairs.set_values(model.values)
 same = pairs.energy({"xp": xor.x_train, "y": one})
 print(f"\nVoltageLayer gives the same energies to {np.abs(same - energies[:, 1]).max():.0e} W")
+
+held = np.linspace(-0.6, 1.6, 56)[:, None]  # volts
+with styled():
+    figure = Figure((6.2, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for corner, color, line in zip(
+        xor.x_train, (BLUE, VERMILLION, GREEN, PURPLE), ("-", "--", "-.", ":"), strict=True
+    ):
+        energy = 1e6 * model.energy(np.tile(corner, (len(held), 1)), held)
+        axes.plot(
+            held, energy - energy.min(), line, color=color, label=f"{corner[0]:+.0f} V, {corner[1]:+.0f} V"
+        )
+    axes.set(
+        xlabel="held output y (V)",
+        ylabel="energy above the least (µW)",
+        title="How well each pair goes together",
+    )
+    axes.legend(title="inputs")

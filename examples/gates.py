@@ -1,8 +1,14 @@
-"""Three outputs of one circuit: or, and, xor of the same two bits.
+"""Three gates in one circuit
+==========================
+
+Or, and, xor of the same two bits, as three outputs.
 
 Each output has a crossbar of its own on the shared hidden nodes, so one set of hidden conductances
 serves three tasks. The data set names its targets after the output layers.
 """
+
+import numpy as np
+from matplotlib.figure import Figure
 
 from ebana import (
     AmplificationLayer,
@@ -17,6 +23,7 @@ from ebana import (
     datasets,
     optimizers,
 )
+from ebana.reports.style import styled
 
 gates = datasets.load("gates")  # x_train: -2 V and 2 V; y_train: {"or": .., "and": .., "xor": ..}
 initializer = Initializers("glorot", {"L": 1e-7, "U": 8e-6, "g_min": 1e-7, "g_max": 2e-5})
@@ -45,3 +52,18 @@ print("  a  b |  or   and   xor   (volts; above 0.5 V means 1)")
 for i, (a, b) in enumerate(gates.x_train > 0):
     print(f"  {a:d}  {b:d} | " + "  ".join(f"{predictions[g][i, 0]:z4.2f}" for g in ("or", "and", "xor")))
 print(model.evaluate(gates.x_train, gates.y_train))
+
+volts = np.linspace(-2.5, 2.5, 61)
+plane = np.stack([grid.ravel() for grid in np.meshgrid(volts, volts)], axis=1)
+answers = model.predict(plane)
+with styled():
+    figure = Figure((7.6, 2.9), layout="constrained")
+    panels = figure.subplots(1, 3, sharey=True)
+    for axes, gate in zip(panels, ("or", "and", "xor"), strict=True):
+        z = answers[gate].reshape(61, 61)
+        filled = axes.contourf(volts, volts, z, np.linspace(-0.4, 1.4, 10), cmap="cividis", extend="both")
+        axes.contour(volts, volts, z, [0.5], colors="white", linewidths=2)
+        axes.plot(*gates.x_train.T, "wo", markeredgecolor="black")
+        axes.set(title=gate, xlabel="first input (V)", aspect="equal")
+    panels[0].set_ylabel("second input (V)")
+    figure.colorbar(filled, ax=panels, label="output (V)")

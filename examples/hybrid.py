@@ -1,8 +1,13 @@
-"""Circuits inside a digital model: digital, circuit, digital, circuit, digital, trained end to end.
+"""Circuits inside a digital model
+===============================
+
+Digital, circuit, digital, circuit, digital, trained end to end.
 
 Backpropagation passes the digital parts, equilibrium propagation the circuits. The same model with its circuits left
 as they are shows what the analog parts learn.
 """
+
+from matplotlib.figure import Figure
 
 from ebana import (
     AmplificationLayer,
@@ -17,6 +22,7 @@ from ebana import (
     optimizers,
 )
 from ebana.hybrid import CircuitBlock, Dense, HybridModel
+from ebana.reports.style import BLUE, VERMILLION, styled
 
 
 def circuit(seed):
@@ -32,12 +38,13 @@ def circuit(seed):
 
 
 iris = datasets.load("iris", scale=1.0)
+losses = {}
 for learns in (True, False):
     blocks = [
         CircuitBlock(circuit(seed), output_scale=3.0, learning_rate=4e-7, trainable=learns) for seed in (1, 2)
     ]
     model = HybridModel([Dense(4), blocks[0], Dense(4), blocks[1], Dense(3)], input_shape=4)
-    model.fit(
+    history = model.fit(
         iris.x_train,
         iris.y_train,
         epochs=150,
@@ -45,8 +52,17 @@ for learns in (True, False):
         loss_fn="cross_entropy",
         optimizer=optimizers.Adam(lr=1e-2, schedule="cosine"),
     )
+    losses["trained" if learns else "as they are"] = history.history["loss"]
     tested = model.evaluate(iris.x_test, iris.y_test, loss_fn="cross_entropy")
     power = sum(report.total for report in model.power(iris.x_test).values())
     print(
         f"circuits {'trained' if learns else 'as they are'}: {tested}, {power * 1e6:.0f} uW in the circuits"
     )
+
+with styled():
+    figure = Figure((6.2, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for (name, loss), (color, line) in zip(losses.items(), [(BLUE, "-"), (VERMILLION, "--")], strict=True):
+        axes.semilogy(range(1, len(loss) + 1), loss, line, color=color, label=f"circuits {name}")
+    axes.set(xlabel="epoch", ylabel="cross entropy (nats)", title="What the analog parts learn")
+    axes.legend()

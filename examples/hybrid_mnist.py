@@ -1,10 +1,15 @@
-"""Digital - circuit - digital - circuit - digital on images of digits, trained end to end.
+"""Circuits inside a digital model, on images
+==========================================
+
+Digital - circuit - digital - circuit - digital on images of digits, trained end to end.
+
+::
 
     784 pixels -> Dense -> circuit -> Dense -> circuit -> Dense -> 10 classes
 
 Backpropagation passes the digital parts, equilibrium propagation the circuits. Two networks stand next to it: the same
 one with circuits that stay as they were drawn, which shows what the analog parts learn, and a digital network with
-layers of the same sizes in place of the circuits, trained by backpropagation, which shows what they give away.
+layers of the same sizes in place of the circuits, trained by backpropagation, which shows what they give away::
 
     python examples/hybrid_mnist.py                  # MNIST; or --data fashion-mnist; --data digits needs no file
     python examples/hybrid_mnist.py --held-out       # on training images that are held out, to choose settings
@@ -12,6 +17,8 @@ layers of the same sizes in place of the circuits, trained by backpropagation, w
 
 import argparse
 import time
+
+from matplotlib.figure import Figure
 
 from ebana import (
     AmplificationLayer,
@@ -27,6 +34,7 @@ from ebana import (
 )
 from ebana.engines import SweepEngine
 from ebana.hybrid import BatchNorm, CircuitBlock, Dense, HybridModel
+from ebana.reports.style import BLUE, GREY, VERMILLION, styled
 
 ask = argparse.ArgumentParser()
 ask.add_argument("--data", default="mnist", choices=("mnist", "fashion-mnist", "digits"))
@@ -81,15 +89,27 @@ middles = {
     "circuits as drawn": [analog(seed, False) for seed in seeds],
     "digital layers": [digital(), digital()],
 }
+losses = {}
 for name, middle in middles.items():
     model = network(x.shape[1], y.shape[1], middle, name)
     if name == "circuits trained":
         model.summary()
     started = time.perf_counter()
-    model.fit(
+    history = model.fit(
         x, y, epochs=asked.epochs, batch_size=100, seed=asked.seed, loss_fn="cross_entropy",
         optimizer=optimizers.Adam(lr=3e-3, schedule="cosine"),
     )  # fmt: skip
     seconds = time.perf_counter() - started
+    losses[name] = history.history["loss"]
     found = model.evaluate(images.x_test, images.y_test, loss_fn="cross_entropy")
     print(f"{name + ':':19}test accuracy {found.accuracy:.2%}, loss {found.loss:.3f}, {seconds:.0f} s")
+
+with styled():
+    figure = Figure((6.2, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for (name, loss), color, line in zip(
+        losses.items(), (BLUE, VERMILLION, GREY), ("o-", "s--", "^:"), strict=True
+    ):
+        axes.semilogy(range(1, len(loss) + 1), loss, line, color=color, markersize=4, label=name)
+    axes.set(xlabel="epoch", ylabel="cross entropy (nats)", title=f"Training on {asked.data}")
+    axes.legend()

@@ -1,4 +1,9 @@
-"""Handwritten digits through windows: locally connected conductances and average pooling.
+"""Digits through windows
+======================
+
+Handwritten digits through windows: locally connected conductances and average pooling.
+
+::
 
     8 x 8 pixels, +x and -x -+-> LocallyConnected2D -> diodes -> amplifiers -+-> crossbar -> 10 classes
                              +-> AveragePooling2D ---------------------------+
@@ -12,6 +17,9 @@ Both stand on the inputs. Sources bear any load, so the pools' conductance may b
 crossbar's, which then hardly moves them from the mean. A pool on nodes that are not held ties them
 together; there put an amplifier before it.
 """
+
+import numpy as np
+from matplotlib.figure import Figure
 
 from ebana import (
     AmplificationLayer,
@@ -30,6 +38,7 @@ from ebana import (
     datasets,
     optimizers,
 )
+from ebana.reports.style import styled
 
 digits = datasets.load("digits", scale=4.0)  # 1257 images to train on and 540 to test, 0 V to 4 V
 init = Initializers("uniform", {"L": 1e-4, "U": 1e-2, "g_min": 1e-5, "g_max": 5e-2})  # siemens
@@ -53,3 +62,22 @@ adam = optimizers.Adam(lr=1e-3, schedule="cosine")
 model.fit(digits.x_train, digits.y_train, epochs=5, batch_size=32, optimizer=adam)
 print("training:", model.evaluate(digits.x_train, digits.y_train))
 print("test:    ", model.evaluate(digits.x_test, digits.y_test))
+
+said, right = model.predict(digits.x_test).argmax(1), digits.y_test.argmax(1)
+counts = np.zeros((10, 10), int)
+np.add.at(counts, (right, said), 1)
+with styled():
+    figure = Figure((5.4, 4.6), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(np.sqrt(counts), cmap="Blues")  # the root, so that single mistakes show
+    for row, column in np.argwhere(counts):
+        shade = "white" if counts[row, column] > 15 else "black"
+        axes.text(column, row, counts[row, column], ha="center", va="center", color=shade, fontsize=9)
+    axes.set(
+        xlabel="what the circuit says",
+        ylabel="digit",
+        xticks=range(10),
+        yticks=range(10),
+        title="540 test images",
+    )
+    axes.grid(False)

@@ -1,4 +1,7 @@
-"""Design fast, train on the real thing: Iris on the built-in solver, then in SPICE with real diodes.
+"""Designed fast, fine-tuned in SPICE
+==================================
+
+Train Iris on the built-in solver, then in SPICE with real diodes.
 
 1. A network with idealised diodes is trained on the built-in solver, in seconds.
 2. Its conductances are moved to the same network with the model of a real diode (a 1N4148), solved by SPICE:
@@ -79,3 +82,4 @@ report = write_report(
     notes=["The design's test data were used for no choice; they only measure."],
 )
 print(f"report: {report}")
+figure = loss_and_accuracy(history, loss_unit="V²")  # wholly in SPICE

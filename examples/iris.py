@@ -11,6 +11,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
+import numpy as np
+from matplotlib.figure import Figure
+
+from ebana.reports.style import BLUE, GREEN, VERMILLION, styled
+
 # --- core
 from ebana import AmplificationLayer, BiasVoltageLayer, ConcatenateLayer, CurrentLayer, DenseLayer
 from ebana import DiodeLayer, InputVoltageLayer, Model, datasets, optimizers
@@ -40,3 +45,22 @@ if __name__ == "__main__":
     model.save(out / "iris.ebana")
     model.netlist(iris.x_test, path=out / "iris.cir")
     print(f"\nwrote the model and its SPICE deck to {out}; try: ngspice -b {out / 'iris.cir'}")
+
+    # What the circuit says over the two petal features, the other two at their means.
+    volts = np.linspace(iris.x_train[:, 2:].min() - 0.2, iris.x_train[:, 2:].max() + 0.2, 121)
+    plane = np.stack(np.meshgrid(volts, volts), axis=-1).reshape(-1, 2)
+    others = np.tile(iris.x_train[:, :2].mean(0), (len(plane), 1))
+    said = model.predict(np.hstack([others, plane])).argmax(1).reshape(121, 121)
+    with styled():
+        figure = Figure((5.6, 4.4), layout="constrained")
+        axes = figure.subplots()
+        axes.contourf(volts, volts, said, [-0.5, 0.5, 1.5, 2.5], colors=["#cfe3f2", "#f7d9c4", "#cdeae0"])
+        styles = (("setosa", "o", BLUE), ("versicolor", "s", VERMILLION), ("virginica", "^", GREEN))
+        for k, (name, marker, color) in enumerate(styles):
+            axes.plot(*iris.x_test[iris.y_test.argmax(1) == k, 2:].T, marker, color=color, label=name)
+        axes.set(
+            xlabel="petal length (V)",
+            ylabel="petal width (V)",
+            title="45 test flowers on what the circuit says",
+        )
+        axes.legend()

@@ -1,10 +1,14 @@
-"""Transistors as the nonlinearity: xor with MOSFETs tied as diodes (EBANA, Figure 9), checked by ngspice.
+"""Transistors as the nonlinearity
+===============================
+
+Xor with MOSFETs tied as diodes (EBANA, Figure 9), checked by ngspice.
 
 Each hidden node has two n-channel transistors of one SPICE card, one conducting out of the node above a
 threshold and one into it below. Nothing else changes: the card replaces the diode.
 """
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from ebana import (
     AmplificationLayer,
@@ -23,6 +27,7 @@ from ebana import (
 from ebana.analysis import check_device
 from ebana.devices.mosfet.transistor import MosDiode
 from ebana.engines.ngspice import available
+from ebana.reports.style import BLUE, GREEN, VERMILLION, styled
 
 # --- core
 card = ".model nch NMOS(LEVEL=1 VTO=0.4 KP=100u LAMBDA=0.02 IS=1e-16)"
@@ -71,3 +76,17 @@ if found:
     print(f"as a SPICE subcircuit: {np.abs(blocks.predict(x) - volts).max():.1e} V")
 else:
     print("ngspice is not here:", message)
+
+dv = np.linspace(-0.65, 0.65, 201)  # volts at a hidden node; the second transistor is turned round
+law = MosDiode.resolve(transistor["model"])
+out, into = 1e6 * np.asarray(law.current(dv, {})), -1e6 * np.asarray(law.current(-dv, {}))
+with styled():
+    figure = Figure((6.2, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(dv, out + into, color=BLUE, label="both")
+    axes.plot(dv, out, "--", color=VERMILLION, label="the one that conducts out of the node")
+    axes.plot(dv, into, ":", color=GREEN, label="the one that conducts into it")
+    axes.set(
+        xlabel="voltage of the node (V)", ylabel="current (µA)", title="Two transistors limit a node softly"
+    )
+    axes.legend()

@@ -1,4 +1,7 @@
-"""A gradient estimator of your own: one class with one method.
+"""A gradient estimator of your own
+================================
+
+One class with one method.
 
 Nudges of finite strength bend the estimate: the centered one is off by a term of order beta^2. Two of them, at beta
 and at 2 beta, cancel that term (Richardson extrapolation), so that a strong nudge, which noise cannot hide, costs no
@@ -9,6 +12,7 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
+from matplotlib.figure import Figure
 
 from ebana import (
     CurrentLayer,
@@ -21,6 +25,7 @@ from ebana import (
     datasets,
     optimizers,
 )
+from ebana.reports.style import BLUE, VERMILLION, styled
 
 
 # --- the estimator
@@ -57,13 +62,27 @@ iris = datasets.load("iris")
 x_train, y_train = iris.x_train, iris.y_train
 
 exact = model.gradients(x_train, y_train, estimator="adjoint")
-strong = 50 * model.default_beta()
-for name, estimator in (("centered", "centered"), ("fourth order", FourthOrder())):
-    found = model.gradients(x_train, y_train, estimator=estimator, beta=strong)
-    worst = max(np.linalg.norm(found[k] - exact[k]) / np.linalg.norm(exact[k]) for k in exact)
-    print(f"{name}: relative error {worst:.1e} at beta = {strong:.2g} S")
+betas = model.default_beta() * np.geomspace(1.0, 200.0, 6)  # siemens
+errors = {"centered": [], "fourth order": []}
+for (name, found), estimator in zip(errors.items(), ("centered", FourthOrder()), strict=True):
+    for beta in betas:
+        g = model.gradients(x_train, y_train, estimator=estimator, beta=beta)
+        found.append(max(np.linalg.norm(g[k] - exact[k]) / np.linalg.norm(exact[k]) for k in exact))
+    print(f"{name}: relative error {found[4]:.1e} at beta = {betas[4]:.2g} S")
 
 history = model.fit(
     x_train, y_train, epochs=20, batch_size=105, estimator=FourthOrder(), optimizer=optimizers.Adam(lr=4e-4)
 )
 print(f"loss {history.history['loss'][0]:.3f} -> {history.history['loss'][-1]:.3f}")
+
+with styled():
+    figure = Figure((6.2, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.loglog(1e6 * betas, errors["centered"], "s--", color=VERMILLION, label="centered: falls as beta²")
+    axes.loglog(1e6 * betas, errors["fourth order"], "o-", color=BLUE, label="fourth order")
+    axes.set(
+        xlabel="nudge beta (µS)",
+        ylabel="relative error of the gradient",
+        title="Strong nudges, exact gradients",
+    )
+    axes.legend()

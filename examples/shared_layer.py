@@ -1,11 +1,15 @@
-"""One crossbar in two places: a layer that is called twice.
+"""One crossbar in two places
+==========================
+
+A layer that is called twice.
 
 Both calls share their conductances, so the circuit treats its left and its right input alike whatever
-it learns. Here the task is symmetric in the two, |left| + |right|, and only one side is ever trained on:
+it learns. Here the task is symmetric in the two, ``|left| + |right|``, and only one side is ever trained on:
 right is 0 V in all training samples.
 """
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from ebana import (
     BiasVoltageLayer,
@@ -18,6 +22,7 @@ from ebana import (
     Model,
     optimizers,
 )
+from ebana.reports.style import BLUE, VERMILLION, styled
 
 init = Initializers("glorot", {"L": 1e-7, "U": 8e-6, "g_min": 1e-8, "g_max": 2e-5})
 bias = BiasVoltageLayer(units=2, name="b", bias=[1.0, -1.0])
@@ -44,3 +49,12 @@ print("conductances, once for both sides:", shapes)
 unseen = model.predict({"left": np.zeros_like(grid), "right": grid})
 error = np.abs(unseen["abs_right"] - 0.5 * np.abs(grid)).mean()
 print(f"mean error of the right side, which saw only 0 V in training: {error:.3f} V")
+
+with styled():
+    figure = Figure((6.2, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(grid, 0.5 * np.abs(grid), "k:", label="wanted, |x| / 2")
+    axes.plot(grid, model.predict(x)["abs_left"], color=BLUE, label="left side, trained")
+    axes.plot(grid[::2], unseen["abs_right"][::2], "x", color=VERMILLION, label="right side, never trained")
+    axes.set(xlabel="input (V)", ylabel="output (V)", title="The right side knows what the left one learned")
+    axes.legend()

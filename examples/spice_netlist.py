@@ -1,4 +1,7 @@
-"""Hold a trained circuit against SPICE: export the deck, run it, compare.
+"""A trained circuit held against SPICE
+====================================
+
+Export the deck, run it, compare.
 
 The deck needs nothing of this package: any ngspice runs it with ``ngspice -b deck.cir``.
 """
@@ -9,6 +12,8 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+
+from matplotlib.figure import Figure
 
 from ebana import (
     AmplificationLayer,
@@ -23,6 +28,8 @@ from ebana import (
     datasets,
     optimizers,
 )
+from ebana.engines.ngspice import available
+from ebana.reports.style import BLUE, VERMILLION, styled
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--out", type=Path, default=None, help="folder for the deck (default: a temporary one)")
@@ -55,3 +62,21 @@ if shutil.which("ngspice"):
     print(f"ngspice -b:      y = {v['out_0'] - v['out_1']:.12f} V")
 else:
     print("ngspice is not installed here, so the deck was not run (Debian, Ubuntu: apt-get install ngspice)")
+
+curves = {}
+for engine in ("native", "ngspice") if available()[0] else ("native",):
+    model.engine = engine
+    for held in (-2.0, 2.0):
+        curves[engine, held] = model.sweep("xp[0]", -3, 3, points=25, at={"xp[1]": held})
+with styled():
+    figure = Figure((6.2, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for (engine, held), sweep in curves.items():
+        color, line = (
+            (BLUE if held < 0 else VERMILLION),
+            ("-" if engine == "native" else "o" if held < 0 else "s"),
+        )
+        label = f"{'built-in engine' if engine == 'native' else engine}, second input {held:+.0f} V"
+        axes.plot(sweep.values, sweep.outputs["y"][:, 0], line, color=color, markersize=4, label=label)
+    axes.set(xlabel="first input (V)", ylabel="output (V)", title="Xor, by two engines")
+    figure.legend(loc="outside lower center", ncols=2)

@@ -1,10 +1,14 @@
-"""A circuit as one layer of a PyTorch network, trained in a plain loop, and taken home to be measured.
+"""A circuit as a layer of PyTorch
+===============================
+
+Trained in a plain loop, and taken home to be measured.
 
 PyTorch's optimizer moves the conductances with all other parameters: at a learning rate of their own size, and within
 the bounds of the devices. The same network with its circuit left as it is shows what the circuit learns.
 """
 
 import torch
+from matplotlib.figure import Figure
 
 from ebana import (
     AmplificationLayer,
@@ -17,6 +21,7 @@ from ebana import (
     Model,
     datasets,
 )
+from ebana.reports.style import BLUE, VERMILLION, styled
 from ebana.torch import EquilibriumModule
 
 
@@ -36,6 +41,7 @@ iris = datasets.load("iris", scale=1.0)
 x_train, x_test = (torch.tensor(x, dtype=torch.float32) for x in (iris.x_train, iris.x_test))
 y_train, y_test = (torch.tensor(y).argmax(1) for y in (iris.y_train, iris.y_test))
 
+losses = {True: [], False: []}
 for learns in (True, False):
     torch.manual_seed(0)
     model = circuit()
@@ -50,6 +56,7 @@ for learns in (True, False):
         loss = torch.nn.functional.cross_entropy(net(x_train), y_train)
         loss.backward()
         optimizer.step()
+        losses[learns].append(loss.item())
     with torch.no_grad():
         volts, accuracy = net[0](x_test), (net(x_test).argmax(1) == y_test).float().mean()
     model.set_values(layer.values())  # the circuit is an ebana.Model: draw it, export it, measure it
@@ -58,3 +65,11 @@ for learns in (True, False):
         f"circuit {'trained' if learns else 'as it is'}: loss {loss.item():.3f}, test accuracy {accuracy.item():.1%}, "
         f"{watts * 1e6:.0f} uW in the circuit"
     )
+
+with styled():
+    figure = Figure((6.2, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.semilogy(range(1, 151), losses[True], color=BLUE, label="circuit trained")
+    axes.semilogy(range(1, 151), losses[False], "--", color=VERMILLION, label="circuit as it is")
+    axes.set(xlabel="step", ylabel="cross entropy (nats)", title="One optimizer for digits and siemens")
+    axes.legend()

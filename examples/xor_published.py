@@ -1,4 +1,7 @@
-"""The code that the EBANA framework publishes, unchanged but for its import line.
+"""Published code, unchanged
+=========================
+
+The code that the EBANA framework publishes, unchanged but for its import line.
 
 Part 1 is its README: Iris with a pair of diode layers and an amplifier. Part 2 writes xor with the other
 spelling of every parameter. Arrays and numbers stand where the original names variables.
@@ -14,6 +17,7 @@ import numpy as np
 
 from ebana import *  # the import line
 from ebana import datasets
+from ebana.reports import loss_and_accuracy
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--out", type=Path, default=None, help="folder for the files (default: a temporary one)")
@@ -59,6 +63,7 @@ predictions = model.evaluate(test_dataset, loss_fn=loss_fn)
 optimizer.save_state("xor2_optimizer")
 model.save_history("xor2_history.pickle")  # the name is kept; the file is in the safe format
 print(f"iris as published: {predictions}")
+figure = loss_and_accuracy(model.history, loss_unit="V²")
 
 # ------------------------------------------------------------------------------ 2. the other spellings
 

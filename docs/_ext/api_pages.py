@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.config import Config
 
 FOLDER = "reference"
+TYPE = ":type: "
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,16 @@ def page(package: Package, seen: dict[int, str]) -> str:
     return "\n".join([*lines, *(f"   {name}" for name in fresh), ""])
 
 
-def write(app: Sphinx) -> None:
+def write(app: Sphinx, config: Config) -> None:
     """Write the pages that changed."""
     folder = Path(app.srcdir) / FOLDER
     folder.mkdir(exist_ok=True)
-    for old in folder.glob("generated/*.rst"):  # of names that may be gone; those that are not come again
-        old.unlink()
     seen: dict[int, str] = {}
     pages = {package.name.replace(".", "_"): text for package in PACKAGES if (text := page(package, seen))}
+    there = {f"{package.name}.{name}" for package in PACKAGES for name in public(package.name)}
+    for old in folder.glob("generated/*.rst"):
+        if old.stem not in there:
+            old.unlink()
     toctree = ["", ".. toctree::", "   :maxdepth: 1", "", *(f"   {name}" for name in pages)]
     title = "Reference"
     pages["index"] = "\n".join([title, "=" * len(title), "", "Public names by package, with shapes, units and errors.",
@@ -94,7 +98,20 @@ def write(app: Sphinx) -> None:
             path.write_text(text, encoding="utf-8")
 
 
+def rejoin(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Put an attribute's description together that napoleon took apart.
+
+    It reads ``The engine: a name or an object.`` as a description after a type.
+    """
+    kinds = [k for k, line in enumerate(lines) if line.startswith(TYPE)]
+    if what in ("attribute", "data", "property") and len(kinds) == 1:
+        before = lines.pop(kinds[0]).removeprefix(TYPE)
+        first = next(k for k, line in enumerate(lines) if line)
+        lines[first] = f"{before}: {lines[first]}"
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Run before autosummary looks for pages."""
-    app.connect("builder-inited", write, priority=100)
+    """Run before Sphinx looks for pages: autosummary knows no others."""
+    app.connect("config-inited", write)
+    app.connect("autodoc-process-docstring", rejoin, priority=900)  # after napoleon
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -17,12 +17,16 @@ SAYS = {
     "bridge.py": "native:  loss",
     "chip.py": "accuracy 100.00%",
     "convert.py": "labels equal to PyTorch's: 100.00%",
+    "doctor.py": "too few bits",
     "in_the_loop.py": "of the added loss",
     "gates.py": "accuracy 100.00%",
     "hybrid_mnist.py": "circuits as drawn: test accuracy",
     "mosfet.py": "accuracy 100.00%",
+    "on_the_chip.py": "trained there",
     "shared_layer.py": "once for both sides",
     "train_a_deck.py": "0 xor 1:  +50.0 mV, so 1",
+    "trains_itself.py": "R2 of each chip",
+    "transfer_curves.py": "27 C:",
     "torch_circuit.py": "circuit trained: loss 0.0",
     "xor_published.py": "xor, other spellings: loss",
 }
@@ -37,8 +41,9 @@ ARGUMENTS = {
 HELD = Path(__file__).with_name("held_to_spice.py")
 
 COMPARED = {
-    "bridge.py", "custom_device.py", "custom_layer.py", "gates.py", "iris.py", "mosfet.py", "shared_layer.py",
-    "spice_netlist.py", "torch_circuit.py", "train_a_deck.py", "xor_published.py"
+    "bridge.py", "custom_device.py", "custom_layer.py", "gates.py", "iris.py", "learning_rules.py", "mosfet.py",
+    "power.py", "shared_layer.py", "spice_netlist.py", "torch_circuit.py", "train_a_deck.py", "transfer_curves.py",
+    "xor_published.py",
 }  # fmt: skip
 """Examples with a circuit that must have been compared."""
 

@@ -1,4 +1,4 @@
-"""Every Python snippet of the README and the documentation runs as it stands.
+"""Every Python snippet of the README and the documentation runs as it stands, cells of notebooks too.
 
 The blocks of one file run one after the other in one namespace, as a reader would paste them. A block
 after the comment ``<!-- no-run -->`` is only compiled.
@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^(<!-- no-run -->\n\s*)?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"^(<!-- no-run -->\n\s*)?^```(?:\{code-cell\} )?python\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
 
 
 def blocks(path):

@@ -257,7 +257,7 @@ class BehaviouralSources(_Drawn):
 
     Args:
         plus, minus: nodes, ``(k,)``.
-        model: an :class:`~ebana.devices.Expression`, the same for all.
+        model: a :class:`~ebana.devices.expression.Formula`, the same for all.
         volts: pairs of nodes whose voltages it reads, ``(variables, 2, k)``.
         meters: names of the floating sources whose currents it reads after those, and which of them.
         holds: whether it gives the voltage.

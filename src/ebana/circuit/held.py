@@ -28,12 +28,12 @@ class HoldsEnds(UnitArray):
     """Elements that hold a voltage between their first two nodes."""
 
     def joined(self, among: np.ndarray, *, amplified: bool) -> Pairs:
-        """See :meth:`Element.joined`."""
+        """See :meth:`~ebana.circuit.element.Element.joined`."""
         first, second, *_ = self.terminals()
         yield joined_pairs(among, first, second)
 
     def fixed(self) -> Pairs:
-        """See :meth:`Element.fixed`."""
+        """See :meth:`~ebana.circuit.element.Element.fixed`."""
         first, second, *_ = self.terminals()
         yield first, second
 
@@ -61,7 +61,7 @@ class ControlledSource(UnitArray):
         )
 
     def references(self) -> Iterator[Reference]:
-        """See :meth:`Element.references`."""
+        """See :meth:`~ebana.circuit.element.Element.references`."""
         if isinstance(self.gain, str):
             yield Reference(self.gain, (self.plus.shape,))
 
@@ -70,7 +70,7 @@ class ControlledSource(UnitArray):
         return parameters[self.gain] if isinstance(self.gain, str) else self.gain
 
     def relations(self) -> Iterator[Relation]:
-        """See :meth:`Element.relations`."""
+        """See :meth:`~ebana.circuit.element.Element.relations`."""
         law = Linear(lambda p: (self.gains(p),))
         yield Relation(self.plus, self.minus, law, (self.control(),), self.holds)
 
@@ -79,5 +79,5 @@ class ControlledSource(UnitArray):
         return np.asarray(self.gains(parameters), np.float64)[None]
 
     def label(self, values: Values, k: int) -> str:
-        """See :meth:`Element.label`."""
+        """See :meth:`~ebana.circuit.element.Element.label`."""
         return f"×{float(self.gains(values)[k]):.4g}"

@@ -158,7 +158,7 @@ class WiredCells(Branches):
         return self.a, self.b
 
     def references(self) -> Iterator[Reference]:
-        """See :meth:`Element.references`."""
+        """See :meth:`~ebana.circuit.element.Element.references`."""
         yield Reference(self.conductance, (self.shape,))
 
     def values(self, parameters: Values) -> dict[str, Array]:
@@ -170,30 +170,30 @@ class WiredCells(Branches):
         return ohms(np.ravel(np.asarray(parameters[self.conductance], dtype=np.float64)))[None]
 
     def handles(self, block: str, nodes: Sequence[str]) -> list[str]:
-        """See :meth:`Element.handles`."""
+        """See :meth:`~ebana.circuit.element.Element.handles`."""
         return [f"r.x{block}.r{i}" for i in range(self.units)]
 
     def statements(self, nodes: Sequence[str], numbers: np.ndarray) -> Iterator[Statement]:
-        """See :meth:`Element.statements`."""
+        """See :meth:`~ebana.circuit.element.Element.statements`."""
         ends = zip(named(nodes, self.a), named(nodes, self.b), numbers[0].tolist(), strict=True)
         return (spice.Resistor(f"R{i}", *values) for i, values in enumerate(ends))
 
     def part(self, place: Place) -> Self:
-        """See :meth:`Element.part`: some of the crossings, without the ports."""
+        """See :meth:`~ebana.circuit.element.Element.part`: some of the crossings, without the ports."""
         return replace(self, a=self.a[place[1]], b=self.b[place[1]], labels=self.labels[place[1]])
 
     def describe(self) -> str:
-        """See :meth:`Element.describe`."""
+        """See :meth:`~ebana.circuit.element.Element.describe`."""
         return (
             f"crossings of a wired crossbar of {len(self.rows)} x {len(self.columns)}: {self.units} resistors"
         )
 
     def caption(self) -> str:
-        """See :meth:`Element.caption`."""
+        """See :meth:`~ebana.circuit.element.Element.caption`."""
         return f"wired crossbar {len(self.rows)} x {len(self.columns)}"
 
     def label(self, values: Values, k: int) -> str:
-        """See :meth:`Element.label`."""
+        """See :meth:`~ebana.circuit.element.Element.label`."""
         return si(float(np.ravel(values[self.conductance])[k]), "S", 3)
 
     def resistances(self, values: Values) -> dict[str, Any]:
@@ -243,7 +243,7 @@ class WireResistors(Resistors):
     kind = "wires"
 
     def describe(self) -> str:
-        """See :meth:`Element.describe`."""
+        """See :meth:`~ebana.circuit.element.Element.describe`."""
         return f"{self.units} resistors of the wires of {self.cells!r}"
 
 

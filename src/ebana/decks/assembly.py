@@ -58,7 +58,7 @@ def from_netlist(
             it, else ngspice's.
 
     Returns:
-        The circuit, its nodes named as in the deck. Give it to :meth:`Model.from_circuit` to solve and train it.
+        The circuit, its nodes named as in the deck. Give it to :meth:`ebana.Model.from_circuit` to solve and train it.
 
     Raises:
         DeckError: for what is not read, with file, line and text.

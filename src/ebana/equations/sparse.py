@@ -5,7 +5,7 @@ solution is refined with residuals that are sums of differences,
 
     r_i = b_i - l_i x_i - sum_j g_ij (x_i - x_j),
 
-and bounded like every other (:mod:`ebana.equations.kept`).
+and bounded like every other (:mod:`ebana.equations.schur`).
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class HardwareVerbs:
 
         Returns:
             A :class:`~ebana.hardware.Chip`, which is trained and evaluated as this network is. Its ``asked`` values
-            are those to :meth:`set_values` here.
+            are those to :meth:`ebana.Model.set_values` here.
 
         Raises:
             ValueError: for hardware that does not fit the network.
@@ -49,7 +49,7 @@ class HardwareVerbs:
         """Accuracy, loss and error of the outputs on many chips.
 
         Args:
-            x, y: data as for :meth:`evaluate`.
+            x, y: data as for :meth:`ebana.Model.evaluate`.
             hardware: what chips are like, a :class:`~ebana.hardware.Hardware`; or several by the value of a quantity,
                 ``{0.01: Hardware(Spread(0.01)), 0.05: ...}``, for a sweep over it.
             chips: how many, or the numbers of those that are wanted.
@@ -59,7 +59,8 @@ class HardwareVerbs:
             verbose: show progress; None where somebody watches.
 
         Returns:
-            A :class:`~ebana.hardware.Variation`: ``accuracy``, ``worst()``, ``to_frame()``, ``plot()``, ``netlists()``.
+            A :class:`~ebana.hardware.variation.Variation`: ``accuracy``, ``worst()``, ``to_frame()``, ``plot()``,
+            ``netlists()``.
 
         Raises:
             ValueError: for hardware that does not fit the network, and numbers of chips that are none.

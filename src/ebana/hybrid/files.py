@@ -55,7 +55,7 @@ def save_model(model: HybridModel, path: FilePath) -> Path:
 
 
 def load_model(path: FilePath, *, engines: Mapping[str, Any] | None = None) -> HybridModel:
-    """Read a model written by :meth:`HybridModel.save`.
+    """Read a model written by :meth:`~ebana.hybrid.HybridModel.save`.
 
     Args:
         path: the file.

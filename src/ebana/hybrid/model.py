@@ -45,9 +45,9 @@ class HybridModel(HardwareVerbs, Network):
     propagation, or any other. Its input is named ``"x"``, its output ``"y"``; images come in rows.
 
     Args:
-        parts: :class:`Dense`, :class:`Conv2D`, :class:`BatchNorm` ..., :class:`Hopfield`, :class:`CircuitBlock`,
-            :class:`EquilibriumBlock`, modules of Flax or Equinox by :func:`from_flax` and :func:`from_equinox`, pure
-            functions.
+        parts: :class:`~ebana.hybrid.Dense`, :class:`~ebana.hybrid.Conv2D`, :class:`~ebana.hybrid.BatchNorm` ...,
+            :class:`~ebana.hybrid.Hopfield`, :class:`CircuitBlock`, :class:`EquilibriumBlock`, modules of Flax or
+            Equinox by :func:`~ebana.hybrid.from_flax` and :func:`~ebana.hybrid.from_equinox`, pure functions.
         input_shape: shape of a sample: a number of columns, or ``(height, width, channels)``.
         seed: of the values to start from.
         dtype: precision of the digital parts and of Hopfield blocks; circuits compute in their engine's.
@@ -209,7 +209,7 @@ class HybridModel(HardwareVerbs, Network):
         return _unpickled, (list(self.parts.values()), system.input_shape, options, self.values, self.history)
 
     def save(self, path: FilePath) -> Path:
-        """Write parts and values to one file (zip of JSON and safetensors); :func:`load_model` reads it.
+        """Write parts and values to one file (zip of JSON and safetensors); :func:`~ebana.hybrid.load_model` reads it.
 
         Circuits are stored with their layers; on which engine they run is for whoever loads them to say.
 

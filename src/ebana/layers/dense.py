@@ -60,7 +60,7 @@ class DenseLayer(Layer):
         d/column_wire (3,)
         d/contact_wire (3,)
 
-    Input shape: ``(n,)``; use :class:`ReshapeLayer` before for other shapes.
+    Input shape: ``(n,)``; use :class:`~ebana.layers.ReshapeLayer` before for other shapes.
     Output shape: ``(units,)``.
     """
 

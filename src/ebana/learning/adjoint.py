@@ -86,7 +86,7 @@ class Adjoint(DifferentiatingEstimator):
             equations_of(system)
 
     def to_config(self) -> dict[str, Any]:
-        """See :meth:`GradientEstimator.to_config`."""
+        """See :meth:`~ebana.learning.estimators.GradientEstimator.to_config`."""
         return {"estimator": "adjoint", "nudge": None}
 
     def derivatives(

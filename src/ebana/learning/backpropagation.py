@@ -80,7 +80,7 @@ class TruncatedBackpropagation(SweepingEstimator):
         return self.sweeps
 
     def to_config(self) -> dict[str, Any]:
-        """See :meth:`GradientEstimator.to_config`."""
+        """See :meth:`~ebana.learning.estimators.GradientEstimator.to_config`."""
         return {"estimator": "truncated", "nudge": None, "sweeps": self.sweeps}
 
     def derivatives(
@@ -111,7 +111,7 @@ class RecurrentBackpropagation(SweepingEstimator):
     """
 
     def to_config(self) -> dict[str, Any]:
-        """See :meth:`GradientEstimator.to_config`."""
+        """See :meth:`~ebana.learning.estimators.GradientEstimator.to_config`."""
         return {"estimator": "recurrent", "nudge": None, "sweeps": self.sweeps}
 
     def derivatives(

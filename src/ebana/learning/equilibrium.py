@@ -83,7 +83,7 @@ class EquilibriumPropagation(ContrastiveEstimator):
         return sum(strength != 0 for strength in self.strengths)
 
     def to_config(self) -> dict[str, Any]:
-        """See :meth:`GradientEstimator.to_config`."""
+        """See :meth:`~ebana.learning.estimators.GradientEstimator.to_config`."""
         return {"estimator": self.phases, "nudge": self.nudge}
 
     def contrast(
@@ -155,7 +155,7 @@ class NPointPropagation(ContrastiveEstimator):
             super().check_strength(system, values, strength, loss)
 
     def to_config(self) -> dict[str, Any]:
-        """See :meth:`GradientEstimator.to_config`."""
+        """See :meth:`~ebana.learning.estimators.GradientEstimator.to_config`."""
         return {"estimator": "n_point", "nudge": self.nudge, "points": self.points}
 
     def contrast(

@@ -80,7 +80,7 @@ class ContrastiveLearning(ContrastiveEstimator):
             )
 
     def to_config(self) -> dict[str, Any]:
-        """See :meth:`GradientEstimator.to_config`."""
+        """See :meth:`~ebana.learning.estimators.GradientEstimator.to_config`."""
         return {"estimator": "contrastive", "nudge": None}
 
     def contrast(
@@ -143,7 +143,7 @@ class CoupledLearning(ContrastiveEstimator):
             system.check_clamps(beta)
 
     def to_config(self) -> dict[str, Any]:
-        """See :meth:`GradientEstimator.to_config`."""
+        """See :meth:`~ebana.learning.estimators.GradientEstimator.to_config`."""
         return {
             "estimator": "coupled" if self.phases == "centered" else f"coupled_{self.phases}",
             "nudge": None,

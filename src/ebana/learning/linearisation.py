@@ -50,7 +50,7 @@ class HardwareLinearisation(ContrastiveEstimator):
         return STRENGTH * super().default_strength(system, values)
 
     def to_config(self) -> dict[str, Any]:
-        """See :meth:`GradientEstimator.to_config`."""
+        """See :meth:`~ebana.learning.estimators.GradientEstimator.to_config`."""
         return {"estimator": "linearised", "nudge": "current"}
 
     def contrast(

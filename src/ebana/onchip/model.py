@@ -183,7 +183,7 @@ class OnChip:
         return tasks.score(self.predict(x), y, each[0].classes)
 
     def wait(self, seconds: float) -> None:
-        """Let time pass without clocks: weights lose charge through their leaks, see :class:`Synapse`.
+        """Let time pass without clocks: weights lose charge through their leaks, see :class:`~ebana.onchip.Synapse`.
 
         Args:
             seconds: of it.

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import matplotlib.style
+from cycler import cycler
 
 BLACK, GREY = "#000000", "#7a7a7a"
 ORANGE, SKY, GREEN = "#e69f00", "#56b4e9", "#009e73"
@@ -38,6 +39,7 @@ _SETTINGS = {
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.formatter.useoffset": False,
+    "axes.prop_cycle": cycler(color=PALETTE),
     "grid.color": GRID,
     "grid.linewidth": 0.8,
     "text.color": TEXT,

@@ -75,7 +75,9 @@ class Recombination:
 @law()
 @dataclass(frozen=True)
 class Junction:
-    """A junction with all that the level 1 model adds to :class:`Shockley`. Made by :meth:`of`.
+    """A junction with all that the level 1 model adds to :class:`~ebana.devices.junction.components.Shockley`.
+
+    Made by :meth:`of`.
 
     Args:
         bottom, side: the walls; no side where it carries no current.

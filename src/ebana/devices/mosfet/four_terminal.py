@@ -132,7 +132,7 @@ class FourTerminal(Level1):
         multiplier: how many in parallel.
         drain_is, source_is: saturation currents of the junctions where JS and an area state them, amperes; None for IS.
 
-    The other arguments are those of :class:`MosDiode`.
+    The other arguments are those of :class:`~ebana.devices.mosfet.transistor.MosDiode`.
 
     Example:
         >>> t = FourTerminal(vto=0.5, kp=1e-4, width=2e-6, length=1e-6)

@@ -69,7 +69,7 @@ def run(request: Request, data: str = "iris") -> Outcome:
 
     Args:
         request: what is asked.
-        data: one of :data:`~.networks.DATA`.
+        data: one of :data:`~ebana.reproductions.doell2025.networks.DATA`.
 
     Raises:
         ValueError: for other data.

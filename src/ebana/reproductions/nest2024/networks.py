@@ -193,7 +193,7 @@ class StartedConv2D(Conv2D):
         return "conv2d"
 
     def build(self, shape: Shape, rng: np.random.Generator, where: str) -> Built:
-        """See :meth:`Part.build`."""
+        """See :meth:`~ebana.hybrid.parts.Part.build`."""
         built = super().build(shape, rng, where)
         assert isinstance(built, Applied)
         height, width, _ = shape

@@ -163,7 +163,7 @@ class LibNgspice:
         return 0
 
     def command(self, text: str) -> None:
-        """Run one command; what it says is in :attr:`messages`.
+        """Run one command; what it says is in ``messages``.
 
         Raises:
             NgspiceError: when the library asked to be unloaded, which no later command survives.
