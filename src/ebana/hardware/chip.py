@@ -64,8 +64,9 @@ def _of_model(name: str) -> Callable[..., Any]:
 class Chip(Network):
     """A network on one chip of some hardware, or on another chip in every step of training.
 
-    ``predict``, ``evaluate``, ``gradients`` and ``fit`` are those of the network; made by :meth:`ebana.Model.on`. What is
-    asked of a circuit (``power``, ``netlist``, ``noise`` ...) is answered by :meth:`as_model`, the model of the chip.
+    ``predict``, ``evaluate``, ``gradients`` and ``fit`` are those of the network; made by :meth:`ebana.Model.on`.
+    What is asked of a circuit (``power``, ``netlist``, ``noise`` ...) is answered by :meth:`as_model`, the model of
+    the chip.
     :attr:`values` are those that are asked for, and what training moves.
 
     Each of the first three reads the chip once more: noise of reads is another one each time, the same for the same
