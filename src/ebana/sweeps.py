@@ -73,10 +73,14 @@ class Sweep:
         """A potential, voltage or current by name, ``(P,)``; see :class:`~ebana.engines.points.NamedPoint`."""
         return np.where(self.found, self.point[name], np.nan)
 
+    def columns(self) -> dict[str, np.ndarray]:
+        """The columns of :meth:`to_frame`, ``(P,)`` each: what was swept, and ``v(node)`` in volts of every node."""
+        potentials = {f"v({name})": self[f"v({name})"] for name in self.point.circuit.node_names}
+        return {self.name: self.values} | potentials
+
     def to_frame(self) -> Any:
         """Swept values and potentials of all nodes as a :class:`pandas.DataFrame`, a row a point; needs pandas."""
-        columns = {f"v({name})": self[f"v({name})"] for name in self.point.circuit.node_names}
-        return frame({self.name: self.values} | columns, "Sweep.to_frame()", "sweep['node'] and sweep.values")
+        return frame(self.columns(), "Sweep.to_frame()", "Sweep.columns()")
 
     def plot(self, path: FilePath | None = None, names: Sequence[str] = ()) -> Any:
         """Curves over the swept values, as a matplotlib figure; saved where a path is given.

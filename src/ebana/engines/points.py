@@ -88,6 +88,8 @@ class NamedPoint(OperatingPoint):
 
     def to_frame(self) -> Any:
         """Potentials of all nodes as a :class:`pandas.DataFrame`, a row a sample; needs pandas."""
-        return frame(
-            {name: self.p[:, k] for k, name in enumerate(self.circuit.node_names)}, "NamedPoint.to_frame()"
-        )
+        return frame(self.columns(), "NamedPoint.to_frame()", "NamedPoint.columns()")
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Potentials of all nodes by name, ``(B,)`` each, volts."""
+        return {name: self.p[:, k] for k, name in enumerate(self.circuit.node_names)}

@@ -117,16 +117,19 @@ class Transfer:
         }
 
     def to_frame(self) -> DataFrame:
-        """A table of pandas with a row for each chip and way."""
+        """A table of pandas with a row for each chip and way; needs pandas."""
+        return frame(self.columns(), "Transfer.to_frame()", "Transfer.columns()")
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The columns of :meth:`to_frame`: ``way``, ``chip``, ``accuracy`` and ``loss``."""
         ways = [way for way in self.scores for _ in self.numbers]
         every = [score for scores in self.scores.values() for score in scores]
-        columns = {
+        return {
             "way": ways,
             "chip": list(self.numbers) * len(self.scores),
             "accuracy": [score.accuracy for score in every],
             "loss": [score.loss for score in every],
         }
-        return frame(columns, "Transfer.to_frame", "Transfer.scores")
 
     def __repr__(self) -> str:
         return f"Transfer({len(self.numbers)} chips of {self.name!r})"

@@ -7,13 +7,20 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ebana.names import check_name
 from ebana.storage import archive as storage
 from ebana.storage.described import MOST, Described, check_array, check_arrays, corrupt, group
+from ebana.tables import frame
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame  # pyright: ignore[reportMissingImports]
+
+    from ebana._types import FilePath
 
 KIND = "history"
 
@@ -170,6 +177,48 @@ class History:
             "conductance_epochs": self.conductance_epochs,
             "conductances": {label: values.tolist() for label, values in self.conductances.items()},
         }
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """The columns of :meth:`to_frame`, ``(epochs,)`` each: ``epoch`` (whole numbers) and every curve, float64.
+
+        Example:
+            >>> record = History()
+            >>> record.append(1, {"loss": 0.5})
+            >>> {name: column.tolist() for name, column in record.columns().items()}
+            {'epoch': [1], 'loss': [0.5]}
+        """
+        curves = {name: np.array(c, np.float64) for name, c in self.history.items() if name != "epoch"}
+        return {"epoch": np.array(self.epochs, np.int64)} | curves
+
+    def to_frame(self) -> DataFrame:
+        """The curves as a table of pandas with a row for each epoch; needs pandas.
+
+        Raises:
+            ImportError: where pandas is missing.
+        """
+        return frame(self.columns(), "History.to_frame()", "History.columns()")
+
+    def plot(self, path: FilePath | None = None) -> Figure:
+        """Loss and accuracy over the epochs, as a matplotlib figure; saved where a path is given.
+
+        Args:
+            path: a file name that ends in ``.png``, ``.svg`` or ``.pdf``.
+
+        Raises:
+            ValueError: where no epoch was recorded.
+
+        Example:
+            >>> record = History()
+            >>> record.append(1, {"loss": 0.5, "accuracy": 0.75})
+            >>> len(record.plot().axes)
+            2
+        """
+        from ebana.reports import loss_and_accuracy, save
+
+        figure = loss_and_accuracy(self)
+        if path is not None:
+            save(figure, path)
+        return figure
 
     # -- files ----------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -138,9 +138,13 @@ class Diagnosis:
         }
 
     def to_frame(self) -> DataFrame:
-        """The measures as a table of pandas with a row for each layer."""
-        columns = {name: [getattr(layer, name) for layer in self.layers] for name in asdict(self.layers[0])}
-        return frame(columns, "Diagnosis.to_frame", "Diagnosis.layers")
+        """The measures as a table of pandas with a row for each layer; needs pandas."""
+        return frame(self.columns(), "Diagnosis.to_frame()", "Diagnosis.columns()")
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The columns of :meth:`to_frame`: the fields of :class:`LayerHealth`, an entry a layer."""
+        rows = [asdict(layer) for layer in self.layers]
+        return {one.name: [row[one.name] for row in rows] for one in fields(LayerHealth)}
 
     def plot(self, path: FilePath | None = None) -> Figure:
         """Cosine over strength, and the states of each layer; saved where a path is given."""
