@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ from ebana.network import Network
 from ebana.physics import energy as circuit_energy
 from ebana.physics.nudge import Nudge
 from ebana.physics.stages import conflicts
-from ebana.shown import Printed, Svg, Text
+from ebana.shown import Printed, Svg, Table, Text, brief
 from ebana.spellings import also
 from ebana.spice.netlist.request import NetlistRequest
 from ebana.storage.atomic import replacing
@@ -596,10 +596,20 @@ class Model(HardwareVerbs, Network):
         trained = sum(self.circuit.parameters[name].initial.size for name in self.circuit.trainable)
         return (
             f"Model({self.name!r}: {self.circuit.size} nodes, {trained} trainable values; "
-            f"inputs {', '.join(self.circuit.inputs) or 'none'}, "
-            f"outputs {', '.join(port.name for port in self.circuit.outputs) or 'none'}, "
+            f"inputs {brief(self.circuit.inputs)}, outputs {brief(port.name for port in self.circuit.outputs)}, "
             f"engine {getattr(self.engine, 'name', type(self.engine).__name__)})"
         )
+
+    def _tables(self) -> Iterator[Table]:
+        from ebana.summary import element_rows, layer_rows, totals
+
+        rows = layer_rows(self) if self.signals else element_rows(self, "S")
+        yield Table(
+            "Layers" if self.signals else "Elements",
+            list(rows[0]) if rows else ["element"],
+            [tuple(row.values()) for row in rows],
+        )
+        yield Table("All of it", ("what", "how many"), list(totals(self).items()))
 
     def summary(
         self, print_fn: Any = None, *, x: Data = None, capacitance: Any = None, unit: str | None = None

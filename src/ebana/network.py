@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -19,6 +19,7 @@ from ebana.learning.estimators import GradientEstimator
 from ebana.learning.system import Bounded, Differentiable, System
 from ebana.names import check_name
 from ebana.parameters import Parameter
+from ebana.shown import Shown, Table
 from ebana.spellings import unknown
 from ebana.storage import archive as storage
 from ebana.storage import differences
@@ -64,7 +65,7 @@ EBANA = {
 """Attributes of the EBANA framework's models, and what there is instead."""
 
 
-class Network(ABC):
+class Network(Shown, ABC):
     """A system with an energy, the values of its parameters, and what can be done with them.
 
     A subclass states :attr:`system`. :class:`~ebana.model.Model` is the network of a circuit,
@@ -169,6 +170,22 @@ class Network(ABC):
 
     def __getattr__(self, name: str) -> Any:
         raise unknown(self, name, type(self)._elsewhere)
+
+    def _tables(self) -> Iterator[Table]:
+        parameters = self.system.parameters
+        values = {name: self._values[name] for name in parameters}
+        rows = [
+            (
+                n,
+                " x ".join(map(str, p.shape)) or "1",
+                p.unit,
+                p.trainable,
+                v.min(initial=np.inf),
+                v.max(initial=-np.inf),
+            )
+            for (n, p), v in zip(parameters.items(), values.values(), strict=True)
+        ]
+        yield Table("Values", ("name", "shape", "unit", "trained", "least", "largest"), rows)
 
     # -- using it -----------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ follow a branch as SPICE's ``.dc`` does (:func:`ebana.analysis.decks.solve_deck`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from ebana.circuit import Circuit
 from ebana.circuit.elements import VoltageSources
 from ebana.engines.points import NamedPoint
 from ebana.physics import kirchhoff
+from ebana.shown import Shown, Table
 from ebana.tables import frame
 from ebana.units import quantities, quantity
 
@@ -43,7 +44,7 @@ class Solvable(Protocol):
 
 
 @dataclass(frozen=True, repr=False)
-class Sweep:
+class Sweep(Shown):
     """Operating points over a swept input. Made by :meth:`ebana.Model.sweep`.
 
     Args:
@@ -65,6 +66,13 @@ class Sweep:
     def __repr__(self) -> str:
         ends = f"{self.values[0]:g} to {self.values[-1]:g} {self.unit}"
         return f"Sweep({self.name!r}, {ends}, {len(self.values)} points)"
+
+    def _tables(self) -> Iterator[Table]:
+        curves = self._output_curves()
+        heads = (f"{self.name} ({self.unit})", *(f"{name} (V)" for name in curves))
+        lost = f", {int((~self.found).sum())} not found" if not self.found.all() else ""
+        rows = [(float(value), *(y[k] for y in curves.values())) for k, value in enumerate(self.values)]
+        yield Table(f"{len(self)} points{lost}", heads, rows)
 
     def __len__(self) -> int:
         return len(self.values)

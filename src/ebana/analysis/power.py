@@ -30,6 +30,7 @@ from ebana.learning.linearisation import HardwareLinearisation
 from ebana.learning.system import scope
 from ebana.learning.systems.circuit import CircuitSystem
 from ebana.physics import energy
+from ebana.shown import Shown, Table
 from ebana.tables import frame
 from ebana.training.data import as_dataset
 from ebana.training.evaluation import BLOCK
@@ -149,7 +150,7 @@ class PhasePower:
 
 
 @dataclass(frozen=True, eq=False)
-class PowerReport:
+class PowerReport(Shown):
     """Static power of a model; ``print`` it for a table.
 
     The properties without a phase are those of the free phase, which is inference.
@@ -167,8 +168,13 @@ class PowerReport:
     def __repr__(self) -> str:
         return f"PowerReport({self.name!r}: {si(self.total, 'W')} from sources; print it for a table)"
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(str(self))
+    def _tables(self) -> Iterator[Table]:
+        from ebana.reports.power import power_tables
+
+        for caption, table in zip(
+            ("Phases", "By kind of element", "By layer"), power_tables(self), strict=True
+        ):
+            yield Table(caption, table.columns, table.rows)
 
     @property
     def free(self) -> PhasePower:

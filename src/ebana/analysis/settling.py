@@ -29,6 +29,7 @@ from ebana.compilation import arithmetic
 from ebana.engines.base import NotConverged
 from ebana.physics import kirchhoff
 from ebana.physics.stiffness import node_conductances
+from ebana.shown import Shown, Table
 from ebana.spice.language.statements import Capacitor, Comment, Ramp, Transient
 from ebana.spice.netlist.deck import deck_of
 from ebana.spice.netlist.dialects import ngspice
@@ -65,7 +66,7 @@ EXTENSIONS = 8
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Settling:
+class Settling(Shown):
     """One settling, from one operating point to another.
 
     Args:
@@ -141,6 +142,18 @@ class Settling:
         if path is not None:
             save(figure, path)
         return figure
+
+    def _tables(self) -> Iterator[Table]:
+        shown = {
+            "settling time": si(self.settling_time, "s"),
+            "energy of the sources": si(self.energy, "J"),
+            "energy of ideal amplifiers": si(self.amplifier_energy, "J"),
+            "static power": si(self.static_power, "W"),
+            "static power times settling time": si(self.static_energy, "J"),
+            "tolerance": si(self.tolerance, "V"),
+            "error at the end": si(self.final_error, "V"),
+        }
+        yield Table("One inference", ("quantity", "value"), list(shown.items()))
 
     def __repr__(self) -> str:
         return f"Settling({si(self.settling_time, 's')}, {si(self.energy, 'J')})"

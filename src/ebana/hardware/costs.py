@@ -26,6 +26,7 @@ from ebana.circuit.wires import WiredCells
 from ebana.devices.silicon import BOLTZMANN, ZERO_CELSIUS
 from ebana.learning import estimators
 from ebana.numbers import real, whole
+from ebana.shown import Shown, Table
 from ebana.tables import frame
 from ebana.units import si
 
@@ -105,7 +106,7 @@ PARTS = ("array", "reads", "sets", "writes", "total")
 
 
 @dataclass(frozen=True, repr=False)
-class CostReport:
+class CostReport(Shown):
     """What :meth:`ebana.Model.costs` found.
 
     Args:
@@ -167,6 +168,13 @@ class CostReport:
     def to_frame(self) -> DataFrame:
         """Joules of an inference and of a step as a table of pandas; needs pandas."""
         return frame(self.columns(), "CostReport.to_frame()", "CostReport.columns()")
+
+    def _tables(self) -> Iterator[Table]:
+        rows = [
+            (what, *(si(getattr(cost, p), "J", 3) for p in PARTS)) for what, cost in self._costs().items()
+        ]
+        caption = f"{self.parameters} trained values, {si(self.seconds, 's', 3)} a phase"
+        yield Table(caption, ("what", *PARTS), rows)
 
     def __repr__(self) -> str:
         return f"CostReport({self.name!r}: {si(self.inference.total, 'J', 3)} an inference)"

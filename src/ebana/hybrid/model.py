@@ -25,7 +25,7 @@ from ebana.names import check_name
 from ebana.network import Network
 from ebana.numbers import whole
 from ebana.parameters import Parameter
-from ebana.shown import Printed
+from ebana.shown import Printed, brief
 from ebana.training.history import History
 
 FEW = 16
@@ -111,7 +111,7 @@ class HybridModel(HardwareVerbs, Network):
         return dict(self._system.blocks)
 
     def __repr__(self) -> str:
-        return f"HybridModel({self.name!r}: {', '.join(self.parts)}; {self._trained()} trainable values)"
+        return f"HybridModel({self.name!r}: {brief(self.parts)}; {self._trained()} trainable values)"
 
     def _trained(self) -> int:
         return sum(p.initial.size for p in self._system.parameters.values() if p.trainable)

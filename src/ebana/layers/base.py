@@ -6,7 +6,7 @@ shape. A layer never solves, never trains and never writes SPICE text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ import numpy as np
 from ebana.circuit import CircuitBuilder
 from ebana.names import check_name
 from ebana.schedules import Scheduled, rate_config
+from ebana.shown import Shown, Table, brief
 from ebana.storage.described import Check, boolean, by_type, number, optional, record, text
 
 Shape = tuple[int, ...]
@@ -94,7 +95,7 @@ class Signal:
         return self.units > 0
 
 
-class Layer:
+class Layer(Shown):
     """Base class of layers. A new layer states :meth:`output_shape` and :meth:`add`.
 
     Args:
@@ -213,7 +214,11 @@ class Layer:
         return self.calls[0].shape
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self.name!r})"
+        return f"{type(self).__name__}(name={brief([self.name], length=40)!r})"
+
+    def _tables(self) -> Iterator[Table]:
+        calls = [(s.name, s.shape_label, ", ".join(p.name for p in s.parents)) for s in self.calls]
+        yield Table(f"Layer, {self.kind_label}", ("call", "shape", "called on"), calls)
 
 
 class SourceLayer(Layer):

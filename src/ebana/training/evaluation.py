@@ -11,6 +11,7 @@ import numpy as np
 from ebana._types import LossLike
 from ebana.compilation import arithmetic
 from ebana.learning.losses import exclusive
+from ebana.shown import Shown, Table, brief
 from ebana.tables import frame
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ BLOCK = 128
 """Samples that are solved at a time in predictions, evaluations and measurements of power."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Shown):
     """Result of :meth:`ebana.model.Model.evaluate`; unpacks as ``loss, accuracy``.
 
     Args:
@@ -68,6 +69,18 @@ class Evaluation:
     def __iter__(self) -> Iterator[float]:
         yield self.loss
         yield self.accuracy
+
+    def __repr__(self) -> str:
+        lost = f", {self.unconverged} not converged" if self.unconverged else ""
+        return f"Evaluation(loss={self.loss:.6g}, accuracy={self.accuracy:.6g}; {brief(self.losses)}{lost})"
+
+    def _tables(self) -> Iterator[Table]:
+        every = ("all", self.loss, self.accuracy)
+        rows = list(zip(*self.columns().values(), strict=True))
+        samples = len(next(iter(self.outputs.values()), ()))
+        caption = f"{samples} samples, {self.unconverged} of them not converged"
+        heads = ("output", "loss", "accuracy")
+        yield Table(caption, heads, [every, *rows] if len(rows) > 1 else rows)
 
     def __str__(self) -> str:
         parts = [f"loss {self.loss:.4g}", f"accuracy {self.accuracy:.2%}"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ebana import shown
 from ebana.names import check_name
 from ebana.storage import archive as storage
 from ebana.storage.described import MOST, Described, check_array, check_arrays, corrupt, group
@@ -28,7 +29,7 @@ Table = dict[str, list[float]]
 Row = tuple[int, dict[str, np.ndarray]]
 
 
-class History:
+class History(shown.Shown):
     """What ``fit`` records. Epochs are numbers of epochs done: the first is 1.
 
     Args:
@@ -291,7 +292,25 @@ class History:
         return record
 
     def __repr__(self) -> str:
-        return f"History({len(self.epochs)} epochs, {', '.join(self.history)})"
+        return f"History({len(self.epochs)} epochs, {shown.brief(self.history)})"
+
+    def _tables(self) -> Iterator[shown.Table]:
+        heads = ("curve", "first", "last", "least", "largest")
+        curves = {name: c for name, c in self.columns().items() if name != "epoch"}
+        rows = [(name, *_ends(c[np.isfinite(c)])) for name, c in curves.items()]
+        yield shown.Table(f"Curves over {len(self.epochs)} epochs", heads, rows)
+        told = ((name, value) for name, value in self.settings.items())
+        yield shown.Table("Settings", ("setting", "value"), [row for row in told if _is_plain(row[1])])
+
+
+def _ends(curve: np.ndarray) -> tuple[float, ...]:
+    """First, last, least and largest value; NaN of nothing."""
+    return (curve[0], curve[-1], curve.min(), curve.max()) if curve.size else (math.nan,) * 4
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a setting is told in a cell: neither a mapping nor a list."""
+    return value is None or isinstance(value, str | bool | int | float)
 
 
 def _add_row(table: Table, key: str, at: int, logs: Mapping[str, float]) -> None:

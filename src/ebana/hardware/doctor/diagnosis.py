@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ebana._types import FilePath
+from ebana.shown import Shown, Table
 from ebana.tables import frame
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class LayerHealth:
 
 
 @dataclass(frozen=True, repr=False)
-class Diagnosis:
+class Diagnosis(Shown):
     """What :meth:`ebana.Model.diagnose` found.
 
     Args:
@@ -105,6 +106,19 @@ class Diagnosis:
     def __repr__(self) -> str:
         found = ", ".join(dict.fromkeys(f.name for f in self.findings)) or "healthy"
         return f"Diagnosis({self.name!r}: {found})"
+
+    def _tables(self) -> Iterator[Table]:
+        units = {"swing": "swing (V)", "contrast": "contrast (V)", "resolution": "resolution (V)"}
+        columns = self.columns()
+        heads = [units.get(name, name) for name in columns]
+        caption = f"Layers on {self.samples} samples, beta {self.beta:.3g} S"
+        yield Table(caption, heads, list(zip(*columns.values(), strict=True)))
+        found = [(finding.name, str(finding)) for finding in self.findings]
+        yield Table(
+            "Findings",
+            ("name", "what"),
+            found or [("healthy", "nothing found that would keep it from learning")],
+        )
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
