@@ -2,5 +2,6 @@
 
 from ebana.training.callbacks import Callback, Checkpoint, CSVLogger, EarlyStopping
 from ebana.training.record import Batch, Record
+from ebana.training.run_report import RunFolder
 
-__all__ = ["Batch", "CSVLogger", "Callback", "Checkpoint", "EarlyStopping", "Record"]
+__all__ = ["Batch", "CSVLogger", "Callback", "Checkpoint", "EarlyStopping", "Record", "RunFolder"]

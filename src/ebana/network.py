@@ -449,7 +449,7 @@ class Network(Shown, ABC):
             [dict(zip(values.columns, row, strict=True)) for row in values.rows],
             {
                 "kind": kind,
-                "trained values": sum(v.size for n, v in self._values.items() if n in self._trained_names()),
+                "trained values": self._trained_count(),
             },
             figures,
             writers,
