@@ -192,7 +192,7 @@ def test_points_that_are_not_found_are_counted(tmp_path):
 def test_a_file_in_the_place_of_the_folder_is_refused_before_training(tmp_path):
     (tmp_path / "run").write_text("")
     model = layers()
-    with pytest.raises(NotADirectoryError, match="Expected a folder. Choose another folder"):
+    with pytest.raises(NotADirectoryError, match=r"Expected a folder\. Choose another folder"):
         model.fit(X, Y, callbacks=[callbacks.RunFolder(tmp_path / "run")], **QUICK)
     assert model.history.epochs == []
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ebana.circuit import CircuitBuilder
 from ebana.names import check_name
-from ebana.schedules import Scheduled, rate_config
+from ebana.schedules import Constant, Cosine, Exponential, Scheduled, rate_config
 from ebana.shown import Shown, Table, brief
 from ebana.storage.described import Check, boolean, by_type, number, optional, record, text
 
@@ -260,10 +260,14 @@ def positive_integer(value: Any, layer: Layer, what: str) -> int:
 
 def stored_rate(layer: Any) -> Any:
     """The learning rate of a layer as a file holds it; raises TypeError for a function, which no file can hold."""
-    if callable(layer.lr) and not isinstance(layer.lr, Scheduled):
+    stored = isinstance(layer.lr, Scheduled) and isinstance(
+        layer.lr.schedule, Constant | Cosine | Exponential
+    )
+    if callable(layer.lr) and not stored:
         raise TypeError(
-            f"layer {layer.name!r} has the learning rate {layer.lr!r}, and a function has no stored form. Use "
-            "schedules.Scheduled, or save the values with model.save_values() and rebuild the model in Python."
+            f"layer {layer.name!r} has the learning rate {layer.lr!r}, which has no stored form. Use "
+            "schedules.Scheduled of a number and a schedule of this package, or save the values with "
+            "model.save_values() and rebuild the model in Python."
         )
     return rate_config(layer.lr)
 

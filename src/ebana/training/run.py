@@ -113,6 +113,8 @@ class Run:
         self.seconds = 0.0
         self.compile_seconds = 0.0
         self.stop_training = False
+        self.rate_factor = 1.0
+        """Factor of all learning rates beside the schedule's, for callbacks to set between epochs."""
         self.start: dict[str, int] | None = None
         self.warned = False
         self.has_minimum = True
@@ -355,6 +357,7 @@ class Run:
         schedule, dtype = self.optimizer.schedule, self.traits.dtype
         steps = np.arange(self.step, self.step + CHUNK_STEPS)
         factor = jnp.asarray(schedule.factor(steps, self.total_steps, self.steps_per_epoch), dtype)
+        factor = self.rate_factor * factor
         parameters = self.system.parameters
         rates = self.optimizer.rates(parameters, steps, self.total_steps, self.steps_per_epoch)
         settings = Hyperparameters(
@@ -386,7 +389,7 @@ class Run:
         logs["seconds"] = seconds
         with arithmetic():
             schedule = self.optimizer.schedule.factor(self.step - 1, self.total_steps, self.steps_per_epoch)
-            logs["learning_rate_factor"] = float(schedule)
+            logs["learning_rate_factor"] = self.rate_factor * float(schedule)
         every = self.settings.every_epochs
         final = self.epoch == self.settings.epochs
         if last:
