@@ -10,6 +10,7 @@ from ebana.hardware.verbs import HardwareVerbs
 from ebana.learning.system import Precision
 from ebana.learning.systems.hopfield import HopfieldSystem, glorot
 from ebana.network import Network
+from ebana.shown import brief
 
 
 class HopfieldNetwork(HardwareVerbs, Network):
@@ -87,7 +88,7 @@ class HopfieldNetwork(HardwareVerbs, Network):
         return self._system
 
     def __repr__(self) -> str:
-        return f"HopfieldNetwork({list(self._system.units)!r}, seed={self.seed!r})"
+        return f"HopfieldNetwork([{brief(self._system.units, most=12)}], seed={self.seed!r})"
 
 
 def _positive(what: str, value: Any) -> None:

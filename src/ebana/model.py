@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
 import numpy as np
@@ -27,6 +27,7 @@ from ebana.hardware.verbs import HardwareVerbs
 from ebana.inference import cast, minibatches
 from ebana.layers.base import Layer, Signal
 from ebana.layers.graph import build, signals_of, trace
+from ebana.learning.losses import Loss
 from ebana.learning.system import scope
 from ebana.learning.systems.circuit import CircuitSystem
 from ebana.learning.systems.general import GeneralSystem
@@ -34,7 +35,7 @@ from ebana.network import Network
 from ebana.physics import energy as circuit_energy
 from ebana.physics.nudge import Nudge
 from ebana.physics.stages import conflicts
-from ebana.shown import Printed, Svg, Text
+from ebana.shown import Printed, Svg, Table, Text, brief
 from ebana.spellings import also
 from ebana.spice.netlist.request import NetlistRequest
 from ebana.storage.atomic import replacing
@@ -47,10 +48,12 @@ if TYPE_CHECKING:
     from ebana.hardware.costs import CostReport, Peripherals
     from ebana.hardware.doctor import Diagnosis
     from ebana.hardware.hardware import Hardware
+    from ebana.reports.run_folder import Contents
     from ebana.sweeps import Sweep
 
 Array = np.ndarray
 Values = Mapping[str, Array]
+Found = TypeVar("Found")
 
 
 BUILT_IN = ("auto", "native", "sparse")
@@ -596,10 +599,20 @@ class Model(HardwareVerbs, Network):
         trained = sum(self.circuit.parameters[name].initial.size for name in self.circuit.trainable)
         return (
             f"Model({self.name!r}: {self.circuit.size} nodes, {trained} trainable values; "
-            f"inputs {', '.join(self.circuit.inputs) or 'none'}, "
-            f"outputs {', '.join(port.name for port in self.circuit.outputs) or 'none'}, "
+            f"inputs {brief(self.circuit.inputs)}, outputs {brief(port.name for port in self.circuit.outputs)}, "
             f"engine {getattr(self.engine, 'name', type(self.engine).__name__)})"
         )
+
+    def _tables(self) -> Iterator[Table]:
+        from ebana.summary import element_rows, layer_rows, totals
+
+        rows = layer_rows(self) if self.signals else element_rows(self, "S")
+        yield Table(
+            "Layers" if self.signals else "Elements",
+            list(rows[0]) if rows else ["element"],
+            [tuple(row.values()) for row in rows],
+        )
+        yield Table("All of it", ("what", "how many"), list(totals(self).items()))
 
     def summary(
         self, print_fn: Any = None, *, x: Data = None, capacitance: Any = None, unit: str | None = None
@@ -776,6 +789,11 @@ class Model(HardwareVerbs, Network):
             ValueError: for a model of a circuit, for one at another temperature than its layers state, and for that
                 of a chip.
         """
+        self._require_stored_form()
+        return serialization.save_model(self, path)
+
+    def _require_stored_form(self) -> None:
+        """Raise ValueError where the layers do not state what the model is."""
         if self.chip is not None:
             raise ValueError(
                 f"model {self.name!r} is {self.chip}, whose devices and values its layers do not state. Save the model "
@@ -787,7 +805,56 @@ class Model(HardwareVerbs, Network):
                 f"model {self.name!r} is at {self.celsius:g} degrees Celsius by at_temperature(), which its layers do "
                 "not state. Save the model that it was made of, with these values, and call at_temperature() again."
             )
-        return serialization.save_model(self, path)
+
+    # -- reports ------------------------------------------------------------------------------------
+
+    def report_contents(
+        self, x: Data, x_first: Data = None, *, loss: Loss, capacitance: Any = None
+    ) -> Contents:
+        """See :meth:`ebana.network.Network.report_contents`."""
+        from ebana.reports.run_folder import Contents
+        from ebana.summary import element_rows, layer_rows, totals
+        from ebana.training.reporting import curves
+
+        in_volts = loss.name == "mse" and not self.activations
+        figures, left_out = curves(self.history, "V²" if in_volts else None)
+        writers, unsaved = self._stored()
+        netlist, no_netlist = _unless_unknown(
+            "netlist", lambda: self.netlist(x if x_first is None else x_first)
+        )
+        power, no_power = _unless_unknown("static power", lambda: self.power(x, strict=False).to_dict())
+        if self.signals:
+            figures["model"] = self.plot()
+        else:
+            left_out += ("There is no drawing of layers: the model was made from a circuit.",)
+        return Contents(
+            layer_rows(self) if self.signals else element_rows(self, "S"),
+            totals(self),
+            figures,
+            writers,
+            netlist,
+            power,
+            {} if capacitance is None else self._inference(x, capacitance),
+            (*left_out, *unsaved, *no_netlist, *no_power),
+        )
+
+    def _inference(self, x: Data, capacitance: Any) -> dict[str, Any]:
+        """What a report says of the first sample, settled from rest."""
+        settling = self.settling(x, capacitance).to_dict()
+        kept = ("settling_seconds", "energy_joules", "amplifier_energy_joules")
+        return {"node_capacitance_farads": capacitance} | {
+            f"inference_{name}": settling[name] for name in kept
+        }
+
+    def _stored(self) -> tuple[dict[str, Callable[[Path], object]], tuple[str, ...]]:
+        """See :meth:`ebana.network.Network._stored`."""
+        try:
+            self._require_stored_form()
+            serialization.packed(self)
+        except (TypeError, ValueError) as error:
+            writers, _ = super()._stored()
+            return writers, (f"There is no model.ebana: {error} The values alone are in the file values.",)
+        return {"model.ebana": self.save, "history": self.save_history}, ()
 
 
 def load_model(
@@ -812,6 +879,14 @@ def _native(circuit: Circuit, engine: object) -> Circuit:
     """The circuit with its blocks' elements where a built-in engine is to solve it; SPICE is given their own text."""
     built_in = engine in BUILT_IN if isinstance(engine, str) else isinstance(engine, BUILT_IN_ENGINES)
     return expanded(circuit) if built_in else circuit
+
+
+def _unless_unknown(what: str, find: Callable[[], Found]) -> tuple[Found | None, tuple[str, ...]]:
+    """What is found, or nothing and why: an element of a user's own need not state its power, or a form in SPICE."""
+    try:
+        return find(), ()
+    except (NotImplementedError, TypeError, ValueError) as error:
+        return None, (f"There is no {what}: {error}",)
 
 
 def _conflict_text(name: str, conflicts: tuple[str, ...]) -> str:

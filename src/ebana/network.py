@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from ebana.learning.estimators import GradientEstimator
 from ebana.learning.system import Bounded, Differentiable, System
 from ebana.names import check_name
 from ebana.parameters import Parameter
+from ebana.shown import Shown, Table
 from ebana.spellings import unknown
 from ebana.storage import archive as storage
 from ebana.storage import differences
@@ -28,6 +29,9 @@ from ebana.training.data import Dataset, as_dataset
 from ebana.training.evaluation import Evaluation, measure
 from ebana.training.fit import fit as run_fit
 from ebana.training.history import History
+
+if TYPE_CHECKING:
+    from ebana.reports.run_folder import Contents
 
 VALUES = "values"
 """Kind of the files that :meth:`Network.save_values` writes."""
@@ -64,7 +68,7 @@ EBANA = {
 """Attributes of the EBANA framework's models, and what there is instead."""
 
 
-class Network(ABC):
+class Network(Shown, ABC):
     """A system with an energy, the values of its parameters, and what can be done with them.
 
     A subclass states :attr:`system`. :class:`~ebana.model.Model` is the network of a circuit,
@@ -169,6 +173,22 @@ class Network(ABC):
 
     def __getattr__(self, name: str) -> Any:
         raise unknown(self, name, type(self)._elsewhere)
+
+    def _tables(self) -> Iterator[Table]:
+        parameters = self.system.parameters
+        values = {name: self._values[name] for name in parameters}
+        rows = [
+            (
+                n,
+                " x ".join(map(str, p.shape)) or "1",
+                p.unit,
+                p.trainable,
+                v.min(initial=np.inf),
+                v.max(initial=-np.inf),
+            )
+            for (n, p), v in zip(parameters.items(), values.values(), strict=True)
+        ]
+        yield Table("Values", ("name", "shape", "unit", "trained", "least", "largest"), rows)
 
     # -- using it -----------------------------------------------------------------------------------
 
@@ -351,6 +371,99 @@ class Network(ABC):
                 n: np.zeros_like(self._values[n]) for n, p in self.system.parameters.items() if p.trainable
             }
         return inference.exact(self.system, self._values, data.select(kept), loss, states.v[kept])
+
+    # -- reports ------------------------------------------------------------------------------------
+
+    def report(
+        self,
+        folder: FilePath,
+        x_train: Data,
+        y_train: Data = None,
+        x_test: Data = None,
+        y_test: Data = None,
+        *,
+        loss_fn: LossOrName = "mse",
+        title: str | None = None,
+        capacitance: Any = None,
+    ) -> Path:
+        """Write the folder that a training run leaves: report, figures, model, history, netlist, results.
+
+        What does not apply to the network is left out, and the report says so. :class:`ebana.callbacks.RunFolder`
+        writes the same when training is over.
+
+        Args:
+            folder: where to; files of an earlier report in it are replaced.
+            x_train, y_train: what it was trained on, as for :meth:`fit`.
+            x_test, y_test: what to measure it with too, in the same forms; None for nothing.
+            loss_fn: a loss or its name.
+            title: of the report; the network's name if not given.
+            capacitance: as for :meth:`ebana.Model.settling`: the report of a circuit tells the time and the energy of
+                an inference too, the first sample of the test data.
+
+        Returns:
+            The path of ``report.html``, one page that needs no network. Samples whose state is not found are counted.
+
+        Raises:
+            NotADirectoryError, PermissionError: for a folder that cannot be, before any work.
+            ValueError: for data and a loss that do not fit.
+        """
+        from ebana.training import reporting
+
+        return reporting.write(
+            self,
+            folder,
+            x_train,
+            y_train,
+            x_test,
+            y_test,
+            loss_fn=loss_fn,
+            title=title,
+            capacitance=capacitance,
+        )
+
+    def report_contents(
+        self, x: Data, x_first: Data = None, *, loss: losses.Loss, capacitance: Any = None
+    ) -> Contents:
+        """What :meth:`report` shows of the network itself; a network of another kind states its own.
+
+        Args:
+            x: inputs to measure with.
+            x_first: inputs whose first sample a netlist has, those to measure with if not given.
+            loss: that it was trained with.
+            capacitance: as for :meth:`report`.
+        """
+        from ebana.reports.run_folder import Contents
+        from ebana.training.reporting import curves
+
+        if capacitance is not None:
+            raise ValueError(
+                f"report(capacitance={capacitance!r}) of model {self.name!r}, which is no circuit and has no "
+                "nodes that capacitances could be at. Leave it out."
+            )
+        figures, left_out = curves(self.history)
+        writers, unsaved = self._stored()
+        kind = type(self).__name__
+        circuits = f"There are no netlist, no static power and no drawing of a circuit: this {kind} is none."
+        (values,) = Network._tables(self)
+        return Contents(
+            [dict(zip(values.columns, row, strict=True)) for row in values.rows],
+            {
+                "kind": kind,
+                "trained values": self._trained_count(),
+            },
+            figures,
+            writers,
+            notes=(circuits, *left_out, *unsaved),
+        )
+
+    def _trained_count(self) -> int:
+        return sum(p.initial.size for p in self.system.parameters.values() if p.trainable)
+
+    def _stored(self) -> tuple[dict[str, Callable[[Path], object]], tuple[str, ...]]:
+        """What writes history and values, and what is left out of them."""
+        kind = type(self).__name__
+        note = f"There is no model.ebana: a {kind} has no stored form. The file values holds its values."
+        return {VALUES: self.save_values, "history": self.save_history}, (note,)
 
     # -- files --------------------------------------------------------------------------------------
 

@@ -4,6 +4,8 @@
     cosine          f = final + (1 - final) (1 + cos(pi t / T)) / 2    up to T, then final
     exponential     f = decay^n after n epochs
 
+and every schedule of optax by its name, ``get("polynomial_schedule", ...)``: see :class:`Optax`.
+
 A factor is made of JAX operations on traced numbers, so a step compiled once serves a whole run,
 whatever its length.
 
@@ -15,9 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from inspect import Parameter, signature
 from numbers import Real
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -164,6 +168,72 @@ class FromFunction(Schedule):
         return self.function(step)
 
 
+OPTAX = (
+    "constant_schedule", "cosine_decay_schedule", "cosine_onecycle_schedule", "exponential_decay",
+    "linear_onecycle_schedule", "linear_schedule", "piecewise_constant_schedule", "piecewise_interpolate_schedule",
+    "polynomial_schedule", "sgdr_schedule", "warmup_constant_schedule", "warmup_cosine_decay_schedule",
+    "warmup_exponential_decay_schedule",
+)  # fmt: skip
+"""Names of the schedules of optax that are made of numbers alone; ``_schedule`` may be left out."""
+
+ONES = ("value", "init_value", "peak_value")
+"""Arguments of theirs that are 1 where they are left out: what they make is a factor here."""
+
+
+@dataclass(frozen=True)
+class Optax(Schedule):
+    """A schedule of optax by its name, as a factor: values that it needs and are left out are 1.
+
+    Of a schedule with a warm-up the factor begins at 0 and the peak is 1.
+
+    Args:
+        name: one of :data:`OPTAX`.
+        options: its arguments, as optax has them; steps are updates.
+
+    Raises:
+        ValueError: for a name and arguments that there are not.
+
+    Example:
+        >>> halving = get("exponential_decay", transition_steps=10, decay_rate=0.5)
+        >>> float(halving.factor(20)), halving.factor(np.array([0, 10])).tolist()
+        (0.25, [1.0, 0.5])
+    """
+
+    name: str
+    options: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        known = signature(self._made_by()).parameters
+        if unknown := sorted(set(self.options) - set(known)):
+            raise ValueError(f"schedule {self.name!r} has no options {unknown}. It has: {', '.join(known)}.")
+        given = {"init_value": 0.0} if "peak_value" in known and "init_value" in known else {}
+        given |= {name: 1.0 for name in ONES if name in known and name not in given}
+        options = given | {name: _with_steps(option) for name, option in self.options.items()}
+        if missing := [n for n, p in known.items() if p.default is Parameter.empty and n not in options]:
+            raise ValueError(f"schedule {self.name!r} needs {' and '.join(missing)}.")
+        object.__setattr__(self, "options", options)
+
+    def _made_by(self) -> Callable[..., Any]:
+        import optax
+
+        if self.name not in OPTAX:
+            raise ValueError(f"optax has no schedule {self.name!r} of numbers. It has: {', '.join(OPTAX)}.")
+        return vars(optax.schedules)[self.name]
+
+    def factor(
+        self, step: Number, total_steps: Number | None = None, steps_per_epoch: Number | None = None
+    ) -> Number:
+        """See :meth:`Schedule.factor`."""
+        made = self._made_by()(**self.options)
+        # one by one: some take no arrays of steps
+        return jnp.reshape(jax.vmap(made)(jnp.ravel(jnp.asarray(step))), jnp.shape(step))
+
+
+def _with_steps(option: Any) -> Any:
+    """Numbers of steps are the keys of some; JSON has made texts of them."""
+    return {int(step): v for step, v in option.items()} if isinstance(option, Mapping) else option
+
+
 class LearningRateSchedule:
     """A learning rate that changes with the number of updates: what ``lr=`` takes in place of a number.
 
@@ -280,35 +350,76 @@ def get_rate(spec: Any) -> Any:
     return Scheduled(spec["lr"], spec["schedule"])
 
 
-_BUILT_IN: dict[str, Any] = {"Constant": Constant, "Cosine": Cosine, "Exponential": Exponential}
+_BUILT_IN: dict[str, Any] = {
+    "Constant": Constant,
+    "Cosine": Cosine,
+    "Exponential": Exponential,
+    "Optax": Optax,
+}
 
 NAMES: dict[str, Any] = {"constant": Constant, "cosine": Cosine, "exponential": Exponential}
 """Accepted names of schedules."""
 
 
-def get(spec: object = None) -> Schedule:
+def get(spec: object = None, **options: Any) -> Schedule:
     """Resolve a schedule: a name, a :class:`Schedule`, a function of the step, a description, or None.
+
+    Args:
+        spec: that; a name is one of :data:`NAMES`, or of :data:`OPTAX`.
+        options: arguments of the schedule, beside a name or a class.
+
+    Raises:
+        ValueError: for what is none, and for options that it has not.
 
     Example:
         >>> get("cosine")
         Cosine(steps=None, epochs=None, final=0.0, warmup=0.0)
         >>> get(None)
         Constant()
+        >>> get("cosine", steps=100, final=0.1)
+        Cosine(steps=100, epochs=None, final=0.1, warmup=0.0)
     """
-    if spec is None:
+    if spec is None and not options:
         return Constant()
-    if isinstance(spec, str) and spec.lower() in NAMES:
-        return NAMES[spec.lower()]()
+    if isinstance(spec, str):
+        return _by_name(spec, options)
     if isinstance(spec, type) and issubclass(spec, Schedule):
-        return spec()
+        return _with_options(spec, options)
+    if options:
+        raise ValueError(
+            f"schedules.get({spec!r}) got the options {sorted(options)}. Expected a name or a class beside them."
+        )
     if isinstance(spec, Schedule):
         return spec
     if isinstance(spec, Mapping):
         return _from_config(spec)
     if callable(spec):
         return FromFunction(spec)
-    raise ValueError(
-        f"unknown schedule {spec!r}. Expected one of {', '.join(map(repr, NAMES))}, a Schedule object, "
+    raise _unknown(spec)
+
+
+def _by_name(name: str, options: Mapping[str, Any]) -> Schedule:
+    lower = name.lower()
+    if lower in NAMES:
+        return _with_options(NAMES[lower], options)
+    for known in (lower, f"{lower}_schedule"):
+        if known in OPTAX:
+            return Optax(known, options)
+    raise _unknown(name)
+
+
+def _with_options(schedule: type[Schedule], options: Mapping[str, Any]) -> Schedule:
+    known = list(signature(schedule).parameters)
+    if unknown := sorted(set(options) - set(known)):
+        raise ValueError(
+            f"schedule {schedule.__name__!r} has no options {unknown}. It has: {', '.join(known) or 'none'}."
+        )
+    return schedule(**options)
+
+
+def _unknown(spec: object) -> ValueError:
+    return ValueError(
+        f"unknown schedule {spec!r}. Expected one of {', '.join(map(repr, (*NAMES, *OPTAX)))}, a Schedule object, "
         "or a function of the step."
     )
 

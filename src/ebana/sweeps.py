@@ -6,7 +6,7 @@ follow a branch as SPICE's ``.dc`` does (:func:`ebana.analysis.decks.solve_deck`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from ebana.circuit import Circuit
 from ebana.circuit.elements import VoltageSources
 from ebana.engines.points import NamedPoint
 from ebana.physics import kirchhoff
+from ebana.shown import Shown, Table
 from ebana.tables import frame
 from ebana.units import quantities, quantity
 
@@ -43,7 +44,7 @@ class Solvable(Protocol):
 
 
 @dataclass(frozen=True, repr=False)
-class Sweep:
+class Sweep(Shown):
     """Operating points over a swept input. Made by :meth:`ebana.Model.sweep`.
 
     Args:
@@ -66,6 +67,13 @@ class Sweep:
         ends = f"{self.values[0]:g} to {self.values[-1]:g} {self.unit}"
         return f"Sweep({self.name!r}, {ends}, {len(self.values)} points)"
 
+    def _tables(self) -> Iterator[Table]:
+        curves = self._output_curves()
+        heads = (f"{self.name} ({self.unit})", *(f"{name} (V)" for name in curves))
+        lost = f", {int((~self.found).sum())} not found" if not self.found.all() else ""
+        rows = [(float(value), *(y[k] for y in curves.values())) for k, value in enumerate(self.values)]
+        yield Table(f"{len(self)} points{lost}", heads, rows)
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -73,10 +81,14 @@ class Sweep:
         """A potential, voltage or current by name, ``(P,)``; see :class:`~ebana.engines.points.NamedPoint`."""
         return np.where(self.found, self.point[name], np.nan)
 
+    def columns(self) -> dict[str, np.ndarray]:
+        """The columns of :meth:`to_frame`, ``(P,)`` each: what was swept, and ``v(node)`` in volts of every node."""
+        potentials = {f"v({name})": self[f"v({name})"] for name in self.point.circuit.node_names}
+        return {self.name: self.values} | potentials
+
     def to_frame(self) -> Any:
         """Swept values and potentials of all nodes as a :class:`pandas.DataFrame`, a row a point; needs pandas."""
-        columns = {f"v({name})": self[f"v({name})"] for name in self.point.circuit.node_names}
-        return frame({self.name: self.values} | columns, "Sweep.to_frame()", "sweep['node'] and sweep.values")
+        return frame(self.columns(), "Sweep.to_frame()", "Sweep.columns()")
 
     def plot(self, path: FilePath | None = None, names: Sequence[str] = ()) -> Any:
         """Curves over the swept values, as a matplotlib figure; saved where a path is given.

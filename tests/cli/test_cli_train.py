@@ -8,7 +8,7 @@ import pytest
 
 from ebana import History, load_model
 from ebana.cli.clock import process_seconds
-from ebana.cli.run_folder import FILES
+from ebana.reports.run_folder import FILES
 from ebana.spice.simulators.session import available
 from helpers.nets import Refuses
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ebana import load_model
-from ebana.cli.run_folder import FILES
+from ebana.reports.run_folder import FILES
 from ebana.spice.simulators.session import available
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"

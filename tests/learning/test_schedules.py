@@ -1,5 +1,7 @@
 """Schedules: the published shapes, on traced numbers."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -65,7 +67,15 @@ def test_missing_lengths_are_named(schedule):
         (lambda: Cosine(final=2), r"Cosine\(final=2\)"),
         (lambda: Exponential(0.0), r"Exponential\(decay=0.0\)"),
         (lambda: Exponential(1.5), r"Exponential\(decay=1.5\)"),
-        (lambda: schedules.get("linear"), r"unknown schedule 'linear'.*'cosine'"),
+        (lambda: schedules.get("stairs"), r"unknown schedule 'stairs'.*'cosine'"),
+        (lambda: schedules.get("linear"), "'linear_schedule' needs end_value and transition_steps"),
+        (
+            lambda: schedules.get("exponential_decay", rate=2),
+            "'exponential_decay' has no options .*transition_steps",
+        ),
+        (lambda: schedules.get("cosine", decay=2), "'Cosine' has no options .*steps, epochs, final, warmup"),
+        (lambda: schedules.get(Constant(), steps=2), "Expected a name or a class"),
+        (lambda: schedules.Optax("join_schedules", {}), "no schedule 'join_schedules'"),
         (lambda: schedules.get({"class": "Mine", "custom": True}), "'Mine' is not built in"),
         (lambda: schedules.get({"class": "Cosine", "speed": 1}), "no options"),
     ],
@@ -76,10 +86,70 @@ def test_bad_schedules_are_named(make, message):
 
 
 @pytest.mark.parametrize(
-    "schedule", [Constant(), Cosine(steps=5, final=0.1), Exponential(0.9, smooth=True)], ids=str
+    "schedule",
+    [
+        Constant(),
+        Cosine(steps=5, final=0.1),
+        Exponential(0.9, smooth=True),
+        schedules.get("piecewise_constant", boundaries_and_scales={3: 0.5, 7: 0.1}),
+    ],
+    ids=str,
 )
 def test_config_round_trip(schedule):
-    assert schedules.get(schedule.to_config()) == schedule
+    assert schedules.get(json.loads(json.dumps(schedule.to_config()))) == schedule
+
+
+OF_OPTAX = {
+    "constant_schedule": ({}, {"value": 1.0}),
+    "linear": ({"end_value": 0.1, "transition_steps": 10}, {"init_value": 1.0}),
+    "polynomial": ({"end_value": 0.1, "power": 2, "transition_steps": 10}, {"init_value": 1.0}),
+    "exponential_decay": ({"transition_steps": 3, "decay_rate": 0.5, "staircase": True}, {"init_value": 1.0}),
+    "cosine_decay": ({"decay_steps": 10, "alpha": 0.1}, {"init_value": 1.0}),
+    "cosine_onecycle": ({"transition_steps": 20}, {"peak_value": 1.0}),
+    "linear_onecycle": ({"transition_steps": 20}, {"peak_value": 1.0}),
+    "piecewise_constant": ({"boundaries_and_scales": {5: 0.5}}, {"init_value": 1.0}),
+    "piecewise_interpolate": (
+        {"interpolate_type": "cosine", "boundaries_and_scales": {5: 0.5, 10: 0.1}},
+        {"init_value": 1.0},
+    ),
+    "warmup_constant": ({"warmup_steps": 5}, {"init_value": 0.0, "peak_value": 1.0}),
+    "warmup_cosine_decay": ({"warmup_steps": 5, "decay_steps": 20}, {"init_value": 0.0, "peak_value": 1.0}),
+    "warmup_exponential_decay": (
+        {"warmup_steps": 5, "transition_steps": 5, "decay_rate": 0.5},
+        {"init_value": 0.0, "peak_value": 1.0},
+    ),
+    "sgdr": (
+        {"cosine_kwargs": [{"init_value": 0.0, "peak_value": 1.0, "warmup_steps": 2, "decay_steps": 10}] * 2},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_OPTAX)
+def test_schedules_of_optax_by_their_names(name):
+    options, implied = OF_OPTAX[name]
+    ours, steps = schedules.get(name, **options), np.arange(25)
+    theirs = getattr(optax, ours.name)(**options, **implied)
+    expected = [float(theirs(step)) for step in steps]
+    np.testing.assert_allclose(ours.factor(steps), expected, rtol=1e-6, atol=1e-7)
+    assert float(ours.factor(7)) == pytest.approx(expected[7], abs=1e-7)
+
+
+def test_every_schedule_of_optax_that_is_made_of_numbers_is_named():
+    made = {name for name, found in vars(optax.schedules).items() if callable(found) and name[0].islower()}
+    others = {"inject_hyperparams", "inject_stateful_hyperparams", "join_schedules"}
+    assert set(schedules.OPTAX) == made - others
+    assert {schedules.get(name, **options).name for name, (options, _) in OF_OPTAX.items()} == set(
+        schedules.OPTAX
+    )
+
+
+def test_a_layer_whose_rate_has_a_schedule_of_optax_is_not_stored(tmp_path):
+    x = InputVoltageLayer(units=1, name="x")
+    rate = schedules.Scheduled(1e-7, schedules.get("exponential_decay", transition_steps=3, decay_rate=0.5))
+    model = Model(x, CurrentLayer("y")(DenseLayer(2, "d", lr=rate)(x)))
+    with pytest.raises(TypeError, match=r"layer 'd' has the learning rate.*no stored form"):
+        model.save(tmp_path / "model")
 
 
 @pytest.mark.parametrize("spec", [None, "constant", Constant, Constant()])

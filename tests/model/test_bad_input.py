@@ -181,8 +181,8 @@ def test_a_generator_has_its_own_batch_size_and_targets():
 
 
 def test_a_schedule_that_cannot_be_is_refused():
-    with pytest.raises(ValueError, match="unknown schedule 'linear'"):
-        shared().fit(X, Y, optimizer=optimizers.Adam(schedule="linear"))
+    with pytest.raises(ValueError, match="unknown schedule 'stairs'"):
+        shared().fit(X, Y, optimizer=optimizers.Adam(schedule="stairs"))
 
 
 def test_an_early_stop_on_what_is_not_measured_is_refused():

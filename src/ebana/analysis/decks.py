@@ -93,10 +93,12 @@ class Solution:
         """Swept variables, potentials ``v(node)`` and currents ``i(element)`` as a table of pandas."""
         from ebana.tables import frame
 
-        columns = dict(self.swept) | {f"v({name})": value for name, value in self.volts.items()}
-        return frame(
-            columns | {f"i({name})": value for name, value in self.amperes.items()}, "Solution.to_frame()"
-        )
+        return frame(self.columns(), "Solution.to_frame()", "Solution.columns()")
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """The columns of :meth:`to_frame`, ``(points,)`` each: swept values, volts and amperes."""
+        volts = {f"v({name})": value for name, value in self.volts.items()}
+        return dict(self.swept) | volts | {f"i({name})": value for name, value in self.amperes.items()}
 
 
 def solve_deck(

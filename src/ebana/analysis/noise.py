@@ -36,8 +36,10 @@ from ebana.engines.base import batch_size, raise_unless_converged
 from ebana.frozen import FrozenMapping
 from ebana.inference import arguments, free_states
 from ebana.learning.system import scope
+from ebana.shown import Shown, Table, brief
 from ebana.tables import frame
 from ebana.training.data import as_dataset
+from ebana.units import si
 
 if TYPE_CHECKING:
     from pandas import DataFrame  # pyright: ignore[reportMissingImports]
@@ -115,7 +117,7 @@ class OutputNoise:
 
 
 @dataclass(frozen=True, eq=False)
-class NoiseReport:
+class NoiseReport(Shown):
     """Noise of a model at operating points; ``print`` it for tables. Samples that were not found are NaN.
 
     Args:
@@ -150,13 +152,18 @@ class NoiseReport:
     contrast: ContrastNoise | None = None
 
     def __repr__(self) -> str:
-        told = ", ".join(
-            f"{name} {float(np.sqrt((o.noise**2).mean())):.3g} V" for name, o in self.outputs.items()
+        told = brief(
+            (f"{name} {float(np.sqrt((o.noise**2).mean())):.3g} V" for name, o in self.outputs.items()), 3, 32
         )
-        return f"NoiseReport({self.name!r}: {told or 'no outputs'}; print it for tables)"
+        return f"NoiseReport({self.name!r}: {told if self.outputs else 'no outputs'}; print it for tables)"
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(str(self))
+    def _tables(self) -> Iterator[Table]:
+        units = {"noise": "noise (V)", "signal": "signal (V)"}
+        columns = self.columns()
+        low, high = self.bandwidth
+        caption = f"Noise from {si(low, 'Hz')} to {si(high, 'Hz')}, rms, {self.samples} samples"
+        heads = [units.get(name, name) for name in columns]
+        yield Table(caption, heads, list(zip(*columns.values(), strict=True)))
 
     def __str__(self) -> str:
         return "\n".join(described(self))

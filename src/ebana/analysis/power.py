@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
 
-from ebana._types import Data, LossLike, LossOrName, ModelLike
+from ebana._types import Data, FilePath, LossLike, LossOrName, ModelLike
 from ebana.analysis import element_power
 from ebana.compilation import compiled
 from ebana.engines.base import OperatingPoint, batch_size, raise_unless_converged
@@ -30,9 +30,15 @@ from ebana.learning.linearisation import HardwareLinearisation
 from ebana.learning.system import scope
 from ebana.learning.systems.circuit import CircuitSystem
 from ebana.physics import energy
+from ebana.shown import Shown, Table
+from ebana.tables import frame
 from ebana.training.data import as_dataset
 from ebana.training.evaluation import BLOCK
 from ebana.units import si
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame  # pyright: ignore[reportMissingImports]
 
 Array = np.ndarray
 
@@ -144,7 +150,7 @@ class PhasePower:
 
 
 @dataclass(frozen=True, eq=False)
-class PowerReport:
+class PowerReport(Shown):
     """Static power of a model; ``print`` it for a table.
 
     The properties without a phase are those of the free phase, which is inference.
@@ -162,8 +168,13 @@ class PowerReport:
     def __repr__(self) -> str:
         return f"PowerReport({self.name!r}: {si(self.total, 'W')} from sources; print it for a table)"
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(str(self))
+    def _tables(self) -> Iterator[Table]:
+        from ebana.reports.power import power_tables
+
+        for caption, table in zip(
+            ("Phases", "By kind of element", "By layer"), power_tables(self), strict=True
+        ):
+            yield Table(caption, table.columns, table.rows)
 
     @property
     def free(self) -> PhasePower:
@@ -212,6 +223,34 @@ class PowerReport:
             "beta_siemens": self.beta,
             "phases": {phase: power.to_dict() for phase, power in self.phases.items()},
         }
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The columns of :meth:`to_frame`: ``phase``, ``layer``, ``element``, ``kind``, ``watts`` (mean)."""
+        rows = [(phase, e) for phase, power in self.phases.items() for e in power.elements]
+        return {
+            "phase": [phase for phase, _ in rows],
+            "layer": [element.layer for _, element in rows],
+            "element": [element.name for _, element in rows],
+            "kind": [element.kind for _, element in rows],
+            "watts": [_mean(element.watts) for _, element in rows],
+        }
+
+    def to_frame(self) -> DataFrame:
+        """What each array of elements takes up, as a table of pandas, negative where it delivers; needs pandas."""
+        return frame(self.columns(), "PowerReport.to_frame()", "PowerReport.columns()")
+
+    def plot(self, path: FilePath | None = None) -> Figure:
+        """Power by layer and by kind of element in the free phase, as a matplotlib figure.
+
+        Args:
+            path: where to save it; a file name that ends in ``.png``, ``.svg`` or ``.pdf``.
+        """
+        from ebana.reports import power_chart, save
+
+        figure = power_chart(self)
+        if path is not None:
+            save(figure, path)
+        return figure
 
     def __str__(self) -> str:
         return "\n".join(_text(self))

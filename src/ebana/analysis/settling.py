@@ -16,10 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ebana._types import Data, ModelLike
+from ebana._types import Data, FilePath, ModelLike
 from ebana.analysis import element_power
 from ebana.circuit import Circuit
 from ebana.circuit.capacitance import capacitances
@@ -28,14 +29,20 @@ from ebana.compilation import arithmetic
 from ebana.engines.base import NotConverged
 from ebana.physics import kirchhoff
 from ebana.physics.stiffness import node_conductances
+from ebana.shown import Shown, Table
 from ebana.spice.language.statements import Capacitor, Comment, Ramp, Transient
 from ebana.spice.netlist.deck import deck_of
 from ebana.spice.netlist.dialects import ngspice
 from ebana.spice.netlist.names import Names
 from ebana.spice.netlist.values import handles
 from ebana.spice.simulators.batch import run
+from ebana.tables import frame
 from ebana.training.data import as_dataset
 from ebana.units import si
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame  # pyright: ignore[reportMissingImports]
 
 Array = np.ndarray
 
@@ -58,8 +65,8 @@ EXTENSIONS = 8
 """How often a simulation is repeated with four times the duration until the outputs have settled."""
 
 
-@dataclass(frozen=True, eq=False)
-class Settling:
+@dataclass(frozen=True, eq=False, repr=False)
+class Settling(Shown):
     """One settling, from one operating point to another.
 
     Args:
@@ -104,6 +111,52 @@ class Settling:
             "tolerance_volts": self.tolerance,
             "final_error_volts": self.final_error,
         }
+
+    def columns(self) -> dict[str, Array]:
+        """The columns of :meth:`to_frame`, ``(T,)`` each: ``seconds``, each output in volts, and powers in watts."""
+        powers = {"source_watts": self.source_power, "amplifier_watts": self.amplifier_power}
+        return {"seconds": self.time} | self._curves() | powers
+
+    def _curves(self) -> dict[str, Array]:
+        """Each unit of each output over time, volts."""
+        return {
+            name if volts.shape[1] == 1 else f"{name}[{k}]": volts[:, k]
+            for name, volts in self.outputs.items()
+            for k in range(volts.shape[1])
+        }
+
+    def to_frame(self) -> DataFrame:
+        """The waveforms as a table of pandas, a row a time step; needs pandas."""
+        return frame(self.columns(), "Settling.to_frame()", "Settling.columns()")
+
+    def plot(self, path: FilePath | None = None) -> Figure:
+        """Outputs over time and where they count as settled, as a matplotlib figure.
+
+        Args:
+            path: where to save it; a file name that ends in ``.png``, ``.svg`` or ``.pdf``.
+        """
+        from ebana.reports import save
+        from ebana.reports.settling import settling_curves
+
+        figure = settling_curves(self.time, self._curves(), self.settling_time)
+        if path is not None:
+            save(figure, path)
+        return figure
+
+    def _tables(self) -> Iterator[Table]:
+        shown = {
+            "settling time": si(self.settling_time, "s"),
+            "energy of the sources": si(self.energy, "J"),
+            "energy of ideal amplifiers": si(self.amplifier_energy, "J"),
+            "static power": si(self.static_power, "W"),
+            "static power times settling time": si(self.static_energy, "J"),
+            "tolerance": si(self.tolerance, "V"),
+            "error at the end": si(self.final_error, "V"),
+        }
+        yield Table("One inference", ("quantity", "value"), list(shown.items()))
+
+    def __repr__(self) -> str:
+        return f"Settling({si(self.settling_time, 's')}, {si(self.energy, 'J')})"
 
     def __str__(self) -> str:
         return (

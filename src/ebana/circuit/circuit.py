@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from ebana.circuit.element import GROUND, INDEX, Element
 from ebana.circuit.elements import Amplifiers, NodeGroup, Output, VoltageSources
 from ebana.parameters import Parameter
+from ebana.shown import Shown, Table, brief
 
 
 def connected(circuit: Circuit, among: np.ndarray, *, amplified: bool) -> np.ndarray:
@@ -37,7 +38,7 @@ def connected(circuit: Circuit, among: np.ndarray, *, amplified: bool) -> np.nda
 
 
 @dataclass(frozen=True, eq=False)
-class Circuit:
+class Circuit(Shown):
     """An immutable circuit. Build one with :class:`~ebana.circuit.builder.CircuitBuilder`.
 
     A circuit is a JAX pytree of its devices' numbers (:mod:`ebana.physics.structure`).
@@ -59,8 +60,14 @@ class Circuit:
     def __repr__(self) -> str:
         return (
             f"Circuit({self.size} nodes, {len(self.free)} of them free; {len(self.elements)} arrays of elements; "
-            f"outputs {', '.join(port.name for port in self.outputs) or 'none'})"
+            f"outputs {brief(port.name for port in self.outputs)})"
         )
+
+    def _tables(self) -> Iterator[Table]:
+        elements = [(e.name, e.kind, e.units, e.layer) for e in self.elements]
+        yield Table("Elements", ("name", "kind", "how many", "layer"), elements)
+        groups = [(g.name, g.kind, g.size, g.layer) for g in self.groups]
+        yield Table("Nodes", ("group", "kind", "nodes", "layer"), groups)
 
     def explore(self) -> None:
         """Find out once what follows from the structure, for all circuits that share it."""

@@ -6,7 +6,6 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ebana.cli.options import Json
@@ -15,31 +14,16 @@ from ebana.spice.simulators.session import SIMULATORS, available
 
 NAME = "info"
 
-PACKAGES = (
-    "jax", "jaxlib", "numpy", "scipy", "optax", "safetensors", "scikit-learn", "matplotlib", "typer", "rich", "neospice"
-)  # fmt: skip
-
 
 def run(json: Json = False) -> None:
     """Versions, platform, and engines with how to get the missing ones."""
+    from ebana.reports.versions import versions
+
     terminal = Terminal(json)
     with terminal.quiet():
         result = {"versions": versions(), "platform": machine(), "engines": engines()}
         _show(result, terminal)
     terminal.result(result)
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that matter."""
-    from ebana import __version__
-
-    found = {"ebana": __version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
 
 
 def machine() -> dict[str, Any]:

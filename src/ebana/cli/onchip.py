@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ebana.cli.options import Json, check_given, check_seeds
-from ebana.cli.terminal import Terminal, to_json
+from ebana.cli.terminal import Terminal
 from ebana.cli.unfinished import Unfinished
 from ebana.spice.simulators.session import require
 from ebana.storage.atomic import write_atomically
+from ebana.storage.strict_json import to_json
 
 if TYPE_CHECKING:
     from ebana.onchip import Network, OnChip

@@ -10,8 +10,9 @@ import typer
 from ebana.cli import onchip
 from ebana.cli.failures import FAILED
 from ebana.cli.options import Json, check_count, check_given, check_seed
-from ebana.cli.terminal import Terminal, to_json
+from ebana.cli.terminal import Terminal
 from ebana.storage.atomic import write_atomically
+from ebana.storage.strict_json import to_json
 
 if TYPE_CHECKING:
     from ebana.onchip.parity import Parity

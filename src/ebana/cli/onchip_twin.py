@@ -9,8 +9,9 @@ import typer
 
 from ebana.cli.onchip import FirstSeed
 from ebana.cli.options import Json, check_given, check_seeds
-from ebana.cli.terminal import Terminal, to_json
+from ebana.cli.terminal import Terminal
 from ebana.storage.atomic import write_atomically
+from ebana.storage.strict_json import to_json
 
 if TYPE_CHECKING:
     from ebana.onchip.twin.history import TwinHistory

@@ -9,11 +9,12 @@ import typer
 
 from ebana.cli.failures import FAILED
 from ebana.cli.options import DeckDialect, Json, check_count, check_dialect, check_seed
-from ebana.cli.terminal import Terminal, to_json
+from ebana.cli.terminal import Terminal
 from ebana.cli.unfinished import Unfinished
 from ebana.spice.simulators.session import SIMULATORS
 from ebana.storage.atomic import write_atomically
 from ebana.storage.parts import Parts
+from ebana.storage.strict_json import to_json
 
 if TYPE_CHECKING:
     from ebana.decks.source import Dialect

@@ -10,8 +10,9 @@ import typer
 
 from ebana.cli.failures import FAILED
 from ebana.cli.options import Json, Seed, check_count, check_seed
-from ebana.cli.terminal import Terminal, to_json
+from ebana.cli.terminal import Terminal
 from ebana.cli.unfinished import Unfinished
+from ebana.storage.strict_json import to_json
 
 if TYPE_CHECKING:
     from ebana.reproductions.outcome import Outcome

@@ -5,14 +5,14 @@ With ``--json`` standard output carries one line and nothing else, whatever the 
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import TYPE_CHECKING, Any
+
+from ebana.storage.strict_json import to_json
 
 if TYPE_CHECKING:
     from ebana.progress import Bar
@@ -117,23 +117,3 @@ def _quiet_handle() -> Iterator[None]:
         sys.stdout.flush()
         os.dup2(saved, 1)
         os.close(saved)
-
-
-def to_json(value: object, indent: int | None = None) -> str:
-    """Strict JSON: null where a number is not finite."""
-    return json.dumps(strict(value), allow_nan=False, indent=indent)
-
-
-def strict(value: Any) -> Any:
-    """The value made of what JSON knows."""
-    if isinstance(value, Mapping):
-        return {str(key): strict(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [strict(item) for item in value]
-    if hasattr(value, "tolist"):  # NumPy's numbers and arrays
-        return strict(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return str(value)

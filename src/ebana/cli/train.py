@@ -15,7 +15,6 @@ from ebana.cli import data
 from ebana.cli.clock import process_seconds
 from ebana.cli.failures import stopped_code
 from ebana.cli.options import Engine, Json, Seed, Workers, check_count, check_engine, check_seed, make_engine
-from ebana.cli.run_folder import RunFolder
 from ebana.cli.terminal import Terminal
 from ebana.interruption import Terminated
 from ebana.spice.simulators.session import require
@@ -23,6 +22,7 @@ from ebana.spice.simulators.session import require
 if TYPE_CHECKING:
     from ebana.model import Model
     from ebana.recipes import Recipe
+    from ebana.reports.run_folder import RunFolder
     from ebana.training.data import Dataset
 
 NAME = "train"
@@ -32,6 +32,9 @@ CHECKPOINT_EVERY = {True: 50, False: 5}
 
 VALIDATE_EVERY = 25
 """Epochs between two points of the validation curve."""
+
+
+CHOOSE = "Choose another folder with --out."
 
 
 @dataclass(frozen=True)
@@ -108,23 +111,56 @@ def run(
 def train(request: Request, terminal: Terminal) -> dict[str, Any]:
     """Train, write the run folder, tell the result."""
     from ebana import recipes
+    from ebana.reports.run_folder import RunFolder
 
     recipe = recipes.get(_known(request.dataset))
     request.check()
     folder = RunFolder(request.out)
-    folder.check()
+    folder.check(CHOOSE)
     model = recipe.build(request.seed, make_engine(request.engine, request.workers))
     parts = data.parts(model, recipe.data(request.seed))
     try:
         _fit(model, recipe, parts, request, folder, terminal)
         _check_trained(model)
         result = _result(model, recipe, parts, request)
-        result = folder.write(model, recipe, parts, result, request.capacitance)
+        result = _write(folder, model, recipe, parts, result, request.capacitance)
     except (KeyboardInterrupt, Terminated) as signal:
         _tell_how_to_resume(model, request, folder, terminal)
         raise typer.Exit(stopped_code(signal)) from None
     _show(result, folder, terminal)
     return result
+
+
+def _write(
+    folder: RunFolder,
+    model: Model,
+    recipe: Recipe,
+    parts: dict[str, Dataset],
+    result: dict[str, Any],
+    capacitance: float | None,
+) -> dict[str, Any]:
+    """Write everything; returns the result with the time of the whole process."""
+    from ebana.reports.run_folder import VALIDATION_NOTE
+    from ebana.reports.versions import versions
+
+    contents = model.report_contents(
+        parts["test"].inputs, parts["train"].inputs, loss=recipe.make_loss(), capacitance=capacitance
+    )
+    return folder.write(
+        contents,
+        title=f"{recipe.name}, seed {result['seed']}",
+        result=result,
+        configuration={
+            "seed": result["seed"],
+            "engine": result["engine"],
+            "recipe": recipe.to_dict(),
+            "training": model.history.settings,
+            "circuit": contents.totals,
+            "versions": versions(),
+        },
+        notes=[VALIDATION_NOTE],
+        clock=process_seconds,
+    )
 
 
 def _known(dataset: str) -> str:

@@ -11,9 +11,10 @@ import typer
 from ebana.cli import data
 from ebana.cli.hardware import described
 from ebana.cli.options import Json, Seed, check_count
-from ebana.cli.terminal import Terminal, to_json
+from ebana.cli.terminal import Terminal
 from ebana.cli.unfinished import Unfinished
 from ebana.storage.atomic import write_atomically
+from ebana.storage.strict_json import to_json
 
 NAME = "transfer"
 

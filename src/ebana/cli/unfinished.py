@@ -11,7 +11,6 @@ import typer
 
 from ebana.cli.clock import process_seconds
 from ebana.cli.failures import stopped_code
-from ebana.cli.run_folder import RunFolder
 from ebana.cli.terminal import Terminal
 from ebana.interruption import Terminated
 from ebana.storage.parts import Parts
@@ -31,7 +30,9 @@ class Unfinished:
     """
 
     def __init__(self, folder: Path, resume: bool, terminal: Terminal, words: list[str]) -> None:
-        RunFolder(folder).check()
+        from ebana.reports.run_folder import RunFolder
+
+        RunFolder(folder).check("Choose another folder with --out.")
         self.folder, self.terminal, self.words = folder, terminal, words
         self.parts = Parts(folder / NAME, resume=resume, clock=process_seconds)
         if resume and not (folder / NAME).is_dir():

@@ -13,9 +13,10 @@ from ebana.cli import data
 from ebana.cli.hardware import kinds, number
 from ebana.cli.options import Engine, Json, Seed, check_count
 from ebana.cli.targets import load_model
-from ebana.cli.terminal import Terminal, to_json
+from ebana.cli.terminal import Terminal
 from ebana.cli.unfinished import Unfinished
 from ebana.storage.atomic import write_atomically
+from ebana.storage.strict_json import to_json
 
 if TYPE_CHECKING:
     from ebana.hardware.variation import Variation

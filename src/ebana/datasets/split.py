@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+
+from ebana.shown import Shown, Table, brief
 
 Targets = np.ndarray | Mapping[str, np.ndarray]
 """One array of shape ``(samples, values)``, or one such array for each of several outputs by name."""
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class Split(Shown):
     """A training part and a test part of one data set.
 
     Args:
@@ -46,5 +48,15 @@ class Split:
     def __repr__(self) -> str:
         return (
             f"Split({self.name!r}: {len(self.x_train)} samples to train, {len(self.x_test)} to test; "
-            f"{self.x_train.shape[1]} features, {', '.join(self.outputs)})"
+            f"{self.x_train.shape[1]} features, {brief(self.outputs)})"
+        )
+
+    def _tables(self) -> Iterator[Table]:
+        heads = ("part", "samples", "features", "least (V)", "largest (V)")
+        parts = {"train": self.x_train, "test": self.x_test}
+        rows = [(name, *x.shape, x.min(initial=np.inf), x.max(initial=-np.inf)) for name, x in parts.items()]
+        yield Table("Parts", heads, rows)
+        told = {"features": self.features, "outputs": self.outputs, "classes": self.classes}
+        yield Table(
+            "Names", ("of", "names"), [(of, brief(names, most=12)) for of, names in told.items() if names]
         )

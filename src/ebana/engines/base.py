@@ -7,7 +7,7 @@ solver and a chip on a bench all fit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import partial
@@ -20,6 +20,7 @@ import numpy as np
 from ebana._types import Codes, FreePotentials, Mask, Samples, Values
 from ebana.circuit import Circuit
 from ebana.physics.nudge import Nudge
+from ebana.shown import Shown, Table
 
 
 class Result(IntEnum):
@@ -54,8 +55,8 @@ _EXPLANATIONS = {
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["v", "code", "error", "iterations"], meta_fields=[])
-@dataclass(frozen=True)
-class OperatingPoint:
+@dataclass(frozen=True, repr=False)
+class OperatingPoint(Shown):
     """The operating points of a batch.
 
     Args:
@@ -74,6 +75,12 @@ class OperatingPoint:
         samples, nodes = np.shape(self.v)
         known = f", {int(self.converged.sum())} converged" if isinstance(self.code, np.ndarray) else ""
         return f"OperatingPoint({samples} samples of {nodes} free nodes{known})"
+
+    def _tables(self) -> Iterator[Table]:
+        code, error = np.asarray(self.code), np.asarray(self.error, np.float64)
+        found = [(result, code == result) for result in Result if (code == result).any()]
+        rows = [(r.name.lower(), int(is_.sum()), error[is_].max(), r.explanation) for r, is_ in found]
+        yield Table(f"{len(code)} samples", ("result", "samples", "largest error (V)", "meaning"), rows)
 
     @staticmethod
     def found(v: object, error: object = 0.0) -> OperatingPoint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -13,7 +13,11 @@ from ebana.circuit import Circuit
 from ebana.circuit.element import GROUND
 from ebana.engines.base import OperatingPoint
 from ebana.engines.sparse import branch_currents
+from ebana.shown import Table
 from ebana.tables import frame
+
+SAMPLES = 4
+"""Samples whose potentials a notebook shows."""
 
 _POTENTIAL = re.compile(r"v\(\s*([^,]+?)\s*(?:,\s*(.+?)\s*)?\)", re.IGNORECASE)
 _CURRENT = re.compile(r"i\(\s*(.+?)\s*\)", re.IGNORECASE)
@@ -88,6 +92,16 @@ class NamedPoint(OperatingPoint):
 
     def to_frame(self) -> Any:
         """Potentials of all nodes as a :class:`pandas.DataFrame`, a row a sample; needs pandas."""
-        return frame(
-            {name: self.p[:, k] for k, name in enumerate(self.circuit.node_names)}, "NamedPoint.to_frame()"
-        )
+        return frame(self.columns(), "NamedPoint.to_frame()", "NamedPoint.columns()")
+
+    def _tables(self) -> Iterator[Table]:
+        yield from super()._tables()
+        shown = range(min(len(self.p), SAMPLES))
+        more = f", {len(shown)} of {len(self.p)} samples" if len(self.p) > SAMPLES else ""
+        heads = ("node", *(f"sample {k} (V)" for k in shown))
+        rows = [(name, *(volts[k] for k in shown)) for name, volts in self.columns().items()]
+        yield Table(f"Potentials{more}", heads, rows)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Potentials of all nodes by name, ``(B,)`` each, volts."""
+        return {name: self.p[:, k] for k, name in enumerate(self.circuit.node_names)}

@@ -23,6 +23,7 @@ from ebana.learning.systems.circuit import CircuitSystem
 from ebana.network import Network, read_values, write_values
 from ebana.numbers import whole
 from ebana.parameters import Parameter
+from ebana.shown import brief
 from ebana.storage.described import of_file
 
 LARGEST_READ = 2**32 - 1
@@ -251,7 +252,9 @@ class Chip(Network):
 
     def __repr__(self) -> str:
         which = "another chip in every step" if self.chip is None else f"chip {self.chip}"
-        return f"Chip({self.network!r}, {self.hardware!r}, {which})"
+        effects = brief(type(effect).__name__ for effect in self.hardware.effects)
+        seed = self.hardware.seed
+        return f"Chip({type(self.network).__name__} {self.network.name!r}, {which} of {effects}; {seed=})"
 
     def realised(self) -> tuple[Circuit | None, dict[str, np.ndarray]]:
         """The circuit, if it is one, and the values that the chip has, of those that are asked for."""

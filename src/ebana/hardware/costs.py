@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,7 +26,12 @@ from ebana.circuit.wires import WiredCells
 from ebana.devices.silicon import BOLTZMANN, ZERO_CELSIUS
 from ebana.learning import estimators
 from ebana.numbers import real, whole
+from ebana.shown import Shown, Table
+from ebana.tables import frame
 from ebana.units import si
+
+if TYPE_CHECKING:
+    from pandas import DataFrame  # pyright: ignore[reportMissingImports]
 
 TRAINING_OPERATIONS = 3
 """Digital operations of training in terms of those of an inference: forwards, and twice backwards."""
@@ -96,8 +101,12 @@ class Cost:
         return self.array + self.reads + self.sets + self.writes
 
 
+PARTS = ("array", "reads", "sets", "writes", "total")
+"""Names of the parts of a cost."""
+
+
 @dataclass(frozen=True, repr=False)
-class CostReport:
+class CostReport(Shown):
     """What :meth:`ebana.Model.costs` found.
 
     Args:
@@ -146,6 +155,27 @@ class CostReport:
         """As JSON-compatible values."""
         return asdict(self) | {"conversions": dict(self.conversions)}
 
+    def columns(self) -> dict[str, list[Any]]:
+        """The columns of :meth:`to_frame`: ``what`` is done, and joules by part."""
+        costs = self._costs()
+        return {"what": list(costs)} | {p: [getattr(cost, p) for cost in costs.values()] for p in PARTS}
+
+    def _costs(self) -> dict[str, Cost]:
+        """What is known, by what is done."""
+        told = {"an inference": self.inference, "a step, a sample": self.training}
+        return {what: cost for what, cost in told.items() if cost is not None}
+
+    def to_frame(self) -> DataFrame:
+        """Joules of an inference and of a step as a table of pandas; needs pandas."""
+        return frame(self.columns(), "CostReport.to_frame()", "CostReport.columns()")
+
+    def _tables(self) -> Iterator[Table]:
+        rows = [
+            (what, *(si(getattr(cost, p), "J", 3) for p in PARTS)) for what, cost in self._costs().items()
+        ]
+        caption = f"{self.parameters} trained values, {si(self.seconds, 's', 3)} a phase"
+        yield Table(caption, ("what", *PARTS), rows)
+
     def __repr__(self) -> str:
         return f"CostReport({self.name!r}: {si(self.inference.total, 'J', 3)} an inference)"
 
@@ -154,12 +184,9 @@ class CostReport:
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.name!r}: {self.parameters} trained values, {si(self.seconds, 's', 3)} a phase"
-        yield f"{'':<20}{'array':>11}{'reads':>11}{'sets':>11}{'writes':>11}{'total':>11}"
-        rows = {"an inference": self.inference, "a step, a sample": self.training}
-        for what, cost in rows.items():
-            if cost is not None:
-                parts = (cost.array, cost.reads, cost.sets, cost.writes, cost.total)
-                yield f"{what:<20}" + "".join(f"{si(part, 'J', 3):>11}" for part in parts)
+        yield f"{'':<20}" + "".join(f"{part:>11}" for part in PARTS)
+        for what, cost in self._costs().items():
+            yield f"{what:<20}" + "".join(f"{si(getattr(cost, part), 'J', 3):>11}" for part in PARTS)
         if self.digital is not None:
             ratio = self.digital / self.inference.total if self.inference.total else float("inf")
             yield f"digital: {self.macs} operations, {si(self.digital, 'J', 3)}: {ratio:.3g} times an inference"

@@ -11,7 +11,7 @@ Four ways to a trained chip, from the same start:
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from ebana.hardware.hardware import Hardware, chip_numbers
 from ebana.hardware.variation import figures_of
 from ebana.numbers import whole
 from ebana.progress import bar, time_left
+from ebana.shown import Shown, Table
 from ebana.storage.parts import Parts
 from ebana.tables import frame
 
@@ -75,7 +76,7 @@ class Score:
 
 
 @dataclass(frozen=True, repr=False)
-class Transfer:
+class Transfer(Shown):
     """Accuracies of chips by the way in which they were trained. Made by :func:`compare`.
 
     Args:
@@ -117,16 +118,25 @@ class Transfer:
         }
 
     def to_frame(self) -> DataFrame:
-        """A table of pandas with a row for each chip and way."""
+        """A table of pandas with a row for each chip and way; needs pandas."""
+        return frame(self.columns(), "Transfer.to_frame()", "Transfer.columns()")
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The columns of :meth:`to_frame`: ``way``, ``chip``, ``accuracy`` and ``loss``."""
         ways = [way for way in self.scores for _ in self.numbers]
         every = [score for scores in self.scores.values() for score in scores]
-        columns = {
+        return {
             "way": ways,
             "chip": list(self.numbers) * len(self.scores),
             "accuracy": [score.accuracy for score in every],
             "loss": [score.loss for score in every],
         }
-        return frame(columns, "Transfer.to_frame", "Transfer.scores")
+
+    def _tables(self) -> Iterator[Table]:
+        found = {way: figures_of(self.accuracy(way)) for way in self.scores}
+        rows = [(way, *(one[name] for name in ("median", "mean", "least"))) for way, one in found.items()]
+        caption = f"Accuracy of {len(self.numbers)} chips; of the design {self.design.accuracy:.2%}"
+        yield Table(caption, ("way", "median", "mean", "least"), rows)
 
     def __repr__(self) -> str:
         return f"Transfer({len(self.numbers)} chips of {self.name!r})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import numpy as np
 from ebana._types import FilePath
 from ebana.hardware.hardware import Hardware
 from ebana.learning.systems.circuit import CircuitSystem
+from ebana.shown import Shown, Table
 from ebana.tables import frame
 from ebana.training.data import Dataset
 from ebana.training.evaluation import Evaluation
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Variation:
+class Variation(Shown):
     """Accuracy, loss and error of the outputs of many chips. Made by :meth:`ebana.Model.vary`.
 
     Args:
@@ -181,6 +182,20 @@ class Variation:
             for h, label in enumerate(self.labels)
             for t, celsius in enumerate(corners)
         ]
+
+    def _tables(self) -> Iterator[Table]:
+        heads = [] if self.quantity is None else [self.quantity]
+        heads += [] if self.temperature is None else ["temperature (°C)"]
+        rows = [
+            (
+                *(own.values() or ("all chips",)),
+                *(figures_of(self.table["accuracy"][h, t])[name] for name in ("median", "mean", "least")),
+                _median(self.table["error"][h, t]),
+            )
+            for h, t, own in self._kinds()
+        ]
+        columns = (*(heads or ("",)), "median accuracy", "mean", "least", "error (V)")
+        yield Table(f"{self.chips} chips; accuracy as designed {self.nominal.accuracy:.2%}", columns, rows)
 
     def __repr__(self) -> str:
         return f"Variation({self.chips} chips of {self.network.name!r})"

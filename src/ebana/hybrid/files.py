@@ -31,6 +31,16 @@ MODEL = "model"
 
 def save_model(model: HybridModel, path: FilePath) -> Path:
     """Write a model's parts and values; see :meth:`~ebana.hybrid.HybridModel.save`."""
+    archive.write(path, KIND, *packed(model))
+    return Path(path)
+
+
+def packed(model: HybridModel) -> tuple[dict[str, Any], archive.Arrays]:
+    """Description and arrays of a model, as its file holds them.
+
+    Raises:
+        TypeError: for parts that a file cannot bring back.
+    """
     circuits: dict[str, dict[str, Any]] = {}
     described = []
     for name, part in model.parts.items():
@@ -50,8 +60,7 @@ def save_model(model: HybridModel, path: FilePath) -> Path:
         "dtype": model.system.dtype,
         "parts": described,
     }
-    archive.write(path, KIND, metadata, {"values": model.values, **circuits})
-    return Path(path)
+    return metadata, {"values": model.values, **circuits}
 
 
 def load_model(path: FilePath, *, engines: Mapping[str, Any] | None = None) -> HybridModel:

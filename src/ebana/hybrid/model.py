@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from ebana.names import check_name
 from ebana.network import Network
 from ebana.numbers import whole
 from ebana.parameters import Parameter
-from ebana.shown import Printed
+from ebana.shown import Printed, brief
 from ebana.training.history import History
 
 FEW = 16
@@ -111,7 +111,7 @@ class HybridModel(HardwareVerbs, Network):
         return dict(self._system.blocks)
 
     def __repr__(self) -> str:
-        return f"HybridModel({self.name!r}: {', '.join(self.parts)}; {self._trained()} trainable values)"
+        return f"HybridModel({self.name!r}: {brief(self.parts)}; {self._trained()} trainable values)"
 
     def _trained(self) -> int:
         return sum(p.initial.size for p in self._system.parameters.values() if p.trainable)
@@ -219,6 +219,17 @@ class HybridModel(HardwareVerbs, Network):
         from ebana.hybrid.files import save_model
 
         return save_model(self, path)
+
+    def _stored(self) -> tuple[dict[str, Callable[[Path], object]], tuple[str, ...]]:
+        """See :meth:`ebana.network.Network._stored`."""
+        from ebana.hybrid.files import packed
+
+        try:
+            packed(self)
+        except TypeError as error:
+            writers, _ = super()._stored()
+            return writers, (f"There is no model.ebana: {error} The values alone are in the file values.",)
+        return {"model.ebana": self.save, "history": self.save_history}, ()
 
     def summary(self, print_fn: Any = None) -> str:
         """Parts with shapes, kinds and trainable values, as text; printed too."""

@@ -6,7 +6,7 @@ shape. A layer never solves, never trains and never writes SPICE text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -14,7 +14,8 @@ import numpy as np
 
 from ebana.circuit import CircuitBuilder
 from ebana.names import check_name
-from ebana.schedules import Scheduled, rate_config
+from ebana.schedules import Constant, Cosine, Exponential, Scheduled, rate_config
+from ebana.shown import Shown, Table, brief
 from ebana.storage.described import Check, boolean, by_type, number, optional, record, text
 
 Shape = tuple[int, ...]
@@ -94,7 +95,7 @@ class Signal:
         return self.units > 0
 
 
-class Layer:
+class Layer(Shown):
     """Base class of layers. A new layer states :meth:`output_shape` and :meth:`add`.
 
     Args:
@@ -213,7 +214,11 @@ class Layer:
         return self.calls[0].shape
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self.name!r})"
+        return f"{type(self).__name__}(name={brief([self.name], length=40)!r})"
+
+    def _tables(self) -> Iterator[Table]:
+        calls = [(s.name, s.shape_label, ", ".join(p.name for p in s.parents)) for s in self.calls]
+        yield Table(f"Layer, {self.kind_label}", ("call", "shape", "called on"), calls)
 
 
 class SourceLayer(Layer):
@@ -255,10 +260,14 @@ def positive_integer(value: Any, layer: Layer, what: str) -> int:
 
 def stored_rate(layer: Any) -> Any:
     """The learning rate of a layer as a file holds it; raises TypeError for a function, which no file can hold."""
-    if callable(layer.lr) and not isinstance(layer.lr, Scheduled):
+    stored = isinstance(layer.lr, Scheduled) and isinstance(
+        layer.lr.schedule, Constant | Cosine | Exponential
+    )
+    if callable(layer.lr) and not stored:
         raise TypeError(
-            f"layer {layer.name!r} has the learning rate {layer.lr!r}, and a function has no stored form. Use "
-            "schedules.Scheduled, or save the values with model.save_values() and rebuild the model in Python."
+            f"layer {layer.name!r} has the learning rate {layer.lr!r}, which has no stored form. Use "
+            "schedules.Scheduled of a number and a schedule of this package, or save the values with "
+            "model.save_values() and rebuild the model in Python."
         )
     return rate_config(layer.lr)
 

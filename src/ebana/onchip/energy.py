@@ -13,7 +13,7 @@ real supply could not store.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +23,7 @@ from ebana.onchip.parts import KINDS, joules, parts, vectors
 from ebana.onchip.stimulus import Stimulus
 from ebana.onchip.transient import Chip, TransientEngine
 from ebana.onchip.waveforms import PHASES, Waveforms, record
+from ebana.shown import Shown, Table, brief
 from ebana.units import si
 
 ACCURATE = {"reltol": 1e-4, "trtol": 1.0, "chgtol": 1e-18, "longest": 1e-9}
@@ -32,8 +33,8 @@ LEAST = 1e-18
 """Joules below which a table stays empty."""
 
 
-@dataclass(frozen=True, eq=False)
-class Energy:
+@dataclass(frozen=True, eq=False, repr=False)
+class Energy(Shown):
     """Energies of a few points.
 
     Args:
@@ -62,6 +63,14 @@ class Energy:
         """What is delivered and found nowhere, relative to what is delivered; 0 by Tellegen's theorem."""
         delivered, dissipated, stored = (float(self.joules[kind].sum()) for kind in KINDS)
         return (delivered - dissipated - stored) / delivered
+
+    def __repr__(self) -> str:
+        return (
+            f"Energy({si(float(self.joules['delivered'].mean(0).sum()), 'J')} a point; {brief(self.blocks)})"
+        )
+
+    def _tables(self) -> Iterator[Table]:
+        yield Table("Energy of a point", self.columns, self.rows())
 
     def rows(self) -> list[tuple[str, ...]]:
         """A table as texts: a row for each block and one for all, with the joules of a point.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ebana._types import FilePath
+from ebana.shown import Shown, Table, brief
 from ebana.tables import frame
 
 if TYPE_CHECKING:
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame  # pyright: ignore[reportMissingImports]
 
 
-@dataclass
-class History:
+@dataclass(repr=False)
+class History(Shown):
     """What a training recorded; NaN where nothing is known yet.
 
     Args:
@@ -106,6 +108,22 @@ class History:
     def least(self) -> float:
         """Least over seeds of the final score."""
         return float(np.min(self.final))
+
+    def __repr__(self) -> str:
+        epochs = f"{self.done} of {self.epochs} epochs"
+        return f"{type(self).__name__}({self.measure!r}, seeds {brief(self.seeds, 8)}, {epochs})"
+
+    def _tables(self) -> Iterator[Table]:
+        rows = (
+            list(zip(self.seeds, self.scores[-1], self.final, self.lost, strict=True)) if self.epochs else []
+        )
+        heads = (
+            "seed",
+            f"{self.measure} in the last epoch",
+            f"{self.measure} without updates",
+            "points lost",
+        )
+        yield Table(f"{self.done} of {self.epochs} epochs", heads, rows)
 
     def plot(self, path: FilePath | None = None) -> Figure:
         """The score by epoch and what the median seed answers; saved where a path is given (.png, .svg, .pdf)."""

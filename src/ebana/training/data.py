@@ -9,13 +9,14 @@ import numpy as np
 
 from ebana._types import Data
 from ebana.learning.losses import as_targets
+from ebana.shown import Shown, Table, brief
 
 Arrays = dict[str, np.ndarray]
 Names = Mapping[str, int] | Sequence[str]
 """Names of layers, with their numbers of units where these are to be checked."""
 
 
-class Dataset:
+class Dataset(Shown):
     """Inputs and targets by layer name, one row a sample.
 
     Args:
@@ -52,10 +53,19 @@ class Dataset:
 
     def __repr__(self) -> str:
         def shapes(arrays: Arrays) -> str:
-            return ", ".join(f"{name}: {array.shape[1]}" for name, array in arrays.items())
+            return brief(f"{name}: {array.shape[1]}" for name, array in arrays.items()) if arrays else ""
 
         inputs, outputs = shapes(self.inputs), shapes(self.outputs)
         return f"Dataset({len(self)} samples, inputs {{{inputs}}}, outputs {{{outputs}}})"
+
+    def _tables(self) -> Iterator[Table]:
+        parts = {"input (V)": self.inputs, "target": self.outputs}
+        rows = [
+            (name, part, a.shape[1], a.min(initial=np.inf), a.max(initial=-np.inf))
+            for part, arrays in parts.items()
+            for name, a in arrays.items()
+        ]
+        yield Table(f"{len(self)} samples", ("name", "part", "columns", "least", "largest"), rows)
 
 
 DataSet = Dataset

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ebana._types import LossLike
 from ebana.compilation import arithmetic
 from ebana.learning.losses import exclusive
+from ebana.shown import Shown, Table, brief
+from ebana.tables import frame
+
+if TYPE_CHECKING:
+    from pandas import DataFrame  # pyright: ignore[reportMissingImports]
 
 BLOCK = 128
 """Samples that are solved at a time in predictions, evaluations and measurements of power."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Shown):
     """Result of :meth:`ebana.model.Model.evaluate`; unpacks as ``loss, accuracy``.
 
     Args:
@@ -43,9 +49,38 @@ class Evaluation:
         found = 1.0 - self.unconverged / samples
         return self.accuracy * found if found else 0.0
 
+    def columns(self) -> dict[str, list[Any]]:
+        """The columns of :meth:`to_frame`: ``output``, ``loss`` and ``accuracy`` (from 0 to 1), an entry an output.
+
+        Example:
+            >>> Evaluation(0.5, 0.75, {"y": 0.5}, {"y": 0.75}, {}).columns()
+            {'output': ['y'], 'loss': [0.5], 'accuracy': [0.75]}
+        """
+        return {
+            "output": list(self.losses),
+            "loss": list(self.losses.values()),
+            "accuracy": [self.accuracies[name] for name in self.losses],
+        }
+
+    def to_frame(self) -> DataFrame:
+        """Loss and accuracy of each output as a table of pandas; needs pandas."""
+        return frame(self.columns(), "Evaluation.to_frame()", "Evaluation.columns()")
+
     def __iter__(self) -> Iterator[float]:
         yield self.loss
         yield self.accuracy
+
+    def __repr__(self) -> str:
+        lost = f", {self.unconverged} not converged" if self.unconverged else ""
+        return f"Evaluation(loss={self.loss:.6g}, accuracy={self.accuracy:.6g}; {brief(self.losses)}{lost})"
+
+    def _tables(self) -> Iterator[Table]:
+        every = ("all", self.loss, self.accuracy)
+        rows = list(zip(*self.columns().values(), strict=True))
+        samples = len(next(iter(self.outputs.values()), ()))
+        caption = f"{samples} samples, {self.unconverged} of them not converged"
+        heads = ("output", "loss", "accuracy")
+        yield Table(caption, heads, [every, *rows] if len(rows) > 1 else rows)
 
     def __str__(self) -> str:
         parts = [f"loss {self.loss:.4g}", f"accuracy {self.accuracy:.2%}"]

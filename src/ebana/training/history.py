@@ -5,15 +5,23 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ebana import shown
 from ebana.names import check_name
 from ebana.storage import archive as storage
 from ebana.storage.described import MOST, Described, check_array, check_arrays, corrupt, group
+from ebana.tables import frame
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame  # pyright: ignore[reportMissingImports]
+
+    from ebana._types import FilePath
 
 KIND = "history"
 
@@ -21,7 +29,7 @@ Table = dict[str, list[float]]
 Row = tuple[int, dict[str, np.ndarray]]
 
 
-class History:
+class History(shown.Shown):
     """What ``fit`` records. Epochs are numbers of epochs done: the first is 1.
 
     Args:
@@ -171,6 +179,48 @@ class History:
             "conductances": {label: values.tolist() for label, values in self.conductances.items()},
         }
 
+    def columns(self) -> dict[str, np.ndarray]:
+        """The columns of :meth:`to_frame`, ``(epochs,)`` each: ``epoch`` (whole numbers) and every curve, float64.
+
+        Example:
+            >>> record = History()
+            >>> record.append(1, {"loss": 0.5})
+            >>> {name: column.tolist() for name, column in record.columns().items()}
+            {'epoch': [1], 'loss': [0.5]}
+        """
+        curves = {name: np.array(c, np.float64) for name, c in self.history.items() if name != "epoch"}
+        return {"epoch": np.array(self.epochs, np.int64)} | curves
+
+    def to_frame(self) -> DataFrame:
+        """The curves as a table of pandas with a row for each epoch; needs pandas.
+
+        Raises:
+            ImportError: where pandas is missing.
+        """
+        return frame(self.columns(), "History.to_frame()", "History.columns()")
+
+    def plot(self, path: FilePath | None = None) -> Figure:
+        """Loss and accuracy over the epochs, as a matplotlib figure; saved where a path is given.
+
+        Args:
+            path: a file name that ends in ``.png``, ``.svg`` or ``.pdf``.
+
+        Raises:
+            ValueError: where no epoch was recorded.
+
+        Example:
+            >>> record = History()
+            >>> record.append(1, {"loss": 0.5, "accuracy": 0.75})
+            >>> len(record.plot().axes)
+            2
+        """
+        from ebana.reports import loss_and_accuracy, save
+
+        figure = loss_and_accuracy(self)
+        if path is not None:
+            save(figure, path)
+        return figure
+
     # -- files ----------------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -242,7 +292,25 @@ class History:
         return record
 
     def __repr__(self) -> str:
-        return f"History({len(self.epochs)} epochs, {', '.join(self.history)})"
+        return f"History({len(self.epochs)} epochs, {shown.brief(self.history)})"
+
+    def _tables(self) -> Iterator[shown.Table]:
+        heads = ("curve", "first", "last", "least", "largest")
+        curves = {name: c for name, c in self.columns().items() if name != "epoch"}
+        rows = [(name, *_ends(c[np.isfinite(c)])) for name, c in curves.items()]
+        yield shown.Table(f"Curves over {len(self.epochs)} epochs", heads, rows)
+        told = ((name, value) for name, value in self.settings.items())
+        yield shown.Table("Settings", ("setting", "value"), [row for row in told if _is_plain(row[1])])
+
+
+def _ends(curve: np.ndarray) -> tuple[float, ...]:
+    """First, last, least and largest value; NaN of nothing."""
+    return (curve[0], curve[-1], curve.min(), curve.max()) if curve.size else (math.nan,) * 4
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a setting is told in a cell: neither a mapping nor a list."""
+    return value is None or isinstance(value, str | bool | int | float)
 
 
 def _add_row(table: Table, key: str, at: int, logs: Mapping[str, float]) -> None:

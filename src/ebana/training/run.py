@@ -114,6 +114,8 @@ class Run:
         self._factors: tuple[int, np.ndarray] = (0, np.zeros(0))
         self.compile_seconds = 0.0
         self.stop_training = False
+        self.rate_factor = 1.0
+        """Factor of all learning rates beside the schedule's, for callbacks to set between epochs."""
         self.start: dict[str, int] | None = None
         self.warned = False
         self.has_minimum = True
@@ -356,6 +358,7 @@ class Run:
         schedule, dtype = self.optimizer.schedule, self.traits.dtype
         steps = np.arange(self.step, self.step + CHUNK_STEPS)
         factor = jnp.asarray(schedule.factor(steps, self.total_steps, self.steps_per_epoch), dtype)
+        factor = self.rate_factor * factor
         parameters = self.system.parameters
         rates = self.optimizer.rates(parameters, steps, self.total_steps, self.steps_per_epoch)
         settings = Hyperparameters(
@@ -396,7 +399,7 @@ class Run:
         logs: dict[str, Any] = self.state.totals.logs()
         self.state = self.state.moved(totals=EpochTotals())
         logs["seconds"] = seconds
-        logs["learning_rate_factor"] = self._factor(self.step - 1)
+        logs["learning_rate_factor"] = self.rate_factor * self._factor(self.step - 1)
         every = self.settings.every_epochs
         final = self.epoch == self.settings.epochs
         if last:

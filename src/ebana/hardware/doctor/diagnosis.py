@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ebana._types import FilePath
+from ebana.shown import Shown, Table
 from ebana.tables import frame
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class LayerHealth:
 
 
 @dataclass(frozen=True, repr=False)
-class Diagnosis:
+class Diagnosis(Shown):
     """What :meth:`ebana.Model.diagnose` found.
 
     Args:
@@ -106,6 +107,19 @@ class Diagnosis:
         found = ", ".join(dict.fromkeys(f.name for f in self.findings)) or "healthy"
         return f"Diagnosis({self.name!r}: {found})"
 
+    def _tables(self) -> Iterator[Table]:
+        units = {"swing": "swing (V)", "contrast": "contrast (V)", "resolution": "resolution (V)"}
+        columns = self.columns()
+        heads = [units.get(name, name) for name in columns]
+        caption = f"Layers on {self.samples} samples, beta {self.beta:.3g} S"
+        yield Table(caption, heads, list(zip(*columns.values(), strict=True)))
+        found = [(finding.name, str(finding)) for finding in self.findings]
+        yield Table(
+            "Findings",
+            ("name", "what"),
+            found or [("healthy", "nothing found that would keep it from learning")],
+        )
+
     def __str__(self) -> str:
         return "\n".join(self._lines())
 
@@ -138,9 +152,13 @@ class Diagnosis:
         }
 
     def to_frame(self) -> DataFrame:
-        """The measures as a table of pandas with a row for each layer."""
-        columns = {name: [getattr(layer, name) for layer in self.layers] for name in asdict(self.layers[0])}
-        return frame(columns, "Diagnosis.to_frame", "Diagnosis.layers")
+        """The measures as a table of pandas with a row for each layer; needs pandas."""
+        return frame(self.columns(), "Diagnosis.to_frame()", "Diagnosis.columns()")
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The columns of :meth:`to_frame`: the fields of :class:`LayerHealth`, an entry a layer."""
+        rows = [asdict(layer) for layer in self.layers]
+        return {one.name: [row[one.name] for row in rows] for one in fields(LayerHealth)}
 
     def plot(self, path: FilePath | None = None) -> Figure:
         """Cosine over strength, and the states of each layer; saved where a path is given."""

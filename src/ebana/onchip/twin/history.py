@@ -9,7 +9,7 @@ import numpy as np
 from ebana.onchip.history import History
 
 
-@dataclass
+@dataclass(repr=False)
 class TwinHistory(History):
     """What a training recorded; see :class:`ebana.onchip.history.History`.
 
