@@ -27,6 +27,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "api_pages",
     "gallery_sections",
+    "inner_links",
     "links",
 ]
 exclude_patterns = [
@@ -53,7 +54,6 @@ html_title = f"ebana {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
-linkcheck_ignore = [r"https?://"]  # inner links alone: others fail when other people's servers do
 html_copy_source = False
 html_show_sourcelink = False
 pygments_style = "a11y-light"

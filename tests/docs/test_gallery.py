@@ -75,3 +75,18 @@ def test_thumbnails_stand_under_their_headings(sections):
     ]  # fmt: skip
     assert made.count("<div") == made.count("</div>")
     assert made.endswith(".. toctree::\n   :hidden:\n")
+
+
+def test_links_within_the_site_that_lead_nowhere_are_found(tmp_path, monkeypatch):
+    pytest.importorskip("sphinx", reason="pip install 'ebana[docs]'")
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_ext"))
+    import inner_links
+
+    (tmp_path / "there.html").write_text('<h1 id="one">One</h1><img src="gone.png">')
+    (tmp_path / "page.html").write_text(
+        '<a href="there.html#one">a</a><a href="there.html#two">b</a><a href="gone.html">c</a>'
+        '<a href="https://elsewhere.org/x">d</a><a href="#">e</a><a href="?x=1#here">f</a>'
+    )
+    assert inner_links.broken(tmp_path) == [
+        "page.html: ?x=1#here", "page.html: gone.html", "page.html: there.html#two", "there.html: gone.png",
+    ]  # fmt: skip
