@@ -1,8 +1,9 @@
 """Every link within the built site leads to a file that is there, and to an anchor of it.
 
 Sphinx warns of references that it cannot resolve; this holds what was written instead, raw HTML and images included.
-Links to other sites are left alone, since they fail when other people's servers do. So are the anchors in links back from
-source code: viewcode knows one package of each module, and where names come from two, some lead to the head of their page.
+Links to other sites are left alone, since they fail when other people's servers do. So are the anchors in links back
+from source code: viewcode knows one package of each module, and where names come from two, some lead to the head of
+their page.
 """
 
 from __future__ import annotations
