@@ -48,6 +48,11 @@ coverage: $(INSTALLED_TEST) ## lines and branches that the tests without simulat
 bench: $(INSTALLED_TEST) ## measure speed, parity and gradients against their targets
 	$(BIN)/python -m benchmarks
 
+# As in tests/conftest.py: compile fast rather than well, and share programs with the tests.
+docs: export XLA_FLAGS ?= --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false \
+	--xla_cpu_parallel_codegen_split_count=1 --xla_disable_hlo_passes=hlo-verifier
+docs: export JAX_TRACEBACK_IN_LOCATIONS_LIMIT ?= 0
+docs: export EBANA_CACHE_DIR ?= $(CURDIR)/.pytest_cache/programs
 docs: $(INSTALLED_DOCS) spice ## build the site, run its examples and notebooks, fail on any warning: docs/_build/html
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 

@@ -1,7 +1,9 @@
 """Every link within the built site leads to a file that is there, and to an anchor of it.
 
 Sphinx warns of references that it cannot resolve; this holds what was written instead, raw HTML and images included.
-Links to other sites are left alone, since they fail when other people's servers do.
+Links to other sites are left alone, since they fail when other people's servers do. So are the anchors in links back
+from source code: viewcode knows one package of each module, and where names come from two, some lead to the head of
+their page.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from sphinx.errors import ExtensionError
 
 MOST = 20
 """Links that are listed."""
+
+SOURCES = "_modules"
+"""Folder of the pages of source code."""
 
 _TARGET = re.compile(r"<(?:a|img|link|script|source|object)\b[^>]*?\b(?:href|src|data)=\"([^\"]+)\"")
 _ANCHOR = re.compile(r"\b(?:id|name)=\"([^\"]+)\"")
@@ -41,7 +46,9 @@ def leads_somewhere(page: Path, target: str) -> bool:
         file = file / "index.html"
     if not file.is_file():
         return False
-    return not link.fragment or file.suffix != ".html" or unquote(link.fragment) in _anchors(file)
+    if not link.fragment or file.suffix != ".html" or SOURCES in page.parts:
+        return True
+    return unquote(link.fragment) in _anchors(file)
 
 
 def broken(site: Path) -> list[str]:
