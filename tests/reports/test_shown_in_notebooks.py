@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from IPython.lib.pretty import pretty
 
 from ebana import (
     BiasVoltageLayer,
@@ -233,14 +234,14 @@ def test_numbers_are_flush_right_and_have_four_digits():
     assert read(page).texts[-7:] == ["0.1235", "b", "–", "c", "–", "d", "3"]
 
 
-def test_what_is_printed_is_shown_where_a_notebook_shows_texts(made):
-    class Printer:
-        def text(self, text):
-            self.told = text
+@pytest.mark.parametrize("name", MADE)
+def test_what_is_printed_is_shown_where_a_notebook_shows_texts(made, name):
+    assert pretty(made[name]) == str(made[name])
 
-    printer = Printer()
-    made["evaluated"]._repr_pretty_(printer, cycle=False)
-    assert printer.told == str(made["evaluated"]) != repr(made["evaluated"])
+
+def test_results_have_a_text_that_is_longer_than_their_name(made):
+    for name in ("evaluated", "power", "noise", "variation", "transfer", "diagnosis", "costs"):
+        assert str(made[name]) != repr(made[name])
 
 
 def test_a_class_states_its_tables():
