@@ -442,19 +442,19 @@ class Network(Shown, ABC):
             )
         figures, left_out = curves(self.history)
         writers, unsaved = self._stored()
-        kind = type(self).__name__
-        circuits = f"There are no netlist, no static power and no drawing of a circuit: this {kind} is none."
         (values,) = Network._tables(self)
         return Contents(
             [dict(zip(values.columns, row, strict=True)) for row in values.rows],
-            {
-                "kind": kind,
-                "trained values": self._trained_count(),
-            },
+            {"kind": type(self).__name__, "trained values": self._trained_count()},
             figures,
             writers,
-            notes=(circuits, *left_out, *unsaved),
+            notes=(self._without_circuit(), *left_out, *unsaved),
         )
+
+    def _without_circuit(self) -> str:
+        """What a report does not show of what is no circuit."""
+        kind = type(self).__name__
+        return f"There are no netlist, no static power and no drawing of a circuit: this {kind} is none."
 
     def _trained_count(self) -> int:
         return sum(p.initial.size for p in self.system.parameters.values() if p.trainable)

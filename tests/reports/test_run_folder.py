@@ -21,6 +21,7 @@ from ebana import (
     callbacks,
     load_model,
 )
+from ebana.hardware import Hardware, Spread
 from ebana.hybrid import Dense, HybridModel
 from ebana.reports.run_folder import FILES, RunFolder
 from helpers.nets import Refuses
@@ -163,6 +164,15 @@ def test_what_is_no_circuit_has_no_netlist_and_says_so(run_of, make, stored):
     assert "circuit.cir" not in names(folder)
     assert "no netlist, no static power" in told(folder)
     assert "power" not in json.loads((folder / "result.json").read_text())
+
+
+def test_a_chip_is_told_as_it_is_asked(tmp_path):
+    chip = circuit().on(Hardware(Spread(0.05)), chip=1)
+    chip.report(tmp_path, X, Y)
+    assert "chip.as_model().report(...) shows them" in told(tmp_path)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["train_loss"] == pytest.approx(chip.evaluate(X, Y).loss)
+    assert (tmp_path / "values").is_file()
 
 
 def test_a_network_that_was_not_trained_has_no_curves(tmp_path):
