@@ -440,7 +440,9 @@ class Network(Shown, ABC):
                 f"report(capacitance={capacitance!r}) of model {self.name!r}, which is no circuit and has no "
                 "nodes that capacitances could be at. Leave it out."
             )
-        figures, left_out = curves(self.history)
+        parameters = self.system.parameters
+        kinds = {p.kind for name, p in parameters.items() if name in self.history.watched}
+        figures, left_out = curves(self.history, siemens=kinds == {"conductance"})
         writers, unsaved = self._stored()
         (values,) = Network._tables(self)
         return Contents(
@@ -448,6 +450,7 @@ class Network(Shown, ABC):
             {"kind": type(self).__name__, "trained values": self._trained_count()},
             figures,
             writers,
+            heading="Values",
             notes=(self._without_circuit(), *left_out, *unsaved),
         )
 

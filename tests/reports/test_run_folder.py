@@ -149,6 +149,7 @@ def test_a_layer_without_a_stored_form_leaves_values_and_says_so(run_of, tmp_pat
 
 def test_a_model_of_a_circuit_has_elements_in_the_place_of_layers(run_of):
     _, folder = run_of(circuit)
+    assert "Evolution of conductances" in told(folder)
     assert names(folder) >= {"circuit.cir", "values", "conductances.png"}
     assert not names(folder) & {"model.ebana", "model.png"}
     page = told(folder)
@@ -161,7 +162,9 @@ def test_a_model_of_a_circuit_has_elements_in_the_place_of_layers(run_of):
 def test_what_is_no_circuit_has_no_netlist_and_says_so(run_of, make, stored):
     _, folder = run_of(make)
     assert stored in names(folder)
-    assert "circuit.cir" not in names(folder)
+    assert not names(folder) & {"circuit.cir", "conductances.png", "model.png"}
+    assert "Evolution of values" in told(folder)
+    assert "Circuit" not in told(folder)
     assert "no netlist, no static power" in told(folder)
     assert "power" not in json.loads((folder / "result.json").read_text())
 
