@@ -440,21 +440,24 @@ class Network(Shown, ABC):
                 f"report(capacitance={capacitance!r}) of model {self.name!r}, which is no circuit and has no "
                 "nodes that capacitances could be at. Leave it out."
             )
-        figures, left_out = curves(self.history)
+        parameters = self.system.parameters
+        kinds = {p.kind for name, p in parameters.items() if name in self.history.watched}
+        figures, left_out = curves(self.history, siemens=kinds == {"conductance"})
         writers, unsaved = self._stored()
-        kind = type(self).__name__
-        circuits = f"There are no netlist, no static power and no drawing of a circuit: this {kind} is none."
         (values,) = Network._tables(self)
         return Contents(
             [dict(zip(values.columns, row, strict=True)) for row in values.rows],
-            {
-                "kind": kind,
-                "trained values": self._trained_count(),
-            },
+            {"kind": type(self).__name__, "trained values": self._trained_count()},
             figures,
             writers,
-            notes=(circuits, *left_out, *unsaved),
+            heading="Values",
+            notes=(self._without_circuit(), *left_out, *unsaved),
         )
+
+    def _without_circuit(self) -> str:
+        """What a report does not show of what is no circuit."""
+        kind = type(self).__name__
+        return f"There are no netlist, no static power and no drawing of a circuit: this {kind} is none."
 
     def _trained_count(self) -> int:
         return sum(p.initial.size for p in self.system.parameters.values() if p.trainable)

@@ -162,6 +162,13 @@ class Shown:
 
     __slots__ = ()
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__str__" in vars(
+            cls
+        ):  # IPython prefers a class's own __repr__ to a _repr_pretty_ that it inherits
+            cls._repr_pretty_ = Shown._repr_pretty_
+
     def _tables(self) -> Iterable[Table]:
         """What is shown, one below the other."""
         raise NotImplementedError(f"class {type(self).__name__} does not define _tables()")

@@ -24,6 +24,9 @@ history = model.fit(volts, [[0.1], [-0.1]], epochs=3)
     "power = model.power(volts); power",
     "power_chart(power)",
     "model",
+    "history.plot()",
+    "history",
+    "model.evaluate(volts, [[0.1], [-0.1]])",
 )
 
 
@@ -71,3 +74,16 @@ def test_a_model_tells_what_it_is(outputs):
     assert only(outputs[8])["text/plain"] == (
         "Model('little': 4 nodes, 4 trainable values; inputs x, outputs y, engine native)"
     )
+
+
+def test_a_history_is_drawn_by_itself(outputs):
+    assert only(outputs[9])["image/png"].startswith("iVBOR")
+
+
+@pytest.mark.parametrize(("cell", "caption"), [(6, "Phases"), (8, "Layers"), (10, "Curves over 3 epochs")])
+def test_results_are_tables(outputs, cell, caption):
+    assert f">{caption}</caption>" in only(outputs[cell])["text/html"]
+
+
+def test_where_texts_are_shown_they_are_what_is_printed(outputs):
+    assert only(outputs[11])["text/plain"].startswith("loss ")

@@ -21,6 +21,7 @@ from ebana import (
     callbacks,
     load_model,
 )
+from ebana.hardware import Hardware, Spread
 from ebana.hybrid import Dense, HybridModel
 from ebana.reports.run_folder import FILES, RunFolder
 from helpers.nets import Refuses
@@ -148,6 +149,7 @@ def test_a_layer_without_a_stored_form_leaves_values_and_says_so(run_of, tmp_pat
 
 def test_a_model_of_a_circuit_has_elements_in_the_place_of_layers(run_of):
     _, folder = run_of(circuit)
+    assert "Evolution of conductances" in told(folder)
     assert names(folder) >= {"circuit.cir", "values", "conductances.png"}
     assert not names(folder) & {"model.ebana", "model.png"}
     page = told(folder)
@@ -160,9 +162,20 @@ def test_a_model_of_a_circuit_has_elements_in_the_place_of_layers(run_of):
 def test_what_is_no_circuit_has_no_netlist_and_says_so(run_of, make, stored):
     _, folder = run_of(make)
     assert stored in names(folder)
-    assert "circuit.cir" not in names(folder)
+    assert not names(folder) & {"circuit.cir", "conductances.png", "model.png"}
+    assert "Evolution of values" in told(folder)
+    assert "Circuit" not in told(folder)
     assert "no netlist, no static power" in told(folder)
     assert "power" not in json.loads((folder / "result.json").read_text())
+
+
+def test_a_chip_is_told_as_it_is_asked(tmp_path):
+    chip = circuit().on(Hardware(Spread(0.05)), chip=1)
+    chip.report(tmp_path, X, Y)
+    assert "chip.as_model().report(...) shows them" in told(tmp_path)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["train_loss"] == pytest.approx(chip.evaluate(X, Y).loss)
+    assert (tmp_path / "values").is_file()
 
 
 def test_a_network_that_was_not_trained_has_no_curves(tmp_path):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from IPython.lib.pretty import pretty
 
+import ebana
 from ebana import (
     BiasVoltageLayer,
     CircuitBuilder,
@@ -19,6 +23,7 @@ from ebana import (
     InputVoltageLayer,
     Model,
 )
+from ebana.analysis.decks import solve_deck
 from ebana.analysis.settling import Settling
 from ebana.datasets.split import Split
 from ebana.hardware import Hardware, Spread
@@ -118,6 +123,8 @@ def split() -> Split:
 
 X, Y = np.array([[2.0], [-1.0]]), np.array([[1.0], [-0.5]])
 
+DECK = "divider\nV1 in 0 1\nR1 in out 1k\nR2 out 0 1k"
+
 MADE = {
     "model": model,
     "layer": lambda: model().layers[1],
@@ -146,6 +153,8 @@ MADE = {
     "energy": lambda: Energy(
         (NASTY,), ("free",), {kind: np.ones((2, 1, 1)) for kind in ("delivered", "dissipated", "stored")}
     ),
+    "deck": lambda: solve_deck(DECK)[0],
+    "deck's sweep": lambda: solve_deck(DECK + "\n.dc V1 0 4 0.1")[0],
     "split": split,
     "dataset": lambda: Dataset({f"{k}{NASTY}": X for k in range(30)}, {"y": Y}),
 }
@@ -169,6 +178,19 @@ def test_every_class_that_is_shown_is_here(made):
     } - {Shown}
     missing = {one.__name__ for one in stating if not any(issubclass(each, one) for each in known)}
     assert not missing
+
+
+def test_every_result_with_a_table_is_shown():
+    """Whatever public class of the package has a table of pandas is shown as a table."""
+    guests = ("ebana.keras", "ebana.torch")  # their libraries need not be there
+    names = [m.name for m in pkgutil.walk_packages(ebana.__path__, "ebana.") if not m.name.startswith(guests)]
+    modules = [importlib.import_module(name) for name in names if not name.endswith("__main__")]
+    classes = {
+        c for m in modules for c in vars(m).values() if isinstance(c, type) and c.__module__ == m.__name__
+    }
+    held = {c for c in classes if "to_frame" in vars(c)}
+    assert len(held) > 10
+    assert not {c.__qualname__ for c in held if not issubclass(c, Shown)}
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -233,14 +255,14 @@ def test_numbers_are_flush_right_and_have_four_digits():
     assert read(page).texts[-7:] == ["0.1235", "b", "–", "c", "–", "d", "3"]
 
 
-def test_what_is_printed_is_shown_where_a_notebook_shows_texts(made):
-    class Printer:
-        def text(self, text):
-            self.told = text
+@pytest.mark.parametrize("name", MADE)
+def test_what_is_printed_is_shown_where_a_notebook_shows_texts(made, name):
+    assert pretty(made[name]) == str(made[name])
 
-    printer = Printer()
-    made["evaluated"]._repr_pretty_(printer, cycle=False)
-    assert printer.told == str(made["evaluated"]) != repr(made["evaluated"])
+
+def test_results_have_a_text_that_is_longer_than_their_name(made):
+    for name in ("evaluated", "power", "noise", "variation", "transfer", "diagnosis", "costs"):
+        assert str(made[name]) != repr(made[name])
 
 
 def test_a_class_states_its_tables():

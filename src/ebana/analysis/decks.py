@@ -27,6 +27,7 @@ from ebana.equations.mna import newton
 from ebana.equations.mna.system import System
 from ebana.interruption import check
 from ebana.physics.nudge import Nudge
+from ebana.shown import Shown, Table
 from ebana.spice.language.deck import DcSweep, Deck, OperatingPoint, Sweep
 from ebana.spice.language.deck.building import LEAST_OHMS
 from ebana.spice.language.deck.elements import Resistor, asked_text
@@ -43,12 +44,15 @@ Potentials = Mapping[str, np.ndarray]
 Variables = Mapping[tuple[str, str], float]
 """Values of swept variables by their kind and name."""
 
+COLUMNS = 8
+"""Nodes of a sweep whose potentials a notebook shows."""
+
 TOGETHER, ENTRIES = 4096, 2**18
 """Most points of a sweep whose states are polished as one batch, and most potentials of those: each has its factors."""
 
 
-@dataclass(frozen=True)
-class Solution:
+@dataclass(frozen=True, repr=False)
+class Solution(Shown):
     """What came of one analysis.
 
     Args:
@@ -94,6 +98,22 @@ class Solution:
         from ebana.tables import frame
 
         return frame(self.columns(), "Solution.to_frame()", "Solution.columns()")
+
+    def __repr__(self) -> str:
+        points, kind = len(self.found), type(self.analysis).__name__
+        return f"Solution({kind}, {points} points, {int(self.found.sum())} found; {len(self.volts)} nodes)"
+
+    def _tables(self) -> Iterator[Table]:
+        columns = self.columns()
+        if len(self.found) == 1:
+            rows = [(name, float(column[0])) for name, column in columns.items()]
+            yield Table("Operating point", ("name", "V or A"), rows)
+            return
+        names = [*self.swept, *list(self.volts)[:COLUMNS]]
+        shown = [*(columns[name] for name in self.swept), *list(self.volts.values())[:COLUMNS]]
+        more = f"; {COLUMNS} of {len(self.volts)} nodes" if len(self.volts) > COLUMNS else ""
+        heads = [name if name in self.swept else f"v({name}) (V)" for name in names]
+        yield Table(f"{len(self.found)} points{more}", heads, list(zip(*shown, strict=True)))
 
     def columns(self) -> dict[str, np.ndarray]:
         """The columns of :meth:`to_frame`, ``(points,)`` each: swept values, volts and amperes."""

@@ -250,6 +250,15 @@ class Chip(Network):
         with of_file(str(path)):
             self.set_values({**values, **step})
 
+    def _without_circuit(self) -> str:
+        """See :meth:`ebana.network.Network._without_circuit`."""
+        if not isinstance(self.network.system, CircuitSystem):
+            return super()._without_circuit()
+        return (
+            "There are no netlist, no static power and no drawing: the report is of a chip as it is asked. "
+            "chip.as_model().report(...) shows them of the model of the chip."
+        )
+
     def __repr__(self) -> str:
         which = "another chip in every step" if self.chip is None else f"chip {self.chip}"
         effects = brief(type(effect).__name__ for effect in self.hardware.effects)

@@ -56,8 +56,12 @@ def loss_and_accuracy(history: Recorded, *, loss_unit: str | None = None) -> Fig
     return figure
 
 
-def conductances(history: Recorded) -> Figure:
+def conductances(history: Recorded, *, label: str | None = None) -> Figure:
     """Each recorded conductance over the epochs, in nS, µS, mS or S, labelled at its end.
+
+    Args:
+        history: the record of a training run.
+        label: of the axis, where what was recorded are no conductances: values are drawn as they are then.
 
     Raises:
         ValueError: if none was recorded, or if a record has not one entry for each recorded epoch.
@@ -65,14 +69,14 @@ def conductances(history: Recorded) -> Figure:
     epochs = np.asarray(history.conductance_epochs, dtype=float)
     records = {label: np.asarray(g, dtype=float) for label, g in history.conductances.items()}
     _check_records(epochs, records)
-    factor, unit = _unit(records)
+    factor, unit = (1.0, "") if label is not None else _unit(records)
     height = max(HEIGHT, 1.0 + 0.24 * len(records))
     with styled():
         figure = Picture(figsize=(WIDTH, height), layout="constrained")
         axes = figure.subplots()
         for i, g in enumerate(records.values()):
             axes.plot(epochs, g / factor, **_line(i, len(epochs)))
-        axes.set_ylabel(f"conductance ({unit})")
+        axes.set_ylabel(f"conductance ({unit})" if label is None else label)
         _epoch_axis(axes)
         _label_ends(axes, epochs, {k: g / factor for k, g in records.items()}, height - 0.9)
     return figure

@@ -35,6 +35,11 @@ CAPTIONS = {
         "Learning is a change of these values: each line is one programmable conductance, "
         "named by its layer and its place in the crossbar.",
     ),
+    "values": (
+        "Evolution of values",
+        "Learning is a change of these values: each line is one trained value in its own unit, named by its layer and "
+        "its place in the array.",
+    ),
     "power": (
         "Static power",
         "What sources and amplifiers deliver at the operating points, and what conductances and devices "
@@ -86,6 +91,7 @@ def write_report(
     power: Mapping[str, Any] | None = None,
     headlines: Sequence[str] = HEADLINES,
     sections: Sequence[Section] = (),
+    layers_heading: str = "Circuit",
 ) -> Path:
     """Write ``report.html`` into ``folder``, complete or not at all.
 
@@ -104,6 +110,7 @@ def write_report(
         power: static power, as :meth:`ebana.analysis.PowerReport.to_dict` gives it, or None.
         headlines: names of the results that stand first, where they are among ``summary``.
         sections: further pictures and tables, in their order, between the figures and the circuit.
+        layers_heading: of the table of layers.
 
     Returns:
         Path of the file. All text is escaped; figures are embedded.
@@ -123,6 +130,7 @@ def write_report(
         sections=[_section(section) for section in sections],
         columns=_columns(layers_table),
         layers=layers_table,
+        layers_heading=layers_heading,
         configuration=formatting.rows(configuration),
         power=None if power is None else power_tables(power),
         power_chart=None if power is None else _picture("power", power_chart(power)),

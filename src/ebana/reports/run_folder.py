@@ -31,8 +31,8 @@ FILES = (
 )
 """What a finished run of a model of layers leaves."""
 
-VALUES = "values"
-"""The file of the values alone, in the place of ``model.ebana`` where a network has no stored form."""
+OTHERS = ("values", "values.png")
+"""What others leave: values where a network has no stored form, and curves of what are no conductances."""
 
 VALIDATION_NOTE = (
     "The validation curve is that of the test part. It is drawn for the reader: training takes nothing "
@@ -46,6 +46,7 @@ class Contents:
 
     Args:
         rows: a table of its layers, its elements or its values, one mapping a row.
+        heading: of that table.
         totals: over all of it, for the configuration.
         figures: by name, as :func:`~ebana.reports.write_report` takes them.
         writers: what writes a file at a path, by the file's name.
@@ -63,6 +64,7 @@ class Contents:
     power: Mapping[str, Any] | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    heading: str = "Circuit"
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,12 @@ class RunFolder:
         return self.path / "checkpoint"
 
     def files(self) -> list[str]:
-        """Names of what is there of :data:`FILES` and :data:`VALUES`."""
-        return [name for name in (*FILES, VALUES) if (self.path / name).is_file()]
+        """Names of what is there of :data:`FILES` and :data:`OTHERS`."""
+        return [name for name in (*FILES, *OTHERS) if (self.path / name).is_file()]
 
     def sweep(self) -> None:
         """Remove what a run left here that was killed while it wrote."""
-        sweep(self.path, *FILES, VALUES, self.checkpoint.name)
+        sweep(self.path, *FILES, *OTHERS, self.checkpoint.name)
 
     def check(self, advice: str = "Choose another folder.") -> None:
         """Refuse a path that no folder can have, before work is spent on it; makes nothing.
@@ -157,6 +159,7 @@ class RunFolder:
             notes=[*notes, *contents.notes],
             power=contents.power,
             headlines=headlines,
+            layers_heading=contents.heading,
         )
         power = {} if contents.power is None else {"power": contents.power}
         result = {**result, **power, **timed()}

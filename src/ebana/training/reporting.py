@@ -16,16 +16,19 @@ from ebana.training.history import History
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HEADLINES = ("test_accuracy", "train_accuracy", "test_loss", "train_loss", "epochs", "unconverged")
+HEADLINES = ("test_accuracy", "train_accuracy", "test_loss", "epochs", "unconverged")
 """Results that stand first."""
 
 
-def curves(history: History, loss_unit: str | None = None) -> tuple[dict[str, Figure], tuple[str, ...]]:
+def curves(
+    history: History, loss_unit: str | None = None, *, siemens: bool = True
+) -> tuple[dict[str, Figure], tuple[str, ...]]:
     """The figures of a history, and what is left out of it.
 
     Args:
         history: of a run, or that of a network which was not trained.
         loss_unit: for the axis of the loss.
+        siemens: whether the values that were followed are conductances.
 
     Example:
         >>> curves(History())[1]
@@ -35,7 +38,9 @@ def curves(history: History, loss_unit: str | None = None) -> tuple[dict[str, Fi
         return {}, ("There are no curves: the network was not trained here.",)
     figures = {"loss_and_accuracy": loss_and_accuracy(history, loss_unit=loss_unit)}
     if not history.conductances:
-        return figures, ("There is no picture of conductances: none was followed while training.",)
+        return figures, ("There is no picture of single values: none was followed while training.",)
+    if not siemens:
+        return figures | {"values": conductances(history, label="value")}, ()
     return figures | {"conductances": conductances(history)}, ()
 
 
