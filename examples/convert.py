@@ -1,5 +1,7 @@
-"""A network that PyTorch trained becomes a circuit of the same predictions, a deck, and a chip that is trained on.
+"""From PyTorch to a circuit
+========================
 
+A network that PyTorch trained becomes a circuit of the same predictions, a deck, and a chip that is trained on.
 A chip's conductances are off by 40 %. Equilibrium propagation on the chip itself brings back what that costs.
 """
 
@@ -7,11 +9,13 @@ import tempfile
 from pathlib import Path
 
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
 import ebana
 from ebana import datasets, losses, optimizers
 from ebana.hardware import Hardware, Spread
+from ebana.reports.style import BLUE, GREY, styled
 
 digits = datasets.load("digits", seed=0, scale=1.0)
 x_train, x_test = (torch.tensor(x, dtype=torch.float32) for x in (digits.x_train, digits.x_test))
@@ -53,3 +57,25 @@ chip.fit(
     verbose=False,
 )
 print(f"after five epochs on the chip: accuracy {accuracy(chip)}")
+
+with torch.no_grad():
+    wanted = network(x_test).numpy()
+with styled():
+    figure = Figure(figsize=(5.0, 4.2), layout="constrained")
+    axes = figure.subplots()
+    reach = [float(wanted.min()), float(wanted.max())]
+    axes.plot(reach, reach, color=GREY, linewidth=1.0, label="equal")
+    axes.plot(
+        wanted.ravel(),
+        conversion.predict(x_test).ravel(),
+        ".",
+        color=BLUE,
+        markersize=2.0,
+        label="10 outputs, 540 images",
+    )
+    axes.set(
+        xlabel="PyTorch's output",
+        ylabel="the circuit's output",
+        title="The circuit says what the network says",
+    )
+    axes.legend()

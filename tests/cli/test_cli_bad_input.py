@@ -125,7 +125,7 @@ def test_unexpected_error_is_one_line_and_debug_shows_it_whole(monkeypatch, eban
     def broken():
         raise ZeroDivisionError("on\ntwo lines")
 
-    monkeypatch.setattr("ebana.cli.info.versions", broken)
+    monkeypatch.setattr("ebana.reports.versions.versions", broken)
     outcome = ebana("info")
     assert outcome.code == 1
     assert outcome.err.count("\n") == 1
