@@ -1,5 +1,5 @@
 """From PyTorch to a circuit
-========================
+=========================
 
 A network that PyTorch trained becomes a circuit of the same predictions, a deck, and a chip that is trained on.
 A chip's conductances are off by 40 %. Equilibrium propagation on the chip itself brings back what that costs.
