@@ -293,8 +293,8 @@ class EbanaRegressor(RegressorMixin, _AnalogNetwork):
     """An analog network whose output voltages are numbers, trained by equilibrium propagation.
 
     Args:
-        hidden, scale, vth, gain, diode, relative_step, beta, epochs, batch_size, gradient, engine, random_state,
-            verbose: as for :class:`EbanaClassifier`.
+        hidden, scale, vth, gain, diode, relative_step, beta: as for :class:`EbanaClassifier`.
+        epochs, batch_size, gradient, engine, random_state, verbose: as there.
         loss: ``"mse"``.
         swing: volts of one standard deviation of a target.
 
