@@ -10,9 +10,8 @@ compiled program: a search over learning rates, strengths, gains or seeds compil
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
@@ -24,6 +23,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 
+from ebana.numbers import positive, whole
 from ebana.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class _AnalogNetwork(BaseEstimator):
         vth: float = 0.3,
         gain: float = 4.0,
         diode: str | None = None,
-        loss: str = "mse",
+        loss: str = "cross_entropy",
         relative_step: float = 0.1,
         beta: float | None = 1e-7,
         epochs: int = 200,
@@ -90,23 +90,18 @@ class _AnalogNetwork(BaseEstimator):
             raise ValueError(
                 f"hidden={self.hidden!r}. Expected a number of nodes, or one for each hidden layer."
             )
+        who = type(self).__name__
         for name in ("scale", "vth", "gain", "relative_step"):
-            self._check_positive(name, getattr(self, name))
+            positive(who, name, getattr(self, name))
         if self.beta is not None:
-            self._check_positive("beta", self.beta)
-        for name in ("epochs", "batch_size"):
-            count = getattr(self, name)
-            if not (count is None and name == "batch_size") and not _is_count(count):
-                raise ValueError(f"{name}={count!r}. Expected a whole number above zero.")
+            positive(who, "beta", self.beta)
+        whole(who, "epochs", self.epochs)
+        if self.batch_size is not None:
+            whole(who, "batch_size", self.batch_size)
 
     @property
     def _layers(self) -> tuple[Any, ...]:
         return tuple(self.hidden) if isinstance(self.hidden, Sequence) else (self.hidden,)
-
-    @staticmethod
-    def _check_positive(name: str, value: Any) -> None:
-        if not (isinstance(value, Real) and 0 < float(value) < math.inf):
-            raise ValueError(f"{name}={value!r}. Expected a number above zero.")
 
     # -- building and training -----------------------------------------------------------------------------
 
@@ -220,30 +215,6 @@ class EbanaClassifier(ClassifierMixin, _AnalogNetwork):
 
     output: ClassVar[str] = "class"
 
-    def __init__(
-        self,
-        hidden: int | Sequence[int] = 10,
-        *,
-        scale: float = 2.0,
-        vth: float = 0.3,
-        gain: float = 4.0,
-        diode: str | None = None,
-        loss: str = "cross_entropy",
-        relative_step: float = 0.1,
-        beta: float | None = 1e-7,
-        epochs: int = 200,
-        batch_size: int | None = None,
-        gradient: str = "centered",
-        engine: Any = "native",
-        random_state: Any = None,
-        verbose: bool = False,
-    ) -> None:
-        super().__init__(
-            hidden, scale=scale, vth=vth, gain=gain, diode=diode, loss=loss, relative_step=relative_step, beta=beta,
-            epochs=epochs, batch_size=batch_size, gradient=gradient, engine=engine, random_state=random_state,
-            verbose=verbose,
-        )  # fmt: skip
-
     def fit(self, X: Any, y: Any) -> Self:
         """Train on features ``(n, features)`` and labels ``(n,)``.
 
@@ -344,7 +315,7 @@ class EbanaRegressor(RegressorMixin, _AnalogNetwork):
             ValueError: for arguments or data that cannot be.
         """
         self._check()
-        self._check_positive("swing", self.swing)
+        positive(type(self).__name__, "swing", self.swing)
         checked = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         x, y = cast(tuple[Array, Array], checked)
         self._columns = y.shape[1:]

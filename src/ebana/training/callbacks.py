@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ebana.learning.system import trainable
-from ebana.numbers import whole
+from ebana.numbers import real, whole
 from ebana.spellings import also
 from ebana.storage.atomic import append, check_target, replacing
 from ebana.storage.described import Described, check_arrays, number, optional
@@ -93,7 +93,39 @@ class Callback:
         """The inverse of :meth:`state`, after :meth:`attach`."""
 
 
-class EarlyStopping(Callback):
+class Monitor(Callback):
+    """Watches a curve: what callbacks share that act where it gets no better."""
+
+    monitor: str
+    min_delta: float
+    sign: float
+    best: float | None
+
+    def _watch(self, monitor: str, mode: str, min_delta: float) -> None:
+        """Keep which curve is watched, which way is better, and what counts as an improvement."""
+        who = type(self).__name__
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f"{who}(mode={mode!r}). Expected 'auto', 'min' or 'max'.")
+        self.min_delta = real(who, "min_delta", min_delta, "a number of at least 0", least=0.0)
+        self.monitor = monitor
+        self.sign = 1.0 if mode == "max" or (mode == "auto" and "accuracy" in monitor) else -1.0
+
+    def _improves(self, value: float) -> bool:
+        better = self.best is None or self.sign * (value - self.best) > self.min_delta
+        return better and not math.isnan(value)
+
+    def _check_present(self, logs: Logs) -> None:
+        """Validation may come at some epochs only; anything else must be there at once."""
+        expected_later = self.monitor.startswith("val_") and getattr(self.run, "validation", None) is not None
+        if not expected_later:
+            hint = " Give fit validation_data." if self.monitor.startswith("val_") else ""
+            raise ValueError(
+                f"{type(self).__name__} monitors {self.monitor!r}, which is not measured. Expected one of "
+                f"{sorted(logs)}.{hint}"
+            )
+
+
+class EarlyStopping(Monitor):
     """Stops when a curve gets no better.
 
     Args:
@@ -124,15 +156,9 @@ class EarlyStopping(Callback):
         mode: Literal["auto", "min", "max"] = "auto",
         restore_best: bool = False,
     ) -> None:
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f"EarlyStopping(mode={mode!r}). Expected 'auto', 'min' or 'max'.")
-        if not isinstance(min_delta, int | float) or not 0 <= min_delta < math.inf:
-            raise ValueError(f"EarlyStopping(min_delta={min_delta!r}). Expected a number of at least 0.")
-        self.monitor = monitor
+        self._watch(monitor, mode, min_delta)
         self.patience = whole("EarlyStopping", "patience", patience, least=0)
-        self.min_delta = float(min_delta)
         self.restore_best = bool(restore_best)
-        self.sign = 1.0 if mode == "max" or (mode == "auto" and "accuracy" in monitor) else -1.0
         self._reset()
 
     def _reset(self) -> None:
@@ -153,8 +179,7 @@ class EarlyStopping(Callback):
             self._check_present(logs)
             return
         value = float(logs[self.monitor])
-        better = self.best is None or self.sign * (value - self.best) > self.min_delta
-        if better and not math.isnan(value):
+        if self._improves(value):
             self.best, self.best_epoch, self.waited = value, epoch, 0
             if self.restore_best:
                 self.values = {name: np.array(v) for name, v in self.model.values.items()}
@@ -167,16 +192,6 @@ class EarlyStopping(Callback):
         """See :meth:`Callback.on_train_end`."""
         if self.values:
             self.model.set_values({name: self.values[name] for name in trainable(self.model.system)})
-
-    def _check_present(self, logs: Logs) -> None:
-        """Validation may come at some epochs only; anything else must be there at once."""
-        expected_later = self.monitor.startswith("val_") and getattr(self.run, "validation", None) is not None
-        if not expected_later:
-            hint = " Give fit validation_data." if self.monitor.startswith("val_") else ""
-            raise ValueError(
-                f"EarlyStopping monitors {self.monitor!r}, which is not measured. Expected one of "
-                f"{sorted(logs)}.{hint}"
-            )
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """See :meth:`Callback.state`."""

@@ -7,16 +7,15 @@ f multiplies all learning rates beside the schedule's factor (Keras' callback of
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
 
-from ebana.numbers import whole
+from ebana.numbers import real, whole
 from ebana.spellings import also
 from ebana.storage.described import Described, number, optional
-from ebana.training.callbacks import Callback, Logs
+from ebana.training.callbacks import Callback, Logs, Monitor
 
 
 class LambdaCallback(Callback):
@@ -91,7 +90,7 @@ class LambdaCallback(Callback):
         self._call("on_train_end")
 
 
-class ReduceLROnPlateau(Callback):
+class ReduceLROnPlateau(Monitor):
     """Lowers all learning rates when a curve gets no better; ``learning_rate_factor`` in the history tells how far.
 
     Args:
@@ -128,16 +127,12 @@ class ReduceLROnPlateau(Callback):
         cooldown: int = 0,
         least: float = 0.0,
     ) -> None:
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f"ReduceLROnPlateau(mode={mode!r}). Expected 'auto', 'min' or 'max'.")
-        _check("factor", factor, 0 < _number(factor) < 1, "a number above 0 and below 1")
-        _check("min_delta", min_delta, 0 <= _number(min_delta) < math.inf, "a number of at least 0")
-        _check("least", least, 0 <= _number(least) < 1, "a share from 0 to below 1")
-        self.monitor, self.factor = monitor, float(factor)
-        self.patience = whole("ReduceLROnPlateau", "patience", patience)
-        self.cooldown = whole("ReduceLROnPlateau", "cooldown", cooldown, least=0)
-        self.min_delta, self.least = float(min_delta), float(least)
-        self.sign = 1.0 if mode == "max" or (mode == "auto" and "accuracy" in monitor) else -1.0
+        self._watch(monitor, mode, min_delta)
+        who = "ReduceLROnPlateau"
+        self.factor = real(who, "factor", factor, "a number above 0 and below 1", above=0.0, below=1.0)
+        self.least = real(who, "least", least, "a share from 0 to below 1", least=0.0, below=1.0)
+        self.patience = whole(who, "patience", patience)
+        self.cooldown = whole(who, "cooldown", cooldown, least=0)
         self._reset()
 
     def _reset(self) -> None:
@@ -157,22 +152,13 @@ class ReduceLROnPlateau(Callback):
         value = float(logs[self.monitor])
         cools = self.cooling > 0
         self.cooling = max(self.cooling - 1, 0)
-        if not math.isnan(value) and (self.best is None or self.sign * (value - self.best) > self.min_delta):
+        if self._improves(value):
             self.best, self.waited = value, 0
             return
         self.waited = 0 if cools else self.waited + 1
         if self.waited >= self.patience:
             self.run.rate_factor = max(self.factor * self.run.rate_factor, self.least)
             self.waited, self.cooling = 0, self.cooldown
-
-    def _check_present(self, logs: Logs) -> None:
-        """Validation may come at some epochs only; anything else must be there at once."""
-        if not (self.monitor.startswith("val_") and self.run.validation is not None):
-            hint = " Give fit validation_data." if self.monitor.startswith("val_") else ""
-            raise ValueError(
-                f"ReduceLROnPlateau monitors {self.monitor!r}, which is not measured. Expected one of "
-                f"{sorted(logs)}.{hint}"
-            )
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """See :meth:`~ebana.training.callbacks.Callback.state`."""
@@ -188,13 +174,3 @@ class ReduceLROnPlateau(Callback):
 
     def __repr__(self) -> str:
         return f"ReduceLROnPlateau({self.monitor!r}, factor={self.factor:g}, patience={self.patience})"
-
-
-def _number(value: object) -> float:
-    """The number, NaN for what is none."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-
-
-def _check(name: str, value: object, fine: bool, expected: str) -> None:
-    if not fine:
-        raise ValueError(f"ReduceLROnPlateau({name}={value!r}). Expected {expected}.")
